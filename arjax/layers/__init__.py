@@ -1,0 +1,1 @@
+"""Causal building blocks that at least two models use."""

@@ -1,0 +1,130 @@
+"""Exact likelihoods: the only place that sums over sites, and the only one that changes units.
+
+    log p(x) = sum_t head.log_prob(theta_t, x_t)                       one parallel pass
+    log p(x) = logsumexp_k log p(x | order_k, member_k) - log K        a valid ensemble: a mixture of K densities
+
+The ensemble averages probabilities. Averaging logits or log-probabilities over orders is not a likelihood.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from arjax.orders import arrange, check_permutation
+from arjax.protocol import Cond, Model
+
+
+def theta(model: Model, params, x, *, order=None, cond: Cond | None = None, key=None):
+    """[B, T, P]: what the net says at every site, in generation order.
+
+    x [B, *site_shape, *E]; order [T] or None for the model's own; cond as the model declares it; key draws dropout, None is
+    deterministic. ValueError where a shape, the order or the condition does not fit the model.
+    """
+    order, cond = check_order(model, order), check_cond(model, cond, len(x))
+    return _theta(model, params, check_x(model, x), order, cond, key)
+
+
+def log_prob(model: Model, params, x, *, order=None, cond: Cond | None = None, key=None):
+    """log p(x | cond) [B] in nats. Arguments and errors as in `theta`."""
+    order, cond = check_order(model, order), check_cond(model, cond, len(x))
+    return _log_prob(model, params, check_x(model, x), order, cond, key)
+
+
+class Ensemble(NamedTuple):
+    """`log_prob` [B], nats, of the mixture of K densities; `standard_error` [B] of that number as an estimate of the mixture of
+    all orders and members they were drawn from (delta method; infinite for K = 1)."""
+
+    log_prob: jax.Array
+    standard_error: jax.Array
+
+
+def ensemble_log_prob(model: Model, params, x, orders, *, cond: Cond | None = None, members=None) -> Ensemble:
+    """The likelihood of the equal mixture over K orders and, where given, members.
+
+    orders [K, T]; members int [K] or None. Each x is scored under all K, and the probabilities are averaged.
+    """
+    orders = jnp.asarray(orders)
+    cond = Cond() if cond is None else cond
+    each = jnp.stack(
+        [
+            log_prob(model, params, x, order=order, cond=cond if members is None else cond.replace(member=members[k]))
+            for k, order in enumerate(orders)
+        ]
+    )
+    return mixture(each)
+
+
+def mixture(log_probs) -> Ensemble:
+    """[K, B] log-probabilities of the parts -> those of their equal mixture, with the standard error."""
+    parts = len(log_probs)
+    total = jax.nn.logsumexp(log_probs, axis=0) - math.log(parts)
+    ratios = jnp.exp(log_probs - total)
+    error = jnp.std(ratios, axis=0, ddof=1) / math.sqrt(parts) if parts > 1 else jnp.full_like(total, jnp.inf)
+    return Ensemble(total, error)
+
+
+def nats_per_dim(nats: float, dims: int) -> float:
+    """Nats per example -> nats per dimension."""
+    return nats / dims
+
+
+def bits_per_dim(nats: float, dims: int) -> float:
+    """Nats per example -> bits per dimension."""
+    return nats / (dims * math.log(2))
+
+
+def nats_from_bits_per_dim(bits: float, dims: int) -> float:
+    """Bits per dimension -> nats per example."""
+    return bits * dims * math.log(2)
+
+
+def check_x(model: Model, x):
+    """`x` as the model's dtype. ValueError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
+    x = jnp.asarray(x)
+    expected = (*model.site_shape, *model.head.event_shape)
+    if x.shape[1:] != expected:
+        raise ValueError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
+    if model.head.vocab is not None and not jnp.issubdtype(x.dtype, jnp.integer) and x.dtype != bool:
+        raise ValueError(f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it")
+    return x.astype(model.dtype)
+
+
+def check_order(model: Model, order):
+    """`order` [T] as an array, the model's own for None. ValueError if the net cannot generate in it."""
+    if order is None:
+        return jnp.asarray(model.permutation)
+    if not model.net.any_order:
+        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
+    if isinstance(order, jax.core.Tracer):
+        return order
+    return jnp.asarray(check_permutation(order, model.num_sites))
+
+
+def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
+    """`cond` complete. ValueError if it is not of the kind the model declares."""
+    cond = Cond() if cond is None else cond
+    if (cond.label is None) != (model.cond.classes is None):
+        has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
+        raise ValueError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
+    if cond.member is not None and model.cond.members is None:
+        raise ValueError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
+    if cond.label is not None and jnp.shape(cond.label) != (batch,):
+        raise ValueError(f"label has shape {jnp.shape(cond.label)} for a batch of {batch}; give one label an example")
+    for name, value, count in (("label", cond.label, model.cond.classes), ("member", cond.member, model.cond.members)):
+        if value is not None and not isinstance(value, jax.core.Tracer) and jnp.any((value < 0) | (value >= count)):
+            raise ValueError(f"a {name} is outside 0..{count - 1}; got values from {jnp.min(value)} to {jnp.max(value)}")
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.int32), cond)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _theta(model, params, x, order, cond, key):
+    return model.apply(params, arrange(x, order, model.site_shape), order, cond, key=key)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _log_prob(model, params, x, order, cond, key):
+    x = arrange(x, order, model.site_shape)
+    return model.head.log_prob(model.apply(params, x, order, cond, key=key), x).sum(axis=1)

@@ -1,0 +1,191 @@
+"""MADE: masked autoencoder for distribution estimation (Germain, Gregor, Murray, Larochelle 2015).
+
+    h^l = g(b^l + (W^l * M^l) h^{l-1}),   theta = c + (V * M^V) h^L + (A * M^A) x
+
+Every hidden unit has a degree m in 0..T-2. A unit of degree m sees the symbols of rank <= m and the units of degree <= m
+(eq. 8); the output of rank t sees the units of degree < t (eq. 9) and, through the direct connections A, the symbols of
+rank < t (eq. 10). So theta[:, t] depends on x[:, :t] alone. Degrees count from 0 here, from 1 in the paper.
+
+Weights lie in site layout: a site's rank in the order, not its place, enters the masks, so that one network serves every
+order (section 4.2), and every member of an ensemble of degrees (section 4.3), at run time.
+
+The trick is in `step`. Once symbol t-1 is known, exactly the units of degree t-1 are finished: they are computed then, from
+caches in which everything unfinished is still zero. The zeros are the masks; each weight is used once in a whole sample.
+"""
+
+import math
+from typing import Any, ClassVar, Literal
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.layers.dropout import dropout
+from arjax.layers.start import start
+from arjax.orders import inverse
+from arjax.protocol import Spec
+
+Activation = Literal["relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "silu"]
+
+
+@flax.struct.dataclass
+class Cache:
+    """`layers[l]` [B, width of layer l] holds the input features (l = 0, site layout) and the hidden units; what is not
+    known yet is zero. `units[l-1]` lists hidden layer l's units by degree, `first[l-1][m]` counts those of degree < m."""
+
+    layers: tuple[jax.Array, ...]
+    units: tuple[jax.Array, ...]
+    first: tuple[jax.Array, ...]
+
+
+class MADE(nn.Module):
+    """A fully connected network whose masks make it autoregressive, in any order.
+
+    hidden: the width of every hidden layer. degrees: "natural" spreads them evenly over 0..T-2, "random" draws them from
+    `degree_seed` (section 4.3), each layer's between the least of the layer below and T-2. direct: connect inputs to
+    outputs. embedding: the width of a learned vector for each symbol, shared by all sites; None gives a bit or a real value
+    as itself and any other symbol as one-hot. dropout: the rate for hidden units. A label shifts every layer's bias.
+    """
+
+    hidden: tuple[int, ...] = (500,)
+    activation: Activation = "relu"
+    degrees: Literal["natural", "random"] = "natural"
+    degree_seed: int = 0
+    direct: bool = False
+    embedding: int | None = None
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    any_order: ClassVar[bool] = True
+
+    def __post_init__(self):
+        if not self.hidden or any(width < 1 for width in self.hidden):
+            raise ValueError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        if self.embedding is not None and self.embedding < 1:
+            raise ValueError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
+        super().__post_init__()
+
+    def setup(self):
+        spec = self.spec
+        widths = (spec.num_sites * self._features, *self.hidden)
+        self.w = [_dense(self, f"w{i}", (n, m)) for i, (m, n) in enumerate(zip(widths, self.hidden, strict=False))]
+        self.b = [self.param(f"b{i}", nn.initializers.zeros, (n,)) for i, n in enumerate(self.hidden)]
+        self.v = _dense(self, "v", (spec.num_sites, spec.param_size, self.hidden[-1]))
+        self.c = self.param("c", nn.initializers.zeros, (spec.num_sites, spec.param_size))
+        if self.direct:
+            self.a = _dense(self, "a", (spec.num_sites, spec.param_size, widths[0]))
+        if self.embedding:
+            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        if spec.cond.classes:
+            zeros, classes = nn.initializers.zeros, spec.cond.classes
+            self.label_b = [self.param(f"label_b{i}", zeros, (classes, n)) for i, n in enumerate(self.hidden)]
+            self.label_c = self.param("label_c", zeros, (classes, spec.num_sites, spec.param_size))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> theta [B, T, P]."""
+        rank, batch = inverse(order), x.shape[0]
+        inputs = self._embed(x)[:, rank].reshape(batch, -1)
+        input_rank = jnp.repeat(rank, self._features)
+        h, seen = inputs, input_rank
+        layer_keys = [None] * len(self.hidden) if key is None else jax.random.split(key, len(self.hidden))
+        for layer, degree in enumerate(self._degrees(cond)):
+            w = jnp.where(seen[None, :] <= degree[:, None], self.w[layer], 0)
+            h = self._activate(h @ w.T + self._bias(layer, cond))
+            h, seen = dropout(h, self.dropout, layer_keys[layer]), degree
+        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen < rank[:, None, None], self.v, 0)) + self._output_bias(cond)
+        if self.direct:
+            theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank < rank[:, None, None], self.a, 0))
+        return theta[:, order]
+
+    def init_cache(self, batch, order, cond=None):
+        widths = (self.spec.num_sites * self._features, *self.hidden)
+        degrees = self._degrees(cond)
+        bounds = jnp.arange(self.spec.num_sites + 1)
+        return Cache(
+            layers=tuple(jnp.zeros((batch, width), jnp.float32) for width in widths),
+            units=tuple(jnp.argsort(degree) for degree in degrees),
+            first=tuple(jnp.searchsorted(jnp.sort(degree), bounds) for degree in degrees),
+        )
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        layers, last = list(cache.layers), jnp.maximum(t - 1, 0)
+        features = start(self._embed(x), t)
+        layers[0] = jax.lax.dynamic_update_slice(layers[0], features, (0, order[last] * self._features))
+        for layer, (units, first) in enumerate(zip(cache.units, cache.first, strict=True)):
+            below, w, bias = layers[layer], self.w[layer], self._bias(layer, cond)
+
+            def finish(i, h, units=units, below=below, w=w, bias=bias):
+                unit = units[i]
+                pre = below @ w[unit][:, None] + jax.lax.dynamic_slice_in_dim(bias, unit, 1, axis=1)
+                return jax.lax.dynamic_update_slice_in_dim(h, self._activate(pre), unit, axis=1)
+
+            # At t = 0 nothing is finished: the range is empty.
+            stop = jnp.where(t == 0, 0, first[last + 1])
+            layers[layer + 1] = jax.lax.fori_loop(first[last], stop, finish, layers[layer + 1])
+        site = order[t]
+        theta = layers[-1] @ self.v[site].T + self._output_bias(cond)[:, site]
+        if self.direct:
+            theta += layers[0] @ self.a[site].T
+        return cache.replace(layers=tuple(layers)), theta
+
+    @property
+    def _features(self) -> int:
+        """F, the width of one symbol as the network sees it."""
+        vocab, values = self.spec.vocab, math.prod(self.spec.event)
+        return values * (self.embedding or (1 if vocab is None or vocab == 2 else vocab))
+
+    def _embed(self, x):
+        """[..., *E] -> [..., F] float32."""
+        if self.embedding:
+            features = self.table[x]
+        elif self.spec.vocab is None or self.spec.vocab == 2:
+            features = x.astype(jnp.float32)
+        else:
+            features = jax.nn.one_hot(x, self.spec.vocab)
+        return features.reshape(*x.shape[: x.ndim - len(self.spec.event)], self._features)
+
+    def _activate(self, h):
+        return getattr(jax.nn, self.activation)(h)
+
+    def _degrees(self, cond) -> tuple[jax.Array, ...]:
+        """The degree of every hidden unit [width], a layer each, for the ensemble member that `cond` asks for."""
+        tables = _degree_tables(self.hidden, self.spec.num_sites, self.spec.cond.members or 1, self.degrees, self.degree_seed)
+        member = 0 if cond is None or cond.member is None else cond.member
+        return tuple(jnp.asarray(table)[member] for table in tables)
+
+    def _bias(self, layer, cond):
+        """[B or 1, width]"""
+        bias = self.b[layer][None]
+        return bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias
+
+    def _output_bias(self, cond):
+        """[B or 1, T, P], site layout."""
+        return self.c[None] + self.label_c[cond.label] if self.spec.cond.classes else self.c[None]
+
+
+def _dense(module, name, shape):
+    """A weight whose last axis is summed over, initialised to keep the variance of what it is applied to."""
+    fan_in = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=tuple(range(len(shape) - 1)))
+    return module.param(name, fan_in, shape)
+
+
+def _degree_tables(hidden, num_sites, members, kind, seed) -> list[np.ndarray]:
+    """For every hidden layer the degrees [members, width], int32 in 0..T-2. Member 0 of the natural ones is sorted, the
+    others are its random permutations."""
+    highest = max(num_sites - 1, 1)  # degrees are below it
+    tables, lowest = [], np.zeros(members, np.int64)
+    for layer, width in enumerate(hidden):
+        rngs = [np.random.default_rng((seed, layer, member)) for member in range(members)]
+        if kind == "natural":
+            sorted_degrees = np.arange(width) * highest // width
+            table = np.stack([rng.permutation(sorted_degrees) if m else sorted_degrees for m, rng in enumerate(rngs)])
+        else:
+            table = np.stack([rng.integers(low, highest, width) for low, rng in zip(lowest, rngs, strict=True)])
+            lowest = table.min(axis=1)
+        tables.append(table.astype(np.int32))
+    return tables

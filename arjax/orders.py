@@ -1,0 +1,188 @@
+"""Generation orders: which site of the data is generated t-th.
+
+An order is declared statically, as a frozen dataclass (arrays neither hash nor compare), and reaches a net as the
+array [T] that `permutation` returns: `order[t]` is the row-major index of the site generated t-th. `inverse(order)`
+answers the other question: when a site is generated, its *rank*.
+
+Sites are rows and columns; trailing axes (channels) are generated together with their pixel, innermost and in turn.
+"""
+
+import dataclasses
+import math
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class Order(Protocol):
+    """A frozen dataclass that lists the sites in the order they are generated."""
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        """[T] int32: the row-major index of the site generated t-th, for data of this shape."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Raster:
+    """Row by row, left to right: the order of reading."""
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return np.arange(math.prod(site_shape), dtype=np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """Column by column, top to bottom."""
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return _visit(site_shape, lambda h, w: ((r, c) for c in range(w) for r in range(h)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Snake:
+    """Row by row, every second row backwards: neighbours in time are neighbours in space (boustrophedon, S-curve)."""
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return _visit(site_shape, lambda h, w: ((r, c if r % 2 == 0 else w - 1 - c) for r in range(h) for c in range(w)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Spiral:
+    """From the top left corner clockwise along the border, inwards."""
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return _visit(site_shape, _spiral)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hilbert:
+    """Along Hilbert's curve (1891) through the smallest enclosing square of side 2^k, sites outside the data left out.
+
+    Neighbours in time are neighbours in space wherever the data is such a square.
+    """
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return _visit(site_shape, _hilbert)
+
+
+@dataclasses.dataclass(frozen=True)
+class Random:
+    """One uniformly random permutation of the sites, fixed by its seed."""
+
+    seed: int = 0
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return np.random.default_rng(self.seed).permutation(math.prod(site_shape)).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Permutation:
+    """Any order, given site by site."""
+
+    sites: tuple[int, ...]
+
+    def __post_init__(self):
+        check_permutation(self.sites, len(self.sites))
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return check_permutation(self.sites, math.prod(site_shape))
+
+
+@dataclasses.dataclass(frozen=True)
+class Reversed:
+    """Another order backwards: `Reversed(Spiral())` starts in the centre."""
+
+    order: Order = Raster()
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return self.order.permutation(site_shape)[::-1].copy()
+
+
+@dataclasses.dataclass(frozen=True)
+class AnyOrder:
+    """Order-agnostic (Uria et al. 2014): training draws a new order for every minibatch; `reference` serves where one is wanted."""
+
+    reference: Order = Raster()
+
+    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+        return self.reference.permutation(site_shape)
+
+
+def draw(order: Order, key: jax.Array, site_shape: tuple[int, ...]) -> jax.Array:
+    """[T] int32: a uniformly random permutation if `order` is AnyOrder, else the one it names. Works under jit."""
+    if isinstance(order, AnyOrder):
+        return jax.random.permutation(key, jnp.arange(math.prod(site_shape), dtype=jnp.int32))
+    return jnp.asarray(order.permutation(site_shape))
+
+
+def inverse(order: jax.Array) -> jax.Array:
+    """[..., T] -> [..., T]: the rank of every site, so that `inverse(order)[order] == arange(T)`. NumPy or JAX."""
+    return order.argsort(axis=-1).astype(np.int32)
+
+
+def check_permutation(sites, num_sites: int) -> np.ndarray:
+    """`sites` as an int32 array [T]. ValueError unless it lists every index of 0..T-1 exactly once."""
+    sites = np.asarray(sites)
+    if sites.shape != (num_sites,):
+        raise ValueError(f"an order of {num_sites} sites must have shape ({num_sites},), not {sites.shape}; list every site once")
+    counts = np.bincount(sites[(sites >= 0) & (sites < num_sites)].astype(np.int64), minlength=num_sites)
+    if not np.issubdtype(sites.dtype, np.integer) or (counts != 1).any():
+        raise ValueError(
+            f"an order must be a permutation of 0..{num_sites - 1}; site {int(np.argmax(counts != 1))} occurs "
+            f"{int(counts[np.argmax(counts != 1)])} times; list every site once"
+        )
+    return sites.astype(np.int32)
+
+
+def arrange(x, order, site_shape: tuple[int, ...]):
+    """Data layout to generation order: [B, *site_shape, *E] -> [B, T, *E]. NumPy or JAX."""
+    event_shape = x.shape[1 + len(site_shape) :]
+    return x.reshape(x.shape[0], math.prod(site_shape), *event_shape)[:, order]
+
+
+def restore(x, order, site_shape: tuple[int, ...]):
+    """Generation order to data layout: [B, T, *E] -> [B, *site_shape, *E]. The inverse of `arrange`."""
+    return x[:, inverse(order)].reshape(x.shape[0], *site_shape, *x.shape[2:])
+
+
+def _visit(site_shape, path) -> np.ndarray:
+    """The row-major indices of the sites along `path(H, W)`, all channels of a pixel in turn."""
+    if len(site_shape) < 2:
+        return np.arange(math.prod(site_shape), dtype=np.int32)
+    height, width, *channels = site_shape
+    pixels = np.array([r * width + c for r, c in path(height, width)], np.int32)
+    depth = math.prod(channels)
+    return (pixels[:, None] * depth + np.arange(depth, dtype=np.int32)).reshape(-1)
+
+
+def _spiral(height: int, width: int):
+    top, left, bottom, right = 0, 0, height - 1, width - 1
+    while top <= bottom and left <= right:
+        yield from ((top, c) for c in range(left, right + 1))
+        yield from ((r, right) for r in range(top + 1, bottom + 1))
+        if top < bottom:
+            yield from ((bottom, c) for c in range(right - 1, left - 1, -1))
+        if left < right:
+            yield from ((r, left) for r in range(bottom - 1, top, -1))
+        top, left, bottom, right = top + 1, left + 1, bottom - 1, right - 1
+
+
+def _hilbert(height: int, width: int):
+    def curve(r, c, down, right, side):
+        # (down, right) are the two edge vectors of the square that starts at (r, c); the curve runs along `right`.
+        if side == 1:
+            yield r, c
+            return
+        half = side // 2
+        (dr, dc), (rr, rc) = down, right
+        yield from curve(r, c, right, down, half)
+        yield from curve(r + half * dr, c + half * dc, down, right, half)
+        yield from curve(r + half * (dr + rr), c + half * (dc + rc), down, right, half)
+        yield from curve(
+            r + (half - 1) * dr + (side - 1) * rr, c + (half - 1) * dc + (side - 1) * rc, (-rr, -rc), (-dr, -dc), half
+        )
+
+    side = 1 << (max(height, width) - 1).bit_length()
+    return ((r, c) for r, c in curve(0, 0, (1, 0), (0, 1), side) if r < height and c < width)

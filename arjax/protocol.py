@@ -1,0 +1,167 @@
+"""The law of arjax, and the three things that obey it.
+
+    theta[:, t] is a function of x[:, :t], the order and the condition, and of nothing else.
+    `__call__` computes all T sites at once; `step` computes one; the two agree.
+
+A *net* maps symbols to parameters `theta`, a *head* turns theta into the distribution of one symbol, and a *model* is
+the two together with the shape of the data and the order in which its sites are generated. Everything else (likelihood,
+sampling, completion, coding) is written once, against these. `x` reaches a net in generation order: `x[:, t]` is the
+symbol generated t-th; the shift by one lives inside the net.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any, ClassVar, Protocol
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.orders import AnyOrder, Order, Raster, check_permutation
+
+
+@dataclasses.dataclass(frozen=True)
+class CondSpec:
+    """What a model is conditioned on. `classes`: labels are 0..classes-1. `members`: the net is an ensemble of that many
+    networks that share their weights (MADE's connectivity-agnostic training), and is told at run time which one to be."""
+
+    classes: int | None = None
+    members: int | None = None
+
+    def __post_init__(self):
+        for name in ("classes", "members"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
+
+
+@flax.struct.dataclass
+class Cond:
+    """A condition. `label`: int32 [B]. `member`: int32 [], which member of the ensemble to be (None: member 0)."""
+
+    label: jax.Array | None = None
+    member: jax.Array | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What a net is told about its data: `sites` is the data's shape, `event` one symbol's, `vocab` the number of symbols
+    (None: real values), `param_size` the P numbers a head needs at every site, `cond` what the model is conditioned on."""
+
+    sites: tuple[int, ...]
+    event: tuple[int, ...]
+    vocab: int | None
+    param_size: int
+    cond: CondSpec = CondSpec()
+
+    @property
+    def num_sites(self) -> int:
+        """T, the number of sites."""
+        return math.prod(self.sites)
+
+
+class Net(Protocol):
+    """A flax.linen.Module: final, never subclassed. Its parameters are its only state."""
+
+    any_order: ClassVar[bool]  # may `order` be any permutation, or only the model's own?
+    spec: Spec | None  # filled in by Model, never by the user
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> theta [B, T, P]. `key` draws dropout; None is deterministic."""
+        ...
+
+    def init_cache(self, batch: int, order, cond=None):
+        """Fixed-size zeros, and what order and cond let be computed once."""
+        ...
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1; ignored at t = 0), t [] -> (cache, theta [B, P])."""
+        ...
+
+
+class Head(Protocol):
+    """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol."""
+
+    event_shape: tuple[int, ...]  # () for one symbol a site
+    vocab: int | None  # number of symbols (x is int32), or None for real values (x is float32)
+    param_size: int  # P
+
+    def log_prob(self, theta, x):
+        """[..., P], [..., *E] -> [...] float32, nats; -inf outside the support."""
+        ...
+
+    def sample(self, key, theta):
+        """[..., P] -> [..., *E]; deterministic in (key, theta), and its noise depends on key and shape only."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """p(x) = prod_t head(x_t | theta_t): a net, a head, the data's shape, the order of generation, the kind of condition.
+
+    Frozen, hashable and comparable: a static argument of `jax.jit`. The user's `net` stays as it is; `bound` is the same
+    net told about its data, and is what `apply` runs. ValueError where the parts do not fit.
+    """
+
+    net: Any  # a Net; typed Any so that command lines can edit its fields
+    head: Any  # a Head
+    site_shape: tuple[int, ...]
+    order: Any = Raster()  # an Order
+    cond: CondSpec = CondSpec()
+
+    def __post_init__(self):
+        if not self.site_shape or any(size < 1 for size in self.site_shape):
+            raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
+        if isinstance(self.order, AnyOrder) and not self.net.any_order:
+            raise ValueError(f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order")
+        check_permutation(self.permutation, math.prod(self.site_shape))
+
+    @functools.cached_property
+    def spec(self) -> Spec:
+        """What the net is told about its data."""
+        return Spec(self.site_shape, self.head.event_shape, self.head.vocab, self.head.param_size, self.cond)
+
+    @functools.cached_property
+    def bound(self) -> nn.Module:
+        """The net, told about its data."""
+        return self.net.clone(spec=self.spec)
+
+    @functools.cached_property
+    def permutation(self) -> np.ndarray:
+        """[T] int32: the model's own order (for AnyOrder, its reference)."""
+        return self.order.permutation(self.site_shape)
+
+    @property
+    def num_sites(self) -> int:
+        """T, the number of sites."""
+        return self.spec.num_sites
+
+    @property
+    def num_dims(self) -> int:
+        """The number of values in one example: sites times the values of a symbol."""
+        return self.num_sites * math.prod(self.head.event_shape)
+
+    @property
+    def dtype(self):
+        """int32 for symbols, float32 for real values."""
+        return jnp.float32 if self.head.vocab is None else jnp.int32
+
+    def apply(self, params, *args, method: str = "__call__", **kwargs):
+        """Run one of the net's three methods with these parameters."""
+        return self.bound.apply({"params": params}, *args, method=method, **kwargs)
+
+    def example_cond(self, batch: int) -> Cond:
+        """A condition of the declared kind, all zeros, for shapes and tests."""
+        label = None if self.cond.classes is None else jnp.zeros(batch, jnp.int32)
+        member = None if self.cond.members is None else jnp.zeros((), jnp.int32)
+        return Cond(label, member)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def init(model: Model, key: jax.Array):
+    """The net's initial parameters, a tree of float32 arrays."""
+    x = jnp.zeros((1, model.num_sites, *model.head.event_shape), model.dtype)
+    return model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))["params"]
