@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
@@ -114,8 +115,11 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
     if cond.label is not None and jnp.shape(cond.label) != (batch,):
         raise ValueError(f"label has shape {jnp.shape(cond.label)} for a batch of {batch}; give one label an example")
     for name, value, count in (("label", cond.label, model.cond.classes), ("member", cond.member, model.cond.members)):
-        if value is not None and not isinstance(value, jax.core.Tracer) and jnp.any((value < 0) | (value >= count)):
-            raise ValueError(f"a {name} is outside 0..{count - 1}; got values from {jnp.min(value)} to {jnp.max(value)}")
+        if value is None or isinstance(value, jax.core.Tracer):
+            continue
+        low, high = np.asarray(value).min(), np.asarray(value).max()
+        if low < 0 or high >= count:
+            raise ValueError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.int32), cond)
 
 

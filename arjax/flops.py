@@ -1,0 +1,83 @@
+"""Count the multiply-and-add work that a computation really executes.
+
+XLA's cost analysis counts a loop's body once, whatever its trip count. Here the jaxpr is interpreted with concrete values: a
+scan runs its length, a while loop as often as it runs, a cond the branch it takes. Only `dot_general` and
+`conv_general_dilated` count, two operations for each product. Slow: for small instances.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+
+def executed_flops(function, *args) -> int:
+    """FLOPs of the matrix products and convolutions that `function(*args)` executes."""
+    closed = jax.make_jaxpr(function)(*args)
+    return _run(closed.jaxpr, closed.consts, jax.tree.leaves(args))[1]
+
+
+def _run(jaxpr: Jaxpr, consts, args):
+    """(values of the outputs, FLOPs executed)."""
+    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
+    flops = 0
+    for eqn in jaxpr.eqns:
+        inputs = [var.val if isinstance(var, Literal) else env[var] for var in eqn.invars]
+        outputs, executed = _execute(eqn, inputs)
+        flops += executed
+        env.update(zip(eqn.outvars, outputs, strict=True))
+    return [var.val if isinstance(var, Literal) else env[var] for var in jaxpr.outvars], flops
+
+
+def _execute(eqn, inputs):
+    match eqn.primitive.name:
+        case "scan":
+            return _scan(inputs, **eqn.params)
+        case "while":
+            return _while(inputs, **eqn.params)
+        case "cond":
+            branches = eqn.params["branches"]
+            branch = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
+            return _run(branch.jaxpr, branch.consts, inputs[1:])
+    inner = [p for p in eqn.params.values() if isinstance(p, ClosedJaxpr | Jaxpr)]
+    if len(inner) == 1:  # jit, custom derivatives, remat: the function they wrap
+        closed = inner[0]
+        return _run(*((closed.jaxpr, closed.consts) if isinstance(closed, ClosedJaxpr) else (closed, ())), inputs)
+    outputs = eqn.primitive.bind(*inputs, **eqn.params)
+    return (outputs if eqn.primitive.multiple_results else [outputs]), _products(eqn)
+
+
+def _scan(inputs, *, jaxpr, length, num_consts, num_carry, reverse, **_):
+    consts, carry, columns = inputs[:num_consts], inputs[num_consts:][:num_carry], inputs[num_consts + num_carry :]
+    rows, flops = [None] * length, 0
+    for i in reversed(range(length)) if reverse else range(length):
+        outputs, executed = _run(jaxpr.jaxpr, jaxpr.consts, [*consts, *carry, *(column[i] for column in columns)])
+        carry, rows[i] = outputs[:num_carry], outputs[num_carry:]
+        flops += executed
+    return [*carry, *(jnp.stack(column) for column in zip(*rows, strict=True))], flops
+
+
+def _while(inputs, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts):
+    cond_consts, body_consts = inputs[:cond_nconsts], inputs[cond_nconsts:][:body_nconsts]
+    carry, flops = inputs[cond_nconsts + body_nconsts :], 0
+    while True:
+        (proceed,), executed = _run(cond_jaxpr.jaxpr, cond_jaxpr.consts, [*cond_consts, *carry])
+        flops += executed
+        if not proceed:
+            return carry, flops
+        carry, executed = _run(body_jaxpr.jaxpr, body_jaxpr.consts, [*body_consts, *carry])
+        flops += executed
+
+
+def _products(eqn) -> int:
+    """Two FLOPs for each product that a contraction sums, none for anything else."""
+    if eqn.primitive.name == "dot_general":
+        (contracted, _), _ = eqn.params["dimension_numbers"]
+        return 2 * math.prod(eqn.outvars[0].aval.shape) * math.prod(eqn.invars[0].aval.shape[d] for d in contracted)
+    if eqn.primitive.name == "conv_general_dilated":
+        kernel = eqn.invars[1].aval.shape
+        out_channels = kernel[eqn.params["dimension_numbers"].rhs_spec[0]]
+        return 2 * math.prod(eqn.outvars[0].aval.shape) * math.prod(kernel) // out_channels
+    return 0

@@ -1,0 +1,79 @@
+"""Pictures: what a person looks at. Arrays in, PNG files out."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def image_grid(images, columns: int | None = None, scale: int | None = None) -> np.ndarray:
+    """[N, H, W] or [N, H, W, C] in [0, 1] -> uint8 [h, w, 3]: side by side, on a grey ground, enlarged to be seen.
+
+    columns: None makes the grid about square. scale: screen pixels a pixel; None picks one near 600 pixels in all.
+    """
+    images = np.asarray(images, np.float32)
+    images = np.repeat(images[..., None], 3, axis=-1) if images.ndim == 3 else np.broadcast_to(images, (*images.shape[:3], 3))
+    count, height, width, _ = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, 3), 0.5, np.float32)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
+        grid[top : top + height, left : left + width] = image
+    scale = scale or max(1, round(600 / max(grid.shape)))
+    return (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def save_png(path, image: np.ndarray) -> None:
+    """Write uint8 [h, w, 3] to `path`, making its folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def loss_curve(path, records: list[dict], title: str = "") -> None:
+    """Nats per example against the step, a line for each split; `records` as in metrics.jsonl."""
+    figure, axes = _figure(title)
+    for split in sorted({record["split"] for record in records}, reverse=True):
+        points = [(record["step"], record["nats"]) for record in records if record["split"] == split]
+        axes.plot(*zip(*points, strict=True), label=split, marker="." if len(points) < 40 else None, linewidth=1)
+    low, high = np.percentile([record["nats"] for record in records], [0, 90])
+    axes.set(xlabel="step", ylabel="nats per example", ylim=(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3))
+    axes.legend()
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
+    """For every order the data's sites with their ranks written in them, and the path through them in colour."""
+    height, width = site_shape
+    columns = min(4, len(orders))
+    rows = math.ceil(len(orders) / columns)
+    figure, panels = _figure("", rows, columns, size=(3.2 * columns, 3.2 * rows * height / width + 0.3))
+    for axes in np.ravel(panels):
+        axes.axis("off")
+    for axes, order in zip(np.ravel(panels), orders, strict=False):
+        permutation = np.asarray(order.permutation(site_shape))
+        rank = permutation.argsort().reshape(site_shape)
+        axes.imshow(rank, cmap="viridis")
+        axes.plot(permutation % width, permutation // width, color="white", linewidth=0.7, alpha=0.6)
+        for (row, column), value in np.ndenumerate(rank):
+            axes.text(column, row, value, ha="center", va="center", fontsize=7, color="white" if value < rank.size / 2 else "black")
+        axes.set_title(str(order), fontsize=9)
+    _save(figure, path)
+
+
+def _figure(title, rows=1, columns=1, size=(7, 4.5)):
+    # Matplotlib takes half a second to import, and only these pictures need it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=10)
+    return figure, figure.subplots(rows, columns)
+
+
+def _save(figure, path):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
