@@ -13,12 +13,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Integer, Shaped
 
 from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
 
 
-def theta(model: Model, params, x, *, order=None, cond: Cond | None = None, key=None):
+def theta(
+    model: Model, params, x: Shaped[Array | np.ndarray, "B *data"], *, order=None, cond: Cond | None = None, key=None
+) -> Float[Array, "B T P"]:
     """[B, T, P]: what the net says at every site, in generation order.
 
     x [B, *site_shape, *E]; order [T] or None for the model's own; cond as the model declares it; key draws dropout, None is
@@ -28,7 +31,9 @@ def theta(model: Model, params, x, *, order=None, cond: Cond | None = None, key=
     return _theta(model, params, check_x(model, x), order, cond, key)
 
 
-def log_prob(model: Model, params, x, *, order=None, cond: Cond | None = None, key=None):
+def log_prob(
+    model: Model, params, x: Shaped[Array | np.ndarray, "B *data"], *, order=None, cond: Cond | None = None, key=None
+) -> Float[Array, " B"]:
     """log p(x | cond) [B] in nats. Arguments and errors as in `theta`."""
     order, cond = check_order(model, order), check_cond(model, cond, len(x))
     return _log_prob(model, params, check_x(model, x), order, cond, key)
@@ -38,11 +43,19 @@ class Ensemble(NamedTuple):
     """`log_prob` [B], nats, of the mixture of K densities; `standard_error` [B] of that number as an estimate of the mixture of
     all orders and members they were drawn from (delta method; infinite for K = 1)."""
 
-    log_prob: jax.Array
-    standard_error: jax.Array
+    log_prob: Float[Array, " B"]
+    standard_error: Float[Array, " B"]
 
 
-def ensemble_log_prob(model: Model, params, x, orders, *, cond: Cond | None = None, members=None) -> Ensemble:
+def ensemble_log_prob(
+    model: Model,
+    params,
+    x: Shaped[Array | np.ndarray, "B *data"],
+    orders: Integer[Array | np.ndarray, "K T"],
+    *,
+    cond: Cond | None = None,
+    members: Integer[Array | np.ndarray, " K"] | None = None,
+) -> Ensemble:
     """The likelihood of the equal mixture over K orders and, where given, members.
 
     orders [K, T]; members int [K] or None. Each x is scored under all K, and the probabilities are averaged.
@@ -58,11 +71,11 @@ def ensemble_log_prob(model: Model, params, x, orders, *, cond: Cond | None = No
     return mixture(each)
 
 
-def mixture(log_probs) -> Ensemble:
+def mixture(log_probs: Float[Array, "K B"]) -> Ensemble:
     """[K, B] log-probabilities of the parts -> those of their equal mixture, with the standard error."""
     parts = len(log_probs)
     total = jax.nn.logsumexp(log_probs, axis=0) - math.log(parts)
-    ratios = jnp.exp(log_probs - total)
+    ratios = jnp.exp(log_probs - total[None])
     error = jnp.std(ratios, axis=0, ddof=1) / math.sqrt(parts) if parts > 1 else jnp.full_like(total, jnp.inf)
     return Ensemble(total, error)
 
@@ -89,7 +102,9 @@ def check_x(model: Model, x):
     if x.shape[1:] != expected:
         raise ValueError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
     if model.head.vocab is not None and not jnp.issubdtype(x.dtype, jnp.integer) and x.dtype != bool:
-        raise ValueError(f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it")
+        raise ValueError(
+            f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it"
+        )
     return x.astype(model.dtype)
 
 

@@ -9,17 +9,19 @@ Sites are rows and columns; trailing axes (channels) are generated together with
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int32, Integer, Shaped
 
 
+@runtime_checkable
 class Order(Protocol):
     """A frozen dataclass that lists the sites in the order they are generated."""
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         """[T] int32: the row-major index of the site generated t-th, for data of this shape."""
         ...
 
@@ -28,7 +30,7 @@ class Order(Protocol):
 class Raster:
     """Row by row, left to right: the order of reading."""
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return np.arange(math.prod(site_shape), dtype=np.int32)
 
 
@@ -36,7 +38,7 @@ class Raster:
 class Column:
     """Column by column, top to bottom."""
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return _visit(site_shape, lambda h, w: ((r, c) for c in range(w) for r in range(h)))
 
 
@@ -44,7 +46,7 @@ class Column:
 class Snake:
     """Row by row, every second row backwards: neighbours in time are neighbours in space (boustrophedon, S-curve)."""
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return _visit(site_shape, lambda h, w: ((r, c if r % 2 == 0 else w - 1 - c) for r in range(h) for c in range(w)))
 
 
@@ -52,7 +54,7 @@ class Snake:
 class Spiral:
     """From the top left corner clockwise along the border, inwards."""
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return _visit(site_shape, _spiral)
 
 
@@ -63,7 +65,7 @@ class Hilbert:
     Neighbours in time are neighbours in space wherever the data is such a square.
     """
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return _visit(site_shape, _hilbert)
 
 
@@ -73,7 +75,7 @@ class Random:
 
     seed: int = 0
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return np.random.default_rng(self.seed).permutation(math.prod(site_shape)).astype(np.int32)
 
 
@@ -86,7 +88,7 @@ class Permutation:
     def __post_init__(self):
         check_permutation(self.sites, len(self.sites))
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return check_permutation(self.sites, math.prod(site_shape))
 
 
@@ -96,39 +98,41 @@ class Reversed:
 
     order: Order = Raster()
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return self.order.permutation(site_shape)[::-1].copy()
 
 
 @dataclasses.dataclass(frozen=True)
 class AnyOrder:
-    """Order-agnostic (Uria et al. 2014): training draws a new order for every minibatch; `reference` serves where one is wanted."""
+    """Order-agnostic (Uria et al. 2014): training draws an order for every minibatch; `reference` serves where one is wanted."""
 
     reference: Order = Raster()
 
-    def permutation(self, site_shape: tuple[int, ...]) -> np.ndarray:
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return self.reference.permutation(site_shape)
 
 
-def draw(order: Order, key: jax.Array, site_shape: tuple[int, ...]) -> jax.Array:
+def draw(order: Order, key: jax.Array, site_shape: tuple[int, ...]) -> Int32[Array, " T"]:
     """[T] int32: a uniformly random permutation if `order` is AnyOrder, else the one it names. Works under jit."""
     if isinstance(order, AnyOrder):
         return jax.random.permutation(key, jnp.arange(math.prod(site_shape), dtype=jnp.int32))
     return jnp.asarray(order.permutation(site_shape))
 
 
-def inverse(order: jax.Array) -> jax.Array:
+def inverse(order: Integer[Array | np.ndarray, "... T"]) -> Int32[Array | np.ndarray, "... T"]:
     """[..., T] -> [..., T]: the rank of every site, so that `inverse(order)[order] == arange(T)`. NumPy or JAX."""
     return order.argsort(axis=-1).astype(np.int32)
 
 
-def check_permutation(sites, num_sites: int) -> np.ndarray:
+def check_permutation(sites, num_sites: int) -> Int32[np.ndarray, "{num_sites}"]:
     """`sites` as an int32 array [T]. ValueError unless it lists every index of 0..T-1 exactly once."""
     sites = np.asarray(sites)
     if sites.shape != (num_sites,):
         raise ValueError(f"an order of {num_sites} sites must have shape ({num_sites},), not {sites.shape}; list every site once")
+    if not np.issubdtype(sites.dtype, np.integer):
+        raise ValueError(f"an order must list integers, not {sites.dtype}; convert it")
     counts = np.bincount(sites[(sites >= 0) & (sites < num_sites)].astype(np.int64), minlength=num_sites)
-    if not np.issubdtype(sites.dtype, np.integer) or (counts != 1).any():
+    if (counts != 1).any():
         raise ValueError(
             f"an order must be a permutation of 0..{num_sites - 1}; site {int(np.argmax(counts != 1))} occurs "
             f"{int(counts[np.argmax(counts != 1)])} times; list every site once"
@@ -136,13 +140,17 @@ def check_permutation(sites, num_sites: int) -> np.ndarray:
     return sites.astype(np.int32)
 
 
-def arrange(x, order, site_shape: tuple[int, ...]):
+def arrange(
+    x: Shaped[Array | np.ndarray, "B *data"], order: Integer[Array | np.ndarray, " T"], site_shape: tuple[int, ...]
+) -> Shaped[Array | np.ndarray, "B T *event"]:
     """Data layout to generation order: [B, *site_shape, *E] -> [B, T, *E]. NumPy or JAX."""
     event_shape = x.shape[1 + len(site_shape) :]
     return x.reshape(x.shape[0], math.prod(site_shape), *event_shape)[:, order]
 
 
-def restore(x, order, site_shape: tuple[int, ...]):
+def restore(
+    x: Shaped[Array | np.ndarray, "B T *event"], order: Integer[Array | np.ndarray, " T"], site_shape: tuple[int, ...]
+) -> Shaped[Array | np.ndarray, "B *data"]:
     """Generation order to data layout: [B, T, *E] -> [B, *site_shape, *E]. The inverse of `arrange`."""
     return x[:, inverse(order)].reshape(x.shape[0], *site_shape, *x.shape[2:])
 

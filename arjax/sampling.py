@@ -15,6 +15,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Shaped
 
 from arjax.likelihood import check_cond, check_order, check_x
 from arjax.orders import arrange, restore
@@ -23,7 +24,7 @@ from arjax.protocol import Cond, Model
 
 def ancestral(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
-):
+) -> Shaped[Array, "{batch} *data"]:
     """`batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
 
     order: [T] or None for the model's own. observed: [B, *site_shape, *E] (or B = 1); mask: bool [*site_shape], or
@@ -35,14 +36,14 @@ def ancestral(
 
 def naive(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
-):
+) -> Shaped[Array, "{batch} *data"]:
     """As `ancestral`, by T full passes."""
     return _naive(model, params, key, *_prepare(model, batch, order, cond, observed, mask, transforms))
 
 
 def fixed_point(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
-):
+) -> tuple[Shaped[Array, "{batch} *data"], Int[Array, ""]]:
     """As `ancestral`, by repeated full passes: (samples, number of network evaluations, at most T + 1)."""
     return _fixed_point(model, params, key, *_prepare(model, batch, order, cond, observed, mask, transforms))
 
@@ -57,7 +58,7 @@ class Temperature:
         if not self.value > 0:
             raise ValueError(f"Temperature({self.value}) must be positive; choose 1 to change nothing, less to sharpen")
 
-    def __call__(self, theta):
+    def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
         return theta / self.value
 
 
@@ -71,7 +72,7 @@ class TopK:
         if self.k < 1:
             raise ValueError(f"TopK({self.k}) leaves no symbol; choose at least 1")
 
-    def __call__(self, theta):
+    def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
         least = jax.lax.top_k(theta, min(self.k, theta.shape[-1]))[0][..., -1:]
         return jnp.where(theta >= least, theta, -jnp.inf)
 
@@ -86,7 +87,9 @@ class TopP:
         if not 0 < self.p <= 1:
             raise ValueError(f"TopP({self.p}) is not in (0, 1]; choose 1 to keep every symbol")
 
-    def __call__(self, theta):
+    def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
+        if self.p == 1:
+            return theta  # rounded, the sum below may reach 1 before the last symbol
         falling = jnp.sort(theta, axis=-1, descending=True)
         probs = jax.nn.softmax(falling.astype(jnp.float32))
         # A symbol is kept if those before it do not reach p yet; the first always is.
@@ -120,7 +123,9 @@ def _check_mask(model, mask, batch) -> np.ndarray:
     """`mask` as bool [B, *site_shape]."""
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.shape not in (model.site_shape, (batch, *model.site_shape)):
-        raise ValueError(f"mask is {mask.dtype} {mask.shape}; give booleans of shape {model.site_shape}, True where x is observed")
+        raise ValueError(
+            f"mask is {mask.dtype} {mask.shape}; give booleans of shape {model.site_shape}, True where x is observed"
+        )
     return np.broadcast_to(mask, (batch, *model.site_shape))
 
 

@@ -6,6 +6,8 @@ to 4096 outcomes are enumerated, and only there can sums and samples be held aga
 """
 
 import contextlib
+import copy
+import dataclasses
 import itertools
 import math
 
@@ -111,6 +113,7 @@ def check_samplers(model: Model, params, key) -> None:
     cond = random_cond(model, key, BATCH)
     for order in accepted_orders(model, key):
         cached = ancestral(model, params, key, BATCH, order=_given(model, order), cond=cond)
+        _require_support(model, cached, order)
         for name, other in (
             ("naive", naive(model, params, key, BATCH, order=_given(model, order), cond=cond)),
             ("fixed-point", fixed_point(model, params, key, BATCH, order=_given(model, order), cond=cond)[0]),
@@ -161,16 +164,18 @@ def check_compilation(model: Model, params, key) -> None:
         nonlocal compilations
         compilations += event == "/jax/core/compile/backend_compile_duration"
 
-    def calls(key):
+    def calls(model, key):
         for order in accepted_orders(model, key):
             cond = random_cond(model, key, BATCH)
             x = ancestral(model, params, key, BATCH, order=_given(model, order), cond=cond)
             jax.block_until_ready(log_prob(model, params, x, order=_given(model, order), cond=cond))
 
-    calls(key)
+    calls(model, key)
+    # The same model built anew, as a caller may; and first, because this may compile something itself.
+    twin, another_key = _rebuilt(model), jax.random.fold_in(key, 1)
     jax.monitoring.register_event_duration_secs_listener(count)
     try:
-        calls(jax.random.fold_in(key, 1))
+        calls(twin, another_key)
     finally:
         jax.monitoring.unregister_event_duration_listener(count)
     if compilations:
@@ -252,6 +257,16 @@ def _enumerated(model, params, space, order, cond):
     return log_prob(model, params, space, order=_given(model, order), cond=cond)
 
 
+def _rebuilt(value):
+    """An equal value made anew; functions and classes stay, since they equal themselves alone."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return dataclasses.replace(value, **{name: _rebuilt(getattr(value, name)) for name in fields})
+    if type(value) is tuple:
+        return tuple(map(_rebuilt, value))
+    return value if callable(value) else copy.deepcopy(value)
+
+
 def _many_samples(model, params, key, cond, count=8192, **completion):
     """Enough samples for a chi-square test, under a condition of batch 1."""
     cond = Cond(None if cond.label is None else jnp.repeat(cond.label, count), cond.member)
@@ -289,11 +304,23 @@ def _require_same_samples(model, cached, other, order, name):
         )
 
 
+def _require_support(model, samples, order):
+    outside = jnp.isnan(samples) if model.head.vocab is None else (samples < 0) | (samples >= model.head.vocab)
+    if outside.any():
+        t = int(jnp.argmax(arrange(outside, order, model.site_shape).reshape(len(samples), model.num_sites, -1).any(axis=(0, 2))))
+        raise LawBroken(
+            f"a sample at site t={t} in order {_name(order)} is {samples[outside][0]}, which the head does not allow: "
+            f"{int(outside.sum())} such symbols"
+        )
+
+
 def _require_law(model, samples, space, probs, complaint):
     """Chi-square of samples against the probabilities of all outcomes, rare outcomes pooled. No sample may be impossible."""
     radix = model.head.vocab ** np.arange(model.num_dims)[::-1]
     counts = np.bincount(np.asarray(samples).reshape(len(samples), -1) @ radix, minlength=len(space))
     expected = np.asarray(probs, np.float64) * len(samples)
+    if impossible := int(counts[expected == 0].sum()):
+        raise LawBroken(f"{complaint}: {impossible} of {len(samples)} samples have probability zero")
     common = expected >= 5
     counts = np.append(counts[common], counts[~common].sum())
     expected = np.append(expected[common], expected[~common].sum())

@@ -14,7 +14,7 @@ caches in which everything unfinished is still zero. The zeros are the masks; ea
 """
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import flax.linen as nn
 import flax.struct
@@ -28,6 +28,7 @@ from arjax.orders import inverse
 from arjax.protocol import Spec
 
 Activation = Literal["relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "silu"]
+Degrees = Literal["natural", "random"]
 
 
 @flax.struct.dataclass
@@ -51,7 +52,7 @@ class MADE(nn.Module):
 
     hidden: tuple[int, ...] = (500,)
     activation: Activation = "relu"
-    degrees: Literal["natural", "random"] = "natural"
+    degrees: Degrees = "natural"
     degree_seed: int = 0
     direct: bool = False
     embedding: int | None = None
@@ -63,6 +64,9 @@ class MADE(nn.Module):
     def __post_init__(self):
         if not self.hidden or any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
+        for name, known in (("activation", Activation), ("degrees", Degrees)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name}={getattr(self, name)!r} is not known; choose one of {', '.join(get_args(known))}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         if self.embedding is not None and self.embedding < 1:
@@ -71,6 +75,8 @@ class MADE(nn.Module):
 
     def setup(self):
         spec = self.spec
+        if self.embedding and spec.vocab is None:
+            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         widths = (spec.num_sites * self._features, *self.hidden)
         self.w = [_dense(self, f"w{i}", (n, m)) for i, (m, n) in enumerate(zip(widths, self.hidden, strict=False))]
         self.b = [self.param(f"b{i}", nn.initializers.zeros, (n,)) for i, n in enumerate(self.hidden)]
@@ -96,9 +102,9 @@ class MADE(nn.Module):
             w = jnp.where(seen[None, :] <= degree[:, None], self.w[layer], 0)
             h = self._activate(h @ w.T + self._bias(layer, cond))
             h, seen = dropout(h, self.dropout, layer_keys[layer]), degree
-        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen < rank[:, None, None], self.v, 0)) + self._output_bias(cond)
+        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen[None, None] < rank[:, None, None], self.v, 0)) + self._output_bias(cond)
         if self.direct:
-            theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank < rank[:, None, None], self.a, 0))
+            theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank[None, None] < rank[:, None, None], self.a, 0))
         return theta[:, order]
 
     def init_cache(self, batch, order, cond=None):

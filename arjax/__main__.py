@@ -1,0 +1,180 @@
+"""The other commands: `python -m arjax bench | evaluate | sample | figures`. Training is train.py's."""
+
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from arjax import orders, pictures
+from arjax.bench import benchmark, report
+from arjax.likelihood import bits_per_dim
+from arjax.protocol import Cond
+from arjax.sampling import Temperature, TopK, TopP, ancestral
+from arjax.training.command_line import edit, load_config, read_flags
+from arjax.training.evaluation import baseline, evaluate
+from arjax.training.experiment import check_splits
+from arjax.training.failures import one_line_errors
+from arjax.training.load import load
+from arjax.training.report import sample_labels, to_images
+from arjax.training.run_directory import read_run
+
+Run = Annotated[str, tyro.conf.Positional]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """Time training, scoring and sampling of a config. Further flags edit the config, as with train.py."""
+
+    config: Annotated[str, tyro.conf.Positional]
+    """A file in configs/."""
+    batch: int = 16
+    """Examples scored and sampled at once."""
+    runs: int = 5
+    """Timed runs of each, of which the median is given."""
+    json: Path | None = None
+    """Also write the figures there."""
+
+    def __call__(self, flags: list[str]) -> None:
+        _require_positive(batch=self.batch, runs=self.runs)
+        experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
+        splits = experiment.data.load()
+        check_splits(experiment, splits)
+        figures = {"config": self.config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs)
+        print(report(figures))
+        if self.json:
+            self.json.parent.mkdir(parents=True, exist_ok=True)
+            self.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Score a trained run on one of its splits, with its unit, data set and baseline."""
+
+    run: Run
+    """The directory that train.py wrote."""
+    split: Literal["train", "valid", "test"] = "test"
+    ensemble: int | None = None
+    """Orders and members to average over, as probabilities; by default as the experiment says."""
+    raw: bool = False
+    """The parameters as trained, not their moving average."""
+    root: str | None = None
+    """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
+
+    def __call__(self, flags: list[str]) -> None:
+        experiment = read_run(self.run)
+        if self.ensemble is not None:
+            experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
+        model, params = load(self.run, raw=self.raw)
+        data = dataclasses.replace(experiment.data, root=self.root)
+        splits = data.load()
+        check_splits(experiment, splits)
+        key, batch_size = jax.random.key(experiment.seed), experiment.eval_batch_size
+        start = time.perf_counter()
+        split = getattr(splits, self.split)
+        result = evaluate(model, params, split, data.values, batch_size=batch_size, key=key, ensemble=experiment.ensemble)
+        seconds = time.perf_counter() - start
+        given = " given the label" if model.cond.classes else ""
+        print(f"data       {data.title}; {self.split} split, {len(result.log_probs)} examples")
+        print(f"nats       {result.nats:.3f} ± {result.standard_error:.3f} per example{given}")
+        print(f"bits/dim   {bits_per_dim(result.nats, model.num_dims):.4f} over {model.num_dims} dimensions")
+        if experiment.ensemble > 1:
+            print(f"ensemble   mixture of {experiment.ensemble} orders and members")
+        if self.split == "test" and (nats := baseline(splits, data.values, batch_size=batch_size, key=key)) is not None:
+            print(f"baseline   {nats:.3f} nats per example, all sites independent")
+        print(f"rate       {len(result.log_probs) / seconds:,.0f} examples/s, compilation included")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Draw from a trained run: a picture, and with --out the arrays."""
+
+    run: Run
+    """The directory that train.py wrote."""
+    batch: int = 64
+    seed: int = 0
+    label: int | None = None
+    """The class to draw, if the model knows classes; by default all of them in turn."""
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    raw: bool = False
+    """The parameters as trained, not their moving average."""
+    png: Path | None = None
+    """Where to write the picture; by default RUN/samples/seed_SEED.png."""
+    out: Path | None = None
+    """Where to write the samples as .npz (arrays x and, if there are classes, label)."""
+
+    def __call__(self, flags: list[str]) -> None:
+        _require_positive(batch=self.batch)
+        if self.out and self.out.suffix != ".npz":
+            raise ValueError(f"--out {self.out} must end in .npz; rename it")
+        model, params = load(self.run, raw=self.raw)
+        labels = sample_labels(model, self.batch)
+        if self.label is not None:
+            if labels is None:
+                raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
+            labels = np.full(self.batch, self.label, np.int32)
+        chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
+        transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
+        cond = Cond(label=None if labels is None else jnp.asarray(labels))
+        x = np.asarray(ancestral(model, params, jax.random.key(self.seed), self.batch, cond=cond, transforms=transforms))
+        if self.out:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(self.out, x=x, **({} if labels is None else {"label": labels}))
+            print(f"{self.batch} samples in {self.out}")
+        if (images := to_images(model, x)) is not None:
+            png = self.png or Path(self.run) / "samples" / f"seed_{self.seed}.png"
+            pictures.save_png(png, pictures.image_grid(images))
+            print(f"{self.batch} samples in {png}")
+        elif not self.out:
+            raise ValueError(f"samples of shape {model.site_shape} are no images; write them to a file with --out FILE.npz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Draw what explains the library: `orders`, each generation order as a numbered grid."""
+
+    what: Annotated[Literal["orders"], tyro.conf.Positional]
+    out: Path = Path("orders.png")
+    height: int = 8
+    width: int = 8
+
+    def __call__(self, flags: list[str]) -> None:
+        _require_positive(height=self.height, width=self.width)
+        every = (
+            orders.Raster(),
+            orders.Snake(),
+            orders.Column(),
+            orders.Spiral(),
+            orders.Reversed(orders.Spiral()),
+            orders.Hilbert(),
+            orders.Random(0),
+        )
+        pictures.order_pictures(self.out, every, (self.height, self.width))
+        print(f"{len(every)} orders in {self.out}")
+
+
+def main(argv: list[str]) -> None:
+    """Run the command that `argv` names. User errors end it with one line and status 2."""
+    with one_line_errors():
+        command, rest = read_flags(Bench | Evaluate | Sample | Figures, argv, "python -m arjax", return_unknown_args=True)
+        if rest and not isinstance(command, Bench):
+            raise ValueError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
+        command(rest)
+
+
+def _require_positive(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"--{name} {count} must be at least 1; choose a positive number")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

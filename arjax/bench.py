@@ -1,0 +1,110 @@
+"""Benchmarks of training, scoring and sampling.
+
+Every time is the median of several runs after one that compiles, and ends when the result is there (`block_until_ready`).
+Two ratios say how near a sampler is to the floor, the arithmetic of one parallel pass:
+
+    work ratio   FLOPs executed by a whole cached sample / by one log_prob of the same batch
+    time ratio   the same, in wall time
+"""
+
+import functools
+import math
+import platform
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+
+from arjax.data import training_batches
+from arjax.likelihood import log_prob
+from arjax.protocol import init
+from arjax.sampling import ancestral, naive
+from arjax.testing import random_cond, work_ratio
+from arjax.training.experiment import Experiment
+from arjax.training.objective import Likelihood
+from arjax.training.state import init_state, train_step
+
+
+def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5) -> dict:
+    """Figures by name, as `python -m arjax bench` prints them: rates in examples per second at this batch size (training at the
+    experiment's own), `compile_seconds` apart, ratios, the device. `split` is data to train on."""
+    model, key = experiment.model, jax.random.key(experiment.seed)
+    params = jax.block_until_ready(init(model, key))
+    cond = random_cond(model, key, batch)
+    x = ancestral(model, params, key, batch, cond=cond)
+    train_compile, train = _time_training(experiment, split, runs)
+    score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
+    cached_compile, cached = timed(lambda: ancestral(model, params, key, batch, cond=cond), runs)
+    naive_compile, slow = timed(lambda: naive(model, params, key, batch, cond=cond), runs)
+    return {
+        "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}, {platform.machine()}, JAX {jax.__version__}",
+        "dtype": str(jax.tree.leaves(params)[0].dtype),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "sites": model.num_sites,
+        "batch": batch,
+        "train_batch": experiment.batch_size,
+        "runs": runs,
+        "train_examples_per_second": experiment.batch_size / train,
+        "log_prob_examples_per_second": batch / score,
+        "samples_per_second_cached": batch / cached,
+        "samples_per_second_naive": batch / slow,
+        "cached_over_naive": slow / cached,
+        "work_ratio": work_ratio(model, params, key, 1),
+        "time_ratio": cached / score,
+        "compile_seconds": {
+            "train_step": train_compile,
+            "log_prob": score_compile,
+            "sample_cached": cached_compile,
+            "sample_naive": naive_compile,
+        },
+    }
+
+
+def timed(function, runs: int) -> tuple[float, float]:
+    """(seconds the first call took longer, which is compilation if it had not been compiled yet; median seconds of `runs`
+    further calls). The result is waited for."""
+    seconds = []
+    for _ in range(runs + 1):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        seconds.append(time.perf_counter() - start)
+    median = statistics.median(seconds[1:])
+    return max(0.0, seconds[0] - median), median
+
+
+def _time_training(experiment, split, runs):
+    """`timed` for ten steps of training, a step."""
+    steps = 10
+    objective = Likelihood(experiment.model, experiment.data.values)
+    optimizer, key = experiment.optimizer.build(experiment.steps), jax.random.key(experiment.seed)
+    batches = training_batches(split, min(experiment.batch_size, len(split.x)), experiment.seed)
+    batch = jax.tree.map(jnp.asarray, batches[0])
+    state = init_state(objective, optimizer, key, batch)
+    step = jax.jit(
+        functools.partial(
+            train_step, objective=objective, optimizer=optimizer, ema=experiment.ema, accumulate=experiment.accumulate
+        ),
+        donate_argnums=0,
+    )
+
+    def several():
+        nonlocal state
+        for _ in range(steps):
+            state, metrics = step(state, batch, key)
+        return metrics
+
+    compilation, median = timed(several, runs)
+    return compilation, median / steps
+
+
+def report(figures: dict) -> str:
+    """The figures as lines a person reads."""
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{part} {seconds:.2f}" for part, seconds in value.items())
+        elif isinstance(value, float):
+            value = "-" if math.isnan(value) else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+        lines.append(f"{name.replace('_', ' '):30} {value}")
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""Where the files of the public data sets are: found under one folder, or downloaded there once, and always checked.
+
+A checksum is that of a file's *content*: the same images are about in several gzip wrappers, and unpacked. So a file named
+`x.gz` may also lie there as `x`, and a downloaded one is stored unpacked.
+"""
+
+import dataclasses
+import gzip
+import hashlib
+import os
+import textwrap
+import zlib
+from pathlib import Path
+
+import pooch
+
+# No file of ours unpacks to more than a fifth of this; a file that does is not one of ours.
+MAX_BYTES = 2**28
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One file: its name under the data root, the sha256 of its unpacked content (None: not known, so not checked and never
+    downloaded), and where it can be had, if anywhere."""
+
+    file: str
+    sha256: str | None
+    url: str | None = None
+
+
+def data_root(root: str | None) -> Path:
+    """The folder of the data files: `root`, else $ARJAX_DATA, else ~/.cache/arjax."""
+    return Path(root or os.environ.get("ARJAX_DATA") or "~/.cache/arjax").expanduser()
+
+
+def find(source: Source, root: str | None) -> Path | None:
+    """The file under the data root, packed or unpacked; None if it is not there."""
+    folder = data_root(root)
+    candidates = (folder / source.file, folder / _unpacked_name(source))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read(source: Source, root: str | None) -> bytes:
+    """The file's unpacked content, downloaded first if it is not there. ValueError in one line, with the remedy, if it can
+    neither be found nor downloaded, cannot be read, or has the wrong checksum."""
+    path = find(source, root) or _download(source, data_root(root))
+    try:
+        content = _unpack(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read ({one_line(error)}); {_replace(source)}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if source.sha256 is not None and found != source.sha256:
+        raise ValueError(
+            f"{path} has the wrong checksum: the sha256 of its content is {found}, expected {source.sha256}; {_replace(source)}"
+        )
+    return content
+
+
+def _download(source: Source, folder: Path) -> Path:
+    by_hand = f"save it there as {source.file}, or name the folder that has it by root or $ARJAX_DATA"
+    if source.url is None:
+        raise ValueError(f"{source.file} is not in {folder}; {by_hand}")
+    if source.sha256 is None:
+        raise ValueError(
+            f"{source.file} is not in {folder} and has no known checksum to download it by; get {source.url} and {by_hand}"
+        )
+
+    def fetch_unpacked(url, file, owner):
+        pooch.HTTPDownloader()(url, file, owner)
+        Path(file).write_bytes(_unpack(Path(file)))
+
+    try:
+        # pooch checks the sum of what the downloader leaves, and only then moves it to its name, in one step.
+        return Path(
+            pooch.retrieve(
+                source.url, f"sha256:{source.sha256}", fname=_unpacked_name(source), path=folder, downloader=fetch_unpacked
+            )
+        )
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ValueError(
+            f"{source.file} is not in {folder} and could not be downloaded from {source.url} ({one_line(error)}); {by_hand}"
+        ) from error
+
+
+def _unpack(path: Path) -> bytes:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(f"more than {MAX_BYTES} bytes")
+    return content
+
+
+def _unpacked_name(source: Source) -> str:
+    return source.file.removesuffix(".gz")
+
+
+def _replace(source: Source) -> str:
+    return (
+        "replace it by the published file, or remove it"
+        if source.url is None
+        else f"delete it to download it again from {source.url}"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """The error, shortened to one line."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)

@@ -1,0 +1,85 @@
+"""A data set is three named splits; no part of it is ever split at random."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class Split(NamedTuple):
+    """Raw values x [N, *site_shape, *E] as they lie in the file, and labels [N] where there are any."""
+
+    x: np.ndarray
+    label: np.ndarray | None = None
+
+
+class Splits(NamedTuple):
+    """What to fit on, what to choose by, and what to report."""
+
+    train: Split
+    valid: Split
+    test: Split
+
+
+class Dataset(Protocol):
+    """A frozen dataclass that names a data set, how its values are read, and where its files are.
+
+    `root` is a field `str | None = dataclasses.field(default=None, compare=False)`: where the files lie is no part of an
+    experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
+    """
+
+    root: str | None
+    values: Any  # a Values; typed Any so that command lines can edit its fields
+
+    @property
+    def title(self) -> str:
+        """Data set, values and split in one line: what every result is reported with."""
+        ...
+
+    def load(self) -> Splits:
+        """The three splits, checked. ValueError in one line where a file is missing or is not what it should be."""
+        ...
+
+
+def check_splits(splits: Splits, values, where: str) -> Splits:
+    """The same splits. ValueError where they are empty, differ in shape, hold values outside the support of `values` (NaN
+    always is), or have labels that do not fit; `where` names the file or data set in the message."""
+    for name, split in splits._asdict().items():
+        x = split.x
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"{where}: {name} has dtype {x.dtype}, not numbers; save it as integers or floats")
+        if x.ndim < 2 or x.size == 0:
+            raise ValueError(
+                f"{where}: {name} has shape {x.shape}; it must be [N, *site_shape] with at least one example and site"
+            )
+        if x.shape[1:] != splits.train.x.shape[1:]:
+            raise ValueError(
+                f"{where}: an example has shape {x.shape[1:]} in {name} but {splits.train.x.shape[1:]} in train; "
+                "give all splits one shape"
+            )
+        outside = values.outside(x)
+        if outside.any():
+            place = tuple(int(i) for i in np.unravel_index(np.argmax(outside), x.shape))
+            raise ValueError(
+                f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
+                "only; correct the data or choose other values"
+            )
+        _check_label(name, split, splits.train, where)
+    return splits
+
+
+def _check_label(name, split, train, where):
+    if (split.label is None) != (train.label is None):
+        missing = "train" if train.label is None else name
+        raise ValueError(f"{where}: {missing} has no labels but another split has; label all three splits or none")
+    if split.label is None:
+        return
+    label = split.label
+    if label.dtype.kind not in "iu" or label.shape != (len(split.x),):
+        raise ValueError(
+            f"{where}: the labels of {name} are {label.dtype} of shape {label.shape}; give one whole number for each of its "
+            f"{len(split.x)} examples"
+        )
+    wrong = (label < 0) | (label > np.iinfo(np.int32).max)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"{where}: label {i} of {name} is {int(label[i])}; number the classes from 0")

@@ -1,0 +1,137 @@
+"""What a raw value of the data becomes: the named binarizations, symbols, or real numbers.
+
+A result means nothing without this name, so every one has a `title`. Called as `values(key, x)` it is pure JAX and runs
+inside the jitted training step; the raw data stay as small as they lie in the file.
+"""
+
+import dataclasses
+from typing import ClassVar, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class Values(Protocol):
+    """A frozen dataclass that turns raw values into what a model sees."""
+
+    vocab: int | None  # number of symbols, or None for real values
+
+    @property
+    def title(self) -> str:
+        """The name that results are reported with."""
+        ...
+
+    @property
+    def support(self) -> str:
+        """In words, the raw values that are accepted."""
+        ...
+
+    def outside(self, x: np.ndarray) -> np.ndarray:
+        """True where a raw value is not accepted; NaN never is. Same shape as x, bool."""
+        ...
+
+    def __call__(self, key, x) -> jax.Array:
+        """Raw values [...] -> int32 symbols or float32 [...]."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """Symbols 0..count-1, as they are."""
+
+    count: int
+
+    def __post_init__(self):
+        if self.count < 1:
+            raise ValueError(f"Levels({self.count}) needs at least one symbol; give the number of symbols")
+
+    @property
+    def vocab(self) -> int:
+        return self.count
+
+    @property
+    def title(self) -> str:
+        return f"{self.count} levels"
+
+    @property
+    def support(self) -> str:
+        return f"whole numbers 0..{self.count - 1}"
+
+    def outside(self, x):
+        return ~_within(x, 0, self.count - 1) | (np.floor(x) != x)
+
+    def __call__(self, key, x):
+        return jnp.asarray(x).astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """1 where x > level, else 0."""
+
+    level: float
+
+    vocab: ClassVar[int] = 2
+    support: ClassVar[str] = "finite numbers"
+
+    @property
+    def title(self) -> str:
+        return f"threshold at {self.level:g}"
+
+    def outside(self, x):
+        return ~_representable(x)
+
+    def __call__(self, key, x):
+        return (jnp.asarray(x) > self.level).astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dynamic:
+    """1 with probability x / highest, drawn anew for every key (as in Burda et al. 2016)."""
+
+    highest: float = 255
+
+    vocab: ClassVar[int] = 2
+    title: ClassVar[str] = "dynamic binarization"
+
+    def __post_init__(self):
+        if not self.highest > 0:
+            raise ValueError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
+
+    @property
+    def support(self) -> str:
+        return f"numbers from 0 to {self.highest:g}"
+
+    def outside(self, x):
+        return ~_within(x, 0, self.highest)
+
+    def __call__(self, key, x):
+        return jax.random.bernoulli(key, jnp.asarray(x).astype(jnp.float32) / self.highest).astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Real:
+    """Real values, as they are, in float32."""
+
+    vocab: ClassVar[None] = None
+    title: ClassVar[str] = "real values"
+    support: ClassVar[str] = "finite numbers"
+
+    def outside(self, x):
+        return ~_representable(x)
+
+    def __call__(self, key, x):
+        return jnp.asarray(x).astype(jnp.float32)
+
+
+def _within(x, low, high):
+    # Bounds in float64, so that comparing float16 data with them does not overflow; NaN is never within.
+    if x.dtype.kind == "f":
+        low, high = np.float64(low), np.float64(high)
+    return (x >= low) & (x <= high)
+
+
+def _representable(x):
+    # On the device numbers are 32 bits wide: what is larger would wrap around or become infinite there.
+    limit = np.finfo(np.float32).max if x.dtype.kind == "f" else np.iinfo(np.int32).max
+    return _within(x, -limit, limit)

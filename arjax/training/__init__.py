@@ -1,0 +1,11 @@
+"""Training: an `Experiment` of real objects goes in, a run directory that describes itself comes out.
+
+`train.py` at the root of the repository puts these parts together; each of them also stands alone.
+"""
+
+from arjax.training.experiment import Experiment
+from arjax.training.mesh import Mesh
+from arjax.training.objective import Likelihood, Objective
+from arjax.training.optimizers import Adam, AdamW
+
+__all__ = ["Adam", "AdamW", "Experiment", "Likelihood", "Mesh", "Objective"]

@@ -1,0 +1,120 @@
+"""What happens in a run, told as it happens: to metrics.jsonl, to TensorBoard, and to whoever is watching.
+
+A step's metrics are read when the next step has been handed to the device, which therefore never waits for the host.
+"""
+
+import contextlib
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from arjax.likelihood import bits_per_dim
+from arjax.pictures import image_grid, save_png
+from arjax.training.evaluation import Evaluation
+from arjax.training.experiment import Experiment
+from arjax.training.metrics import Metrics
+from arjax.training.progress import Progress
+from arjax.training.report import to_images
+
+
+class Journal:
+    """The journal of the run of `experiment` in the directory `run`, from step `first` on. A context manager."""
+
+    def __init__(self, run: Path, experiment: Experiment, first: int):
+        self.run, self.experiment, self.first = run, experiment, first
+        self._pending = None
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.metrics = stack.enter_context(Metrics(self.run, self.first))
+            self.progress = stack.enter_context(Progress(self.first, self.experiment.steps))
+            self._stack = stack.pop_all()
+        earlier = self.metrics.records[-1]["seconds"] if self.metrics.records else 0.0
+        self._began = time.monotonic() - earlier
+        self._restart()
+        return self
+
+    def __exit__(self, *exception):
+        self._stack.close()
+
+    @property
+    def records(self) -> list[dict]:
+        """Every record of the run so far."""
+        return self.metrics.records
+
+    def train(self, step: int, metrics: dict) -> None:
+        """The update that made it `step` steps was handed to the device. FloatingPointError if the one before went wrong."""
+        self.settle()
+        self._pending = step, metrics
+
+    def settle(self) -> None:
+        """Wait for the last update. FloatingPointError if it went wrong."""
+        if self._pending is None:
+            return
+        (step, metrics), self._pending = self._pending, None
+        loss, self._grad_norm = float(metrics["loss"]), float(metrics["grad_norm"])
+        _check_finite("loss", loss, step)
+        _check_finite("gradient's norm", self._grad_norm, step)
+        self._losses.append(loss)
+        self._last = step
+        self.progress.advance(step)
+        if step % self.experiment.log_every == 0:
+            self.summarise()
+
+    def summarise(self) -> None:
+        """Record the updates since the last record, if there were any."""
+        if not self._losses:
+            return
+        elapsed = max(time.monotonic() - self._counting_since, 1e-9)
+        rate = len(self._losses) * self.experiment.batch_size / elapsed
+        nats = float(np.mean(self._losses))
+        record = self._write(self._last, "train", nats, {"grad_norm": self._grad_norm, "examples_per_second": rate})
+        self.progress.train(record)
+        self._restart()
+
+    def valid(self, step: int, result: Evaluation, seconds: float) -> None:
+        """A validation, which took so many seconds. FloatingPointError if it is not finite."""
+        _check_finite("validation's -log p", result.nats, step)
+        rate = {"examples_per_second": len(result.log_probs) / seconds}
+        record = self._write(step, "valid", result.nats, {"standard_error": result.standard_error} | rate)
+        self.note(f"step {step}  valid {result.nats:.3f} nats, {record['bits_per_dim']:.4f} bits/dim")
+        self._restart()
+
+    def samples(self, step: int, x) -> None:
+        """Samples [B, *site_shape, *E]: into samples/ and TensorBoard, if they are pictures."""
+        images = to_images(self.experiment.model, x)
+        if images is not None:
+            grid = image_grid(images)
+            save_png(self.run / "samples" / f"{step:08d}.png", grid)
+            self.metrics.image("samples", grid, step)
+        self._restart()
+
+    def test(self, step: int, result: Evaluation, facts: dict) -> None:
+        """The result, of the parameters of `step`, with `facts` that belong to it; what was not measured is None."""
+        _check_finite("test's -log p", result.nats, step)
+        known = {name: value for name, value in facts.items() if value is not None}
+        self._write(step, "test", result.nats, {"standard_error": result.standard_error} | known)
+
+    def note(self, line: str) -> None:
+        """Tell whoever is watching."""
+        self.progress.note(line)
+
+    def _restart(self):
+        self._losses, self._counting_since = [], time.monotonic()
+
+    def _write(self, step, split, nats, more) -> dict:
+        bits = bits_per_dim(nats, self.experiment.model.num_dims)
+        record = {"step": step, "split": split, "nats": nats, "bits_per_dim": bits, **more}
+        record["seconds"] = time.monotonic() - self._began
+        self.metrics.write(record)
+        return record
+
+
+def _check_finite(name, value, step):
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the {name} is {value} at step {step}; the checkpoint before it is kept; try, with another --run, a smaller "
+            "--optimizer.learning-rate, a longer --optimizer.warmup or a smaller --optimizer.clip"
+        )

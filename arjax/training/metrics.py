@@ -1,0 +1,67 @@
+"""metrics.jsonl: one JSON object a line, the history of a run; and the same scalars, and its samples, for TensorBoard."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+
+def read_metrics(path: Path) -> list[dict]:
+    """The records of metrics.jsonl, [] if there is no such file. A last line that was cut short is left out; ValueError for any
+    other line that is no record."""
+    if not path.exists():
+        return []
+    records = []
+    lines = path.read_text().splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            record = None
+        if not (isinstance(record, dict) and isinstance(record.get("step"), int) and isinstance(record.get("split"), str)):
+            if number == len(lines):
+                break
+            raise ValueError(
+                f"{path} line {number} is no record with `step` and `split`: {line.strip()[:60]!r}; mend or delete it"
+            )
+        records.append(record)
+    return records
+
+
+class Metrics:
+    """The open metrics of a run. A run that goes on from `step` forgets what an earlier attempt wrote beyond it."""
+
+    def __init__(self, run: Path, step: int):
+        self.path = run / "metrics.jsonl"
+        self.records = [record for record in read_metrics(self.path) if record["step"] <= step and record["split"] != "test"]
+        # Written beside and renamed: a crash in between loses nothing.
+        beside = self.path.with_suffix(".tmp")
+        beside.write_text("".join(json.dumps(record) + "\n" for record in self.records))
+        os.replace(beside, self.path)
+        self._file = self.path.open("a")
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+
+    def write(self, record: dict) -> None:
+        """Append one record: `step`, `split` and numbers."""
+        self.records.append(record)
+        self._file.write(json.dumps(record, allow_nan=False) + "\n")
+        self._file.flush()
+        for name, value in record.items():
+            if name not in ("step", "split") and isinstance(value, int | float):
+                self._board.add_scalar(f"{record['split']}/{name}", value, record["step"])
+
+    def image(self, name: str, image: np.ndarray, step: int) -> None:
+        """Show uint8 [h, w, 3] in TensorBoard."""
+        self._board.add_image(name, image, step, dataformats="HWC")
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

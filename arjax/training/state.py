@@ -1,0 +1,80 @@
+"""The state of training and the pure step from one to the next.
+
+    g    = mean over micro-batches of grad loss(params, micro-batch, key(step, micro-batch))
+    ema <- d ema + (1 - d) params,   d = min(decay, (1 + step) / (10 + step))
+
+The growing decay lets the average forget its random start (as in TensorFlow's ExponentialMovingAverage). Everything random
+comes from `fold_in(key, step)`: a run that starts again from a saved state goes on as if nothing had happened, bit for bit.
+"""
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+from arjax.training.objective import Objective
+
+
+@flax.struct.dataclass
+class TrainState:
+    """`step`: int32 [], updates done. `ema`: the average of `params` that is evaluated. `state`: the objective's own."""
+
+    step: jax.Array
+    params: Any
+    ema: Any
+    opt_state: Any
+    state: Any
+
+
+def init_state(objective: Objective, optimizer: optax.GradientTransformation, key: jax.Array, batch: dict) -> TrainState:
+    """The state before the first step. `batch` is an example of what `train_step` will be given."""
+    params, state = objective.init(key, batch)
+    # A copy: the step donates its argument, and no buffer can be given away twice.
+    ema = jax.tree.map(jnp.copy, params)
+    return TrainState(jnp.zeros((), jnp.int32), params, ema, optimizer.init(params), state)
+
+
+def abstract_state(start, batch: dict, sharding) -> TrainState:
+    """The shapes of the state that `start(key, batch)` makes, each with this sharding: what a checkpoint is restored to."""
+    shapes = jax.eval_shape(start, jax.random.key(0), batch)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+
+
+def train_step(
+    state: TrainState,
+    batch: dict,
+    key: jax.Array,
+    *,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    ema: float = 0.999,
+    accumulate: int = 1,
+) -> tuple[TrainState, dict]:
+    """(state, batch, the run's key) -> (state, metrics): one update. Pure; the caller jits it and donates `state`.
+
+    batch: arrays [B, ...] with B divisible by `accumulate`, the number of micro-batches. metrics: `loss`, `grad_norm` (before
+    clipping) and the objective's own, all scalars.
+    """
+    gradient = jax.value_and_grad(objective.loss, has_aux=True)
+    key = jax.random.fold_in(key, state.step)
+
+    def micro_step(carry, micro):
+        grads, inner = carry
+        (loss, (inner, metrics)), new = gradient(state.params, inner, micro["batch"], micro["key"])
+        return (jax.tree.map(jnp.add, grads, new), inner), {"loss": loss, **metrics}
+
+    # Example b goes to micro-batch b mod A, so that each of them is spread over all devices as the batch is.
+    micros = jax.tree.map(lambda x: x.reshape(x.shape[0] // accumulate, accumulate, *x.shape[1:]).swapaxes(0, 1), batch)
+    zeros = jax.tree.map(jnp.zeros_like, state.params)
+    (grads, inner), metrics = jax.lax.scan(
+        micro_step, (zeros, state.state), {"batch": micros, "key": jax.random.split(key, accumulate)}
+    )
+    grads = jax.tree.map(lambda g: g / accumulate, grads)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    decay = jnp.minimum(ema, (1 + state.step) / (10 + state.step))
+    average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)
+    metrics = {name: value.mean() for name, value in metrics.items()} | {"grad_norm": optax.tree.norm(grads)}
+    return TrainState(state.step + 1, params, average, opt_state, inner), metrics

@@ -1,0 +1,109 @@
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from arjax.data import Split, evaluation_batches, training_batches
+
+SPLIT = Split(np.arange(10 * 6, dtype=np.uint8).reshape(10, 2, 3), np.arange(10, dtype=np.uint8))
+
+
+def visited(batches, steps):
+    return np.concatenate([batches[step]["label"] for step in steps])
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step():
+    first, again = training_batches(SPLIT, 4, seed=7), training_batches(SPLIT, 4, seed=7)
+    forwards = [first[step]["x"] for step in range(30)]
+    for step in (29, 0, 13, 13, 5):  # any step, in any order, from a fresh start
+        np.testing.assert_array_equal(again[step]["x"], forwards[step])
+
+
+def test_images_stay_with_their_labels():
+    batches = training_batches(SPLIT, 4, seed=0)
+    for step in range(10):
+        np.testing.assert_array_equal(batches[step]["x"], SPLIT.x[batches[step]["label"]])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 7, 10])
+def test_every_epoch_visits_every_example_once_whatever_the_batch_size(batch_size):
+    row = visited(training_batches(SPLIT, batch_size, seed=1), range(50))
+    for epoch in range(len(row) // 10):
+        np.testing.assert_array_equal(np.sort(row[10 * epoch : 10 * epoch + 10]), np.arange(10))
+
+
+def test_every_epoch_and_every_seed_has_an_order_of_its_own():
+    split = Split(np.zeros((1000, 1)), np.arange(1000))
+    orders = [training_batches(split, 1000, seed)[epoch]["label"] for seed in range(4) for epoch in range(4)]
+    for a, b in itertools.combinations(orders, 2):
+        assert (a == b).mean() < 0.02
+
+
+def test_processes_share_the_batch_that_one_process_would_have():
+    whole = training_batches(SPLIT, 6, seed=3)
+    parts = [training_batches(SPLIT, 6, seed=3, process_index=i, process_count=3) for i in range(3)]
+    for step in range(10):
+        together = np.concatenate([part[step]["x"] for part in parts])
+        np.testing.assert_array_equal(together, whole[step]["x"])
+
+
+def test_labels_become_int32_and_raw_values_keep_their_dtype():
+    batch = training_batches(SPLIT, 4, seed=0)[0]
+    assert batch["label"].dtype == np.int32
+    assert batch["x"].dtype == np.uint8
+
+
+def test_without_labels_a_batch_has_none():
+    split = Split(SPLIT.x)
+    assert set(training_batches(split, 4, seed=0)[0]) == {"x"}
+    assert set(next(iter(evaluation_batches(split, 4)))) == {"x", "weight"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 11, "seed": 0}, r"batch_size=11 is not in 1\.\.10"),
+        ({"batch_size": 0, "seed": 0}, r"batch_size=0 is not in 1\.\.10"),
+        ({"batch_size": 4, "seed": 0, "process_count": 3}, "batch_size=4 is not divisible by process_count=3"),
+        ({"batch_size": 4, "seed": 0, "process_index": 2, "process_count": 2}, r"process_index=2 is not in 0\.\.1"),
+        ({"batch_size": 4, "seed": -1}, "seed=-1 is not in"),
+    ],
+)
+def test_impossible_batches_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        training_batches(SPLIT, **arguments)
+
+
+def test_a_negative_step_is_refused():
+    with pytest.raises(ValueError, match="step=-1 is negative"):
+        training_batches(SPLIT, 4, seed=0)[-1]
+
+
+def test_a_batch_of_mnists_size_costs_well_under_a_millisecond():
+    batches = training_batches(Split(np.zeros((50000, 28, 28), np.uint8), np.zeros(50000, np.uint8)), 100, seed=0)
+    times = []
+    for step in range(600):  # more than an epoch, so that drawing an order is seen; the median forgives a busy machine
+        start = time.perf_counter()
+        batches[step]
+        times.append(time.perf_counter() - start)
+    assert np.median(times) < 0.5e-3
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 10, 16])
+def test_evaluation_sees_every_example_once_in_order(batch_size):
+    batches = list(evaluation_batches(SPLIT, batch_size))
+    assert all(batch["x"].shape == (batch_size, 2, 3) for batch in batches)
+    assert all(batch["weight"].dtype == np.float32 for batch in batches)
+    weight = np.concatenate([batch["weight"] for batch in batches])
+    label = np.concatenate([batch["label"] for batch in batches])
+    x = np.concatenate([batch["x"] for batch in batches])
+    np.testing.assert_array_equal(weight, [1] * 10 + [0] * (len(weight) - 10))
+    np.testing.assert_array_equal(label[:10], np.arange(10))
+    np.testing.assert_array_equal(x[:10], SPLIT.x)
+    np.testing.assert_array_equal(x[10:], np.broadcast_to(SPLIT.x[-1], x[10:].shape))
+
+
+def test_evaluation_in_empty_batches_is_refused_at_once():
+    with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
+        evaluation_batches(SPLIT, 0)

@@ -1,0 +1,97 @@
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
+
+SHARDING = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def tree(value, width=1000):
+    # Plain nesting of what a train state has: floats, an integer, an empty part.
+    return {"params": {"w": jnp.full((width, 3), value), "b": jnp.arange(5.0) * value}, "step": jnp.int32(value), "state": ()}
+
+
+def abstract(state):
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=SHARDING), state)
+
+
+ABSTRACT = abstract(tree(0.0))
+
+
+def test_what_is_restored_is_what_was_saved(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert restore_latest(checkpoints, ABSTRACT) is None
+        save(checkpoints, 7, tree(np.pi), 2.5)
+    with open_checkpoints(tmp_path) as checkpoints:
+        restored = restore_latest(checkpoints, ABSTRACT)
+    jax.tree.map(np.testing.assert_array_equal, restored.state, tree(np.pi))
+    assert (restored.step, restored.nats, restored.damaged) == (7, 2.5, ())
+
+
+def test_a_state_may_be_donated_as_soon_as_it_is_being_saved(tmp_path):
+    spoil = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf * 0 - 1, state), donate_argnums=0)
+    with open_checkpoints(tmp_path) as checkpoints:
+        state = tree(3.0, width=300_000)
+        save(checkpoints, 1, state, None)
+        for _ in range(5):
+            state = spoil(state)
+        jax.block_until_ready(state)
+        checkpoints.wait_until_finished()
+        restored = restore_latest(checkpoints, abstract(state)).state
+    np.testing.assert_array_equal(restored["params"]["w"], 3.0)
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, nats in enumerate([5.0, 3.0, 4.0, None, 4.5, None], 1):
+            save(checkpoints, step, tree(float(step)), nats)
+        checkpoints.wait_until_finished()
+        assert list(checkpoints.all_steps()) == [2, 5, 6]
+        best, latest = restore_best(checkpoints, ABSTRACT), restore_latest(checkpoints, ABSTRACT)
+    assert (best.step, best.nats, int(best.state["step"])) == (2, 3.0, 2)
+    assert (latest.step, int(latest.state["step"])) == (6, 6)
+
+
+@pytest.mark.parametrize("other", [tree(0.0, width=7), {**tree(0.0), "more": jnp.zeros(2)}, {"params": tree(0.0)["params"]}])
+def test_a_checkpoint_of_something_else_is_named_in_one_line(tmp_path, other, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+        checkpoints.wait_until_finished()
+        for restore in (restore_latest, restore_best):
+            with pytest.raises(ValueError, match=r"checkpoint 1 in .* does not match the model: .* there, .* here; ") as error:
+                restore(checkpoints, abstract(other))
+            assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    shutil.rmtree(tmp_path / "2" / "default" / "d")
+    shutil.rmtree(tmp_path / "2" / "default" / "ocdbt.process_0")
+    with open_checkpoints(tmp_path) as checkpoints:
+        restored = restore_latest(checkpoints, ABSTRACT)
+        assert (restored.step, int(restored.state["step"]), restored.damaged) == (1, 1, (2,))
+        save(checkpoints, 2, tree(2.0), 1.0)
+        checkpoints.wait_until_finished()
+        assert restore_latest(checkpoints, ABSTRACT).step == 2
+
+
+def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    # What a killed writer leaves: the directory under its temporary name.
+    (tmp_path / "2").rename(tmp_path / "2.orbax-checkpoint-tmp-1")
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert restore_latest(checkpoints, ABSTRACT).step == 1
+
+
+def test_nothing_saved_is_no_best(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints, pytest.raises(ValueError, match="holds no checkpoint"):
+        restore_best(checkpoints, ABSTRACT)

@@ -1,0 +1,162 @@
+import re
+
+import pytest
+from zoo import ZOO
+
+from arjax.data import Digits, Levels
+from arjax.heads import Bernoulli
+from arjax.models import MADE
+from arjax.orders import AnyOrder
+from arjax.protocol import CondSpec, Model
+from arjax.training import AdamW, Experiment
+from arjax.training.command_line import edit, load_config, parse
+from arjax.training.experiment import check_splits
+
+EXPERIMENT = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
+CONFIG = """
+from arjax.data import Digits
+from arjax.heads import Bernoulli
+from arjax.models import MADE
+from arjax.protocol import Model
+from arjax.training import Experiment
+
+experiment = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
+"""
+
+
+def changed(*flags):
+    return edit(EXPERIMENT, list(flags), "runs/x", "python train.py configs/x.py")
+
+
+def test_without_flags_the_experiment_is_what_the_config_built():
+    experiment, run = changed()
+    assert experiment == EXPERIMENT
+    assert str(run) == "runs/x"
+
+
+def test_flags_edit_fields_at_any_depth():
+    experiment, run = changed(
+        *("--model.net.hidden", "50", "60", "--model.net.activation", "tanh", "--model.net.direct", "--model.cond.classes", "10"),
+        *("--optimizer.learning-rate", "0.5", "--optimizer.clip", "None", "--data.root", "here", "--data.values.level", "3"),
+        *("--steps", "99", "--mesh.data", "2", "--run", "there"),
+    )
+    assert experiment.model == Model(
+        MADE(hidden=(50, 60), activation="tanh", direct=True), Bernoulli(), (8, 8), cond=CondSpec(classes=10)
+    )
+    assert experiment.optimizer == AdamW(learning_rate=0.5, clip=None)
+    assert (experiment.data.root, experiment.data.values.level, experiment.steps, experiment.mesh.data) == ("here", 3, 99, 2)
+    assert str(run) == "there"
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_model_passes_through_the_command_line_unchanged(name):
+    values = Levels(ZOO[name].head.vocab)
+    experiment = Experiment(data=Digits(values), model=ZOO[name], steps=3, eval_every=3)
+    assert edit(experiment, [], "runs/x", "python train.py configs/x.py")[0] == experiment
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--model.net.hiden", "5"], "Unrecognized options: --model.net.hiden, 5; did you mean --model.net.hidden?"),
+        (["--model.net.spec.param-size", "5"], "Unrecognized options"),
+        (["--steps", "many"], "--steps"),
+        (["--steps"], "--steps"),
+        (["--model.net.hidden", "a"], "--model.net.hidden"),
+        (["--model.net.activation", "step"], "invalid choice 'step'"),
+        (["stray"], "Unrecognized options: stray"),
+        (["--steps", "0"], "steps=0 must be at least 1"),
+        (["--model.net.hidden", "0"], "hidden=(0,) must name at least one layer"),
+        (["--optimizer.learning-rate", "-1"], "learning_rate=-1.0 must be positive"),
+        (["--batch-size", "10", "--accumulate", "3"], "batch_size=10 is not divisible by accumulate=3"),
+        (["--optimizer.warmup", "10"], "warmup=10 must be less than steps=10"),
+        (["--ema", "1"], "ema=1.0"),
+        (["--seed", "-1"], "seed=-1"),
+        (["--ensemble", "4"], "ensemble=4 needs something to average over"),
+        (["--mesh.data", "0"], "Mesh(data=0)"),
+    ],
+)
+def test_a_wrong_flag_is_answered_in_one_line(flags, part, capfd):
+    with pytest.raises(ValueError, match=re.escape(part)) as error:
+        changed(*flags)
+    assert "\n" not in str(error.value)
+    assert not set("│╭╰") & set(str(error.value))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_help_lists_the_flags_and_not_what_the_model_fills_in(capsys):
+    with pytest.raises(SystemExit) as end:
+        changed("--help")
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    for flag in ("--model.net.hidden", "--optimizer.learning-rate", "--data.root", "--run", "--mesh.data"):
+        assert flag in text
+    assert "spec" not in text
+    assert "parent" not in text
+
+
+def test_the_run_directory_is_named_after_the_config(tmp_path):
+    (tmp_path / "mine.py").write_text(CONFIG)
+    assert str(parse([str(tmp_path / "mine.py")])[1]) == "runs/mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("x = (", "fails in line 1: SyntaxError"),
+        ("x = 1\ny = z", "fails in line 2: NameError: name 'z' is not defined"),
+        ("import no_such_module", "fails in line 1: ModuleNotFoundError"),
+        ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: ValueError: hidden=() must name"),
+        ("from arjax.models import MADE\nMADE(hiden=(3,))", "fails in line 2: TypeError"),
+        ("x = 1", "must name an Experiment `experiment`, but has none"),
+        ("experiment = 1", "but has a int"),
+    ],
+)
+def test_a_config_that_fails_is_named_with_the_line(tmp_path, text, part):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(part)) as error:
+        load_config(path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_config_is_answered_with_those_that_come_near(tmp_path):
+    for name in ("mnist_made", "digits_made", "other"):
+        (tmp_path / f"{name}.py").write_text(CONFIG)
+    with pytest.raises(ValueError, match=r"there is no config .*mnst_made\.py; did you mean .*mnist_made\.py"):
+        load_config(tmp_path / "mnst_made.py")
+
+
+@pytest.mark.parametrize("argv", [[], ["--steps", "3"]])
+def test_the_config_must_come_first(argv):
+    with pytest.raises(ValueError, match=r"the config must come first.*use: python train\.py configs/NAME\.py"):
+        parse(argv)
+
+
+def test_data_that_do_not_suit_the_head_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"Levels\(count=17\) gives symbols 0\.\.16, but Bernoulli models symbols 0\.\.1"):
+        Experiment(data=Digits(Levels(17)), model=EXPERIMENT.model, steps=10, eval_every=5)
+
+
+@pytest.mark.parametrize(
+    ("model", "part"),
+    [
+        (Model(MADE(hidden=(5,)), Bernoulli(), (28, 28)), "has examples of shape (8, 8), but the model's are (28, 28)"),
+        (
+            Model(MADE(hidden=(5,)), Bernoulli(), (8, 8), cond=CondSpec(classes=9)),
+            "the model knows classes 0..8",
+        ),
+    ],
+)
+def test_data_that_do_not_suit_the_model_are_named(model, part):
+    experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
+    with pytest.raises(ValueError, match=re.escape(part)):
+        check_splits(experiment, experiment.data.load())
+
+
+def test_a_model_of_classes_needs_labels():
+    model = Model(MADE(hidden=(5,)), Bernoulli(), (8, 8), AnyOrder(), CondSpec(classes=10))
+    splits = Digits().load()
+    unlabelled = splits._replace(test=splits.test._replace(label=None))
+    with pytest.raises(ValueError, match=r"\(test\) has no labels"):
+        check_splits(Experiment(data=Digits(), model=model, steps=10, eval_every=5), unlabelled)

@@ -1,0 +1,108 @@
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arjax.data import Dynamic, Levels, Real, Split, Splits
+from arjax.heads import Bernoulli
+from arjax.likelihood import log_prob
+from arjax.models import MADE
+from arjax.orders import AnyOrder, draw
+from arjax.protocol import Cond, CondSpec, Model, init
+from arjax.training import Mesh
+from arjax.training.evaluation import baseline, evaluate, validate
+from arjax.training.mesh import place_batch
+
+MODEL = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
+KEY = jax.random.key(3)
+RNG = np.random.default_rng(0)
+
+
+def split(num, high=2):
+    return Split(RNG.integers(0, high, (num, 2, 3)).astype(np.uint8), RNG.integers(0, 3, num))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 16, 100])
+@pytest.mark.parametrize("score", [evaluate, validate])
+def test_the_result_is_the_mean_over_examples_whatever_the_batch_size(batch_size, score):
+    data, params = split(23), init(MODEL, KEY)
+    expected = np.asarray(log_prob(MODEL, params, data.x))
+    result = score(MODEL, params, data, Levels(2), batch_size=batch_size, key=KEY)
+    np.testing.assert_allclose(result.log_probs, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.nats, -expected.mean(), rtol=1e-5)
+    np.testing.assert_allclose(result.standard_error, expected.std(ddof=1) / math.sqrt(23), rtol=1e-4)
+
+
+def test_eight_devices_give_the_result_of_one():
+    data, params = split(23), init(MODEL, KEY)
+    place = functools.partial(place_batch, mesh=Mesh(8).build())
+    one = evaluate(MODEL, params, data, Levels(2), batch_size=16, key=KEY)
+    eight = evaluate(MODEL, params, data, Levels(2), batch_size=16, key=KEY, place=place)
+    np.testing.assert_allclose(one.log_probs, eight.log_probs, rtol=1e-5)
+
+
+def test_an_ensemble_of_one_is_the_models_own_order_and_first_member():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder(), CondSpec(members=4))
+    data, params = split(9), init(model, KEY)
+    result = evaluate(model, params, data, Levels(2), batch_size=4, key=KEY)
+    np.testing.assert_allclose(result.log_probs, log_prob(model, params, data.x), rtol=1e-5)
+
+
+def test_an_ensemble_of_all_members_averages_probabilities():
+    # Fixed order and two members: a large ensemble holds both about equally often, so that its law is known.
+    model = Model(MADE(hidden=(12,), degrees="random"), Bernoulli(), (2, 3), cond=CondSpec(members=2))
+    data, params = split(9), init(model, KEY)
+    each = np.stack([log_prob(model, params, data.x, cond=Cond(member=jnp.int32(m))) for m in range(2)])
+    result = evaluate(model, params, data, Levels(2), batch_size=4, key=KEY, ensemble=16)
+    shares = np.arange(1, 16)[:, None] / 16
+    mixtures = np.log(shares * np.exp(each[0]) + (1 - shares) * np.exp(each[1]))
+    assert np.abs(mixtures - result.log_probs).max(axis=1).min() < 1e-5
+    assert np.abs(each - result.log_probs).max(axis=1).min() > 1e-3
+
+
+def test_an_ensemble_is_the_same_for_every_batch_and_its_first_order_is_the_reference():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
+    data, params = split(9), init(model, KEY)
+    small, large = (evaluate(model, params, data, Levels(2), batch_size=b, key=KEY, ensemble=3) for b in (2, 9))
+    np.testing.assert_allclose(small.log_probs, large.log_probs, rtol=1e-5)
+    reference = np.exp(np.asarray(log_prob(model, params, data.x)))
+    assert (np.exp(small.log_probs) > reference / 3).all()
+
+
+def test_validation_draws_orders_by_its_key_alone():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
+    data, params = split(9), init(model, KEY)
+    first, again, other = (
+        validate(model, params, data, Levels(2), batch_size=3, key=key).nats for key in (KEY, KEY, jax.random.key(4))
+    )
+    assert first == again != other
+    assert not np.array_equal(draw(model.order, KEY, (2, 3)), model.permutation)
+
+
+def test_random_values_are_drawn_once_and_for_all_by_the_key():
+    data, params = split(50, high=256), init(MODEL, KEY)
+    first, again, other = (
+        evaluate(MODEL, params, data, Dynamic(), batch_size=7, key=key).nats for key in (KEY, KEY, jax.random.key(4))
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+@pytest.mark.parametrize("vocab", [2, 5])
+def test_the_baseline_counts_every_site_by_itself(vocab, classes):
+    splits = Splits(split(30, vocab), split(11, vocab), split(13, vocab))
+    nats = 0.0
+    for x, label in zip(*splits.test, strict=True):
+        fitted = [y for part in splits[:2] for y, other in zip(*part, strict=True) if classes is None or other == label]
+        for site in np.ndindex(2, 3):
+            seen = [int(y[site]) for y in fitted]
+            nats -= math.log((seen.count(int(x[site])) + 1) / (len(fitted) + vocab))
+    result = baseline(splits, Levels(vocab), batch_size=4, key=KEY, classes=classes)
+    np.testing.assert_allclose(result, nats / 13, rtol=1e-6)
+
+
+def test_real_values_have_no_baseline():
+    assert baseline(Splits(split(3), split(3), split(3)), Real(), batch_size=2, key=KEY) is None

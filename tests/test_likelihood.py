@@ -1,0 +1,204 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import arjax
+from arjax import Cond, CondSpec, Model
+from arjax.heads import Bernoulli, Categorical
+from arjax.likelihood import bits_per_dim, ensemble_log_prob, log_prob, mixture, nats_from_bits_per_dim, nats_per_dim, theta
+from arjax.models import MADE
+from arjax.orders import AnyOrder, Random, arrange, inverse
+from arjax.testing import enumerate_space, lively_params
+
+KEY = jax.random.key(0)
+MODEL = Model(MADE(hidden=(5, 3), direct=True), Bernoulli(), (2, 2), Random(3))
+AGNOSTIC = Model(MADE(hidden=(6,)), Bernoulli(), (3,), AnyOrder())
+LABELLED = Model(MADE(hidden=(4,)), Bernoulli(), (3,), cond=CondSpec(classes=3))
+MEMBERS = Model(MADE(hidden=(5,), degrees="random"), Bernoulli(), (4,), AnyOrder(), CondSpec(members=3))
+
+
+def made_by_hand(params, x, order, degrees):
+    """log p(x) of one example [D] in float64, by the paper's equations 8 to 10; degrees count from 1, as there."""
+    p = {name: np.asarray(leaf, np.float64) for name, leaf in params.items()}
+    dims = len(order)
+    m_in = [list(order).index(d) + 1 for d in range(dims)]
+    below, m_below = [float(v) for v in x], m_in
+    for layer, m in enumerate(degrees):
+        h = []
+        for k in range(len(m)):
+            pre = p[f"b{layer}"][k]
+            for j in range(len(below)):
+                if m[k] >= m_below[j]:  # equation 8
+                    pre += p[f"w{layer}"][k, j] * below[j]
+            h.append(max(pre, 0.0))
+        below, m_below = h, m
+    total = 0.0
+    for d in range(dims):
+        logit = p["c"][d, 0]
+        for k in range(len(below)):
+            if m_in[d] > m_below[k]:  # equation 9
+                logit += p["v"][d, 0, k] * below[k]
+        for j in range(dims):
+            if m_in[d] > m_in[j]:  # equation 10 with the direct connections of section 4.1
+                logit += p["a"][d, 0, j] * x[j]
+        total -= math.log1p(math.exp(-logit if x[d] else logit))
+    return total
+
+
+def test_log_prob_is_mades_written_out_by_hand():
+    params = lively_params(MODEL, KEY)
+    space = enumerate_space(MODEL)
+    degrees = ([1, 1, 2, 2, 3], [1, 2, 3])  # spread evenly over 1..D-1
+    expected = [made_by_hand(params, x.reshape(-1), MODEL.permutation, degrees) for x in space]
+    np.testing.assert_allclose(log_prob(MODEL, params, space), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.exp(expected).sum(), 1, rtol=1e-12)
+
+
+def test_log_prob_sums_the_heads_over_the_sites_in_generation_order():
+    params, x = lively_params(MODEL, KEY), enumerate_space(MODEL)
+    says = theta(MODEL, params, x)
+    assert says.shape == (16, 4, 1)
+    by_site = MODEL.head.log_prob(says, arrange(x, MODEL.permutation, (2, 2)))
+    np.testing.assert_allclose(by_site.sum(axis=1), log_prob(MODEL, params, x), rtol=1e-6)
+
+
+def test_booleans_and_small_integers_are_symbols():
+    params, x = lively_params(MODEL, KEY), enumerate_space(MODEL)
+    for same in (x.astype(bool), x.astype(np.uint8), jnp.asarray(x)):
+        np.testing.assert_array_equal(log_prob(MODEL, params, same), log_prob(MODEL, params, x))
+
+
+def test_a_symbol_outside_the_support_has_probability_zero():
+    model = Model(MADE(hidden=(4,)), Categorical(3), (2,))
+    assert log_prob(model, lively_params(model, KEY), np.array([[0, 3], [-1, 0]])).tolist() == [-math.inf] * 2
+
+
+# Ensembles
+
+ORDERS = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+
+
+def test_the_ensemble_averages_probabilities_and_sums_to_one():
+    params, space = lively_params(AGNOSTIC, KEY), enumerate_space(AGNOSTIC)
+    each = np.stack([np.exp(np.asarray(log_prob(AGNOSTIC, params, space, order=order), np.float64)) for order in ORDERS])
+    assert (np.abs(each[0] - each[1]) > 1e-3).any()
+    ensemble = ensemble_log_prob(AGNOSTIC, params, space, ORDERS)
+    np.testing.assert_allclose(ensemble.log_prob, np.log(each.mean(axis=0)), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(ensemble.log_prob).sum(), 1, rtol=1e-5)
+    # The error of log(mean), to first order: the error of the mean over the mean.
+    expected = each.std(axis=0, ddof=1) / math.sqrt(len(ORDERS)) / each.mean(axis=0)
+    np.testing.assert_allclose(ensemble.standard_error, expected, rtol=1e-4)
+
+
+def test_the_members_of_an_ensemble_are_averaged_with_their_orders():
+    params, space = lively_params(MEMBERS, KEY), enumerate_space(MEMBERS)
+    orders, members = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]]), np.array([2, 0, 1])
+    each = [
+        np.exp(log_prob(MEMBERS, params, space, order=order, cond=Cond(member=jnp.asarray(member))))
+        for order, member in zip(orders, members, strict=True)
+    ]
+    ensemble = ensemble_log_prob(MEMBERS, params, space, orders, members=members)
+    np.testing.assert_allclose(ensemble.log_prob, np.log(np.mean(each, axis=0)), rtol=1e-5)
+
+
+def test_averaging_logits_over_orders_is_no_likelihood():
+    params, space = lively_params(AGNOSTIC, KEY), enumerate_space(AGNOSTIC)
+    logits = [np.asarray(theta(AGNOSTIC, params, space, order=order))[:, np.asarray(inverse(order)), 0] for order in ORDERS]
+    mean = np.mean(logits, axis=0, dtype=np.float64)
+    total = np.exp(-np.log1p(np.exp(np.where(space == 1, -mean, mean))).sum(axis=1)).sum()
+    assert abs(total - 1) > 0.01
+
+
+def test_a_single_order_is_its_own_ensemble_with_no_idea_of_its_error():
+    params, space = lively_params(AGNOSTIC, KEY), enumerate_space(AGNOSTIC)
+    ensemble = ensemble_log_prob(AGNOSTIC, params, space, ORDERS[1:2])
+    np.testing.assert_allclose(ensemble.log_prob, log_prob(AGNOSTIC, params, space, order=ORDERS[1]), rtol=1e-6)
+    assert np.isinf(ensemble.standard_error).all()
+
+
+def test_the_standard_error_covers_the_whole_mixture():
+    parts = 3 * jax.random.normal(KEY, (4000, 50))  # log of a log-normal: its mean is exp(9 / 2)
+    estimate = jax.jit(jax.vmap(mixture, in_axes=1))(parts.reshape(400, 10, 50) * 0.1)
+    truth = 0.5 * 0.3**2
+    within = np.abs(np.asarray(estimate.log_prob) - truth) < 2 * np.asarray(estimate.standard_error)
+    assert 0.92 < within.mean() < 0.98
+
+
+def test_a_mixture_survives_very_small_probabilities():
+    value = mixture(jnp.array([[-1e4], [-1e4 - math.log(3)]]))
+    np.testing.assert_allclose(value.log_prob, [-1e4 + math.log(2 / 3)], rtol=1e-6)
+    np.testing.assert_allclose(value.standard_error, [0.5], rtol=1e-3)
+
+
+# Units
+
+
+def test_units_convert_into_each_other():
+    assert nats_per_dim(784 * 0.1, 784) == pytest.approx(0.1)
+    assert bits_per_dim(784 * math.log(2), 784) == pytest.approx(1)
+    assert bits_per_dim(3072 * math.log(256), 3072) == pytest.approx(8)
+    assert nats_from_bits_per_dim(2.5, 100) == pytest.approx(250 * math.log(2))
+    assert nats_from_bits_per_dim(bits_per_dim(88.4, 784), 784) == pytest.approx(88.4)
+
+
+# Bad input
+
+ZEROS = np.zeros((2, 3), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "arguments", "message"),
+    [
+        (AGNOSTIC, np.zeros((2, 4), int), {}, r"x has shape \(2, 4\), but the model's data is \[B, 3\]; reshape it"),
+        (MODEL, np.zeros((2, 4), int), {}, r"x has shape \(2, 4\), but the model's data is \[B, 2, 2\]"),
+        (AGNOSTIC, np.zeros(3, int), {}, r"x has shape \(3,\)"),
+        (AGNOSTIC, np.zeros((2, 3)), {}, r"x is float\d\d, but Bernoulli wants integer symbols 0\.\.1; convert it"),
+        (AGNOSTIC, ZEROS, {"order": np.array([0, 1, 1])}, r"permutation of 0\.\.2; site 1 occurs 2 times"),
+        (AGNOSTIC, ZEROS, {"order": np.array([0, 1])}, r"an order of 3 sites must have shape \(3,\), not \(2,\)"),
+        (LABELLED, ZEROS, {}, r"the model has classes, but the condition's label is None; pass Cond\(label=\.\.\.\)"),
+        (AGNOSTIC, ZEROS, {"cond": Cond(label=jnp.zeros(2, int))}, r"the model has no classes, .* leave out the label"),
+        (
+            LABELLED,
+            ZEROS,
+            {"cond": Cond(label=jnp.zeros(3, int))},
+            r"label has shape \(3,\) for a batch of 2; give one label an ex",
+        ),
+        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array(1))}, r"label has shape \(\) for a batch of 2"),
+        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array([0, 3]))}, r"label must be in 0\.\.2, but goes from 0 to 3"),
+        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array([-1, 1]))}, r"label must be in 0\.\.2, but goes from -1 to 1"),
+        (AGNOSTIC, ZEROS, {"cond": Cond(member=jnp.array(0))}, r"no members, but the condition names one; leave it out or decl"),
+        (MEMBERS, np.zeros((2, 4), int), {"cond": Cond(member=jnp.array(3))}, r"member must be in 0\.\.2, but goes from 3 to 3"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(model, x, arguments, message):
+    params = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: arjax.init(model, KEY)))
+    for scored in (log_prob, theta):
+        with pytest.raises(ValueError, match=message):
+            scored(model, params, x, **arguments)
+
+
+def test_a_label_may_be_a_numpy_array():
+    params = lively_params(LABELLED, KEY)
+    label = np.array([0, 2])
+    np.testing.assert_array_equal(
+        log_prob(LABELLED, params, ZEROS, cond=Cond(label=label)),
+        log_prob(LABELLED, params, ZEROS, cond=Cond(label=jnp.asarray(label))),
+    )
+
+
+def test_a_traced_order_and_condition_pass_unchecked_and_give_the_same():
+    params, x = lively_params(MEMBERS, KEY), enumerate_space(MEMBERS)
+    order, member = jnp.array([3, 0, 2, 1]), jnp.array(2)
+    traced = jax.jit(lambda order, member: log_prob(MEMBERS, params, x, order=order, cond=Cond(member=member)))(order, member)
+    np.testing.assert_allclose(traced, log_prob(MEMBERS, params, x, order=order, cond=Cond(member=member)), rtol=1e-6)
+
+
+def test_a_net_of_one_order_is_given_no_other():
+    from test_testing import Linear
+
+    model = Model(Linear(), Bernoulli(), (3,))
+    with pytest.raises(ValueError, match=r"Linear generates in its own order Raster\(\) only; leave out `order`"):
+        log_prob(model, lively_params(model, KEY), ZEROS, order=np.array([0, 1, 2]))

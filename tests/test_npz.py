@@ -1,0 +1,122 @@
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from arjax.data import Levels, Npz, Real
+
+X = np.arange(12).reshape(2, 3, 2) % 2
+SPLITS = {"train": X, "valid": X, "test": X}
+
+
+ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
+BINARY = Levels(2)
+
+
+def fault(path, values=BINARY):
+    with pytest.raises(ValueError, match=ONE_LINE) as info:
+        Npz(str(path), values).load()
+    message = str(info.value)
+    assert str(path) in message
+    return message
+
+
+def saved(tmp_path, **arrays):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    return tmp_path / "mine.npz"
+
+
+def test_the_three_splits_and_their_labels_are_read(tmp_path):
+    path = saved(tmp_path, **SPLITS, train_label=[0, 1], valid_label=[1, 1], test_label=[2, 0], other=np.array("more"))
+    splits = Npz(str(path), Levels(2)).load()
+    for split, label in zip(splits, ([0, 1], [1, 1], [2, 0]), strict=True):
+        np.testing.assert_array_equal(split.x, X)
+        np.testing.assert_array_equal(split.label, label)
+
+
+def test_labels_are_optional_and_real_values_allowed(tmp_path):
+    splits = Npz(str(saved(tmp_path, **dict.fromkeys(SPLITS, X + 0.5))), Real()).load()
+    assert splits.test.label is None
+    np.testing.assert_array_equal(splits.test.x, X + 0.5)
+
+
+def test_a_relative_path_is_looked_up_in_the_data_root(tmp_path, monkeypatch):
+    saved(tmp_path, **SPLITS)
+    assert len(Npz("mine.npz", Levels(2), root=str(tmp_path)).load().train.x) == 2
+    monkeypatch.setenv("ARJAX_DATA", str(tmp_path))
+    assert len(Npz("mine.npz", Levels(2)).load().train.x) == 2
+
+
+def test_the_title_names_the_file_and_the_values():
+    assert Npz("some/where/mine.npz", Levels(2)).title == "mine.npz, 2 levels, train / valid / test as in the file"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "there is no file" in fault(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("absent", SPLITS)
+def test_all_three_splits_are_wanted(tmp_path, absent):
+    path = saved(tmp_path, **{name: x for name, x in SPLITS.items() if name != absent})
+    message = fault(path)
+    assert f"has no array {absent} " in message
+    assert "save all three of train, valid and test" in message
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = saved(tmp_path, **SPLITS)
+    path.write_bytes(path.read_bytes()[:-30])
+    assert "is not a readable .npz" in fault(path)
+
+
+def test_a_damaged_array_is_refused(tmp_path):
+    path = saved(tmp_path, **SPLITS)
+    content = bytearray(path.read_bytes())
+    place = content.index(X.tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert "is not a readable .npz" in fault(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"train,valid,test\n", pickle.dumps(SPLITS)])
+def test_what_is_no_npz_is_refused(tmp_path, content):
+    path = tmp_path / "mine.npz"
+    path.write_bytes(content)
+    assert "is not a readable .npz" in fault(path)
+
+
+def test_a_bare_npy_is_refused(tmp_path):
+    np.save(tmp_path / "mine.npy", X)
+    assert "is not a readable .npz" in fault(tmp_path / "mine.npy")
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert "is not a readable .npz" in fault(tmp_path)
+
+
+def test_a_zip_of_other_things_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.npz", "w") as file:
+        for name in SPLITS:
+            file.writestr(name, b"not an array")
+    assert "not numbers" in fault(tmp_path / "mine.npz")
+
+
+def test_pickled_arrays_are_refused_and_not_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return open, (str(tmp_path / "exploded"), "w")
+
+    path = saved(tmp_path, **SPLITS | {"valid": np.array([[Bomb()]], object)})
+    assert "without object arrays" in fault(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_nan_is_refused(tmp_path):
+    x = X.astype(float)
+    x[1, 2, 0] = np.nan
+    assert "test has the value nan at [1, 2, 0]" in fault(saved(tmp_path, **SPLITS | {"test": x}), Real())
+
+
+def test_values_outside_the_support_are_refused(tmp_path):
+    assert "valid has the value 5 at [0, 0, 0]" in fault(saved(tmp_path, **SPLITS | {"valid": X + 5}))

@@ -1,0 +1,165 @@
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arjax.orders import (
+    AnyOrder,
+    Column,
+    Hilbert,
+    Permutation,
+    Random,
+    Raster,
+    Reversed,
+    Snake,
+    Spiral,
+    arrange,
+    check_permutation,
+    draw,
+    inverse,
+    restore,
+)
+
+EVERY = (Raster(), Column(), Snake(), Spiral(), Hilbert(), Random(5), Reversed(Spiral()), AnyOrder(Snake()))
+
+# The rank of every site, as it lies on the page.
+GRIDS = {
+    (Raster(), 2, 3): [[0, 1, 2], [3, 4, 5]],
+    (Column(), 2, 3): [[0, 2, 4], [1, 3, 5]],
+    (Snake(), 2, 3): [[0, 1, 2], [5, 4, 3]],
+    (Spiral(), 2, 3): [[0, 1, 2], [5, 4, 3]],
+    (Reversed(), 2, 3): [[5, 4, 3], [2, 1, 0]],
+    (Permutation((4, 2, 0, 1, 5, 3)), 2, 3): [[2, 3, 1], [5, 0, 4]],
+    (Spiral(), 1, 4): [[0, 1, 2, 3]],
+    (Spiral(), 3, 1): [[0], [1], [2]],
+    (Spiral(), 3, 3): [[0, 1, 2], [7, 8, 3], [6, 5, 4]],
+    (Snake(), 4, 4): [[0, 1, 2, 3], [7, 6, 5, 4], [8, 9, 10, 11], [15, 14, 13, 12]],
+    (Spiral(), 4, 4): [[0, 1, 2, 3], [11, 12, 13, 4], [10, 15, 14, 5], [9, 8, 7, 6]],
+    (Reversed(Spiral()), 4, 4): [[15, 14, 13, 12], [4, 3, 2, 11], [5, 0, 1, 10], [6, 7, 8, 9]],
+    (Hilbert(), 2, 2): [[0, 3], [1, 2]],
+    (Hilbert(), 4, 4): [[0, 1, 14, 15], [3, 2, 13, 12], [4, 7, 8, 11], [5, 6, 9, 10]],
+    (AnyOrder(Column()), 2, 3): [[0, 2, 4], [1, 3, 5]],
+}
+
+
+@pytest.mark.parametrize(("order", "height", "width"), GRIDS, ids=str)
+def test_an_order_visits_a_small_grid_as_drawn_by_hand(order, height, width):
+    order_of_sites = order.permutation((height, width))
+    np.testing.assert_array_equal(inverse(order_of_sites).reshape(height, width), GRIDS[order, height, width])
+
+
+@given(order=st.sampled_from(EVERY), shape=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple))
+@settings(max_examples=150, deadline=None)
+def test_every_order_of_every_shape_is_a_permutation(order, shape):
+    permutation = order.permutation(shape)
+    assert permutation.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(permutation), np.arange(math.prod(shape)))
+
+
+@pytest.mark.parametrize(
+    ("order", "shape"),
+    [(Snake(), (3, 5)), (Spiral(), (5, 4)), (Spiral(), (7, 7)), (Hilbert(), (8, 8)), (Hilbert(), (16, 16))],
+    ids=str,
+)
+def test_neighbours_in_time_are_neighbours_in_space(order, shape):
+    rows, columns = np.divmod(order.permutation(shape), shape[1])
+    np.testing.assert_array_equal(np.abs(np.diff(rows)) + np.abs(np.diff(columns)), 1)
+
+
+def test_hilberts_curve_through_another_shape_leaves_sites_out_and_keeps_the_rest_in_turn():
+    whole = Hilbert().permutation((4, 4))
+    kept = [4 * (site // 4) + site % 4 for site in whole if site // 4 < 3]
+    np.testing.assert_array_equal(Hilbert().permutation((3, 4)), kept)
+
+
+@pytest.mark.parametrize("order", [Raster(), Column(), Snake(), Spiral(), Hilbert()], ids=str)
+def test_channels_are_innermost_and_in_turn(order):
+    pixels = order.permutation((4, 4))
+    np.testing.assert_array_equal(order.permutation((4, 4, 3)), [3 * pixel + c for pixel in pixels for c in range(3)])
+
+
+def test_a_sequence_is_read_from_its_start():
+    for order in (Raster(), Column(), Snake(), Spiral(), Hilbert()):
+        np.testing.assert_array_equal(order.permutation((5,)), range(5))
+
+
+def test_random_orders_are_fixed_by_their_seed():
+    np.testing.assert_array_equal(Random(1).permutation((4, 4)), Random(1).permutation((4, 4)))
+    assert (Random(1).permutation((4, 4)) != Random(2).permutation((4, 4))).any()
+
+
+def test_orders_hash_compare_and_show_themselves():
+    assert Random(1) == Random(1) != Random(2)
+    assert hash(Permutation((1, 0))) == hash(Permutation((1, 0)))
+    assert str(Reversed(Spiral())) == "Reversed(order=Spiral())"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Random(1).seed = 2
+
+
+def test_inverse_gives_the_rank_of_every_site():
+    order = Random(0).permutation((3, 3))
+    for array in (order, jnp.asarray(order)):
+        np.testing.assert_array_equal(inverse(array)[array], np.arange(9))
+        np.testing.assert_array_equal(array[inverse(array)], np.arange(9))
+        assert inverse(array).dtype == np.int32
+    two = np.stack([order, order[::-1]])
+    np.testing.assert_array_equal(inverse(two), [inverse(row) for row in two])
+
+
+@pytest.mark.parametrize("event", [(), (2,)], ids=str)
+def test_arrange_puts_the_symbol_generated_t_th_at_t_and_restore_puts_it_back(event):
+    shape, order = (2, 3), np.array([4, 2, 0, 1, 5, 3], np.int32)
+    x = np.random.default_rng(0).integers(0, 100, (4, *shape, *event))
+    arranged = arrange(x, order, shape)
+    assert arranged.shape == (4, 6, *event)
+    for t, site in enumerate(order):
+        np.testing.assert_array_equal(arranged[:, t], x[:, site // 3, site % 3])
+    np.testing.assert_array_equal(restore(arranged, order, shape), x)
+    np.testing.assert_array_equal(jax.jit(lambda x, order: restore(x, order, shape))(arranged, order), x)
+
+
+@pytest.mark.parametrize(
+    ("sites", "message"),
+    [
+        ([0, 1, 1], r"permutation of 0\.\.2; site 1 occurs 2 times"),
+        ([0, 1, 3], r"permutation of 0\.\.2; site 2 occurs 0 times"),
+        ([0, -1, 2], r"permutation of 0\.\.2; site 1 occurs 0 times"),
+        ([0, 1], r"3 sites must have shape \(3,\), not \(2,\)"),
+        ([[0, 1, 2]], r"3 sites must have shape \(3,\), not \(1, 3\)"),
+        ([0.0, 1.0, 2.0], r"integer"),
+    ],
+    ids=str,
+)
+def test_what_is_no_permutation_is_refused_with_the_site(sites, message):
+    with pytest.raises(ValueError, match=message):
+        check_permutation(sites, 3)
+
+
+def test_a_permutation_is_checked_when_it_is_made_and_against_the_data():
+    with pytest.raises(ValueError, match="site 0 occurs 2 times"):
+        Permutation((0, 0, 1))
+    with pytest.raises(ValueError, match="an order of 4 sites"):
+        Permutation((0, 2, 1)).permutation((2, 2))
+    checked = check_permutation((2, 0, 1), 3)
+    assert checked.dtype == np.int32
+    np.testing.assert_array_equal(checked, [2, 0, 1])
+
+
+def test_draw_under_jit_gives_uniform_permutations_that_depend_on_the_key():
+    keys = jax.random.split(jax.random.key(0), 1200)
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: draw(AnyOrder(), key, (3, 1))))(keys))
+    assert drawn.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(drawn, axis=1), np.broadcast_to(np.arange(3), drawn.shape))
+    kinds, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert len(kinds) == 6
+    assert ((counts - 200) ** 2 / 200).sum() < 25.7  # chi-square with 5 degrees of freedom, p = 1e-4
+
+
+def test_draw_of_a_fixed_order_is_that_order_whatever_the_key():
+    for seed in (0, 1):
+        np.testing.assert_array_equal(draw(Snake(), jax.random.key(seed), (2, 2)), [0, 1, 3, 2])

@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from arjax.orders import Hilbert, Random, Snake, Spiral
+from arjax.pictures import image_grid, loss_curve, order_pictures, save_png
+
+GREY = 128
+
+
+def test_images_stand_side_by_side_on_a_grey_ground():
+    images = np.arange(3 * 2 * 4).reshape(3, 2, 4) / 23
+    grid = image_grid(images, columns=2, scale=1)
+    assert grid.dtype == np.uint8
+    assert grid.shape == (2 * 3 + 1, 2 * 5 + 1, 3)
+    expected = np.full((7, 11), GREY, np.uint8)
+    levels = np.round(images.astype(np.float32) * 255)
+    expected[1:3, 1:5], expected[1:3, 6:10], expected[4:6, 1:5] = levels
+    np.testing.assert_array_equal(grid, np.repeat(expected[..., None], 3, axis=-1))
+
+
+def test_colours_are_kept_and_values_outside_are_clipped():
+    images = np.zeros((1, 1, 2, 3))
+    images[0, 0, 0], images[0, 0, 1] = (1, 0, 0.2), (2, -1, 0)
+    grid = image_grid(images, scale=1)
+    np.testing.assert_array_equal(grid[1, 1:3], [[255, 0, 51], [255, 0, 0]])
+
+
+def test_one_channel_is_grey():
+    np.testing.assert_array_equal(image_grid(np.full((1, 1, 1, 1), 0.2), scale=1)[1, 1], [51, 51, 51])
+
+
+def test_scale_enlarges_every_pixel():
+    images = np.random.default_rng(0).random((4, 3, 3))
+    small, large = image_grid(images, scale=1), image_grid(images, scale=3)
+    np.testing.assert_array_equal(large, small.repeat(3, axis=0).repeat(3, axis=1))
+
+
+def test_by_itself_the_grid_is_about_square_and_about_600_pixels():
+    grid = image_grid(np.zeros((64, 8, 8)))
+    assert grid.shape[0] == grid.shape[1]
+    assert 450 <= grid.shape[0] <= 800
+    assert image_grid(np.zeros((5, 1, 1)), scale=1).shape == (2 * 2 + 1, 3 * 2 + 1, 3)
+
+
+def test_a_saved_picture_is_the_picture(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    save_png(tmp_path / "new" / "folder" / "image.png", image)
+    with Image.open(tmp_path / "new" / "folder" / "image.png") as saved:
+        np.testing.assert_array_equal(np.asarray(saved), image)
+
+
+@pytest.mark.parametrize("steps", [1, 100])
+def test_the_loss_curve_is_a_picture(tmp_path, steps):
+    records = [{"step": s, "split": split, "nats": 100 / (s + 1)} for s in range(steps) for split in ("train", "valid")]
+    loss_curve(tmp_path / "new" / "loss.png", records, title="a run")
+    with Image.open(tmp_path / "new" / "loss.png") as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 2
+
+
+@pytest.mark.parametrize("orders", [[Spiral()], [Snake(), Spiral(), Hilbert(), Random(1), Random(2)]], ids=len)
+def test_orders_have_a_picture_each(tmp_path, orders):
+    order_pictures(tmp_path / "orders.png", orders, (3, 4))
+    with Image.open(tmp_path / "orders.png") as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 2
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    code = "import sys, arjax, arjax.pictures; raise SystemExit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

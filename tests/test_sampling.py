@@ -1,0 +1,285 @@
+import functools
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+import arjax
+from arjax import Model
+from arjax.heads import Bernoulli, Categorical
+from arjax.models import MADE
+from arjax.orders import AnyOrder, Permutation, Random, Spiral
+from arjax.sampling import Temperature, TopK, TopP, ancestral, fixed_point, naive
+from arjax.testing import lively_params
+
+KEY = jax.random.key(0)
+MODEL = Model(MADE(hidden=(8,)), Bernoulli(), (2, 3), Spiral())
+SAMPLERS = {"ancestral": ancestral, "naive": naive, "fixed_point": lambda *args, **kwargs: fixed_point(*args, **kwargs)[0]}
+
+
+@functools.cache
+def params_of(model):
+    return lively_params(model, KEY)
+
+
+class Repeats(nn.Module):
+    """Starts with a one and repeats the last symbol, nearly surely; in its own order only."""
+
+    spec: Any = None
+    any_order: ClassVar[bool] = False
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        scale = self.param("scale", nn.initializers.constant(100.0), ())
+        before = jnp.concatenate([jnp.ones_like(x[:, :1]), x[:, :-1]], axis=1)
+        return (scale * (2.0 * before - 1))[..., None]
+
+    def init_cache(self, batch, order, cond=None):
+        return ()
+
+    def step(self, cache, x, t, order, cond=None):
+        x = jnp.where(t == 0, jnp.ones_like(x), x)
+        return cache, (100 * (2.0 * x - 1))[..., None]
+
+
+# Transforms
+
+
+def top_k_by_hand(theta, k):
+    out = []
+    for row in theta:
+        least = sorted(row, reverse=True)[min(k, len(row)) - 1]
+        out.append([value if value >= least else -np.inf for value in row])
+    return np.array(out)
+
+
+def top_p_by_hand(theta, p):
+    out = []
+    for row in np.asarray(theta, np.float64):
+        probs, total, kept = np.exp(row - row.max()) / np.exp(row - row.max()).sum(), 0.0, []
+        for v in sorted(range(len(row)), key=lambda v: -row[v]):
+            if total >= p:
+                break
+            kept.append(v)
+            total += probs[v]
+        out.append([row[v] if v in kept else -np.inf for v in range(len(row))])
+    return np.array(out)
+
+
+THETA = np.random.default_rng(0).normal(scale=2, size=(20, 7)).astype(np.float32)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_top_k_keeps_the_k_most_probable(k):
+    kept = TopK(k)(jnp.asarray(THETA))
+    np.testing.assert_array_equal(kept, top_k_by_hand(THETA, k))
+    assert (np.isfinite(kept).sum(axis=1) == k).all()
+
+
+@pytest.mark.parametrize("p", [1e-6, 0.3, 0.9, 0.999])
+def test_top_p_keeps_the_smallest_set_that_reaches_p(p):
+    np.testing.assert_allclose(TopP(p)(jnp.asarray(THETA)), top_p_by_hand(THETA, p), rtol=1e-6)
+
+
+@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), Temperature(1.0)], ids=str)
+def test_what_keeps_every_symbol_changes_nothing(transform):
+    theta = np.concatenate([THETA, [[0, -20, -40, -60, 30, -300, 5]]]).astype(np.float32)
+    np.testing.assert_array_equal(transform(jnp.asarray(theta)), theta)
+
+
+def test_ties_are_kept_together():
+    theta = jnp.array([[1.0, 1.0, 1.0, 0.0]])
+    for transform in (TopK(1), TopK(2), TopP(0.1), TopP(0.5)):
+        np.testing.assert_array_equal(transform(theta), [[1, 1, 1, -np.inf]])
+
+
+def test_temperature_sharpens_and_flattens():
+    np.testing.assert_allclose(Temperature(2.0)(jnp.asarray(THETA)), THETA / 2)
+    cold = jax.nn.softmax(Temperature(0.05)(jnp.array([0.0, 1.0])))
+    np.testing.assert_allclose(cold[1], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Temperature(0.0), r"Temperature\(0\.0\) must be positive; choose 1 to change nothing"),
+        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must be positive"),
+        (lambda: TopK(0), r"TopK\(0\) leaves no symbol; choose at least 1"),
+        (lambda: TopP(0.0), r"TopP\(0\.0\) is not in \(0, 1\]; choose 1 to keep every symbol"),
+        (lambda: TopP(1.5), r"TopP\(1\.5\) is not in \(0, 1\]"),
+    ],
+)
+def test_impossible_transforms_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_transforms_are_applied_in_turn_by_every_sampler():
+    model = Model(MADE(hidden=(6,)), Categorical(4), (3,))
+    params = params_of(model)
+    transforms = (Temperature(0.5), TopK(2))
+    samples = [sampler(model, params, KEY, 32, transforms=transforms) for sampler in SAMPLERS.values()]
+    np.testing.assert_array_equal(samples[0], samples[1])
+    np.testing.assert_array_equal(samples[0], samples[2])
+    said = np.asarray(arjax.theta(model, params, samples[0]))
+    for row, symbols in zip(said, np.asarray(samples[0]), strict=True):
+        for theta, symbol in zip(row, symbols, strict=True):
+            assert symbol in np.argsort(theta)[-2:]
+    greedy = ancestral(model, params, KEY, 8, transforms=(TopK(1),))
+    assert (np.asarray(greedy) == np.asarray(greedy)[:1]).all()
+
+
+def test_transforms_are_refused_where_theta_is_not_one_logit_a_symbol():
+    with pytest.raises(ValueError, match=r"TopK\(k=1\) needs one logit a symbol, which Bernoulli\(\) has not; use a Categorical"):
+        ancestral(MODEL, params_of(MODEL), KEY, 2, transforms=(TopK(1),))
+
+
+# Samples
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
+def test_the_same_key_gives_the_same_samples_and_another_key_others(sampler):
+    params = params_of(MODEL)
+    first, again, other = (sampler(MODEL, params, jax.random.key(seed), 16) for seed in (1, 1, 2))
+    assert first.shape == (16, 2, 3)
+    assert first.dtype == jnp.int32
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_symbols_that_do_not_depend_on_each_other_are_independent_across_rows_and_sites():
+    params = jax.tree.map(jnp.zeros_like, params_of(MODEL))
+    x = np.asarray(ancestral(MODEL, params, KEY, 20_000)).reshape(10_000, 2, 6)
+    pairs = [(x[:, 0, s], x[:, 1, t]) for s in range(6) for t in range(6)]
+    pairs += [(x[:, 0, s], x[:, 0, t]) for s in range(6) for t in range(s)]
+    p_values = [scipy.stats.chi2_contingency(np.histogram2d(a, b, bins=2)[0]).pvalue for a, b in pairs]
+    assert min(p_values) > 1e-4
+    assert scipy.stats.kstest(p_values, "uniform").pvalue > 1e-4
+
+
+def test_an_order_given_to_the_sampler_is_the_order_of_generation():
+    order = np.array([5, 3, 1, 0, 2, 4])
+    x = ancestral(MODEL, params_of(MODEL), KEY, 8, order=order)
+    same = ancestral(Model(MODEL.net, MODEL.head, MODEL.site_shape, Permutation(tuple(order.tolist()))), params_of(MODEL), KEY, 8)
+    np.testing.assert_array_equal(x, same)
+    np.testing.assert_array_equal(x, naive(MODEL, params_of(MODEL), KEY, 8, order=order))
+    assert (x != ancestral(MODEL, params_of(MODEL), KEY, 8)).any()
+
+
+# The fixed point
+
+
+def test_independent_symbols_are_fixed_after_one_sweep_and_confirmed_by_a_second():
+    params = params_of(MODEL)
+    params = params | {"v": jnp.zeros_like(params["v"])}
+    x, evaluations = fixed_point(MODEL, params, KEY, 4)
+    assert int(evaluations) == 2
+    np.testing.assert_array_equal(x, ancestral(MODEL, params, KEY, 4))
+
+
+def test_a_chain_takes_a_sweep_for_every_site_and_one_to_confirm_it():
+    model = Model(Repeats(), Bernoulli(), (9,))
+    x, evaluations = fixed_point(model, arjax.init(model, KEY), KEY, 2)
+    assert (x == 1).all()
+    assert int(evaluations) == 9 + 1
+
+
+def test_evaluations_are_at_most_the_sites_and_one():
+    params = jax.tree.map(lambda leaf: 5 * leaf, params_of(MODEL))
+    for seed in range(5):
+        x, evaluations = fixed_point(MODEL, params, jax.random.key(seed), 8)
+        assert 2 <= int(evaluations) <= MODEL.num_sites + 1
+        np.testing.assert_array_equal(x, ancestral(MODEL, params, jax.random.key(seed), 8))
+
+
+# Completion
+
+OBSERVED = np.random.default_rng(1).integers(0, 2, (5, 2, 3)).astype(np.int32)
+SCATTERED = np.array([[True, False, True], [False, True, False]])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
+def test_what_is_observed_is_kept_and_the_samplers_agree(sampler):
+    x = sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=SCATTERED)
+    np.testing.assert_array_equal(np.asarray(x)[:, SCATTERED], OBSERVED[:, SCATTERED])
+    np.testing.assert_array_equal(x, ancestral(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=SCATTERED))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
+def test_everything_observed_comes_back_as_it_is(sampler):
+    everything, nothing = np.ones((2, 3), bool), np.zeros((2, 3), bool)
+    np.testing.assert_array_equal(sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=everything), OBSERVED)
+    free = sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=nothing)
+    np.testing.assert_array_equal(free, sampler(MODEL, params_of(MODEL), KEY, 5))
+
+
+def test_one_observed_example_serves_the_whole_batch():
+    one = ancestral(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED[:1], mask=SCATTERED)
+    many = ancestral(MODEL, params_of(MODEL), KEY, 5, observed=np.repeat(OBSERVED[:1], 5, axis=0), mask=SCATTERED)
+    np.testing.assert_array_equal(one, many)
+    assert len(np.unique(np.asarray(one).reshape(5, -1), axis=0)) > 1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
+def test_every_example_may_observe_a_prefix_of_its_own(sampler):
+    model = Model(Repeats(), Bernoulli(), (6,))
+    params, lengths = arjax.init(model, KEY), np.array([0, 1, 3, 6])
+    observed = np.array([[0] * 6, [0] * 6, [1, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]])
+    mask = np.arange(6) < lengths[:, None]
+    x = sampler(model, params, KEY, 4, observed=observed, mask=mask)
+    np.testing.assert_array_equal(x, [[1] * 6, [0] * 6, [1, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1]])
+
+
+def test_a_prefix_is_a_prefix_of_the_models_order_not_of_the_raster():
+    model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
+    observed = np.array([[[0, 0, 1], [0, 0, 0]]])
+    x = ancestral(model, arjax.init(model, KEY), KEY, 1, observed=observed, mask=np.array([[True, True, True], [False] * 3]))
+    np.testing.assert_array_equal(x, [[[0, 0, 1], [1, 1, 1]]])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
+def test_a_mask_that_the_net_cannot_honour_is_refused(sampler):
+    model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
+    message = (
+        r"site 4 is observed but comes after unobserved ones in Spiral\(\), and Repeats generates in no other order; observe a"
+    )
+    with pytest.raises(ValueError, match=message):
+        sampler(model, arjax.init(model, KEY), KEY, 5, observed=OBSERVED, mask=SCATTERED)
+
+
+@pytest.mark.parametrize(
+    ("completion", "message"),
+    [
+        ({"observed": OBSERVED}, "completion needs both `observed` and `mask`"),
+        ({"mask": SCATTERED}, "completion needs both `observed` and `mask`"),
+        ({"observed": OBSERVED[:3], "mask": SCATTERED}, "observed holds 3 examples for a batch of 5; give one, or one for each"),
+        ({"observed": OBSERVED.reshape(5, 6), "mask": SCATTERED}, r"x has shape \(5, 6\), but the model's data is \[B, 2, 3\]"),
+        ({"observed": OBSERVED.astype(float), "mask": SCATTERED}, "wants integer symbols"),
+        ({"observed": OBSERVED, "mask": SCATTERED.astype(int)}, r"mask is int64 \(2, 3\); give booleans of shape \(2, 3\)"),
+        ({"observed": OBSERVED, "mask": SCATTERED.reshape(6)}, r"mask is bool \(6,\); give booleans of shape \(2, 3\)"),
+        (
+            {"observed": OBSERVED, "mask": np.stack([SCATTERED, *[~SCATTERED] * 4])},
+            "the mask differs between examples and is no prefix of the order; complete one mask at a time",
+        ),
+    ],
+)
+def test_an_impossible_completion_is_refused(completion, message):
+    for sampler in SAMPLERS.values():
+        with pytest.raises(ValueError, match=message):
+            sampler(MODEL, params_of(MODEL), KEY, 5, **completion)
+
+
+def test_completion_in_any_order_draws_from_the_conditional():
+    model = Model(MADE(hidden=(8,)), Bernoulli(), (3,), AnyOrder(Random(1)))
+    params, mask = params_of(model), np.array([False, True, False])
+    observed = np.array([[0, 1, 0]])
+    x = np.asarray(ancestral(model, params, KEY, 8192, observed=observed, mask=mask))
+    space = np.array([[a, 1, b] for a in (0, 1) for b in (0, 1)])
+    first = [1, *[s for s in model.permutation.tolist() if s != 1]]
+    joint = np.exp(arjax.log_prob(model, params, space, order=np.array(first)))
+    counts = [(x == outcome).all(axis=1).sum() for outcome in space]
+    assert scipy.stats.chisquare(counts, 8192 * joint / joint.sum()).pvalue > 1e-4

@@ -1,0 +1,160 @@
+import contextlib
+import gzip
+import hashlib
+import http.server
+import threading
+from pathlib import Path
+
+import pooch
+import pytest
+
+from arjax.data import data_root, sources
+from arjax.data.sources import Source, find, read
+
+ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
+CONTENT = b"the quick brown fox" * 100
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+LOCAL = Source("fox.gz", SHA256)
+
+
+def fault(source, root):
+    with pytest.raises(ValueError, match=ONE_LINE) as info:
+        read(source, str(root))
+    return str(info.value)
+
+
+@contextlib.contextmanager
+def serving(monkeypatch, body, declared=None):
+    """A source whose url answers with this body, and says that it has `declared` bytes."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) if declared is None else declared))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Source("fox.gz", SHA256, f"http://127.0.0.1:{server.server_port}/fox.gz")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_root_is_the_argument_else_the_environment_else_the_cache(monkeypatch):
+    monkeypatch.setenv("ARJAX_DATA", "elsewhere")
+    assert data_root("here") == Path("here")
+    assert data_root(None) == Path("elsewhere")
+    monkeypatch.delenv("ARJAX_DATA")
+    assert data_root(None) == Path.home() / ".cache" / "arjax"
+
+
+@pytest.mark.parametrize("level", [1, 9])
+def test_the_checksum_does_not_depend_on_the_packing(tmp_path, level):
+    (tmp_path / "fox.gz").write_bytes(gzip.compress(CONTENT, level))
+    assert read(LOCAL, str(tmp_path)) == CONTENT
+
+
+@pytest.mark.parametrize("name", ["fox", "fox.gz"])
+def test_an_unpacked_file_is_accepted_under_either_name(tmp_path, name):
+    (tmp_path / name).write_bytes(CONTENT)
+    assert find(LOCAL, str(tmp_path)) == tmp_path / name
+    assert read(LOCAL, str(tmp_path)) == CONTENT
+
+
+def test_a_missing_file_without_url_is_named_with_the_remedy(tmp_path):
+    message = fault(LOCAL, tmp_path)
+    assert f"fox.gz is not in {tmp_path}" in message
+    assert "$ARJAX_DATA" in message
+
+
+def test_a_missing_file_of_unknown_checksum_is_not_downloaded(tmp_path, monkeypatch):
+    with serving(monkeypatch, CONTENT) as source:
+        message = fault(Source("fox", None, source.url), tmp_path)
+    assert "has no known checksum" in message
+    assert source.url in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_unknown_checksum_is_read_as_it_is(tmp_path):
+    (tmp_path / "fox").write_bytes(b"anything")
+    assert read(Source("fox", None), str(tmp_path)) == b"anything"
+
+
+def test_a_wrong_checksum_is_reported_with_both_sums(tmp_path):
+    (tmp_path / "fox").write_bytes(CONTENT + b"!")
+    message = fault(LOCAL, tmp_path)
+    assert str(tmp_path / "fox") in message
+    assert SHA256 in message
+    assert hashlib.sha256(CONTENT + b"!").hexdigest() in message
+
+
+def test_a_truncated_gzip_file_is_named_with_the_remedy(tmp_path):
+    (tmp_path / "fox.gz").write_bytes(gzip.compress(CONTENT)[:-20])
+    assert f"{tmp_path / 'fox.gz'} cannot be read (EOFError" in fault(LOCAL, tmp_path)
+
+
+def test_a_damaged_gzip_file_is_named_with_the_remedy(tmp_path):
+    packed = bytearray(gzip.compress(CONTENT))
+    packed[12:20] = bytes(8 * [0xFF])
+    (tmp_path / "fox.gz").write_bytes(packed)
+    assert "cannot be read" in fault(LOCAL, tmp_path)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_BYTES", 1000)
+    (tmp_path / "fox.gz").write_bytes(gzip.compress(CONTENT))
+    assert "more than 1000 bytes" in fault(LOCAL, tmp_path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bytes])
+def test_a_missing_file_is_downloaded_once_and_stored_unpacked(tmp_path, monkeypatch, pack):
+    root = tmp_path / "new" / "folder"
+    with serving(monkeypatch, pack(CONTENT)) as source:
+        assert read(source, str(root)) == CONTENT
+    assert [path.name for path in root.iterdir()] == ["fox"]
+    assert read(source, str(root)) == CONTENT  # the server is gone
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "reason"),
+    [
+        (gzip.compress(CONTENT + b"!"), None, "hash"),
+        (gzip.compress(CONTENT)[:-20], None, "EOFError"),
+        (gzip.compress(CONTENT)[:-20], 10_000, "IncompleteRead"),
+        (b"<html>moved</html>", None, "hash"),
+    ],
+)
+def test_a_bad_download_leaves_nothing_behind(tmp_path, monkeypatch, body, declared, reason):
+    with serving(monkeypatch, body, declared) as source:
+        message = fault(source, tmp_path)
+    assert reason in message
+    assert source.url in message
+    assert "save it there as fox.gz" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_network_the_message_says_which_file_to_put_where(tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise ConnectionError("Network is\nunreachable")
+
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda: no_network)
+    message = fault(Source("fox.gz", SHA256, "https://example.org/fox.gz"), tmp_path)
+    assert f"fox.gz is not in {tmp_path}" in message
+    assert "https://example.org/fox.gz" in message
+    assert "ConnectionError: Network is unreachable" in message
+    assert "save it there as fox.gz" in message
+
+
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    with serving(monkeypatch, CONTENT) as source:
+        assert f"is not in {tmp_path / 'file' / 'folder'}" in fault(source, tmp_path / "file" / "folder")

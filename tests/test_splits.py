@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from arjax.data import Dynamic, Levels, Real, Split, Splits, check_splits
+
+GOOD = Split(np.array([[0, 1, 1], [1, 0, 0]]), np.array([4, 0]))
+
+
+ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
+BINARY = Levels(2)
+
+
+def fault(values=BINARY, **changed):
+    """What check_splits says when these splits are put in place of good ones."""
+    with pytest.raises(ValueError, match=ONE_LINE) as info:
+        check_splits(Splits(GOOD, GOOD, GOOD)._replace(**changed), values, "here")
+    message = str(info.value)
+    assert message.startswith("here: ")
+    return message
+
+
+def test_good_splits_come_back_unchanged():
+    splits = Splits(GOOD, GOOD, GOOD)
+    assert check_splits(splits, Levels(2), "here") is splits
+
+
+def test_a_value_outside_the_support_is_named_with_its_split_and_place():
+    message = fault(valid=Split(np.array([[0, 1, 1], [1, 0, 7]]), GOOD.label))
+    assert "valid has the value 7 at [1, 2]" in message
+    assert "2 levels accepts whole numbers 0..1" in message
+
+
+def test_a_nan_is_outside_every_support():
+    x = np.array([[0.0, np.nan, 1.0]])
+    for values in (Levels(2), Dynamic(1), Real()):
+        assert "train has the value nan at [0, 1]" in fault(values, train=Split(x, np.array([0])))
+
+
+def test_splits_of_different_shapes_are_refused():
+    assert "shape (4,) in test but (3,) in train" in fault(test=Split(np.zeros((2, 4), int), GOOD.label))
+
+
+def test_an_empty_split_is_refused():
+    assert "valid has shape (0, 3)" in fault(valid=Split(np.zeros((0, 3), int), np.zeros(0, int)))
+
+
+def test_examples_without_sites_are_refused():
+    assert "train has shape (3,)" in fault(train=Split(np.zeros(3, int)))
+
+
+def test_what_is_no_number_is_refused():
+    assert "dtype <U1, not numbers" in fault(train=Split(np.array([["a", "b", "c"]])))
+
+
+def test_labels_must_be_as_many_as_the_examples():
+    assert "labels of test are int64 of shape (1,)" in fault(test=Split(GOOD.x, np.array([1])))
+
+
+def test_labels_must_be_whole_numbers_from_zero():
+    assert "label 1 of train is -1" in fault(train=Split(GOOD.x, np.array([0, -1])))
+    assert "labels of train are float64" in fault(train=Split(GOOD.x, np.array([0.0, 1.0])))
+
+
+def test_labels_in_some_splits_only_are_refused():
+    assert "valid has no labels" in fault(valid=Split(GOOD.x))
+    assert "train has no labels" in fault(train=Split(GOOD.x))

@@ -1,0 +1,396 @@
+"""The conformance kit against nets, heads and samplers that break the law in one way each."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arjax import testing
+from arjax.heads import Bernoulli, Categorical
+from arjax.orders import AnyOrder, Permutation, Raster
+from arjax.protocol import Model
+from arjax.testing import LawBroken
+
+T, KEY = 5, jax.random.key(0)
+
+
+def earlier(order):
+    """[t, s]: may theta_t see x_s?"""
+    return jnp.tri(T, k=-1)
+
+
+def parallel(net, x, order, seen=earlier):
+    """theta_t = c + sum_{s < t} w[site of t, site of s] x_s, all sites at once."""
+    weights = net.w[order][:, order] * seen(order)[..., None]
+    return jnp.einsum("bs,tsp->btp", x.astype(jnp.float32), weights) + net.c[order][None]
+
+
+def one_site(net, cache, x, t, order):
+    """The same for one site; the cache [B, T] holds x in generation order, zero where unknown."""
+    x = jnp.where(t == 0, 0.0, x.astype(jnp.float32))
+    cache = cache.at[:, jnp.maximum(t - 1, 0)].set(x)
+    return cache, jnp.einsum("bs,sp->bp", cache, net.w[order[t]][order]) + net.c[order[t]][None]
+
+
+class Linear(nn.Module):
+    """A correct net, in any order, unless one of its parts is replaced."""
+
+    call: Callable = parallel
+    one: Callable = one_site
+    label: Any = None
+    any_order: bool = False
+    spec: Any = None
+
+    def setup(self):
+        sites, params = self.spec.num_sites, self.spec.param_size
+        self.w = self.param("w", nn.initializers.normal(1.0), (sites, sites, params))
+        self.c = self.param("c", nn.initializers.zeros, (sites, params))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        return self.call(self, x, order)
+
+    def init_cache(self, batch, order, cond=None):
+        return jnp.zeros((batch, self.spec.num_sites))
+
+    def step(self, cache, x, t, order, cond=None):
+        return self.one(self, cache, x, t, order)
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """A real value with mean theta and variance one."""
+
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    vocab: ClassVar[None] = None
+    param_size: ClassVar[int] = 1
+
+    def log_prob(self, theta, x):
+        return jax.scipy.stats.norm.logpdf(x, theta[..., 0])
+
+    def sample(self, key, theta):
+        return theta[..., 0] + jax.random.normal(key, theta.shape[:-1])
+
+
+def right_log_prob(theta, x):
+    return Bernoulli().log_prob(theta, x)
+
+
+def right_sample(key, theta):
+    return Bernoulli().sample(key, theta)
+
+
+@dataclasses.dataclass(frozen=True)
+class Altered:
+    """Bernoulli with one method replaced."""
+
+    log_prob: Callable = right_log_prob
+    sample: Callable = right_sample
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    vocab: ClassVar[int] = 2
+    param_size: ClassVar[int] = 1
+
+
+def model(net=None, head=None, order=None):
+    return Model(net or Linear(), head or Bernoulli(), (T,), order or Raster())
+
+
+def caught(part, broken, message):
+    params = testing.lively_params(broken, KEY)
+    with pytest.raises(LawBroken, match=message):
+        part(broken, params, KEY)
+    return params
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        model(Linear(any_order=True), Altered(), AnyOrder()),
+        model(Linear(), Normal(), Permutation((2, 0, 4, 1, 3))),
+    ],
+    ids=["symbols", "real"],
+)
+def test_a_correct_model_passes(good):
+    testing.check(good)
+
+
+def test_check_runs_every_part():
+    with pytest.raises(LawBroken, match="vacuous"):
+        testing.check(model(Linear(call=sees_nothing)))
+    with pytest.raises(LawBroken, match="FLOPs"):
+        testing.check(model(Linear(one=recomputes)))
+
+
+# Nets that see too much, or nothing
+
+
+def sees_itself(net, x, order):
+    return parallel(net, x, order, seen=lambda order: jnp.tri(T))
+
+
+def sees_the_next_at_two(net, x, order):
+    return parallel(net, x, order, seen=lambda order: earlier(order).at[2, 3].set(1e-3))
+
+
+def sees_all_when_backwards(net, x, order):
+    return parallel(net, x, order, seen=lambda order: jnp.maximum(earlier(order), order[0] == T - 1))
+
+
+def masks_sites_not_ranks(net, x, order):
+    return parallel(net, x, order, seen=lambda order: earlier(order)[order][:, order])
+
+
+def sees_nothing(net, x, order):
+    return parallel(net, x, order, seen=lambda order: jnp.zeros((T, T)))
+
+
+@jax.custom_jvp
+def zero(x):
+    return jnp.zeros_like(x)
+
+
+zero.defjvps(lambda dx, *_: dx)
+
+
+def slope_without_value(net, x, order):
+    return parallel(net, x, order) + zero(x)[..., None]
+
+
+@pytest.mark.parametrize("head", [Bernoulli(), Categorical(3), Normal()], ids=str)
+def test_a_net_that_sees_its_own_symbol_is_caught(head):
+    message = r"theta sees the present at site t=\d in order \[0, 1, 2, 3, 4\]: it moves by \d.* when the symbol at t=\d"
+    caught(testing.check_causality, model(Linear(call=sees_itself), head), message)
+
+
+def test_a_net_that_sees_the_future_at_one_site_is_caught_there():
+    caught(
+        testing.check_causality,
+        model(Linear(call=sees_the_next_at_two)),
+        r"the future at site t=2 .* the symbol at t=3 is replaced",
+    )
+
+
+def test_a_net_that_sees_the_future_in_one_order_only_is_caught_in_that_order():
+    broken = model(Linear(call=sees_all_when_backwards, any_order=True))
+    caught(testing.check_causality, broken, r"the (future|present) at site t=\d in order \[4, 3, 2, 1, 0\]")
+    testing.check_causality(model(Linear(call=sees_all_when_backwards)), testing.lively_params(broken, KEY), KEY)
+
+
+def test_a_false_claim_to_take_any_order_is_caught():
+    broken = model(Linear(call=masks_sites_not_ranks, any_order=True))
+    caught(testing.check_causality, broken, r"the future at site t=\d in order \[4, 3, 2, 1, 0\]")
+
+
+def test_a_net_that_looks_at_nothing_is_caught():
+    caught(testing.check_causality, model(Linear(call=sees_nothing)), "depends on no earlier symbol at all .* vacuous")
+
+
+def test_what_sees_the_future_does_not_sum_to_one_either():
+    caught(testing.check_normalization, model(Linear(call=sees_itself)), r"all 32 outcomes in order .* sum to \d\.\d+, not 1")
+
+
+def test_a_real_net_that_shows_the_future_only_in_its_slope_is_caught():
+    broken = model(Linear(call=slope_without_value), Normal())
+    caught(testing.check_causality, broken, r"sees the present at site t=0 .* moves by one \(its Jacobian\)")
+
+
+# Steps that disagree
+
+
+def louder_at_two(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, theta * jnp.where(t == 2, 1.01, 1.0)
+
+
+def forgets_its_place_backwards(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, jnp.where((order[0] == T - 1) & (t == 3), theta + 0.5, theta)
+
+
+def listens_at_the_start(net, cache, x, t, order):
+    new, theta = one_site(net, cache, x, t, order)
+    return new, theta + jnp.where(t == 0, x, 0)[:, None]
+
+
+def recomputes(net, cache, x, t, order):
+    x = jnp.where(t == 0, 0.0, x.astype(jnp.float32))
+    cache = cache.at[:, jnp.maximum(t - 1, 0)].set(x)
+    return cache, parallel(net, cache, order)[:, t]
+
+
+def says_nan_at_three(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, jnp.where(t == 3, jnp.nan, theta)
+
+
+def rounds_otherwise(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, theta * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("step", "any_order", "message"),
+    [
+        (louder_at_two, False, r"disagree at site t=2 in order \[0, 1, 2, 3, 4\]: relative difference 0\.0\d"),
+        (forgets_its_place_backwards, True, r"disagree at site t=3 in order \[4, 3, 2, 1, 0\]: relative difference 0\.\d"),
+        (listens_at_the_start, False, r"disagree at site t=0 .*: relative difference"),
+        (says_nan_at_three, False, r"disagree at site t=3 .*: relative difference nan"),
+    ],
+)
+def test_a_step_that_disagrees_is_caught_at_its_site(step, any_order, message):
+    caught(testing.check_step, model(Linear(one=step, any_order=any_order)), message)
+
+
+def test_a_step_that_recomputes_everything_is_caught():
+    params = caught(testing.check_work, model(Linear(one=recomputes)), r"sampling executes 5\.00 times the FLOPs")
+    assert testing.work_ratio(model(), params, KEY, 2) == 1
+
+
+# Heads and samplers
+
+
+def too_likely(theta, x):
+    return Bernoulli().log_prob(theta, x) + 0.01
+
+
+def another_law(key, theta):
+    return Bernoulli().sample(key, 1.3 * theta + 0.2)
+
+
+def beyond_the_support(key, theta):
+    return Bernoulli().sample(key, theta) + jax.random.bernoulli(key, 0.01, theta.shape[:-1]).astype(jnp.int32)
+
+
+def never_two_ones(theta, x):
+    # Certain of a zero wherever theta is positive.
+    sure = theta[..., 0] > 0
+    return jnp.where(sure, jnp.where(x == 0, 0.0, -jnp.inf), Bernoulli().log_prob(theta, x))
+
+
+def mostly_zero(key, theta):
+    drawn = Bernoulli().sample(key, theta)
+    rare = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.002, drawn.shape).astype(jnp.int32)
+    return jnp.where(theta[..., 0] > 0, rare, drawn)
+
+
+def noise_from_theta(key, theta):
+    seeds = jax.lax.bitcast_convert_type(theta[..., 0], jnp.int32)
+    keys = jax.vmap(lambda seed: jax.random.fold_in(key, seed))(seeds.reshape(-1))
+    return jax.vmap(Bernoulli().sample)(keys, theta.reshape(-1, 1)).reshape(seeds.shape)
+
+
+def test_a_head_that_does_not_normalise_is_caught():
+    broken = model(head=Altered(log_prob=too_likely))
+    caught(testing.check_normalization, broken, r"symbols at site t=\d in order \[0, 1, 2, 3, 4\] sum to 1\.0100\d\d, not 1")
+
+
+def test_a_head_that_samples_another_law_is_caught():
+    broken = model(head=Altered(sample=another_law))
+    caught(testing.check_samplers, broken, r"samples do not follow the enumerated law: chi-square p = \S+ over \d+ outcomes")
+
+
+def test_a_head_that_samples_outside_its_support_is_caught():
+    message = r"a sample at site t=\d in order .* is 2, which the head does not allow|outside"
+    broken = Model(Linear(), Altered(sample=beyond_the_support), (T,))
+    params = testing.lively_params(broken, KEY)
+    with pytest.raises(LawBroken, match=message):
+        for seed in range(20):
+            testing.check_samplers(broken, params, jax.random.key(seed))
+
+
+def test_a_head_that_samples_what_has_probability_zero_is_caught():
+    broken = model(head=Altered(log_prob=never_two_ones, sample=mostly_zero))
+    caught(testing.check_samplers, broken, r"\d+ of 8192 samples have probability zero")
+
+
+def test_noise_that_depends_on_theta_is_caught():
+    broken = model(Linear(one=rounds_otherwise), Altered(sample=noise_from_theta))
+    testing.check_step(broken, testing.lively_params(broken, KEY), KEY)
+    caught(testing.check_samplers, broken, r"cached and naive samples of one key differ first at site t=\d in order")
+
+
+def wrong_once_observed(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, jnp.where(order[0] == 1, -theta, theta)
+
+
+def test_completions_that_do_not_follow_the_conditional_are_caught():
+    broken = model(Linear(one=wrong_once_observed, any_order=True))
+    caught(testing.check_completion, broken, "completions do not follow the enumerated conditional")
+
+
+def test_a_completion_that_changes_what_was_observed_is_caught(monkeypatch):
+    forgetful = lambda *args, observed, mask, **kwargs: ancestral(*args, **kwargs)  # noqa: E731
+    ancestral = testing.ancestral
+    monkeypatch.setattr(testing, "ancestral", forgetful)
+    caught(testing.check_completion, model(Linear(any_order=True)), r"completion changed the observed site \d")
+
+
+def test_a_sampler_that_takes_any_mask_is_caught(monkeypatch):
+    monkeypatch.setattr(testing, "ancestral", lambda model, params, key, batch, **_: np.zeros((batch, T), np.int32))
+    caught(testing.check_completion, model(), "a mask that is no prefix of the order was accepted")
+
+
+# Compilation and gradients
+
+
+class ByIdentity:
+    """Neither hashes nor compares by what it holds."""
+
+
+def test_a_net_that_is_hashed_by_identity_recompiles_and_is_caught():
+    broken = model(Linear(label=ByIdentity()))
+    caught(testing.check_compilation, broken, r"a second call of the same shapes compiled \d+ more times")
+
+
+def test_the_compilation_check_does_not_count_its_own_work():
+    jax.clear_caches()
+    testing.check_compilation(model(), {"w": jnp.ones((T, T, 1)), "c": jnp.ones((T, 1))}, jax.random.key(3))
+
+
+def without_slope_at_zero(net, x, order):
+    return jnp.sqrt(jnp.square(parallel(net, x, order) - net.c[order][None]))
+
+
+def test_a_net_with_gradients_that_are_no_numbers_is_caught():
+    message = r"the gradient of \['\w'\] at \w+ ?\w* symbols is not finite: \d+ of \d+ numbers"
+    caught(testing.check_gradients, model(Linear(call=without_slope_at_zero)), message)
+
+
+def naive_log_prob(theta, x):
+    p = jax.nn.sigmoid(theta[..., 0])
+    return jnp.log(jnp.where(x == 1, p, 1 - p))
+
+
+def test_a_head_that_overflows_is_caught():
+    message = r"the head's log_prob at \w+ ?\w* symbols and theta of \+-1e4 is not finite"
+    caught(testing.check_gradients, model(head=Altered(log_prob=naive_log_prob)), message)
+
+
+# What the kit is built from
+
+
+def test_lively_params_leave_nothing_at_zero_and_depend_on_the_key():
+    params = testing.lively_params(model(), KEY)
+    assert all((leaf != 0).all() for leaf in jax.tree.leaves(params))
+    assert (params["c"] != testing.lively_params(model(), jax.random.key(1))["c"]).all()
+
+
+def test_small_spaces_are_enumerated_once_each_and_large_ones_not_at_all():
+    space = testing.enumerate_space(Model(Linear(), Categorical(3), (2, 2)))
+    assert space.shape == (81, 2, 2)
+    assert len({outcome.tobytes() for outcome in space}) == 81
+    assert testing.enumerate_space(Model(Linear(), Bernoulli(), (13,))) is None
+    assert testing.enumerate_space(model(head=Normal())) is None
+
+
+def test_a_net_of_any_order_is_tried_in_several():
+    own, reverse, first, second = testing.accepted_orders(model(Linear(any_order=True), order=Permutation((2, 0, 4, 1, 3))), KEY)
+    np.testing.assert_array_equal(own, [2, 0, 4, 1, 3])
+    np.testing.assert_array_equal(reverse, [3, 1, 4, 0, 2])
+    assert (first != second).any()
+    assert len(testing.accepted_orders(model(), KEY)) == 1

@@ -1,0 +1,174 @@
+import functools
+import itertools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from arjax.data import Dynamic, Levels
+from arjax.heads import Bernoulli
+from arjax.likelihood import log_prob
+from arjax.models import MADE
+from arjax.orders import AnyOrder
+from arjax.protocol import Cond, CondSpec, Model, init
+from arjax.training import Adam, AdamW, Likelihood, Mesh
+from arjax.training.mesh import check_batch, place_batch, replicated
+from arjax.training.optimizers import schedule
+from arjax.training.state import init_state, train_step
+
+MODEL = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
+KEY, BITS = jax.random.key(0), Levels(2)
+X = np.random.default_rng(0).integers(0, 2, (16, 2, 3)).astype(np.uint8)
+
+
+def run(model=MODEL, values=BITS, optimizer=None, batches=({"x": X},) * 5, devices=1, donate=True, **options):
+    """The states before and after every batch."""
+    mesh = Mesh(devices).build()
+    optimizer = Adam(learning_rate=0.01).build(100) if optimizer is None else optimizer
+    objective = Likelihood(model, values)
+    update = functools.partial(train_step, objective=objective, optimizer=optimizer, **options)
+    update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0 if donate else ())
+    state = jax.jit(functools.partial(init_state, objective, optimizer), out_shardings=replicated(mesh))(KEY, batches[0])
+    states, metrics = [jax.device_get(state)], []
+    for batch in batches:
+        state, of_step = update(state, place_batch(batch, mesh), KEY)
+        states.append(jax.device_get(state))
+        metrics.append(jax.device_get(of_step))
+    return states, metrics
+
+
+def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine():
+    rate = schedule(AdamW(learning_rate=2.0, warmup=10, final=0.1), 110)
+    expected = [2.0 * t / 10 if t < 10 else 0.2 + 1.8 * (1 + np.cos(np.pi * (t - 10) / 100)) / 2 for t in range(111)]
+    np.testing.assert_allclose([rate(t) for t in range(111)], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_a_warm_up_the_first_step_has_the_full_learning_rate():
+    assert schedule(Adam(learning_rate=0.5), 10)(0) == 0.5
+
+
+def test_weight_decay_shrinks_matrices_and_leaves_biases():
+    params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    optimizer = AdamW(learning_rate=0.1, weight_decay=0.5).build(10)
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    np.testing.assert_allclose(updates["w"], -0.05, rtol=1e-6)
+    np.testing.assert_array_equal(updates["b"], 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda: Adam(learning_rate=0), "learning_rate=0 must be positive"),
+        (lambda: Adam(learning_rate=float("nan")), "learning_rate=nan"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay=-1"),
+        (lambda: Adam(b2=1.0), "b2=1.0"),
+        (lambda: Adam(clip=0.0), "clip=0.0"),
+        (lambda: Adam(final=2.0), "final=2.0"),
+        (lambda: Adam(warmup=10).build(10), "warmup=10 must be less than steps=10"),
+        (lambda: Mesh(0), "Mesh(data=0)"),
+        (lambda: Mesh(9).build(), "more devices than there are (8)"),
+        (lambda: check_batch("batch_size", 12, 1, Mesh(8).build()), "batch_size=12 is not divisible by 8 devices; choose 16"),
+        (lambda: check_batch("batch_size", 8, 3, Mesh(2).build()), "2 devices times accumulate=3; choose 12"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(make, part):
+    with pytest.raises(ValueError, match=re.escape(part)) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    sgd = optax.sgd(0.1)
+    whole, parts = (run(optimizer=sgd, accumulate=accumulate)[0][-1].params for accumulate in (1, 4))
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), whole, parts)
+
+
+def test_the_first_update_is_a_step_against_the_gradient_of_the_mean_loss():
+    (before, after), (metrics,) = run(optimizer=optax.sgd(0.1), batches=[{"x": X}])
+    loss, grads = jax.value_and_grad(lambda params: -log_prob(MODEL, params, X).mean())(before.params)
+    expected = jax.tree.map(lambda param, grad: param - 0.1 * grad, before.params, grads)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), after.params, expected)
+    np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-6)
+    np.testing.assert_allclose(metrics["grad_norm"], np.sqrt(sum((g**2).sum() for g in jax.tree.leaves(grads))), rtol=1e-5)
+
+
+def test_the_average_follows_the_parameters_with_a_growing_decay():
+    states, _ = run(ema=0.25)
+    average = states[0].params["w0"]
+    for step, state in enumerate(states[1:]):
+        decay = min(0.25, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * state.params["w0"]
+        np.testing.assert_allclose(state.ema["w0"], average, rtol=1e-5, atol=1e-7)
+
+
+def test_without_averaging_the_average_is_the_parameters():
+    state = run(ema=0.0)[0][-1]
+    jax.tree.map(np.testing.assert_array_equal, state.ema, state.params)
+
+
+def test_parameters_and_average_share_no_memory_at_the_start():
+    state = jax.jit(functools.partial(init_state, Likelihood(MODEL, BITS), optax.sgd(0.1)))(KEY, {"x": X})
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((state.params, state.ema))]
+    assert len(set(pointers)) == len(pointers)
+
+
+def test_eight_devices_compute_what_one_does():
+    one, eight = (run(devices=devices)[0][-1] for devices in (1, 8))
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), one.params, eight.params)
+
+
+def test_a_step_depends_on_the_state_alone_and_not_on_how_it_came_about():
+    model = Model(MADE(hidden=(12,), dropout=0.5), Bernoulli(), (2, 3), AnyOrder(), CondSpec(members=4))
+    states, _ = run(model)
+    objective, optimizer = Likelihood(model, BITS), Adam(learning_rate=0.01).build(100)
+    again, _ = jax.jit(functools.partial(train_step, objective=objective, optimizer=optimizer))(states[3], {"x": X}, KEY)
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(again), states[4])
+
+
+def test_training_learns():
+    _, metrics = run(batches=[{"x": X}] * 60, optimizer=Adam(learning_rate=0.03).build(60))
+    assert metrics[-1]["loss"] < 0.8 * metrics[0]["loss"]
+
+
+def loss(model, key, batch, values=BITS):
+    objective = Likelihood(model, values)
+    params, state = objective.init(KEY, batch)
+    return float(objective.loss(params, state, batch, key)[0])
+
+
+def test_a_model_of_any_order_is_scored_under_a_new_order_every_minibatch():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
+    params = init(model, KEY)
+    possible = [-log_prob(model, params, X, order=np.array(order, np.int32)).mean() for order in itertools.permutations(range(6))]
+    losses = [loss(model, jax.random.key(i), {"x": X}) for i in range(4)]
+    assert len({round(value, 5) for value in losses}) > 1
+    for value in losses:
+        assert np.abs(np.array(possible) - value).min() < 1e-5
+
+
+def test_a_model_with_members_trains_each_in_its_turn():
+    model = Model(MADE(hidden=(12,), degrees="random"), Bernoulli(), (2, 3), cond=CondSpec(members=3))
+    params = init(model, KEY)
+    each = np.array([-log_prob(model, params, X, cond=Cond(member=jnp.int32(m))).mean() for m in range(3)])
+    losses = [loss(model, jax.random.key(i), {"x": X}) for i in range(30)]
+    nearest = {int(np.abs(each - value).argmin()) for value in losses}
+    assert nearest == {0, 1, 2}
+    assert max(np.abs(each - value).min() for value in losses) < 1e-5
+
+
+def test_labels_reach_a_model_of_classes():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), cond=CondSpec(classes=3))
+    label = np.arange(16, dtype=np.int32) % 3
+    params = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(KEY, leaf.shape), init(model, KEY))
+    given = Likelihood(model, BITS).loss(params, (), {"x": X, "label": jnp.asarray(label)}, KEY)[0]
+    np.testing.assert_allclose(given, -log_prob(model, params, X, cond=Cond(jnp.asarray(label))).mean(), rtol=1e-6)
+
+
+def test_random_values_are_new_with_every_key_and_dropout_too():
+    grey = {"x": np.full((16, 2, 3), 128, np.uint8)}
+    assert loss(MODEL, jax.random.key(1), grey, Dynamic()) != loss(MODEL, jax.random.key(2), grey, Dynamic())
+    dropping = Model(MADE(hidden=(12,), dropout=0.5), Bernoulli(), (2, 3))
+    assert loss(dropping, jax.random.key(1), {"x": X}) != loss(dropping, jax.random.key(2), {"x": X})

@@ -1,0 +1,121 @@
+"""Train a model and leave behind a directory that describes itself:
+
+    python train.py configs/digits_made.py
+    python train.py configs/mnist_made.py --model.net.hidden 500 500 --optimizer.learning-rate 1e-3 --run runs/wide
+
+A config (a file in configs/) builds the experiment; flags edit its fields; `python train.py CONFIG --help` lists them. The same
+command again continues a run that was interrupted, exactly. Exit status: 0 finished; 1 the numbers did not stay finite; 2 the
+command or the data is wrong; 130 or 143 interrupted and saved.
+"""
+
+import functools
+import shlex
+import sys
+import time
+
+import jax
+
+from arjax.data import training_batches
+from arjax.pictures import loss_curve
+from arjax.protocol import Cond
+from arjax.sampling import ancestral
+from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
+from arjax.training.command_line import parse
+from arjax.training.evaluation import baseline, evaluate, validate
+from arjax.training.experiment import check_splits
+from arjax.training.failures import one_line_errors
+from arjax.training.interruption import Interruption
+from arjax.training.journal import Journal
+from arjax.training.mesh import check_batch, place_batch, replicated
+from arjax.training.metrics import read_metrics
+from arjax.training.objective import Likelihood
+from arjax.training.report import closing_table, sample_labels
+from arjax.training.run_directory import check_run, write_run
+from arjax.training.state import abstract_state, init_state, train_step
+
+
+def main(argv: list[str]) -> int:
+    # What was asked for, and whether it was done before.
+    experiment, run = parse(argv)
+    check_run(run, experiment)
+    records = read_metrics(run / "metrics.jsonl")
+    if records and records[-1]["split"] == "test":
+        print(f"{run} is finished; choose another directory with --run to train again")
+        closing_table(experiment, run, records)
+        return 0
+
+    # The parts, and whether they fit together. Nothing is written before all of them do.
+    model, values = experiment.model, experiment.data.values
+    splits = experiment.data.load()
+    check_splits(experiment, splits)
+    batches = training_batches(splits.train, experiment.batch_size, experiment.seed, jax.process_index(), jax.process_count())
+    mesh = experiment.mesh.build()
+    check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
+    check_batch("eval_batch_size", experiment.eval_batch_size, 1, mesh)
+    write_run(run, experiment)
+
+    # The pure functions of training: what they are made of, and where they compute.
+    init_key, train_key, eval_key, sample_key = jax.random.split(jax.random.key(experiment.seed), 4)
+    objective, optimizer = Likelihood(model, values), experiment.optimizer.build(experiment.steps)
+    start = functools.partial(init_state, objective, optimizer)
+    update = functools.partial(
+        train_step, objective=objective, optimizer=optimizer, ema=experiment.ema, accumulate=experiment.accumulate
+    )
+    start = jax.jit(start, out_shardings=replicated(mesh))
+    update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
+    place = functools.partial(place_batch, mesh=mesh)
+    labels = sample_labels(model, experiment.samples)
+    scoring = {"batch_size": experiment.eval_batch_size, "key": eval_key, "place": place}
+    abstract = abstract_state(start, batches[0], replicated(mesh))
+    num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
+    print(f"{experiment.data.title}; {num_params:,} parameters; devices: {mesh.size} {jax.default_backend()}; {run}", flush=True)
+
+    with open_checkpoints(run / "checkpoints") as checkpoints:
+        # From the last good checkpoint, or from the beginning.
+        restored = restore_latest(checkpoints, abstract)
+        first = 0 if restored is None else restored.step
+        state = start(init_key, place(batches[0])) if restored is None else restored.state
+
+        with Journal(run, experiment, first) as journal, Interruption() as stop:
+            if restored is not None:
+                journal.note(f"continuing from step {first}" + "".join(f"; checkpoint {s} is damaged" for s in restored.damaged))
+
+            for step in range(first + 1, experiment.steps + 1):
+                state, metrics = update(state, place(batches[step - 1]), train_key)
+                journal.train(step, metrics)
+                due = step % experiment.eval_every == 0 or step == experiment.steps
+                if not (due or stop.signal):
+                    continue
+                # Nothing is saved before its own loss was seen to be finite.
+                journal.settle()
+                valid = None
+                if due:
+                    journal.summarise()
+                    began = time.monotonic()
+                    valid = validate(model, state.ema, splits.valid, values, **scoring)
+                    journal.valid(step, valid, time.monotonic() - began)
+                    if experiment.samples:
+                        journal.samples(step, ancestral(model, state.ema, sample_key, experiment.samples, cond=Cond(labels)))
+                save(checkpoints, step, state, valid and valid.nats)
+                if stop.signal:
+                    again = shlex.join(["python", "train.py", *argv])
+                    journal.note(f"interrupted and saved at step {step}; to continue: {again}")
+                    return 128 + stop.signal
+
+            loss_curve(run / "loss.png", journal.records, experiment.data.title)
+
+            # The result: the test split under the parameters that validation chose.
+            best = restore_best(checkpoints, abstract)
+            test = evaluate(model, best.state.ema, splits.test, values, ensemble=experiment.ensemble, **scoring)
+            independent = baseline(
+                splits, values, batch_size=experiment.eval_batch_size, key=eval_key, classes=model.cond.classes
+            )
+            journal.test(best.step, test, {"valid_nats": best.nats, "baseline_nats": independent, "parameters": num_params})
+
+    closing_table(experiment, run, journal.records)
+    return 0
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        sys.exit(main(sys.argv[1:]))
