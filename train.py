@@ -22,7 +22,7 @@ from arjax.sampling import ancestral
 from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
 from arjax.training.evaluation import baseline, evaluate, validate
-from arjax.training.experiment import check_splits
+from arjax.training.experiment import check_splits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
     write_run(run, experiment)
 
     # The pure functions of training: what they are made of, and where they compute.
-    init_key, train_key, eval_key, sample_key = jax.random.split(jax.random.key(experiment.seed), 4)
+    keys = run_keys(experiment)
     objective, optimizer = Likelihood(model, values), experiment.optimizer.build(experiment.steps)
     start = functools.partial(init_state, objective, optimizer)
     update = functools.partial(
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
     place = functools.partial(place_batch, mesh=mesh)
     labels = sample_labels(model, experiment.samples)
-    scoring = {"batch_size": experiment.eval_batch_size, "key": eval_key, "place": place}
+    scoring = {"batch_size": experiment.eval_batch_size, "key": keys.evaluate, "place": place}
     abstract = abstract_state(start, batches[0], replicated(mesh))
     num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
     print(f"{experiment.data.title}; {num_params:,} parameters; devices: {mesh.size} {jax.default_backend()}; {run}", flush=True)
@@ -74,14 +74,14 @@ def main(argv: list[str]) -> int:
         # From the last good checkpoint, or from the beginning.
         restored = restore_latest(checkpoints, abstract)
         first = 0 if restored is None else restored.step
-        state = start(init_key, place(batches[0])) if restored is None else restored.state
+        state = start(keys.init, place(batches[0])) if restored is None else restored.state
 
         with Journal(run, experiment, first) as journal, Interruption() as stop:
             if restored is not None:
                 journal.note(f"continuing from step {first}" + "".join(f"; checkpoint {s} is damaged" for s in restored.damaged))
 
             for step in range(first + 1, experiment.steps + 1):
-                state, metrics = update(state, place(batches[step - 1]), train_key)
+                state, metrics = update(state, place(batches[step - 1]), keys.train)
                 journal.train(step, metrics)
                 due = step % experiment.eval_every == 0 or step == experiment.steps
                 if not (due or stop.signal):
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
                     valid = validate(model, state.ema, splits.valid, values, **scoring)
                     journal.valid(step, valid, time.monotonic() - began)
                     if experiment.samples:
-                        journal.samples(step, ancestral(model, state.ema, sample_key, experiment.samples, cond=Cond(labels)))
+                        journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=Cond(labels)))
                 save(checkpoints, step, state, valid and valid.nats)
                 if stop.signal:
                     again = shlex.join(["python", "train.py", *argv])
@@ -108,7 +108,7 @@ def main(argv: list[str]) -> int:
             best = restore_best(checkpoints, abstract)
             test = evaluate(model, best.state.ema, splits.test, values, ensemble=experiment.ensemble, **scoring)
             independent = baseline(
-                splits, values, batch_size=experiment.eval_batch_size, key=eval_key, classes=model.cond.classes
+                splits, values, batch_size=experiment.eval_batch_size, key=keys.evaluate, classes=model.cond.classes
             )
             journal.test(best.step, test, {"valid_nats": best.nats, "baseline_nats": independent, "parameters": num_params})
 

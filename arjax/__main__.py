@@ -1,7 +1,9 @@
 """The other commands: `python -m arjax bench | evaluate | sample | figures`. Training is train.py's."""
 
 import dataclasses
+import functools
 import json
+import operator
 import sys
 import time
 from pathlib import Path
@@ -19,20 +21,20 @@ from arjax.protocol import Cond
 from arjax.sampling import Temperature, TopK, TopP, ancestral
 from arjax.training.command_line import edit, load_config, read_flags
 from arjax.training.evaluation import baseline, evaluate
-from arjax.training.experiment import check_splits
+from arjax.training.experiment import check_splits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.load import load
 from arjax.training.report import sample_labels, to_images
 from arjax.training.run_directory import read_run
 
-Run = Annotated[str, tyro.conf.Positional]
+Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
     """Time training, scoring and sampling of a config. Further flags edit the config, as with train.py."""
 
-    config: Annotated[str, tyro.conf.Positional]
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
     """A file in configs/."""
     batch: int = 16
     """Examples scored and sampled at once."""
@@ -72,13 +74,13 @@ class Evaluate:
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
         model, params = load(self.run, raw=self.raw)
-        data = dataclasses.replace(experiment.data, root=self.root)
+        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
         splits = data.load()
         check_splits(experiment, splits)
-        key, batch_size = jax.random.key(experiment.seed), experiment.eval_batch_size
+        scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate}
         start = time.perf_counter()
         split = getattr(splits, self.split)
-        result = evaluate(model, params, split, data.values, batch_size=batch_size, key=key, ensemble=experiment.ensemble)
+        result = evaluate(model, params, split, data.values, ensemble=experiment.ensemble, **scoring)
         seconds = time.perf_counter() - start
         given = " given the label" if model.cond.classes else ""
         print(f"data       {data.title}; {self.split} split, {len(result.log_probs)} examples")
@@ -86,8 +88,8 @@ class Evaluate:
         print(f"bits/dim   {bits_per_dim(result.nats, model.num_dims):.4f} over {model.num_dims} dimensions")
         if experiment.ensemble > 1:
             print(f"ensemble   mixture of {experiment.ensemble} orders and members")
-        if self.split == "test" and (nats := baseline(splits, data.values, batch_size=batch_size, key=key)) is not None:
-            print(f"baseline   {nats:.3f} nats per example, all sites independent")
+        if self.split == "test" and (nats := baseline(splits, data.values, classes=model.cond.classes, **scoring)) is not None:
+            print(f"baseline   {nats:.3f} nats per example{given}, all sites independent")
         print(f"rate       {len(result.log_probs) / seconds:,.0f} examples/s, compilation included")
 
 
@@ -116,15 +118,12 @@ class Sample:
         if self.out and self.out.suffix != ".npz":
             raise ValueError(f"--out {self.out} must end in .npz; rename it")
         model, params = load(self.run, raw=self.raw)
-        labels = sample_labels(model, self.batch)
-        if self.label is not None:
-            if labels is None:
-                raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
-            labels = np.full(self.batch, self.label, np.int32)
+        if self.label is not None and model.cond.classes is None:
+            raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
+        labels = sample_labels(model, self.batch) if self.label is None else jnp.full(self.batch, self.label, jnp.int32)
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
-        cond = Cond(label=None if labels is None else jnp.asarray(labels))
-        x = np.asarray(ancestral(model, params, jax.random.key(self.seed), self.batch, cond=cond, transforms=transforms))
+        x = ancestral(model, params, jax.random.key(self.seed), self.batch, cond=Cond(label=labels), transforms=transforms)
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(self.out, x=x, **({} if labels is None else {"label": labels}))
@@ -161,10 +160,16 @@ class Figures:
         print(f"{len(every)} orders in {self.out}")
 
 
+COMMANDS = (Bench, Evaluate, Sample, Figures)
+
+
 def main(argv: list[str]) -> None:
     """Run the command that `argv` names. User errors end it with one line and status 2."""
     with one_line_errors():
-        command, rest = read_flags(Bench | Evaluate | Sample | Figures, argv, "python -m arjax", return_unknown_args=True)
+        names = [command.__name__.lower() for command in COMMANDS]
+        if not argv or argv[0] not in (*names, "-h", "--help"):
+            raise ValueError(f"there is no command {argv[0] if argv else ''!r}; choose {', '.join(names)}")
+        command, rest = read_flags(functools.reduce(operator.or_, COMMANDS), argv, "python -m arjax", return_unknown_args=True)
         if rest and not isinstance(command, Bench):
             raise ValueError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
         command(rest)

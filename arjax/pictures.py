@@ -58,7 +58,8 @@ def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
         axes.imshow(rank, cmap="viridis")
         axes.plot(permutation % width, permutation // width, color="white", linewidth=0.7, alpha=0.6)
         for (row, column), value in np.ndenumerate(rank):
-            axes.text(column, row, value, ha="center", va="center", fontsize=7, color="white" if value < rank.size / 2 else "black")
+            color = "white" if value < rank.size / 2 else "black"
+            axes.text(column, row, value, ha="center", va="center", fontsize=7, color=color)
         axes.set_title(str(order), fontsize=9)
     _save(figure, path)
 

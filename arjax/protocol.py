@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.orders import AnyOrder, Order, Raster, check_permutation
+from arjax.orders import AnyOrder, Raster, check_permutation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class CondSpec:
 class Cond:
     """A condition. `label`: int32 [B]. `member`: int32 [], which member of the ensemble to be (None: member 0)."""
 
-    label: jax.Array | None = None
-    member: jax.Array | None = None
+    label: jax.typing.ArrayLike | None = None
+    member: jax.typing.ArrayLike | None = None
 
 
 @dataclasses.dataclass(frozen=True)

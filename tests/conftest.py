@@ -1,13 +1,10 @@
 """The conditions of every test: eight virtual CPU devices, signatures checked, no silent broadcasting of ranks.
 
-This file is read before any test imports jax or arjax, and must stay so: all three take effect at import.
+This file is read before any test imports arjax or uses jax, and must stay so: its settings take effect at that moment.
 """
 
 import os
 from pathlib import Path
-
-os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
 
 import jax
 import jaxtyping
@@ -15,6 +12,11 @@ import pytest
 
 CHECKED = ("orders", "protocol", "heads", "layers", "flops", "pictures", "models", "likelihood", "sampling", "testing")
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 8)
+# Nearly all of the suite's time is spent compiling tiny programs. JAX_DISABLE_MOST_OPTIMIZATIONS=0 runs them as users do.
+if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
+    jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

@@ -245,10 +245,18 @@ def test_a_prefix_is_a_prefix_of_the_models_order_not_of_the_raster():
 def test_a_mask_that_the_net_cannot_honour_is_refused(sampler):
     model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
     message = (
-        r"site 4 is observed but comes after unobserved ones in Spiral\(\), and Repeats generates in no other order; observe a"
+        r"site 2 is observed but comes after unobserved ones in Spiral\(\), and Repeats generates in no other order; observe a"
     )
     with pytest.raises(ValueError, match=message):
         sampler(model, arjax.init(model, KEY), KEY, 5, observed=OBSERVED, mask=SCATTERED)
+
+
+def test_a_net_of_one_order_is_given_no_other():
+    model, order = Model(Repeats(), Bernoulli(), (3,)), np.array([0, 1, 2])
+    with pytest.raises(ValueError, match=r"Repeats generates in its own order Raster\(\) only; leave out `order`"):
+        ancestral(model, {}, KEY, 2, order=order)
+    with pytest.raises(ValueError, match=r"Repeats generates in its own order Raster\(\) only; leave out `order`"):
+        arjax.log_prob(model, {}, np.zeros((1, 3), int), order=order)
 
 
 @pytest.mark.parametrize(

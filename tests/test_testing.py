@@ -262,7 +262,7 @@ def another_law(key, theta):
 
 
 def beyond_the_support(key, theta):
-    return Bernoulli().sample(key, theta) + jax.random.bernoulli(key, 0.01, theta.shape[:-1]).astype(jnp.int32)
+    return Bernoulli().sample(key, theta) + jax.random.bernoulli(key, 0.5, theta.shape[:-1]).astype(jnp.int32)
 
 
 def never_two_ones(theta, x):
@@ -294,12 +294,8 @@ def test_a_head_that_samples_another_law_is_caught():
 
 
 def test_a_head_that_samples_outside_its_support_is_caught():
-    message = r"a sample at site t=\d in order .* is 2, which the head does not allow|outside"
-    broken = Model(Linear(), Altered(sample=beyond_the_support), (T,))
-    params = testing.lively_params(broken, KEY)
-    with pytest.raises(LawBroken, match=message):
-        for seed in range(20):
-            testing.check_samplers(broken, params, jax.random.key(seed))
+    message = r"a sample at site t=\d in order .* is 2, which the head does not allow: \d+ such symbols"
+    caught(testing.check_samplers, model(head=Altered(sample=beyond_the_support)), message)
 
 
 def test_a_head_that_samples_what_has_probability_zero_is_caught():

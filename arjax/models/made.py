@@ -14,7 +14,7 @@ caches in which everything unfinished is still zero. The zeros are the masks; ea
 """
 
 import math
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import flax.linen as nn
 import flax.struct
@@ -102,7 +102,8 @@ class MADE(nn.Module):
             w = jnp.where(seen[None, :] <= degree[:, None], self.w[layer], 0)
             h = self._activate(h @ w.T + self._bias(layer, cond))
             h, seen = dropout(h, self.dropout, layer_keys[layer]), degree
-        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen[None, None] < rank[:, None, None], self.v, 0)) + self._output_bias(cond)
+        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen[None, None] < rank[:, None, None], self.v, 0))
+        theta += self._output_bias(cond)
         if self.direct:
             theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank[None, None] < rank[:, None, None], self.a, 0))
         return theta[:, order]
@@ -176,8 +177,8 @@ class MADE(nn.Module):
 
 def _dense(module, name, shape):
     """A weight whose last axis is summed over, initialised to keep the variance of what it is applied to."""
-    fan_in = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=tuple(range(len(shape) - 1)))
-    return module.param(name, fan_in, shape)
+    units = tuple(range(len(shape) - 1))
+    return module.param(name, nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=units), shape)
 
 
 def _degree_tables(hidden, num_sites, members, kind, seed) -> list[np.ndarray]:

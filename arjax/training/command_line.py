@@ -127,8 +127,9 @@ def _listing(folder: Path) -> str:
 
 def _unbox(text: str) -> str:
     """tyro's error, printed in a frame, as one line: what is wrong, and the flag it thinks was meant."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" │╭╮╰╯─") for line in text.splitlines() if not line.startswith("╭")]
-    lines = [line for line in lines if line]
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" │─") for line in text.splitlines() if line.strip()]
+    # The title comes first: in the frame's upper edge, or above a rule where the terminal has no such characters.
+    lines = [line for line in plain[1:] if line.strip("-") and not line.startswith("╰")]
     starts = ("Perhaps you meant", "Arguments similar", "Argument helptext", "Available subcommands", "For full helptext")
     end = next((i for i, line in enumerate(lines) if line.startswith(starts)), len(lines))
     hinted = "Perhaps you meant" in text or "Arguments similar" in text

@@ -1,8 +1,9 @@
 """One training run, as one frozen object made of real objects: what a file in configs/ builds and `run.json` records."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from arjax.orders import AnyOrder
@@ -68,6 +69,20 @@ class Experiment:
                 f"ensemble={self.ensemble} needs something to average over; use order=AnyOrder() or "
                 "CondSpec(members=...), or set --ensemble 1"
             )
+
+
+class Keys(NamedTuple):
+    """One key for each purpose of a run."""
+
+    init: jax.Array
+    train: jax.Array
+    evaluate: jax.Array
+    sample: jax.Array
+
+
+def run_keys(experiment: Experiment) -> Keys:
+    """The keys that the experiment's seed stands for."""
+    return Keys(*jax.random.split(jax.random.key(experiment.seed), 4))
 
 
 def check_splits(experiment: Experiment, splits) -> None:

@@ -1,0 +1,65 @@
+"""The benchmark tells the truth, and the sampler meets its bounds at full size."""
+
+import time
+
+import jax
+import numpy as np
+import pytest
+
+import arjax
+from arjax.bench import benchmark, report, timed
+from arjax.data import Digits, Threshold
+from arjax.heads import Bernoulli
+from arjax.models import MADE
+from arjax.protocol import Model
+from arjax.sampling import naive
+from arjax.testing import lively_params, work_ratio
+from arjax.training import Experiment
+
+
+def test_a_call_is_timed_by_its_median_and_what_the_first_took_longer():
+    durations = iter([0.2, 0.01, 0.05, 0.01])
+
+    def call():
+        time.sleep(next(durations))
+
+    extra, median = timed(call, runs=3)
+    assert 0.01 <= median < 0.04
+    assert 0.15 < extra < 0.2
+
+
+def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
+    experiment = Experiment(
+        data=Digits(values=Threshold(7)),
+        model=Model(MADE(hidden=(8,)), Bernoulli(), (8, 8)),
+        batch_size=16,
+        steps=100,
+        eval_every=100,
+    )
+    figures = benchmark(experiment, experiment.data.load().train, batch=4, runs=2)
+    assert figures["parameters"] == 64 * 8 + 8 + 8 * 64 + 64
+    assert figures["dtype"] == "float32"
+    assert figures["work_ratio"] == pytest.approx(1, abs=0.1)
+    assert all(seconds >= 0 for seconds in figures["compile_seconds"].values())
+    rates = [figures[f"{name}_per_second"] for name in ("train_examples", "log_prob_examples")]
+    assert min(rates) > 0
+    ratio = figures["log_prob_examples_per_second"] / figures["samples_per_second_cached"]
+    assert figures["time_ratio"] == pytest.approx(ratio)
+    assert figures["cached_over_naive"] == pytest.approx(
+        figures["samples_per_second_cached"] / figures["samples_per_second_naive"]
+    )
+    assert len(report(figures).splitlines()) == len(figures)
+
+
+@pytest.mark.slow
+def test_made_at_full_size_samples_as_naive_does_twenty_times_faster_with_the_work_of_one_pass():
+    model = Model(MADE(hidden=(500, 500)), Bernoulli(), (28, 28))
+    key = jax.random.key(0)
+    params = jax.tree.map(lambda leaf: 0.1 * leaf, lively_params(model, key))
+    _, cached = timed(lambda: arjax.sample(model, params, key, 100), runs=5)
+    _, slow = timed(lambda: naive(model, params, key, 100), runs=3)
+    fast = arjax.sample(model, params, key, 100)
+    assert 0.2 < np.mean(fast) < 0.8
+    np.testing.assert_array_equal(fast, naive(model, params, key, 100))
+    assert slow / cached >= 20
+    assert work_ratio(model, params, key, 1) <= 1.1
