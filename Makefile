@@ -11,8 +11,9 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
+# As users run it: with all of XLA's optimizations, which compile too slowly for `make test`.
 test-slow: $(VENV)/installed
-	$(BIN)/python -m pytest -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m "slow or contract"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from arjax.data import training_batches
 from arjax.likelihood import log_prob
 from arjax.protocol import init
 from arjax.sampling import ancestral, naive
-from arjax.testing import random_cond, work_ratio
+from arjax.testing import work_ratio
 from arjax.training.experiment import Experiment
 from arjax.training.objective import Likelihood
 from arjax.training.state import init_state, train_step
@@ -28,17 +28,16 @@ from arjax.training.state import init_state, train_step
 
 def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5) -> dict:
     """Figures by name, as `python -m arjax bench` prints them: rates in examples per second at this batch size (training at the
-    experiment's own), `compile_seconds` apart, ratios, the device. `split` is data to train on."""
+    experiment's own, its data on the device), `compile_seconds` apart, ratios, the device. `split` is data to train on."""
     model, key = experiment.model, jax.random.key(experiment.seed)
-    params = jax.block_until_ready(init(model, key))
-    cond = random_cond(model, key, batch)
-    x = ancestral(model, params, key, batch, cond=cond)
+    params, cond = jax.block_until_ready(init(model, key)), model.example_cond(batch)
     train_compile, train = _time_training(experiment, split, runs)
-    score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
     cached_compile, cached = timed(lambda: ancestral(model, params, key, batch, cond=cond), runs)
+    x = ancestral(model, params, key, batch, cond=cond)
+    score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
     naive_compile, slow = timed(lambda: naive(model, params, key, batch, cond=cond), runs)
     return {
-        "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}, {platform.machine()}, JAX {jax.__version__}",
+        "device": f"{jax.devices()[0].device_kind}, one device, {platform.machine()}, JAX {jax.__version__}",
         "dtype": str(jax.tree.leaves(params)[0].dtype),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
         "sites": model.num_sites,
@@ -78,7 +77,7 @@ def _time_training(experiment, split, runs):
     steps = 10
     objective = Likelihood(experiment.model, experiment.data.values)
     optimizer, key = experiment.optimizer.build(experiment.steps), jax.random.key(experiment.seed)
-    batches = training_batches(split, min(experiment.batch_size, len(split.x)), experiment.seed)
+    batches = training_batches(split, experiment.batch_size, experiment.seed)
     batch = jax.tree.map(jnp.asarray, batches[0])
     state = init_state(objective, optimizer, key, batch)
     step = jax.jit(

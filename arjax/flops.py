@@ -41,12 +41,18 @@ def _execute(eqn, inputs):
             branches = eqn.params["branches"]
             branch = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
             return _run(branch.jaxpr, branch.consts, inputs[1:])
-    inner = [p for p in eqn.params.values() if isinstance(p, ClosedJaxpr | Jaxpr)]
-    if len(inner) == 1:  # jit, custom derivatives, remat: the function they wrap
-        closed = inner[0]
-        return _run(*((closed.jaxpr, closed.consts) if isinstance(closed, ClosedJaxpr) else (closed, ())), inputs)
+    for inner in eqn.params.values():
+        if isinstance(inner, ClosedJaxpr | Jaxpr) and _wraps(eqn, inner):
+            return _run(*((inner.jaxpr, inner.consts) if isinstance(inner, ClosedJaxpr) else (inner, ())), inputs)
     outputs = eqn.primitive.bind(*inputs, **eqn.params)
     return (outputs if eqn.primitive.multiple_results else [outputs]), _products(eqn)
+
+
+def _wraps(eqn, inner) -> bool:
+    """Does this equation (jit, a custom derivative, remat) call `inner` on its own inputs? A scatter's or a reduction's inner
+    function combines two numbers instead, and is left to its primitive."""
+    inner = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+    return [v.aval.shape for v in eqn.invars] == [v.aval.shape for v in inner.invars]
 
 
 def _scan(inputs, *, jaxpr, length, num_consts, num_carry, reverse, **_):
@@ -59,7 +65,7 @@ def _scan(inputs, *, jaxpr, length, num_consts, num_carry, reverse, **_):
     return [*carry, *(jnp.stack(column) for column in zip(*rows, strict=True))], flops
 
 
-def _while(inputs, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts):
+def _while(inputs, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts, **_):
     cond_consts, body_consts = inputs[:cond_nconsts], inputs[cond_nconsts:][:body_nconsts]
     carry, flops = inputs[cond_nconsts + body_nconsts :], 0
     while True:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from arjax.orders import arrange, check_permutation
+from arjax.arguments import check_cond, check_order, check_x
+from arjax.orders import arrange
 from arjax.protocol import Cond, Model
 
 
@@ -75,7 +76,8 @@ def mixture(log_probs: Float[Array, "K B"]) -> Ensemble:
     """[K, B] log-probabilities of the parts -> those of their equal mixture, with the standard error."""
     parts = len(log_probs)
     total = jax.nn.logsumexp(log_probs, axis=0) - math.log(parts)
-    ratios = jnp.exp(log_probs - total[None])
+    # Where every part says impossible, so does the mixture, and there is nothing to estimate.
+    ratios = jnp.exp(log_probs - jnp.where(jnp.isfinite(total), total, 0)[None])
     error = jnp.std(ratios, axis=0, ddof=1) / math.sqrt(parts) if parts > 1 else jnp.full_like(total, jnp.inf)
     return Ensemble(total, error)
 
@@ -93,49 +95,6 @@ def bits_per_dim(nats: float, dims: int) -> float:
 def nats_from_bits_per_dim(bits: float, dims: int) -> float:
     """Bits per dimension -> nats per example."""
     return bits * dims * math.log(2)
-
-
-def check_x(model: Model, x):
-    """`x` as the model's dtype. ValueError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
-    x = jnp.asarray(x)
-    expected = (*model.site_shape, *model.head.event_shape)
-    if x.shape[1:] != expected:
-        raise ValueError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
-    if model.head.vocab is not None and not jnp.issubdtype(x.dtype, jnp.integer) and x.dtype != bool:
-        raise ValueError(
-            f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it"
-        )
-    return x.astype(model.dtype)
-
-
-def check_order(model: Model, order):
-    """`order` [T] as an array, the model's own for None. ValueError if the net cannot generate in it."""
-    if order is None:
-        return jnp.asarray(model.permutation)
-    if not model.net.any_order:
-        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
-    if isinstance(order, jax.core.Tracer):
-        return order
-    return jnp.asarray(check_permutation(order, model.num_sites))
-
-
-def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
-    """`cond` complete. ValueError if it is not of the kind the model declares."""
-    cond = Cond() if cond is None else cond
-    if (cond.label is None) != (model.cond.classes is None):
-        has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
-        raise ValueError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
-    if cond.member is not None and model.cond.members is None:
-        raise ValueError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
-    if cond.label is not None and jnp.shape(cond.label) != (batch,):
-        raise ValueError(f"label has shape {jnp.shape(cond.label)} for a batch of {batch}; give one label an example")
-    for name, value, count in (("label", cond.label, model.cond.classes), ("member", cond.member, model.cond.members)):
-        if value is None or isinstance(value, jax.core.Tracer):
-            continue
-        low, high = np.asarray(value).min(), np.asarray(value).max()
-        if low < 0 or high >= count:
-            raise ValueError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.int32), cond)
 
 
 @functools.partial(jax.jit, static_argnames="model")

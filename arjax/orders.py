@@ -75,6 +75,10 @@ class Random:
 
     seed: int = 0
 
+    def __post_init__(self):
+        if self.seed < 0:
+            raise ValueError(f"Random(seed={self.seed}) is negative; choose 0 or more")
+
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return np.random.default_rng(self.seed).permutation(math.prod(site_shape)).astype(np.int32)
 

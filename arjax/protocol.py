@@ -113,6 +113,14 @@ class Model:
     cond: CondSpec = CondSpec()
 
     def __post_init__(self):
+        try:
+            hash((self.net, self.head, self.site_shape, self.order, self.cond))
+        except TypeError as error:
+            raise ValueError(
+                "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
+            ) from error
+        if not isinstance(self.cond, CondSpec):
+            raise ValueError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
         if not self.site_shape or any(size < 1 for size in self.site_shape):
             raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
         if isinstance(self.order, AnyOrder) and not self.net.any_order:

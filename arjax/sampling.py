@@ -5,7 +5,8 @@
     fixed_point    iterate x <- sample(theta(x), noise) until nothing changes: Jacobi's method on the triangular system
                    (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
 
-Site t draws its noise from `fold_in(key, t)`, so the three return the same samples. `observed` and `mask` complete data: the
+Site t draws its noise from `fold_in(key, t)`, so the three return the same samples (on accelerators whose matrix products
+round to fewer bits by default, under `jax.default_matmul_precision("highest")`). `observed` and `mask` complete data: the
 observed sites come first in the order and are forced, so what follows is drawn from the exact conditional.
 """
 
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
-from arjax.likelihood import check_cond, check_order, check_x
+from arjax.arguments import check_cond, check_order, check_x
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 
@@ -113,10 +114,12 @@ def _prepare(model, batch, order, cond, observed, mask, transforms):
     observed = check_x(model, observed)
     if len(observed) not in (1, batch):
         raise ValueError(f"observed holds {len(observed)} examples for a batch of {batch}; give one, or one for each sample")
+    if isinstance(mask, jax.core.Tracer) or isinstance(order, jax.core.Tracer):
+        raise ValueError("completion needs a mask and an order that are concrete; close over them, not as arguments of your jit")
     mask = _check_mask(model, mask, batch)
     order = _observed_first(model, order, mask)
     x = jnp.broadcast_to(arrange(observed, order, model.site_shape), (batch, model.num_sites, *model.head.event_shape))
-    return order, cond, x, arrange(jnp.asarray(mask), order, model.site_shape), transforms
+    return order, cond, x, arrange(mask, order, model.site_shape), transforms
 
 
 def _check_mask(model, mask, batch) -> np.ndarray:
@@ -132,7 +135,7 @@ def _check_mask(model, mask, batch) -> np.ndarray:
 def _observed_first(model, order, mask):
     """An order in which every row's observed sites come first: `order` itself if it does, else, for a net that can,
     rearranged. ValueError where neither is possible: a net would ignore what it has not been shown yet."""
-    ranked = arrange(mask, np.asarray(order), model.site_shape)
+    ranked = arrange(mask, order, model.site_shape)
     late = ranked[:, 1:] & ~ranked[:, :-1]
     if not late.any():
         return order

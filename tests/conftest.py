@@ -14,7 +14,8 @@ CHECKED = ("orders", "protocol", "heads", "layers", "flops", "pictures", "models
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-# Nearly all of the suite's time is spent compiling tiny programs. JAX_DISABLE_MOST_OPTIMIZATIONS=0 runs them as users do.
+# Nearly all of the suite's time is spent compiling tiny programs. `make test-slow` runs the contract again as users run it,
+# with JAX_DISABLE_MOST_OPTIMIZATIONS=0.
 if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
     jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

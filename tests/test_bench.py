@@ -36,11 +36,12 @@ def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
         steps=100,
         eval_every=100,
     )
+    jax.clear_caches()
     figures = benchmark(experiment, experiment.data.load().train, batch=4, runs=2)
     assert figures["parameters"] == 64 * 8 + 8 + 8 * 64 + 64
     assert figures["dtype"] == "float32"
     assert figures["work_ratio"] == pytest.approx(1, abs=0.1)
-    assert all(seconds >= 0 for seconds in figures["compile_seconds"].values())
+    assert all(seconds > 0.01 for seconds in figures["compile_seconds"].values())
     rates = [figures[f"{name}_per_second"] for name in ("train_examples", "log_prob_examples")]
     assert min(rates) > 0
     ratio = figures["log_prob_examples_per_second"] / figures["samples_per_second_cached"]

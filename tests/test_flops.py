@@ -97,3 +97,20 @@ def test_a_convolution_costs_its_kernel_at_every_output(groups, stride):
 
 def test_arguments_may_be_trees():
     assert executed_flops(lambda tree: tree["a"] @ tree["b"][0], {"a": A, "b": [SQUARE]}) == ONE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.at[1].add(2.0),
+        lambda x: x.at[jnp.array([0, 2])].max(5.0),
+        lambda x: jax.lax.reduce(x, 0.0, lambda a, b: a + b, (0,)),
+    ],
+    ids=["scatter_add", "scatter_max", "reduce"],
+)
+def test_inner_functions_of_scatters_and_reductions_are_left_to_them(change):
+    def function(x, w):
+        return change(x) @ w if change(x).ndim else change(x) * (x @ w)
+
+    x, w = jnp.arange(3.0), jnp.ones((3, 4))
+    assert executed_flops(function, x, w) == 2 * 3 * 4

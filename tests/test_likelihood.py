@@ -164,12 +164,14 @@ ZEROS = np.zeros((2, 3), np.int32)
             LABELLED,
             ZEROS,
             {"cond": Cond(label=jnp.zeros(3, int))},
-            r"label has shape \(3,\) for a batch of 2; give one label an ex",
+            r"label is int32 of shape \(3,\); give integers of shape \(2,\)",
         ),
-        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array(1))}, r"label has shape \(\) for a batch of 2"),
+        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array(1))}, r"label is int32 of shape \(\); give integers of shape \(2,\)"),
         (LABELLED, ZEROS, {"cond": Cond(label=jnp.array([0, 3]))}, r"label must be in 0\.\.2, but goes from 0 to 3"),
         (LABELLED, ZEROS, {"cond": Cond(label=jnp.array([-1, 1]))}, r"label must be in 0\.\.2, but goes from -1 to 1"),
         (AGNOSTIC, ZEROS, {"cond": Cond(member=jnp.array(0))}, r"no members, but the condition names one; leave it out or decl"),
+        (LABELLED, ZEROS, {"cond": Cond(label=jnp.array([0.5, 1.7]))}, r"label is float32 of shape \(2,\); give integers"),
+        (MEMBERS, np.zeros((2, 4), int), {"cond": Cond(member=jnp.zeros(2, int))}, r"member is int32 of shape \(2,\); give"),
         (MEMBERS, np.zeros((2, 4), int), {"cond": Cond(member=jnp.array(3))}, r"member must be in 0\.\.2, but goes from 3 to 3"),
     ],
 )
@@ -194,3 +196,16 @@ def test_a_traced_order_and_condition_pass_unchecked_and_give_the_same():
     order, member = jnp.array([3, 0, 2, 1]), jnp.array(2)
     traced = jax.jit(lambda order, member: log_prob(MEMBERS, params, x, order=order, cond=Cond(member=member)))(order, member)
     np.testing.assert_allclose(traced, log_prob(MEMBERS, params, x, order=order, cond=Cond(member=member)), rtol=1e-6)
+
+
+def test_a_traced_order_of_the_wrong_length_is_refused():
+    params = lively_params(MEMBERS, KEY)
+    with pytest.raises(ValueError, match=r"order is int32 of shape \(3,\); give a permutation of 4 sites"):
+        jax.jit(lambda order: log_prob(MEMBERS, params, enumerate_space(MEMBERS), order=order))(jnp.arange(3))
+
+
+def test_a_mixture_of_impossible_parts_is_impossible_without_doubt():
+    total, error = mixture(jnp.array([[-jnp.inf, 0.0], [-jnp.inf, -1.0]]))
+    assert total[0] == -jnp.inf
+    assert error[0] == 0
+    assert np.isfinite(error[1])

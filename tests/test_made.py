@@ -275,3 +275,12 @@ def test_sizes_are_counted_in_sites():
     assert (model.num_sites, model.num_dims, model.spec.num_sites) == (18, 18, 18)
     assert model.dtype == jnp.int32
     assert Model(MADE(), Normal(), (2,)).dtype == jnp.float32
+
+
+def test_a_model_of_lists_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the tests' own type checker would come first
+    for parts in ({"site_shape": [2, 3]}, {"net": MADE(hidden=[8])}):
+        with pytest.raises(ValueError, match=r"a model must be hashable, .* use tuples, not lists"):
+            Model(**({"net": MADE(hidden=(8,)), "head": Bernoulli(), "site_shape": (2, 3)} | parts))
+    with pytest.raises(ValueError, match=r"cond=None must be a CondSpec; choose CondSpec\(\)"):
+        Model(MADE(hidden=(8,)), Bernoulli(), (2, 3), cond=None)

@@ -291,3 +291,13 @@ def test_completion_in_any_order_draws_from_the_conditional():
     joint = np.exp(arjax.log_prob(model, params, space, order=np.array(first)))
     counts = [(x == outcome).all(axis=1).sum() for outcome in space]
     assert scipy.stats.chisquare(counts, 8192 * joint / joint.sum()).pvalue > 1e-4
+
+
+def test_completion_works_inside_jit_with_a_constant_mask_and_refuses_a_traced_one():
+    model = Model(MADE(hidden=(6,)), Bernoulli(), (2, 3), AnyOrder())
+    params, key = lively_params(model, KEY), jax.random.key(5)
+    observed, mask = np.ones((1, 2, 3), np.int32), np.array([[False, True, False], [True, False, True]])
+    complete = jax.jit(lambda params, key: ancestral(model, params, key, 4, observed=observed, mask=mask))
+    np.testing.assert_array_equal(complete(params, key), ancestral(model, params, key, 4, observed=observed, mask=mask))
+    with pytest.raises(ValueError, match="completion needs a mask and an order that are concrete"):
+        jax.jit(lambda mask: ancestral(model, params, key, 4, observed=observed, mask=mask))(mask)

@@ -67,6 +67,8 @@ class MADE(nn.Module):
         for name, known in (("activation", Activation), ("degrees", Degrees)):
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name}={getattr(self, name)!r} is not known; choose one of {', '.join(get_args(known))}")
+        if self.degree_seed < 0:
+            raise ValueError(f"degree_seed={self.degree_seed} is negative; choose 0 or more")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         if self.embedding is not None and self.embedding < 1:
@@ -178,7 +180,8 @@ class MADE(nn.Module):
 def _dense(module, name, shape):
     """A weight whose last axis is summed over, initialised to keep the variance of what it is applied to."""
     units = tuple(range(len(shape) - 1))
-    return module.param(name, nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=units), shape)
+    init = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=units)
+    return module.param(name, init, shape)
 
 
 def _degree_tables(hidden, num_sites, members, kind, seed) -> list[np.ndarray]:

@@ -1,0 +1,72 @@
+"""What a caller gives to a model, checked on the host before anything is traced.
+
+Shapes and types are always checked; values (is this a permutation? is that a class?) wherever they are concrete, which inside
+a caller's own `jit` they are only as constants.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.orders import check_permutation
+from arjax.protocol import Cond, Model
+
+
+def check_x(model: Model, x) -> jax.Array:
+    """`x` as the model's dtype. ValueError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
+    x = jnp.asarray(x)
+    expected = (*model.site_shape, *model.head.event_shape)
+    if x.shape[1:] != expected:
+        raise ValueError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
+    if model.head.vocab is not None and not _is_integer(x) and x.dtype != bool:
+        raise ValueError(
+            f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it"
+        )
+    return x.astype(model.dtype)
+
+
+def check_order(model: Model, order) -> np.ndarray | jax.Array:
+    """`order` [T], the model's own for None: a NumPy array unless it is traced. ValueError if the net cannot generate in it."""
+    if order is None:
+        return model.permutation
+    if not model.net.any_order:
+        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
+    if not _is_traced(order):
+        return check_permutation(order, model.num_sites)
+    if order.shape != (model.num_sites,) or not _is_integer(order):
+        raise ValueError(f"order is {order.dtype} of shape {order.shape}; give a permutation of {model.num_sites} sites")
+    return order
+
+
+def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
+    """`cond` with int32 arrays. ValueError if it is not of the kind that the model declares."""
+    cond = Cond() if cond is None else cond
+    if (cond.label is None) != (model.cond.classes is None):
+        has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
+        raise ValueError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
+    if cond.member is not None and model.cond.members is None:
+        raise ValueError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
+    return Cond(
+        label=None if cond.label is None else _check_index("label", cond.label, (batch,), model.cond.classes),
+        member=None if cond.member is None else _check_index("member", cond.member, (), model.cond.members),
+    )
+
+
+def _check_index(name, index, shape, count) -> jax.Array:
+    """`index` as int32. ValueError unless it has this shape and, where concrete, lies in 0..count-1."""
+    if jnp.shape(index) != shape or not _is_integer(index):
+        what = f"{jnp.result_type(index)} of shape {jnp.shape(index)}"
+        raise ValueError(f"{name} is {what}; give integers of shape {shape}")
+    if not _is_traced(index) and np.size(index):
+        low, high = np.asarray(index).min(), np.asarray(index).max()
+        if low < 0 or high >= count:
+            raise ValueError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
+    return jnp.asarray(index, jnp.int32)
+
+
+def _is_integer(x) -> bool:
+    return jnp.issubdtype(jnp.result_type(x), jnp.integer)
+
+
+def _is_traced(x) -> bool:
+    return isinstance(x, jax.core.Tracer)

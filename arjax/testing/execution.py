@@ -1,0 +1,109 @@
+"""How a model computes: compiled once, with finite gradients, and sampling with the work of one parallel pass."""
+
+import contextlib
+import copy
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+
+from arjax.flops import executed_flops
+from arjax.likelihood import log_prob
+from arjax.protocol import Model
+from arjax.sampling import ancestral
+from arjax.testing.cases import BATCH, accepted_orders, given_order, random_cond, random_symbols, to_data
+from arjax.testing.law import LawBroken
+
+
+def check_compilation(model: Model, params, key) -> None:
+    """Calls of the same shape compile once, whatever their key, order, condition and data."""
+
+    def calls(model, key):
+        order_key, cond_key, key = jax.random.split(key, 3)
+        cond = random_cond(model, cond_key, BATCH)
+        for order in accepted_orders(model, order_key):
+            x = ancestral(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
+            jax.block_until_ready(log_prob(model, params, x, order=given_order(model, order), cond=cond))
+
+    key, another_key = jax.random.split(key)
+    calls(model, key)
+    # The same model built anew, as a caller may; and first, because this may compile something itself.
+    twin = _rebuilt(model)
+    with _compilations() as canary:
+        jax.jit(lambda x: x + 1)(0.0)
+    if not canary:
+        raise RuntimeError("this release of JAX does not report its compilations as the kit expects; please report it")
+    with _compilations() as further:
+        calls(twin, another_key)
+    if further:
+        raise LawBroken(f"a second call of the same shapes compiled {len(further)} more times; is something hashed by identity?")
+
+
+def check_gradients(model: Model, params, key) -> None:
+    """Log-probabilities and their gradients are finite: at random and at extreme symbols, and for theta of +-1e4."""
+    x_key, cond_key = jax.random.split(key)
+    vocab, shape = model.head.vocab, (BATCH, model.num_sites, *model.head.event_shape)
+    low, high = (-1e3, 1e3) if vocab is None else (0, vocab - 1)
+    cond = random_cond(model, cond_key, BATCH)
+    extremes = {"the lowest": jnp.full(shape, low, model.dtype), "the highest": jnp.full(shape, high, model.dtype)}
+    for name, x in {"random": random_symbols(model, x_key, BATCH), **extremes}.items():
+        data = to_data(model, x, model.permutation)
+        value, gradient = jax.value_and_grad(lambda p, x=data: log_prob(model, p, x, cond=cond).mean())(params)
+        _require_finite(value, f"log_prob at {name} symbols")
+        for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+            _require_finite(leaf, f"the gradient of {jax.tree_util.keystr(path)} at {name} symbols")
+        for scale in (-1e4, 1e4):
+            at = jnp.full((BATCH, model.num_sites, model.head.param_size), scale).at[..., ::2].multiply(-1)
+            value, gradient = jax.value_and_grad(lambda at, x=x: model.head.log_prob(at, x).mean())(at)
+            _require_finite(value, f"the head's log_prob at {name} symbols and theta of +-1e4")
+            _require_finite(gradient, f"the head's gradient at {name} symbols and theta of +-1e4")
+
+
+def check_work(model: Model, params, key, bound: float = 1.1) -> None:
+    """A whole cached sample executes at most `bound` times the FLOPs of one log_prob of the same batch."""
+    ratio = work_ratio(model, params, key, BATCH)
+    if ratio > bound:
+        raise LawBroken(f"sampling executes {ratio:.2f} times the FLOPs of one parallel pass; the bound is {bound}")
+
+
+def work_ratio(model: Model, params, key, batch: int) -> float:
+    """FLOPs executed by a whole cached sample / by one log_prob of the same batch (matrix products and convolutions). NaN for
+    a net that has none."""
+    cond_key, key = jax.random.split(key)
+    cond = random_cond(model, cond_key, batch)
+    x = ancestral(model, params, jax.random.clone(key), batch, cond=cond)
+    sampling = executed_flops(lambda params: ancestral(model, params, jax.random.clone(key), batch, cond=cond), params)
+    scoring = executed_flops(lambda params: log_prob(model, params, x, cond=cond), params)
+    return sampling / scoring if scoring else math.nan
+
+
+@contextlib.contextmanager
+def _compilations():
+    """A list that grows by one with every compilation inside."""
+    seen = []
+
+    def note(event, *_, **__):
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield seen
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+
+
+def _rebuilt(value):
+    """An equal value made anew; functions and classes stay, since they equal themselves alone."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return dataclasses.replace(value, **{name: _rebuilt(getattr(value, name)) for name in fields})
+    if type(value) is tuple:
+        return tuple(map(_rebuilt, value))
+    return value if callable(value) else copy.deepcopy(value)
+
+
+def _require_finite(value, what):
+    if not jnp.isfinite(value).all():
+        raise LawBroken(f"{what} is not finite: {int((~jnp.isfinite(value)).sum())} of {value.size} numbers")
