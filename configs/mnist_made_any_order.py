@@ -1,6 +1,11 @@
 """MADE with two hidden layers on fixed binarized MNIST, trained under a new order every minibatch.
 
 Command: python train.py configs/mnist_made_any_order.py
+Hardware and time: 2 CPU cores, 29 minutes, on a machine that was busy with other work throughout
+Result: test -log p(x) = 96.74 +- 0.24 nats per example (0.178 bits/dim) with seed 0, as a mixture of 32 orders; one random order
+gives 105.02 on validation
+
+It underfits (training reads 102 nats): one network for 784! orders costs likelihood, and buys completion of any region.
 """
 
 import arjax
