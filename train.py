@@ -22,21 +22,22 @@ from arjax.sampling import ancestral
 from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
 from arjax.training.evaluation import baseline, evaluate, validate
-from arjax.training.experiment import check_splits, run_keys
+from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
-from arjax.training.mesh import check_batch, place_batch, replicated
+from arjax.training.mesh import check_batch, place_batch, place_padded, replicated
 from arjax.training.metrics import read_metrics
-from arjax.training.objective import Likelihood
 from arjax.training.report import closing_table, sample_labels
 from arjax.training.run_directory import check_run, write_run
-from arjax.training.state import abstract_state, init_state, train_step
+from arjax.training.state import abstract_state, only, parts
 
 
 def main(argv: list[str]) -> int:
     # What was asked for, and whether it was done before.
     experiment, run = parse(argv)
+    if jax.process_count() > 1:
+        raise ValueError(f"{jax.process_count()} processes take part, but several hosts are not supported yet; start one process")
     check_run(run, experiment)
     records = read_metrics(run / "metrics.jsonl")
     if records and records[-1]["split"] == "test":
@@ -47,26 +48,26 @@ def main(argv: list[str]) -> int:
     # The parts, and whether they fit together. Nothing is written before all of them do.
     model, values = experiment.model, experiment.data.values
     splits = experiment.data.load()
-    check_splits(experiment, splits)
-    batches = training_batches(splits.train, experiment.batch_size, experiment.seed, jax.process_index(), jax.process_count())
+    check_fits(experiment, splits)
+    batches = training_batches(splits.train, experiment.batch_size, experiment.seed)
     mesh = experiment.mesh.build()
     check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
-    check_batch("eval_batch_size", experiment.eval_batch_size, 1, mesh)
-    write_run(run, experiment)
-
-    # The pure functions of training: what they are made of, and where they compute.
     keys = run_keys(experiment)
-    objective, optimizer = Likelihood(model, values), experiment.optimizer.build(experiment.steps)
-    start = functools.partial(init_state, objective, optimizer)
-    update = functools.partial(
-        train_step, objective=objective, optimizer=optimizer, ema=experiment.ema, accumulate=experiment.accumulate
-    )
+    _, start, update = parts(experiment)
+    abstract = abstract_state(start, batches[0], replicated(mesh))
+    jax.eval_shape(update, abstract, batches[0], keys.train)
+    write_run(run, experiment, splits)
+
+    # Where they compute.
     start = jax.jit(start, out_shardings=replicated(mesh))
     update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
     place = functools.partial(place_batch, mesh=mesh)
     labels = sample_labels(model, experiment.samples)
-    scoring = {"batch_size": experiment.eval_batch_size, "key": keys.evaluate, "place": place}
-    abstract = abstract_state(start, batches[0], replicated(mesh))
+    scoring = {
+        "batch_size": experiment.eval_batch_size,
+        "key": keys.evaluate,
+        "place": functools.partial(place_padded, mesh=mesh),
+    }
     num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
     print(f"{experiment.data.title}; {num_params:,} parameters; devices: {mesh.size} {jax.default_backend()}; {run}", flush=True)
 
@@ -78,7 +79,10 @@ def main(argv: list[str]) -> int:
 
         with Journal(run, experiment, first) as journal, Interruption() as stop:
             if restored is not None:
-                journal.note(f"continuing from step {first}" + "".join(f"; checkpoint {s} is damaged" for s in restored.damaged))
+                journal.note(
+                    f"continuing from step {first}"
+                    + "".join(f"; checkpoint {s} is damaged and set aside" for s in restored.damaged)
+                )
 
             for step in range(first + 1, experiment.steps + 1):
                 state, metrics = update(state, place(batches[step - 1]), keys.train)
@@ -88,15 +92,16 @@ def main(argv: list[str]) -> int:
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
                 journal.settle()
-                valid = None
+                nats = None
                 if due:
                     journal.summarise()
                     began = time.monotonic()
                     valid = validate(model, state.ema, splits.valid, values, **scoring)
+                    nats = valid.nats
                     journal.valid(step, valid, time.monotonic() - began)
                     if experiment.samples:
                         journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=Cond(labels)))
-                save(checkpoints, step, state, valid and valid.nats)
+                save(checkpoints, step, state, nats)
                 if stop.signal:
                     again = shlex.join(["python", "train.py", *argv])
                     journal.note(f"interrupted and saved at step {step}; to continue: {again}")
@@ -105,7 +110,11 @@ def main(argv: list[str]) -> int:
             loss_curve(run / "loss.png", journal.records, experiment.data.title)
 
             # The result: the test split under the parameters that validation chose.
-            best = restore_best(checkpoints, abstract)
+            best = restore_best(checkpoints, only(abstract, "ema"))
+            for damaged in best.damaged:
+                journal.note(
+                    f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
+                )
             test = evaluate(model, best.state.ema, splits.test, values, ensemble=experiment.ensemble, **scoring)
             independent = baseline(
                 splits, values, batch_size=experiment.eval_batch_size, key=keys.evaluate, classes=model.cond.classes

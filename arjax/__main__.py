@@ -21,10 +21,11 @@ from arjax.protocol import Cond
 from arjax.sampling import Temperature, TopK, TopP, ancestral
 from arjax.training.command_line import edit, load_config, read_flags
 from arjax.training.evaluation import baseline, evaluate
-from arjax.training.experiment import check_splits, run_keys
+from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.load import load
-from arjax.training.report import sample_labels, to_images
+from arjax.training.mesh import Mesh, place_padded, replicated
+from arjax.training.report import result_table, sample_labels
 from arjax.training.run_directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -47,7 +48,7 @@ class Bench:
         _require_positive(batch=self.batch, runs=self.runs)
         experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
         splits = experiment.data.load()
-        check_splits(experiment, splits)
+        check_fits(experiment, splits)
         figures = {"config": self.config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs)
         print(report(figures))
         if self.json:
@@ -68,29 +69,39 @@ class Evaluate:
     """The parameters as trained, not their moving average."""
     root: str | None = None
     """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
+    modules: tuple[str, ...] = ()
+    """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
-        experiment = read_run(self.run)
-        if self.ensemble is not None:
-            experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
-        model, params = load(self.run, raw=self.raw)
+        experiment = read_run(self.run, self.modules)
         data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
+        ensemble = experiment.ensemble if self.ensemble is None else self.ensemble
+        experiment = dataclasses.replace(experiment, data=data, ensemble=ensemble)
+        model, params = load(self.run, raw=self.raw, modules=self.modules)
         splits = data.load()
-        check_splits(experiment, splits)
+        check_fits(experiment, splits)
+        mesh = Mesh().build()
         scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate}
         start = time.perf_counter()
-        split = getattr(splits, self.split)
-        result = evaluate(model, params, split, data.values, ensemble=experiment.ensemble, **scoring)
+        scored = evaluate(
+            model,
+            jax.device_put(params, replicated(mesh)),
+            getattr(splits, self.split),
+            data.values,
+            ensemble=ensemble,
+            place=functools.partial(place_padded, mesh=mesh),
+            **scoring,
+        )
         seconds = time.perf_counter() - start
-        given = " given the label" if model.cond.classes else ""
-        print(f"data       {data.title}; {self.split} split, {len(result.log_probs)} examples")
-        print(f"nats       {result.nats:.3f} ± {result.standard_error:.3f} per example{given}")
-        print(f"bits/dim   {bits_per_dim(result.nats, model.num_dims):.4f} over {model.num_dims} dimensions")
-        if experiment.ensemble > 1:
-            print(f"ensemble   mixture of {experiment.ensemble} orders and members")
+        result = scored._asdict() | {"bits_per_dim": bits_per_dim(scored.nats, model.num_dims)}
         if self.split == "test" and (nats := baseline(splits, data.values, classes=model.cond.classes, **scoring)) is not None:
-            print(f"baseline   {nats:.3f} nats per example{given}, all sites independent")
-        print(f"rate       {len(result.log_probs) / seconds:,.0f} examples/s, compilation included")
+            result["baseline_nats"] = nats
+        count = len(scored.log_probs)
+        rows = {
+            "scored": f"{self.split} split, {count} examples of {model.num_dims} dimensions",
+            "rate": f"{count / seconds:,.0f} examples/s, compilation included",
+        }
+        result_table(experiment, self.run, self.split, result, rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,14 +123,20 @@ class Sample:
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, if there are classes, label)."""
+    modules: tuple[str, ...] = ()
+    """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
         _require_positive(batch=self.batch)
-        if self.out and self.out.suffix != ".npz":
-            raise ValueError(f"--out {self.out} must end in .npz; rename it")
-        model, params = load(self.run, raw=self.raw)
+        _require_suffix(".npz", out=self.out)
+        _require_suffix(".png", png=self.png)
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"--seed {self.seed} is not in 0..2**32-1; choose one that is")
+        model, params = load(self.run, raw=self.raw, modules=self.modules)
         if self.label is not None and model.cond.classes is None:
             raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
+        if self.label is not None and not 0 <= self.label < model.cond.classes:
+            raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         labels = sample_labels(model, self.batch) if self.label is None else jnp.full(self.batch, self.label, jnp.int32)
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
@@ -128,7 +145,7 @@ class Sample:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(self.out, x=x, **({} if labels is None else {"label": labels}))
             print(f"{self.batch} samples in {self.out}")
-        if (images := to_images(model, x)) is not None:
+        if (images := pictures.to_images(x, model.head.vocab)) is not None:
             png = self.png or Path(self.run) / "samples" / f"seed_{self.seed}.png"
             pictures.save_png(png, pictures.image_grid(images))
             print(f"{self.batch} samples in {png}")
@@ -147,6 +164,7 @@ class Figures:
 
     def __call__(self, flags: list[str]) -> None:
         _require_positive(height=self.height, width=self.width)
+        _require_suffix(".png", out=self.out)
         every = (
             orders.Raster(),
             orders.Snake(),
@@ -179,6 +197,12 @@ def _require_positive(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"--{name} {count} must be at least 1; choose a positive number")
+
+
+def _require_suffix(suffix: str, **paths: Path | None) -> None:
+    for name, path in paths.items():
+        if path is not None and path.suffix != suffix:
+            raise ValueError(f"--{name} {path} must end in {suffix}; rename it")
 
 
 if __name__ == "__main__":

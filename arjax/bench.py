@@ -7,7 +7,6 @@ Two ratios say how near a sampler is to the floor, the arithmetic of one paralle
     time ratio   the same, in wall time
 """
 
-import functools
 import math
 import platform
 import statistics
@@ -22,8 +21,7 @@ from arjax.protocol import init
 from arjax.sampling import ancestral, naive
 from arjax.testing import work_ratio
 from arjax.training.experiment import Experiment
-from arjax.training.objective import Likelihood
-from arjax.training.state import init_state, train_step
+from arjax.training.state import parts
 
 
 def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5) -> dict:
@@ -74,18 +72,10 @@ def timed(function, runs: int) -> tuple[float, float]:
 
 def _time_training(experiment, split, runs):
     """`timed` for ten steps of training, a step."""
-    steps = 10
-    objective = Likelihood(experiment.model, experiment.data.values)
-    optimizer, key = experiment.optimizer.build(experiment.steps), jax.random.key(experiment.seed)
-    batches = training_batches(split, experiment.batch_size, experiment.seed)
-    batch = jax.tree.map(jnp.asarray, batches[0])
-    state = init_state(objective, optimizer, key, batch)
-    step = jax.jit(
-        functools.partial(
-            train_step, objective=objective, optimizer=optimizer, ema=experiment.ema, accumulate=experiment.accumulate
-        ),
-        donate_argnums=0,
-    )
+    steps, key = 10, jax.random.key(experiment.seed)
+    batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
+    _, start, update = parts(experiment)
+    state, step = jax.jit(start)(key, batch), jax.jit(update, donate_argnums=0)
 
     def several():
         nonlocal state

@@ -7,6 +7,20 @@ import numpy as np
 from PIL import Image
 
 
+def to_images(x, vocab: int | None) -> np.ndarray | None:
+    """Samples [B, H, W], [B, H, W, 1] or [B, H, W, 3] -> the same in [0, 1], as float32; None if x has another shape.
+
+    vocab: the number of symbols, the last of which is white; None for real values, of which the largest is.
+    """
+    x = np.asarray(x, np.float32)
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3)):
+        return None
+    if vocab is None:
+        low, high = x.min(), x.max()
+        return (x - low) / max(high - low, 1e-6)
+    return x / max(vocab - 1, 1)
+
+
 def image_grid(images, columns: int | None = None, scale: int | None = None) -> np.ndarray:
     """[N, H, W] or [N, H, W, C] in [0, 1] -> uint8 [h, w, 3]: side by side, on a grey ground, enlarged to be seen.
 

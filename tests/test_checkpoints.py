@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
+from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save, view_checkpoints
 
 SHARDING = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
@@ -20,6 +20,16 @@ def abstract(state):
 
 
 ABSTRACT = abstract(tree(0.0))
+
+
+def break_step(folder, step):
+    """Remove the arrays of a checkpoint."""
+    for name in ("d", "ocdbt.process_0"):
+        shutil.rmtree(folder / str(step) / "default" / name)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 def test_what_is_restored_is_what_was_saved(tmp_path):
@@ -68,18 +78,83 @@ def test_a_checkpoint_of_something_else_is_named_in_one_line(tmp_path, other, ca
     assert capfd.readouterr().err == ""
 
 
-def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+def test_a_damaged_last_checkpoint_is_set_aside_for_the_one_before(tmp_path, capfd):
     with open_checkpoints(tmp_path) as checkpoints:
         for step in (1, 2):
             save(checkpoints, step, tree(float(step)), 1.0)
-    shutil.rmtree(tmp_path / "2" / "default" / "d")
-    shutil.rmtree(tmp_path / "2" / "default" / "ocdbt.process_0")
+    for kept in ("damaged.2", "damaged.2.2"):
+        break_step(tmp_path, 2)
+        before = contents(tmp_path / "2")
+        with open_checkpoints(tmp_path) as checkpoints:
+            restored = restore_latest(checkpoints, ABSTRACT)
+            assert (restored.step, int(restored.state["step"]), restored.damaged) == (1, 1, (2,))
+            assert contents(tmp_path / kept) == before
+            save(checkpoints, 2, tree(2.0), 1.0)
+            checkpoints.wait_until_finished()
+            assert restore_latest(checkpoints, ABSTRACT).step == 2
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_best_checkpoint_is_passed_over_for_the_next_best_and_left_alone(tmp_path, capfd):
     with open_checkpoints(tmp_path) as checkpoints:
-        restored = restore_latest(checkpoints, ABSTRACT)
-        assert (restored.step, int(restored.state["step"]), restored.damaged) == (1, 1, (2,))
-        save(checkpoints, 2, tree(2.0), 1.0)
-        checkpoints.wait_until_finished()
-        assert restore_latest(checkpoints, ABSTRACT).step == 2
+        for step, nats in ((1, 1.0), (2, 3.0), (3, 2.0)):
+            save(checkpoints, step, tree(float(step)), nats)
+    break_step(tmp_path, 1)
+    before = contents(tmp_path)
+    with view_checkpoints(tmp_path) as checkpoints:
+        best = restore_best(checkpoints, ABSTRACT)
+    assert (best.step, best.nats, best.damaged, int(best.state["step"])) == (3, 2.0, (1,), 3)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("restore", [restore_latest, restore_best])
+def test_where_no_checkpoint_can_be_read_one_line_says_so_and_nothing_is_touched(tmp_path, restore, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    break_step(tmp_path, 1)
+    (tmp_path / "2" / "default" / "_METADATA").unlink()
+    before = contents(tmp_path)
+    with open_checkpoints(tmp_path) as checkpoints:
+        with pytest.raises(ValueError, match=r"none of the checkpoints \[1, 2\] in .* can be read") as error:
+            restore(checkpoints, ABSTRACT)
+        assert "\n" not in str(error.value)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_note_of_what_validation_gave_is_one_line(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    (tmp_path / "1" / "metrics" / "metrics").write_text("{")
+    with pytest.raises(ValueError, match=r"\Athe checkpoints in .* cannot be opened \(JSONDecodeError: [^\n]*\); [^\n]*\Z"):
+        view_checkpoints(tmp_path)
+
+
+def test_a_part_can_be_restored_without_the_rest(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    wanted = {**jax.tree.map(lambda _: ..., ABSTRACT), "params": ABSTRACT["params"]}
+    with view_checkpoints(tmp_path) as checkpoints:
+        state = restore_best(checkpoints, wanted).state
+    assert state["step"] is ...
+    jax.tree.map(np.testing.assert_array_equal, state["params"], tree(1.0)["params"])
+
+
+def test_whoever_only_reads_does_not_disturb_who_writes(tmp_path, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    # What a writer that is at work has in the folder.
+    shutil.copytree(tmp_path / "1", tmp_path / "2.orbax-checkpoint-tmp-1")
+    before = contents(tmp_path)
+    with view_checkpoints(tmp_path) as checkpoints:
+        assert restore_best(checkpoints, ABSTRACT).step == 1
+        save(checkpoints, 2, tree(2.0), 0.5)
+    with view_checkpoints(tmp_path / "none") as checkpoints, pytest.raises(ValueError, match="holds no checkpoint"):
+        restore_best(checkpoints, ABSTRACT)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
 
 
 def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path):

@@ -1,16 +1,19 @@
+import json
 import re
+from pathlib import Path
 
 import pytest
 from zoo import ZOO
 
-from arjax.data import Digits, Levels
+from arjax.data import Digits, Levels, Split, Splits
 from arjax.heads import Bernoulli
 from arjax.models import MADE
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
 from arjax.training import AdamW, Experiment
 from arjax.training.command_line import edit, load_config, parse
-from arjax.training.experiment import check_splits
+from arjax.training.experiment import check_fits
+from arjax.training.failures import one_line_errors
 
 EXPERIMENT = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
 CONFIG = """
@@ -72,6 +75,7 @@ def test_every_model_passes_through_the_command_line_unchanged(name):
         (["--optimizer.warmup", "10"], "warmup=10 must be less than steps=10"),
         (["--ema", "1"], "ema=1.0"),
         (["--seed", "-1"], "seed=-1"),
+        (["--seed", "99999999999999999999"], "seed=99999999999999999999 is not in 0..2**32-1"),
         (["--ensemble", "4"], "ensemble=4 needs something to average over"),
         (["--mesh.data", "0"], "Mesh(data=0)"),
     ],
@@ -108,16 +112,77 @@ def test_the_run_directory_is_named_after_the_config(tmp_path):
         ("import no_such_module", "fails in line 1: ModuleNotFoundError"),
         ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: ValueError: hidden=() must name"),
         ("from arjax.models import MADE\nMADE(hiden=(3,))", "fails in line 2: TypeError"),
+        ("x = {}\n\nx['a']", "fails in line 3: KeyError: 'a'"),
+        ("def f():\n    return 1 / 0\n\nf()", "fails in line 2: ZeroDivisionError"),
+        ("import json\njson.loads('{')", "fails in line 2: JSONDecodeError"),
+        ("x = '\0'", "fails"),
         ("x = 1", "must name an Experiment `experiment`, but has none"),
         ("experiment = 1", "but has a int"),
     ],
 )
-def test_a_config_that_fails_is_named_with_the_line(tmp_path, text, part):
-    path = tmp_path / "mine.py"
+def test_a_config_that_fails_is_named_with_the_line(tmp_path, monkeypatch, text, part):
+    monkeypatch.chdir(tmp_path)
+    path = Path("mine.py")
     path.write_text(text)
-    with pytest.raises(ValueError, match=re.escape(part)) as error:
-        load_config(path)
-    assert "\n" not in str(error.value)
+    for named in (path, path.resolve(), Path("..") / tmp_path.name / path):
+        with pytest.raises(ValueError, match=re.escape(part)) as error:
+            load_config(named)
+        assert "\n" not in str(error.value)
+        assert "line None" not in str(error.value)
+
+
+OWN = """
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import flax.linen as nn
+
+from arjax.data import Threshold
+from arjax.heads import Bernoulli
+from arjax.protocol import Model
+from arjax.training import Experiment
+
+
+class Net(nn.Module):
+    any_order: ClassVar[bool] = False
+    width: int = 3
+    widths: tuple[int, ...] = (1, 2)
+    spec: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    values: Any = Threshold(0)
+    root: str | None = dataclasses.field(default=None, compare=False)
+    title: ClassVar[str] = "my data"
+
+    def load(self):
+        raise ValueError("my data are not here; fetch them")
+
+
+experiment = Experiment(data=Own(), model=Model(Net(), Bernoulli(), (2, 2)), steps=10, eval_every=5)
+"""
+
+
+def test_a_config_may_postpone_the_evaluation_of_its_annotations(tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    experiment, _ = parse([str(tmp_path / "own.py"), "--model.net.width", "7", "--model.net.widths", "4", "5", "6"])
+    assert (experiment.model.net.width, experiment.model.net.widths) == (7, (4, 5, 6))
+    with pytest.raises(ValueError, match=re.escape("--model.net.width")):
+        parse([str(tmp_path / "own.py"), "--model.net.width", "wide"])
+
+
+def test_an_error_that_a_config_raises_later_is_one_line_and_one_of_a_library_is_not(tmp_path, capsys):
+    (tmp_path / "own.py").write_text(OWN)
+    experiment = load_config(tmp_path / "own.py")
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        experiment.data.load()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: my data are not here; fetch them\n"
+    with pytest.raises(ValueError, match="Expecting property name"), one_line_errors():
+        json.loads("{")
 
 
 def test_an_unknown_config_is_answered_with_those_that_come_near(tmp_path):
@@ -151,12 +216,12 @@ def test_data_that_do_not_suit_the_head_are_refused_at_once():
 def test_data_that_do_not_suit_the_model_are_named(model, part):
     experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
     with pytest.raises(ValueError, match=re.escape(part)):
-        check_splits(experiment, experiment.data.load())
+        check_fits(experiment, experiment.data.load())
 
 
 def test_a_model_of_classes_needs_labels():
     model = Model(MADE(hidden=(5,)), Bernoulli(), (8, 8), AnyOrder(), CondSpec(classes=10))
     splits = Digits().load()
-    unlabelled = splits._replace(test=splits.test._replace(label=None))
-    with pytest.raises(ValueError, match=r"\(test\) has no labels"):
-        check_splits(Experiment(data=Digits(), model=model, steps=10, eval_every=5), unlabelled)
+    unlabelled = Splits(*(Split(split.x) for split in splits))
+    with pytest.raises(ValueError, match=r"digits 8x8.* has no labels"):
+        check_fits(Experiment(data=Digits(), model=model, steps=10, eval_every=5), unlabelled)

@@ -1,12 +1,18 @@
 """`python -m arjax`: what each command prints and writes, and how wrong ones end."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
+import arjax
 from arjax.__main__ import main
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli, Categorical
@@ -17,10 +23,10 @@ from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.checkpoints import open_checkpoints, save
 from arjax.training.experiment import run_keys
-from arjax.training.objective import Likelihood
 from arjax.training.run_directory import write_run
-from arjax.training.state import init_state
+from arjax.training.state import parts
 
+ROOT = Path(__file__).parents[1]
 CONFIG = """
 from arjax.data import Digits
 from arjax.heads import Bernoulli
@@ -36,14 +42,12 @@ experiment = Experiment(
 
 def write_run_of_random_parameters(run, head, **model):
     """A run directory with a small MADE of random parameters as its only checkpoint."""
-    values = Threshold(7)
-    experiment = Experiment(
-        data=Digits(values=values), model=Model(MADE(hidden=(4,)), head, (8, 8), **model), steps=1, eval_every=1
-    )
-    write_run(run, experiment)
+    data = Digits(values=Threshold(7))
+    model = Model(MADE(hidden=(4,)), head, (8, 8), **model)
+    experiment = Experiment(data=data, model=model, steps=1, eval_every=1, eval_batch_size=125)
+    write_run(run, experiment, experiment.data.load())
     batch = {"x": np.zeros((1, 8, 8)), "label": np.zeros(1, np.int32)}
-    objective = Likelihood(experiment.model, values)
-    state = init_state(objective, experiment.optimizer.build(1), run_keys(experiment).init, batch)
+    state = parts(experiment).start(run_keys(experiment).init, batch)
     with open_checkpoints(run / "checkpoints") as checkpoints:
         save(checkpoints, 1, state.replace(ema=lively_params(experiment.model, jax.random.key(0))), 50.0)
 
@@ -113,7 +117,8 @@ def test_evaluate_names_data_split_unit_and_baseline(labelled, capsys):
     assert "digits 8x8, threshold at 7" in printed
     assert "test split, 299 examples" in printed
     assert "per example given the label" in printed
-    assert "baseline   18.395 nats" in printed
+    assert "independent Bernoulli" in printed
+    assert "18.395 nats per example given the label" in printed
     assert "bits/dim" in printed
 
 
@@ -141,6 +146,57 @@ def test_figures_draws_the_orders(tmp_path):
         assert min(image.size) > 200
 
 
+def test_evaluate_gives_the_exact_mean_on_all_devices(labelled, capsys):
+    # 125 examples at once cannot be shared by the eight devices of the tests.
+    main(["evaluate", str(labelled), "--split", "valid"])
+    model, params = arjax.load(labelled)
+    valid = Digits(values=Threshold(7)).load().valid
+    x = (valid.x > 7).astype(np.int32)
+    nats = -np.mean(arjax.log_prob(model, params, x, cond=arjax.Cond(label=valid.label.astype(np.int32))))
+    assert f"{nats:.3f} ± " in capsys.readouterr().out
+
+
+def test_a_run_of_ones_own_classes_needs_their_module_named(labelled, tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_values.py").write_text(
+        "from arjax.data.values import Threshold as Base\n"
+        "import dataclasses\n\n\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Mine(Base):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    run = tmp_path / "run"
+    shutil.copytree(labelled, run)
+    text = (run / "run.json").read_text()
+    (run / "run.json").write_text(text.replace("arjax.data.values:Threshold", "my_values:Mine"))
+    for command in (["evaluate", str(run)], ["sample", str(run), "--batch", "4"]):
+        assert "--modules my_values" in failure(capsys, *command)
+        main([*command, "--modules", "my_values"])
+        assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_checkpoint_is_warned_of_and_where_none_is_left_one_line_says_so(labelled, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(labelled, run)
+    shutil.copytree(run / "checkpoints" / "1", run / "checkpoints" / "2")
+    (run / "checkpoints" / "2" / "default" / "_METADATA").unlink()
+    with pytest.warns(UserWarning, match="checkpoint 2 in .* is damaged; these are the parameters of step 1"):
+        _, params = arjax.load(run)
+    jax.tree.map(np.testing.assert_array_equal, params, arjax.load(labelled)[1])
+    (run / "checkpoints" / "1" / "default" / "_METADATA").unlink()
+    assert "none of the checkpoints [1, 2] in" in failure(capsys, "evaluate", run)
+
+
+@pytest.mark.parametrize("command", ["figures", "evaluate"])
+def test_a_reader_that_goes_away_is_not_complained_about(labelled, tmp_path, command):
+    rest = {"figures": ["orders", "--out", str(tmp_path / "x.png")], "evaluate": [str(labelled)]}[command]
+    # Empty is off: what was printed waits to be written until the end, as it does for most users.
+    env = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}
+    argv = [sys.executable, "-m", "arjax", command, *rest]
+    with subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
 def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_path, capsys):
     (tmp_path / "tiny.py").write_text(CONFIG)
     cases = [
@@ -151,7 +207,12 @@ def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_pat
         (("sample", labelled, "--bogus", "1"), "bogus"),
         (("sample", labelled, "--batch", "0"), "--batch 0 must be at least 1"),
         (("sample", labelled, "--label", "12"), "label must be in 0..9"),
+        (("sample", labelled, "--label", "99999999999999999999"), "label must be in 0..9"),
         (("sample", labelled, "--out", tmp_path / "x.png"), "must end in .npz"),
+        (("sample", labelled, "--png", tmp_path / "x.foo"), "x.foo must end in .png"),
+        (("sample", labelled, "--png", tmp_path), "must end in .png"),
+        (("sample", labelled, "--seed", "99999999999999999999"), "--seed 99999999999999999999 is not in 0..2**32-1"),
+        (("sample", labelled, "--seed", "-1"), "--seed -1 is not in 0..2**32-1"),
         (("sample", labelled, "--top-k", "2"), "use a Categorical head"),
         (("evaluate", labelled, "--split", "dev"), "dev"),
         (("evaluate", labelled, "--ensemble", "4"), "needs something to average over"),
@@ -159,6 +220,7 @@ def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_pat
         (("bench", tmp_path / "tiny.py", "--model.net.width", "3"), "width"),
         (("bench", tmp_path / "tiny.py", "--runs", "0"), "--runs 0 must be at least 1"),
         (("figures", "trees"), "trees"),
+        (("figures", "orders", "--out", tmp_path / "x.foo"), "x.foo must end in .png"),
     ]
     for argv, part in cases:
         assert part in failure(capsys, *argv), argv

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from arjax.orders import Hilbert, Random, Snake, Spiral
-from arjax.pictures import image_grid, loss_curve, order_pictures, save_png
+from arjax.pictures import image_grid, loss_curve, order_pictures, save_png, to_images
 
 GREY = 128
 
@@ -44,6 +44,18 @@ def test_by_itself_the_grid_is_about_square_and_about_600_pixels():
     assert grid.shape[0] == grid.shape[1]
     assert 450 <= grid.shape[0] <= 800
     assert image_grid(np.zeros((5, 1, 1)), scale=1).shape == (2 * 2 + 1, 3 * 2 + 1, 3)
+
+
+def test_symbols_and_real_values_become_grey_levels():
+    np.testing.assert_allclose(to_images(np.array([[[0, 1], [2, 4]]]), 5), [[[0, 0.25], [0.5, 1]]])
+    np.testing.assert_allclose(to_images(np.array([[[-3.0, 1.0]]]), None), [[[0, 1]]])
+    np.testing.assert_array_equal(to_images(np.zeros((1, 2, 2), np.int32), 1), 0)
+    assert to_images(np.zeros((2, 4, 5, 3)), 2).shape == (2, 4, 5, 3)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3, 2), (2, 3, 3, 3, 1)])
+def test_what_has_no_shape_of_an_image_is_none(shape):
+    assert to_images(np.zeros(shape), 2) is None
 
 
 def test_a_saved_picture_is_the_picture(tmp_path):

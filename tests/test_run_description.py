@@ -2,18 +2,22 @@ import dataclasses
 import json
 import re
 import sys
+import time
+import tracemalloc
 import types
 
+import numpy as np
 import pytest
 from zoo import ZOO
 
-from arjax.data import Digits, Dynamic, Levels
-from arjax.heads import Bernoulli
+from arjax.data import Digits, Dynamic, Levels, Split, Splits
+from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
 from arjax.training import Adam, AdamW, Experiment, Mesh
 from arjax.training.description import describe, modules_of, rebuild
+from arjax.training.fingerprint import fingerprint
 from arjax.training.run_directory import check_run, read_run, write_run
 
 EXPERIMENT = Experiment(
@@ -23,6 +27,10 @@ EXPERIMENT = Experiment(
     steps=10,
     eval_every=5,
 )
+
+
+X, LABEL = np.arange(24, dtype=np.uint8).reshape(4, 2, 3), np.arange(4)
+SPLITS = Splits(Split(X, LABEL), Split(X[:2], LABEL[:2]), Split(X[2:], LABEL[2:]))
 
 
 def through_json(value, **options):
@@ -90,6 +98,19 @@ def test_a_description_that_is_not_plain_data_of_this_package_is_refused(data, p
     assert "\n" not in str(error.value)
 
 
+def test_an_annotation_of_no_items_is_read():
+    @dataclasses.dataclass(frozen=True)
+    class Empty:
+        items: tuple[()] = ()
+
+    Empty.__module__, Empty.__qualname__ = "arjax.training.mesh", "Empty"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arjax.training.mesh.Empty", Empty, raising=False)
+        assert through_json(Empty()) == Empty()
+        with pytest.raises(ValueError, match="for 'items'"):
+            rebuild({"class": "arjax.training.mesh:Empty", "items": [1]})
+
+
 def test_a_field_added_since_takes_its_default():
     data = describe(EXPERIMENT)
     del data["ensemble"]
@@ -107,7 +128,7 @@ def test_a_users_own_class_needs_its_module_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mine", module)
     data = describe((Own(4), EXPERIMENT))
     assert "mine" in modules_of(data)
-    with pytest.raises(ValueError, match=r"modules=\('mine',\)"):
+    with pytest.raises(ValueError, match=r"modules=\('mine',\), or on the command line --modules mine"):
         rebuild(data)
     assert rebuild(data, ("mine",)) == (Own(4), EXPERIMENT)
 
@@ -116,7 +137,7 @@ def test_a_run_directory_knows_its_experiment(tmp_path):
     run = tmp_path / "run"
     check_run(run, EXPERIMENT)
     assert not run.exists()
-    write_run(run, EXPERIMENT)
+    write_run(run, EXPERIMENT, SPLITS)
     assert read_run(run) == EXPERIMENT
     written = json.loads((run / "run.json").read_text())["written_by"]
     assert set(written) == {"python", "packages", "devices", "git_commit"}
@@ -124,18 +145,87 @@ def test_a_run_directory_knows_its_experiment(tmp_path):
     check_run(run, EXPERIMENT)
 
 
-def test_where_data_lie_and_what_computes_make_no_difference(tmp_path):
-    write_run(tmp_path, EXPERIMENT)
+def elsewhere(**changes):
+    """The experiment as another machine may run it, with these changes."""
     data = dataclasses.replace(EXPERIMENT.data, root="elsewhere")
-    check_run(tmp_path, dataclasses.replace(EXPERIMENT, data=data, mesh=Mesh(2)))
+    return dataclasses.replace(EXPERIMENT, data=data, mesh=Mesh(2), log_every=7, samples=0, **changes)
+
+
+def test_where_data_lie_what_computes_and_what_is_told_make_no_difference(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    check_run(tmp_path, elsewhere())
 
 
 def test_another_experiment_is_refused_and_nothing_overwritten(tmp_path):
-    write_run(tmp_path, EXPERIMENT)
+    write_run(tmp_path, EXPERIMENT, SPLITS)
     before = (tmp_path / "run.json").read_bytes()
     with pytest.raises(ValueError, match=r"holds a different experiment \(seed: 0 there, 1 here\); choose another"):
-        check_run(tmp_path, dataclasses.replace(EXPERIMENT, seed=1))
+        check_run(tmp_path, elsewhere(seed=1))
     assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_the_first_difference_in_the_order_of_the_fields_is_the_one_named(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    other = elsewhere(model=dataclasses.replace(EXPERIMENT.model, head=Categorical(2)), optimizer=AdamW(), seed=1)
+    with pytest.raises(ValueError, match=r'\(model\.head: {"class": "arjax\.heads\.bernoulli:Bernoulli"} there, {"class"'):
+        check_run(tmp_path, other)
+
+
+def test_an_experiment_of_unknown_classes_is_a_different_one(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    text = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(text.replace("arjax.models.made:MADE", "mine:MADE"))
+    with pytest.raises(ValueError, match=r"holds a different experiment \(.* the class 'mine:MADE'.*\); choose another") as error:
+        check_run(tmp_path, EXPERIMENT)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        (SPLITS._replace(test=Split(X[2:] + 1, LABEL[2:])), "test.x"),
+        (SPLITS._replace(test=Split(X[2:], LABEL[2:] + 1)), "test.label"),
+        (SPLITS._replace(train=Split(X.reshape(4, 3, 2), LABEL)), "train.x"),
+        (SPLITS._replace(valid=Split(X[:2].astype(np.int64), LABEL[:2])), "valid.x"),
+        (Splits(*(Split(split.x) for split in SPLITS)), "test.label"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_data(tmp_path, changed, name):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    before = (tmp_path / "run.json").read_bytes()
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    with pytest.raises(ValueError, match=rf"was begun on other data \({re.escape(name)}: [^\n]*; put the data back"):
+        write_run(tmp_path, EXPERIMENT, changed)
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_run_of_before_data_were_noted_goes_on(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["data"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+
+
+def test_a_fingerprint_is_that_of_the_values_however_they_lie_in_memory(monkeypatch):
+    laid_out = Split(np.asfortranarray(X), np.repeat(LABEL, 2)[::2])
+    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
+    monkeypatch.setattr("arjax.training.fingerprint._CHUNK", 7)  # a row and a bit
+    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
+
+
+def test_a_fingerprint_of_as_much_as_mnist_is_cheap_and_copies_little():
+    x = np.zeros((60_000, 28, 28), np.uint8)
+    train, broadcast = Split(x), Split(np.broadcast_to(x[:1], x.shape))
+    tracemalloc.start()
+    began = time.monotonic()
+    found = fingerprint(Splits(train, broadcast, Split(x[:, ::-1])))
+    seconds = time.monotonic() - began
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(found.values())) == 1
+    assert seconds < 10  # a tenth of that where nothing else runs
+    assert peak < 40e6 < x.nbytes
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):

@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import logging
 import threading
 from pathlib import Path
 
@@ -127,9 +128,9 @@ def test_a_missing_file_is_downloaded_once_and_stored_unpacked(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("body", "declared", "reason"),
     [
-        (gzip.compress(CONTENT + b"!"), None, "hash"),
-        (gzip.compress(CONTENT)[:-20], None, "EOFError"),
-        (gzip.compress(CONTENT)[:-20], 10_000, "IncompleteRead"),
+        (gzip.compress(CONTENT + b"!", mtime=0), None, "hash"),
+        (gzip.compress(CONTENT, mtime=0)[:-20], None, "EOFError"),
+        (gzip.compress(CONTENT, mtime=0)[:-20], 10_000, "IncompleteRead"),
         (b"<html>moved</html>", None, "hash"),
     ],
 )
@@ -152,6 +153,22 @@ def test_without_network_the_message_says_which_file_to_put_where(tmp_path, monk
     assert "https://example.org/fox.gz" in message
     assert "ConnectionError: Network is unreachable" in message
     assert "save it there as fox.gz" in message
+
+
+def test_a_download_is_not_announced_and_pooch_keeps_its_own_level(tmp_path, monkeypatch):
+    said = []
+    handler, logger = logging.Handler(), pooch.get_logger()
+    level, handler.emit = logger.level, said.append
+    logger.addHandler(handler)
+    try:
+        with serving(monkeypatch, CONTENT) as source:
+            read(source, str(tmp_path))
+        with serving(monkeypatch, b"<html>moved</html>") as source:
+            fault(source, tmp_path / "other")
+    finally:
+        logger.removeHandler(handler)
+    assert said == []
+    assert logger.level == level
 
 
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path, monkeypatch):

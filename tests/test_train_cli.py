@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import arjax
+import train as script
+from arjax.training.evaluation import Evaluation
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -158,7 +160,6 @@ def test_another_experiment_in_the_same_directory_is_refused(undisturbed):
     [
         (["--model.net.hiden", 3], 1, "did you mean --model.net.hidden?"),
         (["--accumulate", 1, "--batch-size", 30], 4, "batch_size=30 is not divisible by 4 devices; choose 32"),
-        (["--eval-batch-size", 30], 4, "eval_batch_size=30 is not divisible by 4 devices"),
         (["--batch-size", 5000], 1, "batch_size=5000 is not in 1.."),
         (["--model.site-shape", 4, 16], 1, "has examples of shape (8, 8), but the model's are (4, 16)"),
         (["--run", "tiny.py/run"], 1, "tiny.py/run"),
@@ -171,6 +172,97 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(tmp_path, flags, device
     assert refused.stderr.count("\n") == 1
     assert part in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.py"]
+
+
+NARROW = """
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+import arjax
+from arjax.data import Npz, Threshold
+from arjax.heads import Bernoulli
+from arjax.training import Experiment
+
+
+class Narrow(nn.Module):
+    width: int = 3
+    any_order: ClassVar[bool] = False
+    spec: Any = None
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        if self.width % 2:
+            raise ValueError(f"width={self.width} is odd; choose an even one")
+        bias = self.param("bias", nn.initializers.zeros, (self.spec.num_sites, self.spec.param_size))
+        return jnp.broadcast_to(bias, (len(x), *bias.shape))
+
+
+experiment = Experiment(
+    data=Npz("mine.npz", Threshold(0)), model=arjax.Model(Narrow(), Bernoulli(), (3,)),
+    batch_size=8, steps=2, eval_every=1, eval_batch_size=5, samples=0,
+)
+"""
+
+
+@pytest.fixture
+def narrow(tmp_path, monkeypatch):
+    """A folder with the config above and its data, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    Path("narrow.py").write_text(NARROW)
+    np.savez("mine.npz", **{name: np.eye(3)[np.arange(16) % 3] for name in ("train", "valid", "test")})
+    return tmp_path
+
+
+def test_a_model_that_cannot_be_traced_leaves_no_directory_to_block_the_corrected_command(narrow):
+    with pytest.raises(ValueError, match="width=3 is odd"):
+        script.main(["narrow.py"])
+    assert not Path("runs").exists()
+    assert script.main(["narrow.py", "--model.net.width", "4"]) == 0
+
+
+def test_a_run_does_not_go_on_with_other_data_under_the_same_path(narrow, monkeypatch):
+    argv = ["narrow.py", "--model.net.width", "4"]
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "validate", lambda *_, **__: (_ for _ in ()).throw(InterruptedError("killed")))
+        with pytest.raises(InterruptedError):
+            script.main(argv)
+    before = Path("mine.npz").read_bytes()
+    np.savez("mine.npz", **{name: np.eye(3)[np.arange(17) % 3] for name in ("train", "valid", "test")})
+    with pytest.raises(ValueError, match="was begun on other data"):
+        script.main(argv)
+    Path("mine.npz").write_bytes(before)
+    assert script.main(argv) == 0
+
+
+def test_several_hosts_are_refused_before_anything_is_done(narrow, monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(ValueError, match=r"\A2 processes take part, but several hosts are not supported yet; [^\n]*\Z"):
+        script.main(["narrow.py", "--model.net.width", "4"])
+    assert not Path("runs").exists()
+
+
+def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_next_best_and_says_so(narrow, monkeypatch, capfd):
+    def damaged(checkpoints, abstract):
+        checkpoints.wait_until_finished()
+        (Path("runs/narrow/checkpoints") / "2" / "default" / "_METADATA").unlink()
+        return restore_best(checkpoints, abstract)
+
+    restore_best = script.restore_best
+    monkeypatch.setattr(script, "restore_best", damaged)
+    # Every step is better than the one before: the only parameters are those of independent sites.
+    assert script.main(["narrow.py", "--model.net.width", "4", "--optimizer.warmup", "0"]) == 0
+    printed = capfd.readouterr()
+    assert "checkpoint 2 was better on validation but is damaged; the result is that of step 1" in printed.out
+    assert printed.err == ""
+
+
+def test_a_result_that_is_not_finite_is_not_blamed_on_the_optimizer(narrow, monkeypatch):
+    monkeypatch.setattr(script, "evaluate", lambda *_, **__: Evaluation(float("inf"), 0.0, np.zeros(3)))
+    with pytest.raises(FloatingPointError, match=r"\Athe test's -log p is inf at step 2; [^\n]*\Z") as error:
+        script.main(["narrow.py", "--model.net.width", "4"])
+    assert "--optimizer" not in str(error.value)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):

@@ -69,6 +69,9 @@ def _download(source: Source, folder: Path) -> Path:
         pooch.HTTPDownloader()(url, file, owner)
         Path(file).write_bytes(_unpack(Path(file)))
 
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")  # it announces a download on stderr, where a failed one is to leave one line
     try:
         # pooch checks the sum of what the downloader leaves, and only then moves it to its name, in one step.
         return Path(
@@ -80,6 +83,8 @@ def _download(source: Source, folder: Path) -> Path:
         raise ValueError(
             f"{source.file} is not in {folder} and could not be downloaded from {source.url} ({one_line(error)}); {by_hand}"
         ) from error
+    finally:
+        logger.setLevel(level)
 
 
 def _unpack(path: Path) -> bytes:

@@ -1,9 +1,16 @@
 """Checkpoints by orbax: written in the background; the last two and the best are kept; what is restored is what was saved.
 
-A checkpoint counts once it is complete, so that a run killed while writing one has the one before.
+A checkpoint counts once it is complete, so that a run killed while writing one has the one before. One that cannot be read is
+passed over for the next, and never deleted: what could not be read here may be readable elsewhere.
 """
 
+import contextlib
+import itertools
+import logging
 import math
+import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +20,8 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 
 
 class Restored(NamedTuple):
-    """`state` as saved at `step`, where validation gave `nats` (infinity if there was none); `damaged`: newer steps that
-    could not be read."""
+    """`state` as saved at `step`, where validation gave `nats` (infinity if there was none); `damaged`: the steps that would
+    have come before it but could not be read."""
 
     state: object
     step: int
@@ -23,39 +30,77 @@ class Restored(NamedTuple):
 
 
 def open_checkpoints(folder: Path) -> ocp.CheckpointManager:
-    """The checkpoints in `folder`, which is made if need be. Close them when done: that waits for what is being written."""
+    """The checkpoints in `folder`, which is made if need be. Close them when done: that waits for what is being written.
+    ValueError if what was noted of them cannot be read."""
     best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
-    options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
-    # The handler is named so that what a checkpoint holds can be asked before anything is restored.
-    return ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.StandardCheckpointHandler(), options=options)
+    return _open(folder, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
+
+
+def view_checkpoints(folder: Path) -> ocp.CheckpointManager:
+    """The checkpoints in `folder`, to be read only: nothing in it changes, not even what another process is writing."""
+    return _open(folder, read_only=True, create=False, save_interval_steps=0)
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state, nats: float | None) -> None:
     """Start writing `state`; `nats`: what its validation gave, None if there was none. The state may be donated at once."""
     # Orbax warns where a metric is missing: no validation is the worst of all.
     metrics = {"nats": math.inf if nats is None else nats}
-    checkpoints.save(step, args=ocp.args.StandardSave(state), metrics=metrics)
+    checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=metrics)
 
 
 def restore_latest(checkpoints: ocp.CheckpointManager, abstract) -> Restored | None:
-    """The newest checkpoint that can be read, None if there is none at all.
+    """The newest checkpoint that can be read, None if there is none at all. Newer ones, which cannot, are set aside under the
+    name damaged.STEP, so that their steps can be saved again.
 
-    abstract: the state as jax.ShapeDtypeStructs with shardings. ValueError if a checkpoint holds other arrays than these, or
-    if there are checkpoints but none can be read.
+    abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. ValueError if a checkpoint
+    holds other arrays than these, or if there are checkpoints but none can be read.
     """
+    restored = _first_readable(checkpoints, sorted(checkpoints.all_steps(), reverse=True), abstract)
+    if restored and restored.damaged:
+        for step in restored.damaged:
+            _set_aside(Path(checkpoints.directory) / str(step))
+        checkpoints.reload()
+    return restored
+
+
+def restore_best(checkpoints: ocp.CheckpointManager, abstract) -> Restored:
+    """The checkpoint whose validation was best among those that can be read; the latest of equals. `abstract` and errors as in
+    `restore_latest`; ValueError if there is none. Changes nothing."""
+    checkpoints.wait_until_finished()
+    steps = sorted(checkpoints.all_steps(), key=lambda step: (_nats(checkpoints, step), -step))
+    restored = _first_readable(checkpoints, steps, abstract)
+    if restored is None:
+        raise ValueError(f"{checkpoints.directory} holds no checkpoint; train for at least one validation")
+    return restored
+
+
+class _Misfit(Exception):
+    """A checkpoint is readable and is of something else."""
+
+
+def _open(folder, **options) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(best_fn=_goodness, **options)
+    # The handler is named so that what a checkpoint holds can be asked before anything is restored.
+    handler = ocp.PyTreeCheckpointHandler()
+    try:
+        with _quietly():
+            return ocp.CheckpointManager(folder.absolute(), item_handlers=handler, options=options)
+    except ValueError as error:  # the metrics of all steps are read here
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"the checkpoints in {folder} cannot be opened ({reason}); delete the damaged one") from error
+
+
+def _first_readable(checkpoints, steps: Iterable[int], abstract) -> Restored | None:
     damaged, reason = [], None
-    for step in sorted(checkpoints.all_steps(), reverse=True):
+    for step in steps:
         try:
-            restored = _restore(checkpoints, step, abstract)
+            with _quietly():
+                return _restore(checkpoints, step, abstract)._replace(damaged=tuple(damaged))
         except _Misfit as misfit:
             raise ValueError(str(misfit)) from None
-        except Exception as error:  # whatever the reader stumbles over in a damaged file, the one before is tried
+        except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
             damaged.append(step)
             reason = error
-            continue
-        for newer in damaged:
-            checkpoints.delete(newer)
-        return restored._replace(damaged=tuple(damaged))
     if damaged:
         raise ValueError(
             f"none of the checkpoints {sorted(damaged)} in {checkpoints.directory} can be read "
@@ -64,20 +109,35 @@ def restore_latest(checkpoints: ocp.CheckpointManager, abstract) -> Restored | N
     return None
 
 
-def restore_best(checkpoints: ocp.CheckpointManager, abstract) -> Restored:
-    """The checkpoint whose validation was best, else the latest. Errors as in `restore_latest`; ValueError if there is none."""
-    checkpoints.wait_until_finished()
-    steps = checkpoints.all_steps()
-    if not steps:
-        raise ValueError(f"{checkpoints.directory} holds no checkpoint; train for at least one validation")
+@contextlib.contextmanager
+def _quietly():
+    """What orbax logs about errors that are handled here, and what the threads of its reader print, is not for the user."""
+    logger, print_unraisable = logging.getLogger("absl"), sys.unraisablehook
+    level = logger.level
+
+    def hook(unraisable):
+        # When one array cannot be read orbax closes its event loop, and the threads that read the others do not find it.
+        if str(unraisable.exc_value) != "Event loop is closed":
+            print_unraisable(unraisable)
+
+    logger.setLevel(logging.CRITICAL + 1)
+    sys.unraisablehook = hook
     try:
-        return _restore(checkpoints, min(steps, key=lambda step: (_nats(checkpoints, step), -step)), abstract)
-    except _Misfit as misfit:
-        raise ValueError(str(misfit)) from None
+        yield
+    except _Misfit:
+        raise
+    except Exception:
+        time.sleep(0.2)  # these threads come a little later
+        raise
+    finally:
+        sys.unraisablehook = print_unraisable
+        logger.setLevel(level)
 
 
-class _Misfit(Exception):
-    """A checkpoint is readable and is of something else."""
+def _set_aside(folder: Path) -> None:
+    # Orbax takes no folder for a checkpoint whose name is no number.
+    names = itertools.chain([f"damaged.{folder.name}"], (f"damaged.{folder.name}.{i}" for i in itertools.count(2)))
+    folder.rename(next(path for path in map(folder.with_name, names) if not path.exists()))
 
 
 def _goodness(metrics) -> float:
@@ -91,7 +151,8 @@ def _nats(checkpoints, step) -> float:
 
 def _restore(checkpoints, step, abstract) -> Restored:
     _check_fit(_shapes_saved(checkpoints, step), abstract, f"checkpoint {step} in {checkpoints.directory}")
-    state = checkpoints.restore(step, args=ocp.args.StandardRestore(abstract))
+    how = ocp.checkpoint_utils.construct_restore_args(abstract)
+    state = checkpoints.restore(step, args=ocp.args.PyTreeRestore(abstract, restore_args=how))
     return Restored(state, step, _nats(checkpoints, step), ())
 
 
@@ -102,8 +163,11 @@ def _shapes_saved(checkpoints, step) -> dict:
 
 
 def _check_fit(saved, abstract, where) -> None:
-    leaves = jax.tree_util.tree_leaves_with_path(abstract)
-    wanted = {jax.tree_util.keystr(path, simple=True, separator="."): (leaf.shape, leaf.dtype) for path, leaf in leaves}
+    leaves = {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(abstract)
+    }
+    wanted = {name: saved.get(name) if leaf is ... else (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
     for name in sorted(saved.keys() | wanted.keys()):
         if saved.get(name) != wanted.get(name):
             raise _Misfit(

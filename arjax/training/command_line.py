@@ -12,6 +12,7 @@ import io
 import re
 import sys
 import traceback
+import typing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,10 +64,10 @@ def load_config(path: str | Path) -> Experiment:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, TypeError, AttributeError, ValueError) as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        raise ValueError(f"the config {path} fails in line {line}: {type(error).__name__}: {_one_line(str(error))}") from error
+    except Exception as error:  # whatever the user's code raises, it is theirs to mend
+        raise ValueError(
+            f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {_one_line(str(error))}"
+        ) from error
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
         has = "none" if experiment is None else f"a {type(experiment).__name__}"
@@ -108,12 +109,23 @@ def _rules() -> tyro.constructors.ConstructorRegistry:
         if not (isinstance(info.type, type) and issubclass(info.type, nn.Module)):
             return None
         fields = [f for f in dataclasses.fields(info.type) if f.name not in ("spec", "parent", "name")]
+        # A field's own type is a string where its module postpones the evaluation of annotations.
+        hints = typing.get_type_hints(info.type, include_extras=True)
         return tyro.constructors.StructConstructorSpec(
             instantiate=info.type,
-            fields=tuple(tyro.constructors.StructFieldSpec(f.name, f.type, getattr(info.default, f.name)) for f in fields),
+            fields=tuple(tyro.constructors.StructFieldSpec(f.name, hints[f.name], getattr(info.default, f.name)) for f in fields),
         )
 
     return registry
+
+
+def _where(error: Exception, path: Path) -> str:
+    """ " in line N" of the file at `path`, the deepest one that the error came through; "" if it came through none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve() == path.resolve():
+        lines.append(error.lineno)
+    return f" in line {lines[-1]}" if lines else ""
 
 
 def _configs(folder: Path) -> list[Path]:

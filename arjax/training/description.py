@@ -77,7 +77,7 @@ def _find_class(path, trusted):
     if module not in trusted and (not module.startswith("arjax.") or "__" in module):
         raise ValueError(
             f"the description names the class {path!r}, which is none of this package's; if you trust its module, name it: "
-            f"modules=({module!r},)"
+            f"modules=({module!r},), or on the command line --modules {module}"
         )
     try:
         found = importlib.import_module(module)
@@ -103,7 +103,7 @@ def _fits(value, hint) -> bool:
     if origin is Literal:
         return value in arguments
     if origin is tuple:
-        items = (arguments[0],) * len(value) if arguments[-1] is ... and isinstance(value, tuple) else arguments
+        items = (arguments[0],) * len(value) if arguments[-1:] == (...,) and isinstance(value, tuple) else arguments
         return isinstance(value, tuple) and len(value) == len(items) and all(map(_fits, value, items))
     if hint in (None, type(None)):
         return value is None

@@ -29,7 +29,8 @@ def evaluate(
 
     An ensemble of K > 1 is the equal mixture over K pairs of an order and a member: the model's own order with member 0, and
     K - 1 random pairs, the same for all examples. `key` draws these, and the values where they are random (a dynamic
-    binarization becomes one fixed binarization). `place` brings an array [B, ...] to the devices.
+    binarization becomes one fixed binarization, whatever `batch_size`). `place` brings an array [B, ...] to the devices, and may
+    append fillers to it.
     """
     return _evaluate(functools.partial(_mixture, ensemble=ensemble), model, params, split, values, batch_size, key, place)
 
@@ -48,26 +49,32 @@ def baseline(splits, values, *, batch_size: int, key: jax.Array, classes: int | 
     """
     if values.vocab is None:
         return None
-    counts = 0
+    shape = splits.train.x.shape[1:]
+    counts = np.zeros((classes or 1, math.prod(shape), values.vocab), np.int64)
     for split in (splits.train, splits.valid):
         for x, label in _symbols(split, values, batch_size, key, classes):
-            hits = x[:, None] == np.arange(values.vocab).reshape(-1, *[1] * (x.ndim - 1))  # [b, V, *site_shape, *E]
-            counts = counts + np.stack([hits[label == c].sum(axis=0) for c in range(classes or 1)])
-    nats = np.log(counts.sum(axis=1, keepdims=True) + values.vocab) - np.log(counts + 1)  # [C, V, *site_shape, *E]
+            counts += np.bincount(_places(x, label, counts.shape).ravel(), minlength=counts.size).reshape(counts.shape)
+    nats = np.log(counts.sum(axis=2, keepdims=True) + values.vocab) - np.log(counts + 1)
     test = [
-        np.take_along_axis(nats[label], x[:, None], axis=1).sum()
+        nats.ravel()[_places(x, label, counts.shape)].sum()
         for x, label in _symbols(splits.test, values, batch_size, key, classes)
     ]
     return float(sum(test) / len(splits.test.x))
 
 
+def _places(x, label, shape):
+    """[b, sites]: where the symbols x [b, *site_shape, *E] of examples of these labels [b] stand in a table of this shape,
+    [labels, sites, V], laid out flat."""
+    _, sites, vocab = shape
+    return (label[:, None].astype(np.int64) * sites + np.arange(sites)) * vocab + x.reshape(len(x), sites)
+
+
 def _evaluate(score, model, params, split, values, batch_size, key, place):
-    key, shared = jax.random.split(key)
+    keys = _keys(key)
     log_probs = []
-    for i, batch in enumerate(evaluation_batches(split, batch_size)):
-        real, arrays = batch["weight"] > 0, {name: value for name, value in batch.items() if name != "weight"}
-        scores = score(model, values, params, jax.tree.map(place, arrays), jax.random.fold_in(key, i), shared)
-        log_probs.append(np.asarray(scores)[real])
+    for i, (batch, real) in enumerate(_batches(split, batch_size)):
+        scores = score(model, values, params, jax.tree.map(place, batch), keys, i)
+        log_probs.append(np.asarray(scores)[: len(real)][real])
     log_probs = np.concatenate(log_probs)
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means
         nats, spread = -np.mean(log_probs, dtype=np.float64), np.std(log_probs, dtype=np.float64)
@@ -75,20 +82,19 @@ def _evaluate(score, model, params, split, values, batch_size, key, place):
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values"))
-def _drawn(model, values, params, batch, key, shared):
-    """[B]: log p of each example, under an order and a member drawn for this batch."""
-    values_key, condition_key = jax.random.split(key)
-    order, cond = draw_condition(model, condition_key, batch.get("label"))
-    return log_prob(model, params, values(values_key, batch["x"]), order=order, cond=cond)
+def _drawn(model, values, params, batch, keys, i):
+    """[B]: log p of each example, under an order and a member drawn for this batch, the i-th."""
+    order, cond = draw_condition(model, jax.random.fold_in(keys.batch, i), batch.get("label"))
+    return log_prob(model, params, _apply(values, keys, batch), order=order, cond=cond)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values", "ensemble"))
-def _mixture(model, values, params, batch, key, shared, *, ensemble):
-    """[B]: log p of each example, under the mixture over `ensemble` orders and members, which `shared` draws."""
-    x = values(jax.random.split(key)[0], batch["x"])
+def _mixture(model, values, params, batch, keys, i, *, ensemble):
+    """[B]: log p of each example, under the mixture over `ensemble` orders and members, the same for every batch."""
+    x = _apply(values, keys, batch)
 
     def one(k):
-        order, cond = draw_condition(model, jax.random.fold_in(shared, k), batch.get("label"))
+        order, cond = draw_condition(model, jax.random.fold_in(keys.ensemble, k), batch.get("label"))
         order = None if order is None else jnp.where(k == 0, jnp.asarray(model.permutation), order)
         member = None if cond.member is None else jnp.where(k == 0, 0, cond.member)
         return log_prob(model, params, x, order=order, cond=cond.replace(member=member))
@@ -96,12 +102,37 @@ def _mixture(model, values, params, batch, key, shared, *, ensemble):
     return mixture(jax.lax.map(one, jnp.arange(ensemble))).log_prob
 
 
-def _symbols(split, values, batch_size, key, classes):
-    """(x [b, *site_shape, *E], label [b]), batch by batch, drawn by the keys that `evaluate` draws them by; without `classes`
-    all are of label 0."""
-    key, _ = jax.random.split(key)
+class _Keys(NamedTuple):
+    """One key for each thing that is drawn."""
+
+    values: jax.Array
+    ensemble: jax.Array
+    batch: jax.Array
+
+
+def _keys(key) -> _Keys:
+    return _Keys(*jax.random.split(key, 3))
+
+
+def _batches(split, batch_size):
+    """(batch, which of its examples are no fillers), batch by batch; "index" [B] is an example's place in the split."""
     for i, batch in enumerate(evaluation_batches(split, batch_size)):
-        x = values(jax.random.split(jax.random.fold_in(key, i))[0], jnp.asarray(batch["x"]))
+        real = batch.pop("weight") > 0
+        yield batch | {"index": np.arange(i * batch_size, (i + 1) * batch_size, dtype=np.int32)}, real
+
+
+@functools.partial(jax.jit, static_argnames="values")
+def _apply(values, keys, batch):
+    """What the model sees of a batch. Random values are drawn for each example by its own key, so that they are the same
+    whatever the batches and the devices."""
+    return jax.vmap(lambda i, x: values(jax.random.fold_in(keys.values, i), x))(batch["index"], batch["x"])
+
+
+def _symbols(split, values, batch_size, key, classes):
+    """(x [b, *site_shape, *E], label [b]), batch by batch, drawn as `evaluate` draws them; without `classes` all are of label
+    0."""
+    keys = _keys(key)
+    for batch, real in _batches(split, batch_size):
+        x = np.asarray(_apply(values, keys, batch))
         label = batch["label"] if classes else np.zeros(batch_size, np.int32)
-        real = batch["weight"] > 0
-        yield np.asarray(x)[real], label[real]
+        yield x[real], label[real]

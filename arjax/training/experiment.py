@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from arjax.orders import AnyOrder
 from arjax.training.mesh import Mesh
@@ -34,11 +33,12 @@ class Experiment:
     """Steps between validations, each with samples and a checkpoint."""
     eval_batch_size: int = 500
     """Examples scored at once, over all devices."""
-    log_every: int = 100
+    # How often a run tells of itself changes nothing it computes: a run may go on with other values.
+    log_every: int = dataclasses.field(default=100, compare=False)
     """Steps between the lines on training in metrics.jsonl."""
     ensemble: int = 1
     """Orders and members the final test averages over (as probabilities); 1 scores the model's own."""
-    samples: int = 64
+    samples: int = dataclasses.field(default=64, compare=False)
     """Samples drawn at each validation; 0 for none."""
     seed: int = 0
     """Seed of everything random: initial parameters, batches, dropout, orders, samples."""
@@ -50,9 +50,10 @@ class Experiment:
         for name in ("steps", "batch_size", "accumulate", "eval_every", "eval_batch_size", "log_every", "ensemble"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
-        for name in ("samples", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative; choose 0 or more")
+        if self.samples < 0:
+            raise ValueError(f"samples={self.samples} must not be negative; choose 0 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed} is not in 0..2**32-1; choose one that is")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema={self.ema} is a decay rate; choose it in [0, 1)")
         if self.batch_size % self.accumulate:
@@ -85,30 +86,25 @@ def run_keys(experiment: Experiment) -> Keys:
     return Keys(*jax.random.split(jax.random.key(experiment.seed), 4))
 
 
-def check_splits(experiment: Experiment, splits) -> None:
-    """ValueError unless the data, once loaded, is of the shape and has the labels that the model was made for."""
-    model = experiment.model
-    expected = (*model.site_shape, *model.head.event_shape)
-    for name, split in zip(("train", "valid", "test"), (splits.train, splits.valid, splits.test), strict=True):
-        if not len(split.x):
-            raise ValueError(f"the {name} split of {experiment.data.title} is empty; give it at least one example")
-        if split.x.shape[1:] != expected:
-            raise ValueError(
-                f"{experiment.data.title} ({name}) has examples of shape {split.x.shape[1:]}, but the model's are {expected}; "
-                f"set --model.site-shape to fit"
-            )
-        if model.cond.classes is None:
-            continue
-        if split.label is None:
-            raise ValueError(
-                f"{experiment.data.title} ({name}) has no labels, but the model is conditioned on {model.cond.classes} classes; "
-                "leave out CondSpec(classes=...)"
-            )
-        if not np.all((split.label >= 0) & (split.label < model.cond.classes)):
-            raise ValueError(
-                f"{experiment.data.title} ({name}) has labels {split.label.min()}..{split.label.max()}, but the model knows "
-                f"classes 0..{model.cond.classes - 1}; set --model.cond.classes {split.label.max() + 1}"
-            )
+def check_fits(experiment: Experiment, splits) -> None:
+    """ValueError unless the data, as its `load` gives them, have the shape and the labels that the model was made for."""
+    title, model = experiment.data.title, experiment.model
+    shape, expected = splits.train.x.shape[1:], (*model.site_shape, *model.head.event_shape)
+    if shape != expected:
+        raise ValueError(f"{title} has examples of shape {shape}, but the model's are {expected}; set --model.site-shape to fit")
+    if model.cond.classes is None:
+        return
+    if splits.train.label is None:
+        raise ValueError(
+            f"{title} has no labels, but the model is conditioned on {model.cond.classes} classes; "
+            "leave out CondSpec(classes=...)"
+        )
+    highest = max(int(split.label.max()) for split in splits)
+    if highest >= model.cond.classes:
+        raise ValueError(
+            f"{title} has labels up to {highest}, but the model knows classes 0..{model.cond.classes - 1}; "
+            f"set --model.cond.classes {highest + 1}"
+        )
 
 
 def _symbols(vocab):

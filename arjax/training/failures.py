@@ -1,14 +1,17 @@
 """How a command ends when something is wrong: one line and an exit status; a traceback only for a fault of the program itself.
 
-2    what the user gave is wrong: a ValueError raised by arjax's own code, or a file or directory that cannot be used
-1    the run itself failed: FloatingPointError, raised where numbers stopped being finite
+2    what the user gave is wrong: a ValueError raised by arjax's own code or by a config's, or a file that cannot be used
+1    the run itself failed: FloatingPointError, raised where numbers stopped being finite; or, without a word, nobody reads the
+     output any more, as after `| head -1`
 130  interrupted (Ctrl-C)
 """
 
 import contextlib
+import os
 import sys
-import traceback
 from pathlib import Path
+
+from arjax.training.experiment import Experiment
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -16,6 +19,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 @contextlib.contextmanager
 def one_line_errors():
     """Inside, user errors end the program with `error: ...` on stderr. Any other exception passes through."""
+    try:
+        with _explained():
+            yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try to write what is left once more as it ends, and complain. (rich ends in the same way.)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+@contextlib.contextmanager
+def _explained():
     try:
         yield
     except FloatingPointError as error:
@@ -26,6 +41,8 @@ def one_line_errors():
         if not _is_ours(error):
             raise
         _exit(2, error)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         # Raised by the standard library wherever a path cannot be used; without one it is no fault of the user's.
         if error.filename is None and error.errno is None:
@@ -37,9 +54,13 @@ def one_line_errors():
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Was it raised by a line of this package, or of the script that was started, rather than in a library?"""
-    file = Path(traceback.extract_tb(error.__traceback__)[-1].filename).resolve()
-    return file.is_relative_to(_PACKAGE) or file == Path(sys.argv[0]).resolve()
+    """Was it raised by a line of this package, of the script that was started or of a config, rather than in a library?"""
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    file = Path(last.tb_frame.f_code.co_filename).resolve()
+    is_config = isinstance(last.tb_frame.f_globals.get("experiment"), Experiment)
+    return is_config or file.is_relative_to(_PACKAGE) or file == Path(sys.argv[0]).resolve()
 
 
 def _exit(status: int, error) -> None:

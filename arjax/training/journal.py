@@ -11,16 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from arjax.likelihood import bits_per_dim
-from arjax.pictures import image_grid, save_png
+from arjax.pictures import image_grid, save_png, to_images
 from arjax.training.evaluation import Evaluation
 from arjax.training.experiment import Experiment
 from arjax.training.metrics import Metrics
 from arjax.training.progress import Progress
-from arjax.training.report import to_images
 
 
 class Journal:
-    """The journal of the run of `experiment` in the directory `run`, from step `first` on. A context manager."""
+    """The journal of the run of `experiment` in the directory `run`, from step `first` on. A context manager.
+
+    `seconds` in a record counts what the run took until then: compilation, training, validation, samples and test, of all its
+    attempts together; of an attempt that was interrupted, up to the last record that was kept. Starting up is not counted.
+    """
 
     def __init__(self, run: Path, experiment: Experiment, first: int):
         self.run, self.experiment, self.first = run, experiment, first
@@ -55,8 +58,8 @@ class Journal:
             return
         (step, metrics), self._pending = self._pending, None
         loss, self._grad_norm = float(metrics["loss"]), float(metrics["grad_norm"])
-        _check_finite("loss", loss, step)
-        _check_finite("gradient's norm", self._grad_norm, step)
+        _check_finite("loss", loss, step, _TRAINING)
+        _check_finite("gradient's norm", self._grad_norm, step, _TRAINING)
         self._losses.append(loss)
         self._last = step
         self.progress.advance(step)
@@ -76,7 +79,7 @@ class Journal:
 
     def valid(self, step: int, result: Evaluation, seconds: float) -> None:
         """A validation, which took so many seconds. FloatingPointError if it is not finite."""
-        _check_finite("validation's -log p", result.nats, step)
+        _check_finite("validation's -log p", result.nats, step, _VALIDATION)
         rate = {"examples_per_second": len(result.log_probs) / seconds}
         record = self._write(step, "valid", result.nats, {"standard_error": result.standard_error} | rate)
         self.note(f"step {step}  valid {result.nats:.3f} nats, {record['bits_per_dim']:.4f} bits/dim")
@@ -84,7 +87,7 @@ class Journal:
 
     def samples(self, step: int, x) -> None:
         """Samples [B, *site_shape, *E]: into samples/ and TensorBoard, if they are pictures."""
-        images = to_images(self.experiment.model, x)
+        images = to_images(x, self.experiment.model.head.vocab)
         if images is not None:
             grid = image_grid(images)
             save_png(self.run / "samples" / f"{step:08d}.png", grid)
@@ -93,7 +96,7 @@ class Journal:
 
     def test(self, step: int, result: Evaluation, facts: dict) -> None:
         """The result, of the parameters of `step`, with `facts` that belong to it; what was not measured is None."""
-        _check_finite("test's -log p", result.nats, step)
+        _check_finite("test's -log p", result.nats, step, _IMPOSSIBLE)
         known = {name: value for name, value in facts.items() if value is not None}
         self._write(step, "test", result.nats, {"standard_error": result.standard_error} | known)
 
@@ -112,9 +115,13 @@ class Journal:
         return record
 
 
-def _check_finite(name, value, step):
+_SLOWER = "a smaller --optimizer.learning-rate, a longer --optimizer.warmup or a smaller --optimizer.clip"
+_IMPOSSIBLE = "under the model at least one example is impossible; check that its head covers every value in the data"
+# What may be the cause, and what to do, where training, validation or the test is not finite.
+_TRAINING = f"the checkpoint before it is kept; try, with another --run, {_SLOWER}"
+_VALIDATION = f"the checkpoint before it is kept; if training diverged try, with another --run, {_SLOWER}; else {_IMPOSSIBLE}"
+
+
+def _check_finite(name, value, step, remedy):
     if not math.isfinite(value):
-        raise FloatingPointError(
-            f"the {name} is {value} at step {step}; the checkpoint before it is kept; try, with another --run, a smaller "
-            "--optimizer.learning-rate, a longer --optimizer.warmup or a smaller --optimizer.clip"
-        )
+        raise FloatingPointError(f"the {name} is {value} at step {step}; {remedy}")

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
@@ -44,3 +45,10 @@ def place_batch(batch, mesh: jax.sharding.Mesh):
     """This process's share of a batch, a tree of NumPy arrays [B / processes, ...], as global arrays [B, ...] along `data`."""
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     return jax.tree.map(lambda x: jax.make_array_from_process_local_data(sharding, x), batch)
+
+
+def place_padded(batch, mesh: jax.sharding.Mesh):
+    """As `place_batch` for batches of any size: one that cannot be shared equally is filled up with its last example."""
+    return place_batch(
+        jax.tree.map(lambda x: np.pad(x, [(0, -len(x) % mesh.size), *[(0, 0)] * (x.ndim - 1)], "edge"), batch), mesh
+    )

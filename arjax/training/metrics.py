@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
+# What every record has: the step, what was scored, its result, and the seconds the run had taken.
+_FIELDS = {"step": int, "split": str, "nats": int | float, "seconds": int | float}
+
 
 def read_metrics(path: Path) -> list[dict]:
-    """The records of metrics.jsonl, [] if there is no such file. A last line that was cut short is left out; ValueError for any
-    other line that is no record."""
+    """The records of metrics.jsonl, [] if there is no such file. Every one has `step`, `split`, `nats` and `seconds`. A last line
+    that was cut short is left out; ValueError for any other line that is no record."""
     if not path.exists():
         return []
     records = []
@@ -20,11 +23,11 @@ def read_metrics(path: Path) -> list[dict]:
             record = json.loads(line)
         except json.JSONDecodeError:
             record = None
-        if not (isinstance(record, dict) and isinstance(record.get("step"), int) and isinstance(record.get("split"), str)):
+        if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in _FIELDS.items())):
             if number == len(lines):
                 break
             raise ValueError(
-                f"{path} line {number} is no record with `step` and `split`: {line.strip()[:60]!r}; mend or delete it"
+                f"{path} line {number} is no record with {', '.join(_FIELDS)}: {line.strip()[:60]!r}; mend or delete it"
             )
         records.append(record)
     return records
@@ -44,7 +47,7 @@ class Metrics:
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def write(self, record: dict) -> None:
-        """Append one record: `step`, `split` and numbers."""
+        """Append one record: `step`, `split`, `nats`, `seconds` and other numbers."""
         self.records.append(record)
         self._file.write(json.dumps(record, allow_nan=False) + "\n")
         self._file.flush()

@@ -3,6 +3,7 @@
 run.json  metrics.jsonl  checkpoints/  samples/  tensorboard/  loss.png
 """
 
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -14,6 +15,7 @@ import jax
 
 from arjax.training.description import describe, modules_of, rebuild
 from arjax.training.experiment import Experiment
+from arjax.training.fingerprint import fingerprint
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
 
@@ -23,21 +25,29 @@ def check_run(run: Path, experiment: Experiment) -> None:
     if run.exists() and not run.is_dir():
         raise ValueError(f"{run} is a file, not a directory; choose another directory with --run")
     if (run / "run.json").exists():
-        there, here = _read(run)["experiment"], describe(experiment)
-        if not _same(there, experiment, tuple(modules_of(here))):
-            raise ValueError(
-                f"{run} holds a different experiment ({_difference(there, here)}); choose another directory with --run"
-            )
+        difference = _difference_from(_read(run)["experiment"], experiment)
+        if difference is not None:
+            raise ValueError(f"{run} holds a different experiment ({difference}); choose another directory with --run")
     elif run.exists() and any(path.name != ".run.json" for path in run.iterdir()):
         raise ValueError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
-def write_run(run: Path, experiment: Experiment) -> None:
-    """Make `run` the directory of `experiment`; one that is already stays as it is."""
+def write_run(run: Path, experiment: Experiment, splits) -> None:
+    """Make `run` the directory of `experiment` on these data; one that is already stays as it is. ValueError if that was begun
+    on other data."""
+    data = fingerprint(splits)
     if (run / "run.json").exists():
+        there = _read(run).get("data")
+        if isinstance(there, dict) and there != data:  # an older version did not write it
+            name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
+            raise ValueError(
+                f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back "
+                "as they were, or choose another directory with --run"
+            )
         return
     run.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"experiment": describe(experiment), "written_by": _circumstances()}, indent=2, allow_nan=False)
+    content = {"experiment": describe(experiment), "data": data, "written_by": _circumstances()}
+    text = json.dumps(content, indent=2, allow_nan=False)
     # Written beside and renamed, so that there is never half a run.json; a dot, so that a leftover is no run of its own.
     beside = run / ".run.json"
     beside.write_text(text + "\n")
@@ -55,14 +65,6 @@ def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experimen
     return experiment
 
 
-def _same(data, experiment, trusted) -> bool:
-    """Does `data` describe an experiment equal to this one? Not what differs in fields that do not compare."""
-    try:
-        return rebuild(data, trusted) == experiment
-    except ValueError:  # it names what is not known here, so it is another one
-        return False
-
-
 def _read(run: Path) -> dict:
     path = run / "run.json"
     if not path.is_file():
@@ -76,15 +78,24 @@ def _read(run: Path) -> dict:
     return data
 
 
-def _difference(there, here, path="experiment") -> str:
-    """Where two descriptions first differ."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in here.keys() | there.keys() if there.keys() != here.keys() else here:
-            if name in ("root", "mesh"):
-                continue
-            if there.get(name) != here.get(name):
-                return _difference(there.get(name), here.get(name), f"{path}.{name}")
-    return f"{path.removeprefix('experiment.')}: {json.dumps(there)[:60]} there, {json.dumps(here)[:60]} here"
+def _difference_from(data, experiment) -> str | None:
+    """Where the experiment that `data` describes first differs from this one, None if they are equal."""
+    try:
+        there = rebuild(data, tuple(modules_of(describe(experiment))))
+    except ValueError as error:  # it names what is not known here, so it is another one
+        return str(error).split(";")[0]
+    return _difference(there, experiment, "")
+
+
+def _difference(there, here, path) -> str | None:
+    """Where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
+    if there == here:
+        return None
+    if type(there) is type(here) and dataclasses.is_dataclass(here):
+        fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
+        found = (_difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
+        return next((difference for difference in found if difference), None)
+    return f"{path.removeprefix('.')}: {json.dumps(describe(there))[:60]} there, {json.dumps(describe(here))[:60]} here"
 
 
 def _circumstances() -> dict:

@@ -7,14 +7,17 @@ The growing decay lets the average forget its random start (as in TensorFlow's E
 comes from `fold_in(key, step)`: a run that starts again from a saved state goes on as if nothing had happened, bit for bit.
 """
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
 
-from arjax.training.objective import Objective
+from arjax.training.experiment import Experiment
+from arjax.training.objective import Likelihood, Objective
 
 
 @flax.struct.dataclass
@@ -26,6 +29,23 @@ class TrainState:
     ema: Any
     opt_state: Any
     state: Any
+
+
+class Parts(NamedTuple):
+    """The pure functions that training is made of, not yet jitted: `start(key, batch)` -> the state before the first step, and
+    `update(state, batch, key)` -> (state, metrics), one step."""
+
+    objective: Objective
+    start: Callable
+    update: Callable
+
+
+def parts(experiment: Experiment) -> Parts:
+    """The parts of the training of `experiment`. The caller jits them, where and how it computes."""
+    objective = Likelihood(experiment.model, experiment.data.values)
+    optimizer = experiment.optimizer.build(experiment.steps)
+    options = {"objective": objective, "optimizer": optimizer, "ema": experiment.ema, "accumulate": experiment.accumulate}
+    return Parts(objective, functools.partial(init_state, objective, optimizer), functools.partial(train_step, **options))
 
 
 def init_state(objective: Objective, optimizer: optax.GradientTransformation, key: jax.Array, batch: dict) -> TrainState:
@@ -40,6 +60,11 @@ def abstract_state(start, batch: dict, sharding) -> TrainState:
     """The shapes of the state that `start(key, batch)` makes, each with this sharding: what a checkpoint is restored to."""
     shapes = jax.eval_shape(start, jax.random.key(0), batch)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+
+
+def only(abstract: TrainState, name: str) -> TrainState:
+    """The same state with `...` for every leaf outside its part `name`: what to restore if no more is wanted."""
+    return jax.tree.map(lambda _: ..., abstract).replace(**{name: getattr(abstract, name)})
 
 
 def train_step(
