@@ -15,12 +15,12 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 def executed_flops(function, *args) -> int:
     """FLOPs of the matrix products and convolutions that `function(*args)` executes."""
-    closed = jax.make_jaxpr(function)(*args)
-    return _run(closed.jaxpr, closed.consts, jax.tree.leaves(args))[1]
+    return _run(jax.make_jaxpr(function)(*args), jax.tree.leaves(args))[1]
 
 
-def _run(jaxpr: Jaxpr, consts, args):
+def _run(jaxpr: ClosedJaxpr | Jaxpr, args):
     """(values of the outputs, FLOPs executed)."""
+    jaxpr, consts = getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
     env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
     flops = 0
     for eqn in jaxpr.eqns:
@@ -34,16 +34,15 @@ def _run(jaxpr: Jaxpr, consts, args):
 def _execute(eqn, inputs):
     match eqn.primitive.name:
         case "scan":
-            return _scan(inputs, **eqn.params)
+            return _scan(eqn, inputs)
         case "while":
             return _while(inputs, **eqn.params)
         case "cond":
             branches = eqn.params["branches"]
-            branch = branches[int(np.clip(inputs[0], 0, len(branches) - 1))]
-            return _run(branch.jaxpr, branch.consts, inputs[1:])
+            return _run(branches[int(np.clip(inputs[0], 0, len(branches) - 1))], inputs[1:])
     for inner in eqn.params.values():
         if isinstance(inner, ClosedJaxpr | Jaxpr) and _wraps(eqn, inner):
-            return _run(*((inner.jaxpr, inner.consts) if isinstance(inner, ClosedJaxpr) else (inner, ())), inputs)
+            return _run(inner, inputs)
     outputs = eqn.primitive.bind(*inputs, **eqn.params)
     return (outputs if eqn.primitive.multiple_results else [outputs]), _products(eqn)
 
@@ -51,15 +50,20 @@ def _execute(eqn, inputs):
 def _wraps(eqn, inner) -> bool:
     """Does this equation (jit, a custom derivative, remat) call `inner` on its own inputs? A scatter's or a reduction's inner
     function combines two numbers instead, and is left to its primitive."""
-    inner = inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
-    return [v.aval.shape for v in eqn.invars] == [v.aval.shape for v in inner.invars]
+    return [v.aval.shape for v in eqn.invars] == [aval.shape for aval in _in_avals(inner)]
 
 
-def _scan(inputs, *, jaxpr, length, num_consts, num_carry, reverse, **_):
+def _scan(eqn, inputs):
+    body, length = eqn.params["jaxpr"], eqn.params["length"]
+    # Which inputs and outputs are carried is told by their shapes, since its spelling differs between releases of JAX: what is
+    # scanned over has one axis more outside than inside.
+    num_columns = sum(v.aval.ndim > aval.ndim for v, aval in zip(eqn.invars, _in_avals(body), strict=True))
+    num_carry = sum(v.aval.ndim == aval.ndim for v, aval in zip(eqn.outvars, _out_avals(body), strict=True))
+    num_consts = len(inputs) - num_columns - num_carry
     consts, carry, columns = inputs[:num_consts], inputs[num_consts:][:num_carry], inputs[num_consts + num_carry :]
     rows, flops = [None] * length, 0
-    for i in reversed(range(length)) if reverse else range(length):
-        outputs, executed = _run(jaxpr.jaxpr, jaxpr.consts, [*consts, *carry, *(column[i] for column in columns)])
+    for i in reversed(range(length)) if eqn.params["reverse"] else range(length):
+        outputs, executed = _run(body, [*consts, *carry, *(column[i] for column in columns)])
         carry, rows[i] = outputs[:num_carry], outputs[num_carry:]
         flops += executed
     return [*carry, *(jnp.stack(column) for column in zip(*rows, strict=True))], flops
@@ -69,12 +73,20 @@ def _while(inputs, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts, **_):
     cond_consts, body_consts = inputs[:cond_nconsts], inputs[cond_nconsts:][:body_nconsts]
     carry, flops = inputs[cond_nconsts + body_nconsts :], 0
     while True:
-        (proceed,), executed = _run(cond_jaxpr.jaxpr, cond_jaxpr.consts, [*cond_consts, *carry])
+        (proceed,), executed = _run(cond_jaxpr, [*cond_consts, *carry])
         flops += executed
         if not proceed:
             return carry, flops
-        carry, executed = _run(body_jaxpr.jaxpr, body_jaxpr.consts, [*body_consts, *carry])
+        carry, executed = _run(body_jaxpr, [*body_consts, *carry])
         flops += executed
+
+
+def _in_avals(jaxpr):
+    return [var.aval for var in getattr(jaxpr, "jaxpr", jaxpr).invars]
+
+
+def _out_avals(jaxpr):
+    return [var.aval for var in getattr(jaxpr, "jaxpr", jaxpr).outvars]
 
 
 def _products(eqn) -> int:
