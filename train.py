@@ -101,6 +101,7 @@ def main(argv: list[str]) -> int:
                     journal.valid(step, valid, time.monotonic() - began)
                     if experiment.samples:
                         journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=Cond(labels)))
+                        journal.density(step, state.ema, splits.train.x)
                 save(checkpoints, step, state, nats)
                 if stop.signal:
                     again = shlex.join(["python", "train.py", *argv])

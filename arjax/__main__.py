@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import operator
 import sys
 import time
@@ -15,8 +14,8 @@ import numpy as np
 import tyro
 
 from arjax import orders, pictures
-from arjax.bench import benchmark, report
-from arjax.likelihood import bits_per_dim
+from arjax.bench import as_json, benchmark, report
+from arjax.data.splits import shown, unit
 from arjax.protocol import Cond
 from arjax.sampling import Temperature, TopK, TopP, ancestral
 from arjax.training.command_line import edit, load_config, read_flags
@@ -25,7 +24,7 @@ from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.load import load
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.report import result_table, sample_labels
+from arjax.training.report import result_table, rule_between, sample_labels, write_texts
 from arjax.training.run_directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -53,7 +52,7 @@ class Bench:
         print(report(figures))
         if self.json:
             self.json.parent.mkdir(parents=True, exist_ok=True)
-            self.json.write_text(json.dumps(figures, indent=2) + "\n")
+            self.json.write_text(as_json(figures) + "\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +92,12 @@ class Evaluate:
             **scoring,
         )
         seconds = time.perf_counter() - start
-        result = scored._asdict() | {"bits_per_dim": bits_per_dim(scored.nats, model.num_dims)}
+        result = scored._asdict()
         if self.split == "test" and (nats := baseline(splits, data.values, classes=model.cond.classes, **scoring)) is not None:
             result["baseline_nats"] = nats
         count = len(scored.log_probs)
         rows = {
-            "scored": f"{self.split} split, {count} examples of {model.num_dims} dimensions",
+            "scored": f"{self.split} split, {count} examples of {model.num_dims} {unit(data)}s",
             "rate": f"{count / seconds:,.0f} examples/s, compilation included",
         }
         result_table(experiment, self.run, self.split, result, rows)
@@ -106,7 +105,7 @@ class Evaluate:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Draw from a trained run: a picture, and with --out the arrays."""
+    """Draw from a trained run: a picture or text, and with --out the arrays."""
 
     run: Run
     """The directory that train.py wrote."""
@@ -132,6 +131,7 @@ class Sample:
         _require_suffix(".png", png=self.png)
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"--seed {self.seed} is not in 0..2**32-1; choose one that is")
+        experiment = read_run(self.run, self.modules)
         model, params = load(self.run, raw=self.raw, modules=self.modules)
         if self.label is not None and model.cond.classes is None:
             raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
@@ -145,12 +145,19 @@ class Sample:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(self.out, x=x, **({} if labels is None else {"label": labels}))
             print(f"{self.batch} samples in {self.out}")
-        if (images := pictures.to_images(x, model.head.vocab)) is not None:
+        if (texts := shown(experiment.data, x)) is not None:
+            path = Path(self.run) / "samples" / f"seed_{self.seed}.txt"
+            write_texts(path, texts)
+            print(rule_between(texts))
+            print(f"{self.batch} samples in {path}")
+        elif (images := pictures.to_images(x, model.head.vocab)) is not None:
             png = self.png or Path(self.run) / "samples" / f"seed_{self.seed}.png"
             pictures.save_png(png, pictures.image_grid(images))
             print(f"{self.batch} samples in {png}")
         elif not self.out:
-            raise ValueError(f"samples of shape {model.site_shape} are no images; write them to a file with --out FILE.npz")
+            raise ValueError(
+                f"samples of shape {model.site_shape} are neither images nor text; write them to a file with --out FILE.npz"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

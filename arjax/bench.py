@@ -7,6 +7,7 @@ Two ratios say how near a sampler is to the floor, the arithmetic of one paralle
     time ratio   the same, in wall time
 """
 
+import json
 import math
 import platform
 import statistics
@@ -85,6 +86,12 @@ def _time_training(experiment, split, runs):
 
     compilation, median = timed(several, runs)
     return compilation, median / steps
+
+
+def as_json(figures: dict) -> str:
+    """The figures as JSON, which has no NaN: what does not exist, as the work ratio of a net without products, is null."""
+    known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
+    return json.dumps(known, indent=2, allow_nan=False)
 
 
 def report(figures: dict) -> str:

@@ -45,6 +45,24 @@ def save_png(path, image: np.ndarray) -> None:
     Image.fromarray(image).save(path)
 
 
+def density_over_histogram(points, density, data, title: str = "") -> np.ndarray:
+    """uint8 [h, w, 3]: a density [N] at evenly spaced points [N], drawn over the histogram of data [M].
+
+    Both are per unit of x. The data's bins are centred on the points; where these are more than 100, several share a bin.
+    """
+    points, data = np.asarray(points, np.float64), np.asarray(data, np.float64).ravel()
+    gap = points[1] - points[0] if len(points) > 1 else 1.0
+    shared = math.ceil(len(points) / 100)
+    edges = points[0] - gap / 2 + gap * shared * np.arange(math.ceil(len(points) / shared) + 1)
+    figure, axes = _figure(title)
+    axes.hist(data, edges, density=True, color="0.75", label=f"data ({len(data)})")
+    axes.plot(points, np.asarray(density), color="tab:blue", linewidth=1.2, label="model")
+    axes.set(xlabel="x", ylabel="density", ylim=(0, None))
+    axes.legend()
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
 def loss_curve(path, records: list[dict], title: str = "") -> None:
     """Nats per example against the step, a line for each split; `records` as in metrics.jsonl."""
     figure, axes = _figure(title)

@@ -83,7 +83,11 @@ class Net(Protocol):
 
 
 class Head(Protocol):
-    """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol."""
+    """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol.
+
+    A head whose theta is one unnormalised log-probability for each symbol may say so by `logits = True`: samplers then offer
+    their theta -> theta transforms (Temperature and so on).
+    """
 
     event_shape: tuple[int, ...]  # () for one symbol a site
     vocab: int | None  # number of symbols (x is int32), or None for real values (x is float32)

@@ -104,7 +104,8 @@ def _prepare(model, batch, order, cond, observed, mask, transforms):
     order = check_order(model, order)
     cond = check_cond(model, cond, batch)
     transforms = tuple(transforms)
-    if transforms and model.head.vocab != model.head.param_size:
+    # A head says so itself: that it has as many parameters as symbols may be a coincidence.
+    if transforms and not getattr(model.head, "logits", False):
         raise ValueError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
     if (observed is None) != (mask is None):
         raise ValueError("completion needs both `observed` and `mask`; give the other one too, or neither")

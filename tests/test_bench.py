@@ -1,5 +1,7 @@
 """The benchmark tells the truth, and the sampler meets its bounds at full size."""
 
+import json
+import math
 import time
 
 import jax
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import arjax
-from arjax.bench import benchmark, report, timed
+from arjax.bench import as_json, benchmark, report, timed
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import MADE
@@ -50,6 +52,12 @@ def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
         figures["samples_per_second_cached"] / figures["samples_per_second_naive"]
     )
     assert len(report(figures).splitlines()) == len(figures)
+
+
+def test_a_ratio_that_does_not_exist_is_a_dash_to_people_and_null_to_programs():
+    figures = {"sites": 1, "work_ratio": math.nan, "time_ratio": 2.5, "compile_seconds": {"log_prob": 0.1}}
+    assert json.loads(as_json(figures)) == figures | {"work_ratio": None}
+    assert report(figures).splitlines()[1].split() == ["work", "ratio", "-"]
 
 
 @pytest.mark.slow

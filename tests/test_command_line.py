@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from zoo import ZOO
 
-from arjax.data import Digits, Levels, Split, Splits
+from arjax.data import Digits, Levels, Real, Split, Splits
 from arjax.heads import Bernoulli
 from arjax.models import MADE
 from arjax.orders import AnyOrder
@@ -53,7 +53,8 @@ def test_flags_edit_fields_at_any_depth():
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_model_passes_through_the_command_line_unchanged(name):
-    values = Levels(ZOO[name].head.vocab)
+    vocab = ZOO[name].head.vocab
+    values = Real() if vocab is None else Levels(vocab)
     experiment = Experiment(data=Digits(values), model=ZOO[name], steps=3, eval_every=3)
     assert edit(experiment, [], "runs/x", "python train.py configs/x.py")[0] == experiment
 

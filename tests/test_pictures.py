@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from arjax.orders import Hilbert, Random, Snake, Spiral
-from arjax.pictures import image_grid, loss_curve, order_pictures, save_png, to_images
+from arjax.pictures import density_over_histogram, image_grid, loss_curve, order_pictures, save_png, to_images
 
 GREY = 128
 
@@ -63,6 +63,18 @@ def test_a_saved_picture_is_the_picture(tmp_path):
     save_png(tmp_path / "new" / "folder" / "image.png", image)
     with Image.open(tmp_path / "new" / "folder" / "image.png") as saved:
         np.testing.assert_array_equal(np.asarray(saved), image)
+
+
+@pytest.mark.parametrize("count", [1, 100, 257, 600])
+def test_a_density_is_drawn_over_its_datas_histogram(count):
+    data = np.random.default_rng(0).integers(0, count, (50, 1))
+    picture = density_over_histogram(np.arange(count), np.full(count, 1 / count), data, "a density")
+    assert picture.dtype == np.uint8
+    assert picture.shape[2] == 3
+    grey = (np.abs(picture.astype(int) - 191).max(axis=-1) <= 1).mean()  # the bars
+    blue = (picture[..., 2].astype(int) - picture[..., 0] > 80).mean()  # the line
+    assert grey > 0.02
+    assert blue > 0.001 or count == 1
 
 
 @pytest.mark.parametrize("steps", [1, 100])

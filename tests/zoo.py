@@ -1,8 +1,16 @@
 """The zoo: a tiny model of every kind. A new model is one row here, and the whole conformance kit runs on it."""
 
-from arjax.heads import Bernoulli, Categorical
-from arjax.models import MADE
-from arjax.orders import AnyOrder, Hilbert, Random, Spiral
+from arjax.heads import (
+    Bernoulli,
+    Categorical,
+    CoupledDiscretizedMixtureOfLogistics,
+    DiscretizedMixtureOfLogistics,
+    MixtureOfGaussians,
+    MixtureOfLogistics,
+    Ordinal,
+)
+from arjax.models import MADE, RNN, Histogram
+from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral
 from arjax.protocol import CondSpec, Model
 
 ZOO = {
@@ -16,4 +24,16 @@ ZOO = {
     "made_embedding": Model(MADE(hidden=(12,), embedding=2), Categorical(5), (4,), AnyOrder()),
     "made_many_values": Model(MADE(hidden=(12,), embedding=3), Categorical(256), (3, 2)),
     "made_one_site": Model(MADE(hidden=(3,)), Categorical(4), (1,)),
+    "made_gaussians": Model(MADE(hidden=(12,)), MixtureOfGaussians(2), (5,), AnyOrder()),
+    "made_logistics": Model(MADE(hidden=(12,), direct=True), MixtureOfLogistics(3), (2, 2)),
+    "made_discretized": Model(MADE(hidden=(12,), embedding=2), DiscretizedMixtureOfLogistics(4, 2), (4,), Random(1)),
+    "made_coupled": Model(MADE(hidden=(12,)), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2)),
+    # One site: at several, which a histogram holds independent, the check of causality would rightly find nothing to check.
+    "histogram": Model(Histogram(), Ordinal(5), (1,)),
+    "histogram_mixture": Model(Histogram(), DiscretizedMixtureOfLogistics(6, 2), (1, 1)),
+    "lstm": Model(RNN("lstm", width=8), Bernoulli(), (2, 4)),
+    "lstm_embedding": Model(RNN("lstm", width=8, depth=2, embedding=3), Categorical(5), (4,)),
+    "lstm_coordinates": Model(RNN("lstm", width=8, coordinates=True), Bernoulli(), (2, 4), AnyOrder()),
+    "gru_deep": Model(RNN("gru", width=8, depth=3, dropout=0.5), Categorical(3), (2, 2), Snake()),
+    "gru_labels": Model(RNN("gru", width=8, coordinates=True), Bernoulli(), (2, 3), Random(3), CondSpec(classes=4)),
 }

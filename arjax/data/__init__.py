@@ -8,12 +8,16 @@ from arjax.data.mnist import MNIST, FashionMNIST
 from arjax.data.npz import Npz
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Dataset, Split, Splits, check_splits
+from arjax.data.text import Characters, TinyShakespeare, alphabet
+from arjax.data.toy import Bimodal
 from arjax.data.values import Dynamic, Levels, Real, Threshold, Values
 
 __all__ = [
     "MNIST",
+    "Bimodal",
     "BinarizedMNIST",
     "BinaryDensity",
+    "Characters",
     "Dataset",
     "Digits",
     "Dynamic",
@@ -25,8 +29,10 @@ __all__ = [
     "Split",
     "Splits",
     "Threshold",
+    "TinyShakespeare",
     "TrainingBatches",
     "Values",
+    "alphabet",
     "check_splits",
     "data_root",
     "evaluation_batches",

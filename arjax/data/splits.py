@@ -25,6 +25,9 @@ class Dataset(Protocol):
 
     `root` is a field `str | None = dataclasses.field(default=None, compare=False)`: where the files lie is no part of an
     experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
+
+    Two more are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
+    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`.
     """
 
     root: str | None
@@ -38,6 +41,16 @@ class Dataset(Protocol):
     def load(self) -> Splits:
         """The three splits, checked. ValueError in one line where a file is missing or is not what it should be."""
         ...
+
+
+def unit(data) -> str:
+    """What one value of an example is called in results: the data set's own word, else "dim"."""
+    return getattr(data, "unit", "dim")
+
+
+def shown(data, x) -> list[str] | None:
+    """Examples as strings, None if the data set's are not to be read."""
+    return data.show(x) if hasattr(data, "show") else None
 
 
 def check_splits(splits: Splits, values, where: str) -> Splits:
@@ -56,15 +69,26 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
                 f"{where}: an example has shape {x.shape[1:]} in {name} but {splits.train.x.shape[1:]} in train; "
                 "give all splits one shape"
             )
-        outside = values.outside(x)
-        if outside.any():
-            place = tuple(int(i) for i in np.unravel_index(np.argmax(outside), x.shape))
+        place = _first_outside(x, values)
+        if place is not None:
             raise ValueError(
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
         _check_label(name, split, splits.train, where)
     return splits
+
+
+def _first_outside(x, values, block=2**22):
+    """The place of the first value outside the support, None if there is none. A block of examples at a time: where they overlap
+    (windows of a text), all of them together may be many times what lies in memory."""
+    rows = max(1, block * len(x) // x.size)
+    for start in range(0, len(x), rows):
+        outside = values.outside(x[start : start + rows])
+        if outside.any():
+            first, *rest = (int(i) for i in np.unravel_index(np.argmax(outside), outside.shape))
+            return (start + first, *rest)
+    return None
 
 
 def _check_label(name, split, train, where):

@@ -2,5 +2,18 @@
 
 from arjax.heads.bernoulli import Bernoulli
 from arjax.heads.categorical import Categorical
+from arjax.heads.coupled_logistics import CoupledDiscretizedMixtureOfLogistics
+from arjax.heads.discretized_logistics import DiscretizedMixtureOfLogistics
+from arjax.heads.gaussians import MixtureOfGaussians
+from arjax.heads.logistics import MixtureOfLogistics
+from arjax.heads.ordinal import Ordinal
 
-__all__ = ["Bernoulli", "Categorical"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "CoupledDiscretizedMixtureOfLogistics",
+    "DiscretizedMixtureOfLogistics",
+    "MixtureOfGaussians",
+    "MixtureOfLogistics",
+    "Ordinal",
+]

@@ -13,6 +13,7 @@ class Categorical:
 
     vocab: int
     event_shape: ClassVar[tuple[int, ...]] = ()
+    logits: ClassVar[bool] = True
 
     def __post_init__(self):
         if self.vocab < 1:

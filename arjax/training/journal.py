@@ -8,14 +8,17 @@ import math
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 
+from arjax.data.splits import shown, unit
 from arjax.likelihood import bits_per_dim
-from arjax.pictures import image_grid, save_png, to_images
+from arjax.pictures import density_over_histogram, image_grid, save_png, to_images
 from arjax.training.evaluation import Evaluation
 from arjax.training.experiment import Experiment
 from arjax.training.metrics import Metrics
 from arjax.training.progress import Progress
+from arjax.training.report import per_unit, to_density, write_texts
 
 
 class Journal:
@@ -32,7 +35,7 @@ class Journal:
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             self.metrics = stack.enter_context(Metrics(self.run, self.first))
-            self.progress = stack.enter_context(Progress(self.first, self.experiment.steps))
+            self.progress = stack.enter_context(Progress(self.first, self.experiment.steps, unit(self.experiment.data)))
             self._stack = stack.pop_all()
         earlier = self.metrics.records[-1]["seconds"] if self.metrics.records else 0.0
         self._began = time.monotonic() - earlier
@@ -81,17 +84,31 @@ class Journal:
         """A validation, which took so many seconds. FloatingPointError if it is not finite."""
         _check_finite("validation's -log p", result.nats, step, _VALIDATION)
         rate = {"examples_per_second": len(result.log_probs) / seconds}
-        record = self._write(step, "valid", result.nats, {"standard_error": result.standard_error} | rate)
-        self.note(f"step {step}  valid {result.nats:.3f} nats, {record['bits_per_dim']:.4f} bits/dim")
+        self._write(step, "valid", result.nats, {"standard_error": result.standard_error} | rate)
+        self.note(f"step {step}  valid {result.nats:.3f} nats, {per_unit(self.experiment, result.nats)}")
         self._restart()
 
     def samples(self, step: int, x) -> None:
-        """Samples [B, *site_shape, *E]: into samples/ and TensorBoard, if they are pictures."""
+        """Samples [B, *site_shape, *E]: into samples/ and TensorBoard, if they are pictures; into samples/, the first also before
+        whoever is watching, if they can be read."""
         images = to_images(x, self.experiment.model.head.vocab)
         if images is not None:
             grid = image_grid(images)
             save_png(self.run / "samples" / f"{step:08d}.png", grid)
             self.metrics.image("samples", grid, step)
+        if (texts := shown(self.experiment.data, x)) is not None:
+            write_texts(self.run / "samples" / f"{step:08d}.txt", texts)
+            self.note(texts[0])
+        self._restart()
+
+    def density(self, step: int, params, x) -> None:
+        """The model's density over the histogram of raw data x [N, ...]: into samples/ and TensorBoard, if it has one site."""
+        curve = to_density(self.experiment.model, params, x)
+        if curve is not None:
+            data = self.experiment.data
+            picture = density_over_histogram(*curve, data.values(jax.random.key(0), x), f"{data.title}, step {step}")
+            save_png(self.run / "samples" / f"{step:08d}.png", picture)
+            self.metrics.image("density", picture, step)
         self._restart()
 
     def test(self, step: int, result: Evaluation, facts: dict) -> None:

@@ -9,10 +9,10 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """The progress from `first` to `last` steps. A context manager; on a terminal the bar lives inside it."""
+    """The progress from `first` to `last` steps, in bits per `unit`. A context manager; on a terminal the bar lives inside it."""
 
-    def __init__(self, first: int, last: int):
-        self.first, self.last, self.started = first, last, time.monotonic()
+    def __init__(self, first: int, last: int, unit: str = "dim"):
+        self.first, self.last, self.unit, self.started = first, last, unit, time.monotonic()
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         columns = (
             BarColumn(None),
@@ -41,7 +41,7 @@ class Progress:
 
     def train(self, record: dict) -> None:
         """Show a training record of metrics.jsonl."""
-        status = f"{record['bits_per_dim']:.4f} bits/dim  {record['examples_per_second']:.0f} examples/s"
+        status = f"{record['bits_per_dim']:.4f} bits/{self.unit}  {record['examples_per_second']:.0f} examples/s"
         if self.bar:
             self.bar.update(self.task, status=status)
             return

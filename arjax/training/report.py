@@ -1,12 +1,17 @@
-"""What a run leaves for a person: one table with the result and everything that gives it its meaning."""
+"""What a run leaves for a person: its density as a curve, its samples as text, and one table with the result and everything that
+gives it its meaning."""
 
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from arjax.data.splits import unit
+from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
+from arjax.protocol import CondSpec
 from arjax.training.experiment import Experiment
 
 
@@ -15,11 +20,44 @@ def sample_labels(model, count: int) -> jax.Array | None:
     return None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes
 
 
+def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
+    """(points [N], the model's density there [N]) for data x [B, ...]: every symbol, or 600 points over the range of x and a
+    tenth beyond. None if the data is not one value without a condition."""
+    if model.num_dims > 1 or model.cond != CondSpec():
+        return None
+    if model.head.vocab is None:
+        low, high = float(x.min()), float(x.max())
+        margin = 0.1 * (high - low) or 1.0
+        points = np.linspace(low - margin, high + margin, 600)
+    else:
+        points = np.arange(model.head.vocab)
+    at = jnp.asarray(points, model.dtype).reshape(-1, *model.site_shape, *model.head.event_shape)
+    return points, np.exp(np.asarray(log_prob(model, params, at)))
+
+
+def write_texts(path: Path, texts: list[str]) -> None:
+    """Write samples that can be read to `path`, making its folder; a rule between them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(rule_between(texts) + "\n", encoding="utf-8", newline="")
+
+
+def rule_between(texts: list[str]) -> str:
+    """Texts one below the other, with a rule between them."""
+    return f"\n{'-' * 40}\n".join(texts)
+
+
+def per_unit(experiment: Experiment, nats: float) -> str:
+    """Nats per example in words, per value: "1.5000 nats/char = 2.1640 bits/char"."""
+    dims, name = experiment.model.num_dims, unit(experiment.data)
+    return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
+
+
 def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> None:
     """Print the result of a run: the last record of metrics.jsonl, that of the test split."""
     test = records[-1]
+    chosen = f"{test['valid_nats']:.3f} nats = {per_unit(experiment, test['valid_nats'])}"
     rows = {
-        "chosen": f"step {test['step']} of {experiment.steps}, {test['valid_nats']:.3f} nats on the validation split",
+        "chosen": f"step {test['step']} of {experiment.steps}, {chosen} on the validation split",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
         "written to": f"{run}/: run.json metrics.jsonl loss.png samples/ checkpoints/ tensorboard/",
@@ -30,15 +68,16 @@ def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> Non
 def result_table(experiment: Experiment, title: str, split: str, result: dict, rows: dict[str, str]) -> None:
     """Print what a split scored under `experiment`, and `rows` below it.
 
-    result: `nats`, `standard_error`, `bits_per_dim`, and `baseline_nats` if there is a baseline.
+    result: `nats`, `standard_error`, and `baseline_nats` if there is a baseline.
     """
     given = " given the label" if experiment.model.cond.classes else ""
     name = f"{split} -log p(x{' | label' if given else ''})"
     scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{given}"
-    result_rows = {name: f"{scored} = {result['bits_per_dim']:.4f} bits/dim"}
+    result_rows = {name: f"{scored} = {per_unit(experiment, result['nats'])}"}
     if "baseline_nats" in result:
         name = "independent Bernoulli" if experiment.model.head.vocab == 2 else "independent categorical"
-        result_rows[name] = f"{result['baseline_nats']:.3f} nats per example{given}"
+        nats = result["baseline_nats"]
+        result_rows[name] = f"{nats:.3f} nats per example{given} = {per_unit(experiment, nats)}"
     result_rows["data, split"] = experiment.data.title
     if experiment.ensemble > 1:
         result_rows["ensemble"] = f"mixture of {experiment.ensemble} orders and members"

@@ -1,0 +1,48 @@
+"""MixtureOfGaussians: one real value, p(x) = sum_m w_m N(x; mu_m, s_m^2)."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureOfGaussians:
+    """theta [..., 3 M] as in mixture.py: logits, means, log standard deviations. It starts near values of a size of about one."""
+
+    components: int
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    vocab: ClassVar[None] = None
+
+    def __post_init__(self):
+        check_components(self.components)
+
+    @property
+    def param_size(self) -> int:
+        return 3 * self.components
+
+    def log_prob(self, theta, x):
+        """[..., 3 M], [...] -> [...] float32: the logarithm of the density, nats."""
+        parts = read_components(theta)
+        logs = -0.5 * standardize(parts, x) ** 2 - parts.log_scale - 0.5 * math.log(2 * math.pi)
+        return mix_logs(parts.log_weight, logs)
+
+    def sample(self, key, theta):
+        """[..., 3 M] -> [...] float32: a component by its weight, then a normal value of it."""
+        component_key, noise_key = jax.random.split(key)
+        noise = jax.random.normal(noise_key, theta.shape[:-1], jnp.float32)
+        return sample_components(component_key, read_components(theta), noise)
+
+    def cdf(self, theta, x):
+        """[..., 3 M], [...] -> [...] float32: the probability of a value of at most x."""
+        parts = read_components(theta)
+        return mix(parts.log_weight, jax.scipy.special.ndtr(standardize(parts, x)))
+
+    def mean(self, theta):
+        """[..., 3 M] -> [...] float32."""
+        parts = read_components(theta)
+        return mix(parts.log_weight, parts.mean)

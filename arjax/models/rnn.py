@@ -1,0 +1,214 @@
+"""RNN: a recurrent network over the symbols in the order they are generated.
+
+    a^0_t = W^0 e(x_{t-1}) + C r_t + L y + b^0,   a^l_t = W^l h^{l-1}_t + b^l
+    h^l_t = cell(h^l_{t-1}, a^l_t),   theta_t = V^T h^{top}_t + c
+
+where r_t are the coordinates of the site generated t-th and y is the label, with zeros in place of x_{-1} and of the initial
+states. Two cells, written with the gates side by side in one matrix:
+
+    LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000, its bias starting at 1: Jozefowicz et
+    al. 2015)         i, f, g, o = a + U h;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c')
+    GRU (Cho et al. 2014), the variant that resets after the product, so that a step has one product:
+                      r, z, n = a + U h, but n = a_n + sigmoid(r) (U_n h);  h' = (1 - sigmoid(z)) tanh(n) + sigmoid(z) h
+
+Nothing in a recurs within its layer, so all T of them are one matrix product, and only U h is left in the loop.
+Recurrent weights start orthogonal, gate by gate. Dropout is on the way up, never along time (Zaremba et al. 2014).
+
+The trick: symbols enter through W^0 e alone, so W^0 is applied to the V vectors of the table rather than to all B T symbols of
+the data, wherever that is less. A step then looks one row up.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.layers.coordinates import coordinates
+from arjax.layers.dropout import dropout
+from arjax.layers.start import shift, start
+from arjax.protocol import Spec
+
+CellName = Literal["lstm", "gru"]
+
+
+def lstm(carry, a, u):
+    """carry (c, h), each [B, D]; a [B, 4D]; u [D, 4D] -> the next carry. Gates in the order i, f, g, o."""
+    c, h = carry
+    i, f, g, o = jnp.split(a + h @ u, 4, axis=-1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return c, jax.nn.sigmoid(o) * jnp.tanh(c)
+
+
+def gru(carry, a, u):
+    """carry (h,), [B, D]; a [B, 3D]; u [D, 3D] -> the next carry. Gates in the order r, z, n."""
+    (h,) = carry
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = jnp.split(a, 3, axis=-1), jnp.split(h @ u, 3, axis=-1)
+    z = jax.nn.sigmoid(a_z + u_z)
+    n = jnp.tanh(a_n + jax.nn.sigmoid(a_r + u_r) * u_n)
+    return ((1 - z) * n + z * h,)
+
+
+class Cell(NamedTuple):
+    """`next`: carry, a, u -> carry, whose last part is the output; `states`, the parts of a carry; `bias`, where each gate's
+    bias starts."""
+
+    next: Callable
+    states: int
+    bias: tuple[float, ...]
+
+
+CELLS = {"lstm": Cell(lstm, 2, (0.0, 1.0, 0.0, 0.0)), "gru": Cell(gru, 1, (0.0, 0.0, 0.0))}
+
+
+@flax.struct.dataclass
+class Cache:
+    """`carries`: of every layer, its states [B, D]. What stays the same: `rows` [C, V, G], the first layer's weights applied
+    to each symbol (None where symbols are not looked up), and `bias` [B or 1, G], its bias given the label."""
+
+    carries: tuple[tuple[jax.Array, ...], ...]
+    rows: jax.Array | None
+    bias: jax.Array
+
+
+class RNN(nn.Module):
+    """LSTM or GRU layers, each `width` wide, over embedded symbols.
+
+    embedding: the width of a learned vector for each symbol; None gives a bit or a real value as itself and any other symbol as
+    one-hot. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and without
+    them only the model's own, since it could not tell one from another. dropout: the rate for every layer's outputs. A label
+    shifts the bias of the first layer, at every site.
+    """
+
+    cell: CellName = "lstm"
+    width: int = 256
+    depth: int = 1
+    embedding: int | None = None
+    coordinates: bool = False
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    def __post_init__(self):
+        if self.cell not in CELLS:
+            raise ValueError(f"cell={self.cell!r} is not known; choose one of {', '.join(get_args(CellName))}")
+        for name in ("width", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.embedding is not None and self.embedding < 1:
+            raise ValueError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        super().__post_init__()
+
+    @property
+    def any_order(self) -> bool:
+        """Whether it is told where it is."""
+        return self.coordinates
+
+    def setup(self):
+        spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
+        if self.embedding and spec.vocab is None:
+            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+        if spec.cond.members:
+            raise ValueError(f"an RNN is not an ensemble of {spec.cond.members} members; leave CondSpec(members=...) out")
+        gates = len(cell.bias) * self.width
+        # Every input that is not zero adds to the variance, which starts at one.
+        axes = len(spec.sites) if self.coordinates else 0
+        first = nn.initializers.normal((values * (self.embedding or 1) + axes) ** -0.5)
+        dense = nn.initializers.lecun_normal()
+        features = self.embedding or (spec.vocab if self._one_hot else 1)
+        below = [self.param(f"w{i}", dense, (self.width, gates)) for i in range(1, self.depth)]
+        self.w = [self.param("w0", first, (values, features, gates)), *below]
+        self.u = [self.param(f"u{i}", _orthogonal, (self.width, gates)) for i in range(self.depth)]
+        self.b = [
+            self.param(f"b{i}", lambda _, bias=cell.bias: jnp.repeat(jnp.array(bias), self.width)) for i in range(self.depth)
+        ]
+        self.v = self.param("v", dense, (self.width, spec.param_size))
+        self.c = self.param("c", nn.initializers.zeros, (spec.param_size,))
+        if self.embedding:
+            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        if self.coordinates:
+            self.w_place = self.param("w_place", first, (axes, gates))
+        if spec.cond.classes:
+            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, gates))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> theta [B, T, P]."""
+        keys = [None] * self.depth if key is None else jax.random.split(key, self.depth)
+        a = shift(self._enter(x, self._rows(len(x)))) + self._bias(cond)[:, None]
+        if self.coordinates:
+            a += self._place(order)[None]
+        a = jnp.moveaxis(a, 1, 0)
+        for layer in range(self.depth):
+            if layer:
+                a = h @ self.w[layer] + self.b[layer][None, None]
+            h = dropout(self._run(a, self.u[layer]), self.dropout, keys[layer])
+        return jnp.moveaxis(h, 0, 1) @ self.v + self.c[None, None]
+
+    def init_cache(self, batch, order, cond=None):
+        return Cache(tuple(self._zeros(batch) for _ in range(self.depth)), self._rows(batch), self._bias(cond))
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        a = start(self._enter(x, cache.rows), t) + cache.bias
+        if self.coordinates:
+            a += self._place(order[t][None])
+        carries = []
+        for layer, carry in enumerate(cache.carries):
+            if layer:
+                a = carries[-1][-1] @ self.w[layer] + self.b[layer][None]
+            carries.append(CELLS[self.cell].next(carry, a, self.u[layer]))
+        return cache.replace(carries=tuple(carries)), carries[-1][-1] @ self.v + self.c[None]
+
+    def _run(self, a, u):
+        """[T, B, G] -> [T, B, D]: one layer through time."""
+
+        def body(carry, a):
+            carry = CELLS[self.cell].next(carry, a, u)
+            return carry, carry[-1]
+
+        return jax.lax.scan(body, self._zeros(a.shape[1]), a)[1]
+
+    def _zeros(self, batch):
+        return tuple(jnp.zeros((batch, self.width), jnp.float32) for _ in range(CELLS[self.cell].states))
+
+    @property
+    def _one_hot(self) -> bool:
+        return not self.embedding and self.spec.vocab not in (None, 2)
+
+    def _rows(self, batch):
+        """[C, V, G]: what each symbol adds to the first layer; None for values that enter as themselves, and where there are
+        more symbols in the vocabulary than in the batch."""
+        if self._one_hot:
+            return self.w[0]
+        if not self.embedding or self.spec.vocab > batch * self.spec.num_sites:
+            return None
+        return jnp.einsum("vf,cfg->cvg", self.table, self.w[0])
+
+    def _enter(self, x, rows):
+        """[..., *E] -> [..., G]: what the symbols add to the first layer."""
+        values = math.prod(self.spec.event)
+        x = x.reshape(*x.shape[: x.ndim - len(self.spec.event)], values)
+        if rows is not None:
+            return sum(rows[c][x[..., c]] for c in range(values))
+        features = self.table[x] if self.embedding else x[..., None].astype(jnp.float32)
+        return jnp.einsum("...cf,cfg->...g", features, self.w[0])
+
+    def _bias(self, cond):
+        """[B or 1, G]"""
+        bias = self.b[0][None]
+        return bias + self.label_b[cond.label] if self.spec.cond.classes else bias
+
+    def _place(self, sites):
+        """[n] -> [n, G]: what the places of these sites add to the first layer."""
+        return jnp.asarray(coordinates(self.spec.sites))[sites] @ self.w_place
+
+
+def _orthogonal(key, shape):
+    """[D, G]: a random orthogonal matrix for every gate (Saxe et al. 2014)."""
+    width, gates = shape
+    square = nn.initializers.orthogonal()
+    return jnp.concatenate([square(k, (width, width)) for k in jax.random.split(key, gates // width)], axis=1)

@@ -1,0 +1,26 @@
+"""An LSTM on the characters of Shakespeare's plays: the first 90 % to train, the last 10 % to validate, as is usual.
+
+Command: python train.py configs/shakespeare_rnn.py
+
+What is printed is nats per character of windows of 256 characters, each scored without what stood before it.
+"""
+
+import arjax
+from arjax.data import TinyShakespeare
+from arjax.heads import Categorical
+from arjax.models import RNN
+from arjax.training import AdamW, Experiment
+
+LENGTH = 256
+
+experiment = Experiment(
+    data=TinyShakespeare(length=LENGTH),
+    model=arjax.Model(net=RNN(cell="lstm", width=512, embedding=64, dropout=0.4), head=Categorical(65), site_shape=(LENGTH,)),
+    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=0.01),
+    batch_size=32,
+    steps=3600,
+    ema=0.995,
+    eval_every=300,
+    eval_batch_size=64,
+    samples=4,
+)
