@@ -34,11 +34,13 @@ Degrees = Literal["natural", "random"]
 @flax.struct.dataclass
 class Cache:
     """`layers[l]` [B, width of layer l] holds the input features (l = 0, site layout) and the hidden units; what is not
-    known yet is zero. `units[l-1]` lists hidden layer l's units by degree, `first[l-1][m]` counts those of degree < m."""
+    known yet is zero. `units[l-1]` lists hidden layer l's units by degree, `first[l-1][m]` counts those of degree < m, and
+    `biases[l-1]` [B or 1, width] is its bias given the label."""
 
     layers: tuple[jax.Array, ...]
     units: tuple[jax.Array, ...]
     first: tuple[jax.Array, ...]
+    biases: tuple[jax.Array, ...]
 
 
 class MADE(nn.Module):
@@ -105,7 +107,7 @@ class MADE(nn.Module):
             h = self._activate(h @ w.T + self._bias(layer, cond))
             h, seen = dropout(h, self.dropout, layer_keys[layer]), degree
         theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen[None, None] < rank[:, None, None], self.v, 0))
-        theta += self._output_bias(cond)
+        theta += self._output_bias(cond, slice(None))
         if self.direct:
             theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank[None, None] < rank[:, None, None], self.a, 0))
         return theta[:, order]
@@ -118,6 +120,7 @@ class MADE(nn.Module):
             layers=tuple(jnp.zeros((batch, width), jnp.float32) for width in widths),
             units=tuple(jnp.argsort(degree) for degree in degrees),
             first=tuple(jnp.searchsorted(jnp.sort(degree), bounds) for degree in degrees),
+            biases=tuple(self._bias(layer, cond) for layer in range(len(self.hidden))),
         )
 
     def step(self, cache, x, t, order, cond=None):
@@ -126,7 +129,7 @@ class MADE(nn.Module):
         features = start(self._embed(x), t)
         layers[0] = jax.lax.dynamic_update_slice(layers[0], features, (0, order[last] * self._features))
         for layer, (units, first) in enumerate(zip(cache.units, cache.first, strict=True)):
-            below, w, bias = layers[layer], self.w[layer], self._bias(layer, cond)
+            below, w, bias = layers[layer], self.w[layer], cache.biases[layer]
 
             def finish(i, h, units=units, below=below, w=w, bias=bias):
                 unit = units[i]
@@ -137,7 +140,7 @@ class MADE(nn.Module):
             stop = jnp.where(t == 0, 0, first[last + 1])
             layers[layer + 1] = jax.lax.fori_loop(first[last], stop, finish, layers[layer + 1])
         site = order[t]
-        theta = layers[-1] @ self.v[site].T + self._output_bias(cond)[:, site]
+        theta = layers[-1] @ self.v[site].T + self._output_bias(cond, site)
         if self.direct:
             theta += layers[0] @ self.a[site].T
         return cache.replace(layers=tuple(layers)), theta
@@ -172,9 +175,10 @@ class MADE(nn.Module):
         bias = self.b[layer][None]
         return bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias
 
-    def _output_bias(self, cond):
-        """[B or 1, T, P], site layout."""
-        return self.c[None] + self.label_c[cond.label] if self.spec.cond.classes else self.c[None]
+    def _output_bias(self, cond, sites):
+        """[B or 1, *sites, P]: of one site, or of all in site layout."""
+        bias = self.c[sites][None]
+        return bias + self.label_c[:, sites][cond.label] if self.spec.cond.classes else bias
 
 
 def _dense(module, name, shape):
