@@ -1,12 +1,12 @@
 import dataclasses
 import itertools
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from normal import Normal
 
 import arjax
 from arjax import Cond, CondSpec, Model, testing
@@ -17,21 +17,6 @@ from arjax.orders import AnyOrder, Hilbert, Random, Raster, Reversed, Spiral, in
 from arjax.testing import lively_params
 
 KEY = jax.random.key(0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal:
-    """A real value with mean theta and variance one: with it a net has a Jacobian."""
-
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[None] = None
-    param_size: ClassVar[int] = 1
-
-    def log_prob(self, theta, x):
-        return jax.scipy.stats.norm.logpdf(x, theta[..., 0])
-
-    def sample(self, key, theta):
-        return theta[..., 0] + jax.random.normal(key, theta.shape[:-1])
 
 
 def jacobian(model, params, order=None, member=None):

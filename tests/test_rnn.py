@@ -1,5 +1,4 @@
 import dataclasses
-from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -7,6 +6,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from normal import Normal
 
 import arjax
 from arjax import Cond, CondSpec, Model, testing
@@ -19,21 +19,6 @@ from arjax.testing import lively_params
 
 KEY = jax.random.key(0)
 CELLS = ("lstm", "gru")
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal:
-    """A real value with mean theta and variance one."""
-
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[None] = None
-    param_size: ClassVar[int] = 1
-
-    def log_prob(self, theta, x):
-        return jax.scipy.stats.norm.logpdf(x, theta[..., 0])
-
-    def sample(self, key, theta):
-        return theta[..., 0] + jax.random.normal(key, theta.shape[:-1])
 
 
 def sigmoid(x):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from normal import Normal
 
 from arjax import testing
 from arjax.heads import Bernoulli, Categorical
@@ -60,21 +61,6 @@ class Linear(nn.Module):
 
     def step(self, cache, x, t, order, cond=None):
         return self.one(self, cache, x, t, order)
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal:
-    """A real value with mean theta and variance one."""
-
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[None] = None
-    param_size: ClassVar[int] = 1
-
-    def log_prob(self, theta, x):
-        return jax.scipy.stats.norm.logpdf(x, theta[..., 0])
-
-    def sample(self, key, theta):
-        return theta[..., 0] + jax.random.normal(key, theta.shape[:-1])
 
 
 def right_log_prob(theta, x):
