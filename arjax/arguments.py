@@ -46,10 +46,23 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
         raise ValueError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
     if cond.member is not None and model.cond.members is None:
         raise ValueError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
+    if cond.local is None and model.cond.local is not None:
+        raise ValueError("the model has local features, but the condition has none; pass Cond(local=...)")
+    if cond.local is not None and model.cond.local is None:
+        raise ValueError("the model has no local features, but the condition has some; leave them out")
     return Cond(
         label=None if cond.label is None else _check_index("label", cond.label, (batch,), model.cond.classes),
         member=None if cond.member is None else _check_index("member", cond.member, (), model.cond.members),
+        local=None if cond.local is None else _check_local(model, cond.local, batch),
     )
+
+
+def _check_local(model, local, batch) -> jax.Array:
+    """`local` as float32. ValueError unless it is real numbers of the shape that the model declares."""
+    expected = (batch, *model.cond.local_shape(model.site_shape))
+    if jnp.shape(local) != expected or not jnp.issubdtype(jnp.result_type(local), jnp.floating):
+        raise ValueError(f"local is {jnp.result_type(local)} of shape {jnp.shape(local)}; give real numbers of shape {expected}")
+    return jnp.asarray(local, jnp.float32)
 
 
 def _check_index(name, index, shape, count) -> jax.Array:

@@ -26,24 +26,46 @@ from arjax.orders import AnyOrder, Raster, check_permutation
 @dataclasses.dataclass(frozen=True)
 class CondSpec:
     """What a model is conditioned on. `classes`: labels are 0..classes-1. `members`: the net is an ensemble of that many
-    networks that share their weights (MADE's connectivity-agnostic training), and is told at run time which one to be."""
+    networks that share their weights (MADE's connectivity-agnostic training), and is told at run time which one to be.
+    `local`: the width of a vector of features that comes with every site, or on one axis with every `hop` sites."""
 
     classes: int | None = None
     members: int | None = None
+    local: int | None = None
+    hop: int = 1
 
     def __post_init__(self):
-        for name in ("classes", "members"):
+        for name in ("classes", "members", "local"):
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
+        if self.hop < 1 or (self.hop > 1 and self.local is None):
+            raise ValueError(
+                f"CondSpec(hop={self.hop}) is the number of sites that share local features; choose 1, or give local"
+            )
+
+    def require(self, net: str, *kinds: str) -> None:
+        """ValueError if this is a condition of another kind than those that `net` knows ("classes", "members", "local")."""
+        for name in ("classes", "members", "local"):
+            if getattr(self, name) is not None and name not in kinds:
+                known = " and ".join(kinds) or "no condition"
+                raise ValueError(
+                    f"{net} knows {known}, not CondSpec({name}={getattr(self, name)}); leave it out, or choose another net"
+                )
+
+    def local_shape(self, sites: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of one example's local features: (*sites, F), or where `hop` sites share them (ceil(T / hop), F)."""
+        return (*(sites if self.hop == 1 else (-(-sites[0] // self.hop),)), self.local)
 
 
 @flax.struct.dataclass
 class Cond:
-    """A condition. `label`: int32 [B]. `member`: int32 [], which member of the ensemble to be (None: member 0)."""
+    """A condition. `label`: int32 [B]. `member`: int32 [], which member of the ensemble to be (None: member 0). `local`: float32
+    features, [B, *sites, F] in the data's layout, or with a hop [B, ceil(T / hop), F]; all of them may shape every theta."""
 
     label: jax.typing.ArrayLike | None = None
     member: jax.typing.ArrayLike | None = None
+    local: jax.typing.ArrayLike | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +151,10 @@ class Model:
             raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
         if isinstance(self.order, AnyOrder) and not self.net.any_order:
             raise ValueError(f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order")
+        if self.cond.hop > 1 and len(self.site_shape) > 1:
+            raise ValueError(
+                f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"
+            )
         check_permutation(self.permutation, math.prod(self.site_shape))
 
     @functools.cached_property
@@ -169,7 +195,8 @@ class Model:
         """A condition of the declared kind, all zeros, for shapes and tests."""
         label = None if self.cond.classes is None else jnp.zeros(batch, jnp.int32)
         member = None if self.cond.members is None else jnp.zeros((), jnp.int32)
-        return Cond(label, member)
+        local = None if self.cond.local is None else jnp.zeros((batch, *self.cond.local_shape(self.site_shape)), jnp.float32)
+        return Cond(label, member, local)
 
 
 @functools.partial(jax.jit, static_argnames="model")

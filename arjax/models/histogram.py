@@ -27,8 +27,7 @@ class Histogram(nn.Module):
     any_order: ClassVar[bool] = True
 
     def setup(self):
-        if self.spec.cond.classes or self.spec.cond.members:
-            raise ValueError(f"a Histogram depends on nothing, not on {self.spec.cond}; leave out cond, or choose another net")
+        self.spec.cond.require("Histogram")
         self.theta = self.param("theta", nn.initializers.zeros, (self.spec.num_sites, self.spec.param_size))
 
     def __call__(self, x, order, cond=None, *, key=None):

@@ -79,6 +79,7 @@ class MADE(nn.Module):
 
     def setup(self):
         spec = self.spec
+        spec.cond.require("MADE", "classes", "members")
         if self.embedding and spec.vocab is None:
             raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         widths = (spec.num_sites * self._features, *self.hidden)

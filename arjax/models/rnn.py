@@ -112,8 +112,7 @@ class RNN(nn.Module):
         spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
         if self.embedding and spec.vocab is None:
             raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
-        if spec.cond.members:
-            raise ValueError(f"an RNN is not an ensemble of {spec.cond.members} members; leave CondSpec(members=...) out")
+        spec.cond.require("RNN", "classes")
         gates = len(cell.bias) * self.width
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0

@@ -33,10 +33,19 @@ def lively_params(model: Model, key):
 
 def random_cond(model: Model, key, batch: int) -> Cond:
     """A random condition of the kind that the model declares."""
-    label_key, member_key = jax.random.split(key)
+    label_key, member_key, local_key = jax.random.split(key, 3)
     label = None if model.cond.classes is None else jax.random.randint(label_key, (batch,), 0, model.cond.classes)
     member = None if model.cond.members is None else jax.random.randint(member_key, (), 0, model.cond.members)
-    return Cond(label, member)
+    local = None
+    if model.cond.local is not None:
+        local = jax.random.normal(local_key, (batch, *model.cond.local_shape(model.site_shape)))
+    return Cond(label, member, local)
+
+
+def repeat_cond(cond: Cond, count: int) -> Cond:
+    """The first example's condition, `count` times."""
+    label, local = jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], count, axis=0), (cond.label, cond.local))
+    return cond.replace(label=label, local=local)
 
 
 def random_symbols(model, key, batch):
@@ -60,8 +69,7 @@ def enumerate_space(model: Model) -> np.ndarray | None:
 
 def enumerated(model, params, space, order, cond):
     """log p of every outcome of the space, in this order, under a condition of batch 1."""
-    cond = Cond(None if cond.label is None else jnp.repeat(cond.label, len(space)), cond.member)
-    return log_prob(model, params, space, order=given_order(model, order), cond=cond)
+    return log_prob(model, params, space, order=given_order(model, order), cond=repeat_cond(cond, len(space)))
 
 
 def all_events(model):

@@ -18,6 +18,7 @@ from arjax.testing.cases import (
     order_name,
     random_cond,
     random_symbols,
+    repeat_cond,
     to_data,
 )
 
@@ -44,7 +45,7 @@ def check_causality(model: Model, params, key) -> None:
                 f"theta depends on no earlier symbol at all in order {order_name(order)}: the check of causality is vacuous"
             )
         if model.head.vocab is None:
-            _check_jacobian(model, params, x[:1], order, jax.tree.map(lambda leaf: leaf[:1] if leaf.ndim else leaf, cond))
+            _check_jacobian(model, params, x[:1], order, repeat_cond(cond, 1))
 
 
 def check_step(model: Model, params, key, tolerance: float = 1e-5) -> None:

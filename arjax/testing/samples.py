@@ -8,7 +8,7 @@ import numpy as np
 import scipy.special
 
 from arjax.orders import arrange
-from arjax.protocol import Cond, Model
+from arjax.protocol import Model
 from arjax.sampling import ancestral, fixed_point, naive
 from arjax.testing.cases import (
     BATCH,
@@ -19,6 +19,7 @@ from arjax.testing.cases import (
     order_name,
     random_cond,
     random_symbols,
+    repeat_cond,
     to_data,
 )
 from arjax.testing.law import LawBroken
@@ -39,7 +40,6 @@ def check_samplers(model: Model, params, key) -> None:
         ):
             _require_same_samples(model, cached, other, order, name)
     if (space := enumerate_space(model)) is not None:
-        cond = Cond(None if cond.label is None else cond.label[:1], cond.member)
         samples = _many_samples(model, params, law_key, cond)
         probs = jnp.exp(enumerated(model, params, space, model.permutation, cond))
         _require_law(model, samples, space, probs, "samples do not follow the enumerated law")
@@ -75,8 +75,7 @@ def check_completion(model: Model, params, key) -> None:
 
 def _many_samples(model, params, key, cond, count=8192, **completion):
     """Enough samples for a chi-square test, under a condition of batch 1."""
-    cond = Cond(None if cond.label is None else jnp.repeat(cond.label, count), cond.member)
-    return ancestral(model, params, key, count, cond=cond, **completion)
+    return ancestral(model, params, key, count, cond=repeat_cond(cond, count), **completion)
 
 
 def _require_refusal(model, params, key, cond, observed, mask):
