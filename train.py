@@ -17,18 +17,18 @@ import jax
 
 from arjax.data import training_batches
 from arjax.pictures import loss_curve
-from arjax.protocol import Cond
 from arjax.sampling import ancestral
+from arjax.training.baselines import baselines
 from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
-from arjax.training.evaluation import baseline, evaluate, validate
+from arjax.training.evaluation import evaluate, validate
 from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
 from arjax.training.mesh import check_batch, place_batch, place_padded, replicated
 from arjax.training.metrics import read_metrics
-from arjax.training.report import closing_table, sample_labels
+from arjax.training.report import closing_table, sample_cond
 from arjax.training.run_directory import check_run, write_run
 from arjax.training.state import abstract_state, only, parts
 
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     start = jax.jit(start, out_shardings=replicated(mesh))
     update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
     place = functools.partial(place_batch, mesh=mesh)
-    labels = sample_labels(model, experiment.samples)
+    shown = sample_cond(model, experiment.samples, splits.valid)
     scoring = {
         "batch_size": experiment.eval_batch_size,
         "key": keys.evaluate,
@@ -100,7 +100,7 @@ def main(argv: list[str]) -> int:
                     nats = valid.nats
                     journal.valid(step, valid, time.monotonic() - began)
                     if experiment.samples:
-                        journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=Cond(labels)))
+                        journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=shown))
                         journal.density(step, state.ema, splits.train.x)
                 save(checkpoints, step, state, nats)
                 if stop.signal:
@@ -117,10 +117,10 @@ def main(argv: list[str]) -> int:
                     f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
                 )
             test = evaluate(model, best.state.ema, splits.test, values, ensemble=experiment.ensemble, **scoring)
-            independent = baseline(
-                splits, values, batch_size=experiment.eval_batch_size, key=keys.evaluate, classes=model.cond.classes
+            beside = baselines(
+                experiment.data, splits, batch_size=experiment.eval_batch_size, key=keys.evaluate, classes=model.cond.classes
             )
-            journal.test(best.step, test, {"valid_nats": best.nats, "baseline_nats": independent, "parameters": num_params})
+            journal.test(best.step, test, {"valid_nats": best.nats, "baselines": beside, "parameters": num_params})
 
     closing_table(experiment, run, journal.records)
     return 0

@@ -16,15 +16,15 @@ import tyro
 from arjax import orders, pictures
 from arjax.bench import as_json, benchmark, report
 from arjax.data.splits import shown, unit
-from arjax.protocol import Cond
 from arjax.sampling import Temperature, TopK, TopP, ancestral
+from arjax.training.baselines import baselines
 from arjax.training.command_line import edit, load_config, read_flags
-from arjax.training.evaluation import baseline, evaluate
+from arjax.training.evaluation import evaluate
 from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.load import load
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.report import result_table, rule_between, sample_labels, write_texts
+from arjax.training.report import result_table, rule_between, sample_cond, write_texts
 from arjax.training.run_directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -93,8 +93,8 @@ class Evaluate:
         )
         seconds = time.perf_counter() - start
         result = scored._asdict()
-        if self.split == "test" and (nats := baseline(splits, data.values, classes=model.cond.classes, **scoring)) is not None:
-            result["baseline_nats"] = nats
+        if self.split == "test":
+            result["baselines"] = baselines(data, splits, classes=model.cond.classes, **scoring)
         count = len(scored.log_probs)
         rows = {
             "scored": f"{self.split} split, {count} examples of {model.num_dims} {unit(data)}s",
@@ -137,13 +137,16 @@ class Sample:
             raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
         if self.label is not None and not 0 <= self.label < model.cond.classes:
             raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
-        labels = sample_labels(model, self.batch) if self.label is None else jnp.full(self.batch, self.label, jnp.int32)
+        # Only local features have to come from data, which need not be there otherwise.
+        cond = sample_cond(model, self.batch, experiment.data.load().valid if model.cond.local else None)
+        if self.label is not None:
+            cond = cond.replace(label=jnp.full(self.batch, self.label, jnp.int32))
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
-        x = ancestral(model, params, jax.random.key(self.seed), self.batch, cond=Cond(label=labels), transforms=transforms)
+        x = ancestral(model, params, jax.random.key(self.seed), self.batch, cond=cond, transforms=transforms)
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(self.out, x=x, **({} if labels is None else {"label": labels}))
+            np.savez_compressed(self.out, x=x, **({} if cond.label is None else {"label": cond.label}))
             print(f"{self.batch} samples in {self.out}")
         if (texts := shown(experiment.data, x)) is not None:
             path = Path(self.run) / "samples" / f"seed_{self.seed}.txt"

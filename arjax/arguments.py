@@ -57,6 +57,16 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
     )
 
 
+def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
+    """`counted` as an array. ValueError unless it is None or bool [B, *site_shape]."""
+    if counted is None:
+        return None
+    shape = (batch, *model.site_shape)
+    if jnp.shape(counted) != shape or not jnp.issubdtype(jnp.result_type(counted), jnp.bool_):
+        raise ValueError(f"counted is {jnp.result_type(counted)} of shape {jnp.shape(counted)}; give booleans of shape {shape}")
+    return jnp.asarray(counted)
+
+
 def _check_local(model, local, batch) -> jax.Array:
     """`local` as float32. ValueError unless it is real numbers of the shape that the model declares."""
     expected = (batch, *model.cond.local_shape(model.site_shape))

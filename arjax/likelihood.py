@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from arjax.arguments import check_cond, check_order, check_x
+from arjax.arguments import check_cond, check_counted, check_order, check_x
 from arjax.orders import arrange
 from arjax.protocol import Cond, Model
 
@@ -33,11 +33,22 @@ def theta(
 
 
 def log_prob(
-    model: Model, params, x: Shaped[Array | np.ndarray, "B *data"], *, order=None, cond: Cond | None = None, key=None
+    model: Model,
+    params,
+    x: Shaped[Array | np.ndarray, "B *data"],
+    *,
+    order=None,
+    cond: Cond | None = None,
+    key=None,
+    counted=None,
 ) -> Float[Array, " B"]:
-    """log p(x | cond) [B] in nats. Arguments and errors as in `theta`."""
+    """log p(x | cond) [B] in nats. Arguments and errors as in `theta`.
+
+    counted: bool [B, *site_shape] or None for all: the sites whose log-probability, given all before them in the order, is
+    summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its first sites.
+    """
     order, cond = check_order(model, order), check_cond(model, cond, len(x))
-    return _log_prob(model, params, check_x(model, x), order, cond, key)
+    return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
 
 
 class Ensemble(NamedTuple):
@@ -82,17 +93,17 @@ def mixture(log_probs: Float[Array, "K B"]) -> Ensemble:
     return Ensemble(total, error)
 
 
-def nats_per_dim(nats: float, dims: int) -> float:
+def nats_per_dim(nats: float, dims: int | float) -> float:
     """Nats per example -> nats per dimension."""
     return nats / dims
 
 
-def bits_per_dim(nats: float, dims: int) -> float:
+def bits_per_dim(nats: float, dims: int | float) -> float:
     """Nats per example -> bits per dimension."""
     return nats / (dims * math.log(2))
 
 
-def nats_from_bits_per_dim(bits: float, dims: int) -> float:
+def nats_from_bits_per_dim(bits: float, dims: int | float) -> float:
     """Bits per dimension -> nats per example."""
     return bits * dims * math.log(2)
 
@@ -103,6 +114,8 @@ def _theta(model, params, x, order, cond, key):
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _log_prob(model, params, x, order, cond, key):
+def _log_prob(model, params, x, order, cond, key, counted):
     x = arrange(x, order, model.site_shape)
-    return model.head.log_prob(model.apply(params, x, order, cond, key=key), x).sum(axis=1)
+    each = model.head.log_prob(model.apply(params, x, order, cond, key=key), x)
+    # Not a product: what is not counted may be impossible, and 0 times -inf is NaN.
+    return (each if counted is None else jnp.where(arrange(counted, order, model.site_shape), each, 0)).sum(axis=1)

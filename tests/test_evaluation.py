@@ -1,20 +1,19 @@
 import functools
 import math
-import tracemalloc
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arjax.data import Dynamic, Levels, Real, Split, Splits
+from arjax.data import Dynamic, Levels, Split
 from arjax.heads import Bernoulli
-from arjax.likelihood import log_prob
-from arjax.models import MADE
+from arjax.likelihood import log_prob, theta
+from arjax.models import MADE, Histogram
 from arjax.orders import AnyOrder, draw
 from arjax.protocol import Cond, CondSpec, Model, init
 from arjax.training import Mesh
-from arjax.training.evaluation import baseline, evaluate, validate
+from arjax.training.evaluation import evaluate, validate
 from arjax.training.mesh import place_padded
 
 MODEL = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
@@ -96,30 +95,27 @@ def test_random_values_are_drawn_once_and_for_all_by_the_key():
     assert len(np.unique(first.log_probs)) > 25  # the values of one example are not those of the next
 
 
-@pytest.mark.parametrize("classes", [None, 3])
-@pytest.mark.parametrize("vocab", [2, 5])
-def test_the_baseline_counts_every_site_by_itself(vocab, classes):
-    splits = Splits(split(30, vocab), split(11, vocab), split(13, vocab))
-    nats = 0.0
-    for x, label in zip(*splits.test, strict=True):
-        fitted = [y for part in splits[:2] for y, other in zip(*part, strict=True) if classes is None or other == label]
-        for site in np.ndindex(2, 3):
-            seen = [int(y[site]) for y in fitted]
-            nats -= math.log((seen.count(int(x[site])) + 1) / (len(fitted) + vocab))
-    result = baseline(splits, Levels(vocab), batch_size=4, key=KEY, classes=classes)
-    np.testing.assert_allclose(result, nats / 13, rtol=1e-6)
+def test_what_does_not_count_is_in_no_result():
+    rng = np.random.default_rng(5)
+    data, params = split(23), init(MODEL, KEY)
+    counted = rng.random(data.x.shape) < 0.6
+    counted[:, 0, 0] = True
+    each = MODEL.head.log_prob(theta(MODEL, params, data.x), data.x.reshape(23, 6).astype(np.int32))
+    nats, dims = -np.where(counted.reshape(23, 6), each, 0).sum(axis=1), counted.reshape(23, 6).sum(axis=1)
+    for score in (evaluate, validate):
+        result = score(MODEL, params, data._replace(counted=counted), Levels(2), batch_size=7, key=KEY)
+        np.testing.assert_allclose(result.log_probs, -nats, rtol=1e-5)
+        np.testing.assert_allclose([result.nats, result.dims], [nats.mean(), dims.mean()], rtol=1e-5)
+        # That of a ratio of means (Cochran 1977, eq. 2.46), times the mean of what was counted.
+        residual = nats - nats.sum() / dims.sum() * dims
+        np.testing.assert_allclose(result.standard_error, np.sqrt((residual**2).sum() / 22 / 23), rtol=1e-4)
 
 
-def test_the_baseline_of_many_symbols_takes_little_memory():
-    part = Split(RNG.integers(0, 256, (100, 28, 28)).astype(np.uint8))
-    tracemalloc.start()
-    nats = baseline(Splits(part, part, part), Levels(256), batch_size=100, key=KEY)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert 0 < nats < 784 * math.log(256)
-    # The counts are 1.6 MB; a table of every example's symbols would be 20 MB as bytes and 160 MB as numbers.
-    assert peak < 15e6
-
-
-def test_real_values_have_no_baseline():
-    assert baseline(Splits(split(3), split(3), split(3)), Real(), batch_size=2, key=KEY) is None
+def test_examples_of_one_law_and_many_lengths_are_told_apart_by_what_they_cost_a_value():
+    model = Model(Histogram(), Bernoulli(), (6,))
+    params = {"theta": jnp.full((6, 1), 1.5)}
+    counted = np.arange(6) < np.arange(1, 7)[:, None]
+    result = evaluate(model, params, Split(np.ones((6, 6), np.uint8), counted=counted), Levels(2), batch_size=4, key=KEY)
+    np.testing.assert_allclose(result.nats / result.dims, np.log1p(np.exp(-1.5)), rtol=1e-5)
+    assert result.standard_error < 1e-6
+    assert np.ptp(result.log_probs) > 0.5

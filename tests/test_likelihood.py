@@ -7,10 +7,10 @@ import pytest
 
 import arjax
 from arjax import Cond, CondSpec, Model
-from arjax.heads import Bernoulli, Categorical
+from arjax.heads import Bernoulli, Categorical, Ordinal
 from arjax.likelihood import bits_per_dim, ensemble_log_prob, log_prob, mixture, nats_from_bits_per_dim, nats_per_dim, theta
-from arjax.models import MADE
-from arjax.orders import AnyOrder, Random, arrange, inverse
+from arjax.models import MADE, Histogram
+from arjax.orders import AnyOrder, Random, Snake, arrange, inverse
 from arjax.testing import enumerate_space, lively_params
 
 KEY = jax.random.key(0)
@@ -209,3 +209,41 @@ def test_a_mixture_of_impossible_parts_is_impossible_without_doubt():
     assert total[0] == -jnp.inf
     assert error[0] == 0
     assert np.isfinite(error[1])
+
+
+def test_only_the_sites_that_count_are_summed_whatever_the_order():
+    model = Model(MADE(hidden=(7,)), Categorical(3), (2, 3), Snake())
+    params, rng = lively_params(model, jax.random.key(1)), np.random.default_rng(0)
+    x, counted = rng.integers(0, 3, (5, 2, 3)), rng.random((5, 2, 3)) < 0.5
+    theta = np.asarray(arjax.theta(model, params, x), np.float64)
+    expected = np.zeros(5)
+    for b in range(5):
+        for t, site in enumerate(model.permutation):
+            if counted[b].ravel()[site]:
+                expected[b] += theta[b, t, x[b].ravel()[site]] - np.log(np.exp(theta[b, t]).sum())
+    np.testing.assert_allclose(arjax.log_prob(model, params, x, counted=counted), expected, rtol=1e-5)
+
+
+def test_padding_changes_neither_the_likelihood_nor_its_gradient():
+    model = Model(MADE(hidden=(7,)), Categorical(3), (6,))
+    params, counted = lively_params(model, jax.random.key(1)), np.arange(6) < np.array([[4]])
+    short, other = np.array([[1, 2, 0, 1, 0, 0]]), np.array([[1, 2, 0, 1, 2, 2]])
+    score = jax.value_and_grad(lambda params, x: arjax.log_prob(model, params, x, counted=counted).sum())
+    for one, two in zip(jax.tree.leaves(score(params, short)), jax.tree.leaves(score(params, other)), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_what_is_impossible_but_does_not_count_leaves_no_nan():
+    model = Model(Histogram(), Ordinal(3), (2,))
+    counted, params = np.array([[True, False]]), {"theta": jnp.zeros((2, 3))}
+    x = np.array([[1, 7]])  # 7 is no symbol
+    value, gradient = jax.value_and_grad(lambda p: arjax.log_prob(model, p, x, counted=counted).sum())(params)
+    np.testing.assert_allclose(value, -np.log(3), rtol=1e-6)
+    assert np.isfinite(gradient["theta"]).all()
+
+
+@pytest.mark.parametrize("counted", [np.ones((1, 3), bool), np.ones((2, 6), int), np.ones(6, bool)])
+def test_what_counts_has_to_be_a_boolean_a_site(counted):
+    model = Model(MADE(hidden=(7,)), Categorical(3), (6,))
+    with pytest.raises(ValueError, match=r"counted is .* of shape .*; give booleans of shape \(2, 6\)"):
+        arjax.log_prob(model, arjax.init(model, jax.random.key(0)), np.zeros((2, 6), int), counted=counted)

@@ -5,7 +5,9 @@ import pytest
 from arjax.training.metrics import Metrics, read_metrics
 
 RECORDS = [
-    {"step": step, "split": split, "nats": 1.0 * step, "seconds": 0.5} for step in (1, 2, 3) for split in ("train", "valid")
+    {"step": step, "split": split, "nats": 1.0 * step, "dims": 2, "seconds": 0.5}
+    for step in (1, 2, 3)
+    for split in ("train", "valid")
 ]
 
 
@@ -23,13 +25,13 @@ def test_what_is_written_can_be_read(tmp_path):
 def test_a_run_that_goes_on_forgets_what_lies_beyond_its_checkpoint(tmp_path):
     write(tmp_path / "metrics.jsonl", RECORDS, '{"step": 4, "spl')
     with Metrics(tmp_path, 2) as metrics:
-        metrics.write({"step": 3, "split": "train", "nats": 0.5, "seconds": 1})
+        metrics.write({"step": 3, "split": "train", "nats": 0.5, "dims": 2, "seconds": 1})
     steps = [(record["step"], record["nats"]) for record in read_metrics(tmp_path / "metrics.jsonl")]
     assert steps == [(1, 1.0), (1, 1.0), (2, 2.0), (2, 2.0), (3, 0.5)]
 
 
 def test_a_result_is_forgotten_when_it_is_worked_out_again(tmp_path):
-    write(tmp_path / "metrics.jsonl", [*RECORDS, {"step": 2, "split": "test", "nats": 9.0}])
+    write(tmp_path / "metrics.jsonl", [*RECORDS, {"step": 2, "split": "test", "nats": 9.0, "dims": 2}])
     with Metrics(tmp_path, 3):
         pass
     assert read_metrics(tmp_path / "metrics.jsonl") == RECORDS
@@ -46,10 +48,11 @@ def test_a_last_line_cut_short_is_left_out(tmp_path):
         "{",
         "3",
         "{}",
-        '{"step": "1", "split": "train", "nats": 1, "seconds": 1}',
-        '{"step": 1, "split": "train", "nats": 1}',
-        '{"step": 1, "split": "train", "seconds": 1}',
-        '{"step": 1, "split": "train", "nats": "low", "seconds": 1}',
+        '{"step": "1", "split": "train", "nats": 1, "dims": 2, "seconds": 1}',
+        '{"step": 1, "split": "train", "nats": 1, "dims": 2}',
+        '{"step": 1, "split": "train", "nats": 1, "seconds": 1}',
+        '{"step": 1, "split": "train", "dims": 2, "seconds": 1}',
+        '{"step": 1, "split": "train", "nats": "low", "dims": 2, "seconds": 1}',
     ],
 )
 def test_any_other_line_that_is_no_record_is_named(tmp_path, line):

@@ -120,3 +120,40 @@ def test_a_nan_is_refused(tmp_path):
 
 def test_values_outside_the_support_are_refused(tmp_path):
     assert "valid has the value 5 at [0, 0, 0]" in fault(saved(tmp_path, **SPLITS | {"valid": X + 5}))
+
+
+def sequences(tmp_path, **changed):
+    rows = np.array([[0, 1, 1, 0], [1, 1, 0, 0]])
+    arrays = dict.fromkeys(SPLITS, rows) | {f"{name}_length": np.array([4, 2]) for name in SPLITS}
+    return saved(tmp_path, **{name: array for name, array in (arrays | changed).items() if array is not None})
+
+
+def test_the_padding_of_sequences_does_not_count(tmp_path):
+    splits = Npz(str(sequences(tmp_path)), Levels(2)).load()
+    np.testing.assert_array_equal(splits.valid.counted, [[True] * 4, [True, True, False, False]])
+
+
+def test_what_counts_can_be_given_site_by_site(tmp_path):
+    counted = {f"{name}_counted": np.array([[True, False, True, True]] * 2) for name in SPLITS}
+    splits = Npz(str(sequences(tmp_path, **dict.fromkeys([f"{name}_length" for name in SPLITS]), **counted)), Levels(2)).load()
+    np.testing.assert_array_equal(splits.test.counted, counted["test_counted"])
+
+
+def test_local_features_are_read(tmp_path):
+    local = {f"{name}_local": np.full((2, 4, 3), i + 0.5) for i, name in enumerate(SPLITS)}
+    assert Npz(str(sequences(tmp_path, **local)), Levels(2)).load().test.local[0, 0, 0] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"valid_length": np.array([4, 5])}, "valid_length[1] is 5, not in 1..4"),
+        ({"valid_length": np.array([0, 2])}, "valid_length[0] is 0, not in 1..4"),
+        ({"valid_length": np.array([4.0, 2.0])}, "valid_length is float64 of shape (2,); give one whole number"),
+        ({"valid_length": np.array([4])}, "valid_length is int64 of shape (1,)"),
+        ({"valid_length": None}, "valid has no lengths"),
+        ({"train_counted": np.ones((2, 4), bool)}, "both train_length and train_counted"),
+    ],
+)
+def test_lengths_that_do_not_fit_are_named(tmp_path, changed, message):
+    assert message in fault(sequences(tmp_path, **changed))

@@ -64,3 +64,33 @@ def test_labels_must_be_whole_numbers_from_zero():
 def test_labels_in_some_splits_only_are_refused():
     assert "valid has no labels" in fault(valid=Split(GOOD.x))
     assert "train has no labels" in fault(train=Split(GOOD.x))
+
+
+LOCAL = Split(np.zeros((2, 3), int), local=np.zeros((2, 3, 4), np.float32))
+COUNTED = Split(np.zeros((2, 3), int), counted=np.array([[True, True, False], [True, False, False]]))
+
+
+@pytest.mark.parametrize("part", [LOCAL, COUNTED])
+def test_what_examples_come_with_is_accepted_where_it_fits(part):
+    splits = Splits(part, part, part)
+    assert check_splits(splits, Levels(2), "here") is splits
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "message"),
+    [
+        (LOCAL, {"local": None}, "valid has no local features but another split has"),
+        (LOCAL, {"local": LOCAL.local.astype(int)}, "the local features of valid are int64 of shape (2, 3, 4)"),
+        (LOCAL, {"local": LOCAL.local[:1]}, "a row for each of its 2 examples"),
+        (LOCAL, {"local": LOCAL.local[:, :, :2]}, "of one shape in all splits"),
+        (LOCAL, {"local": LOCAL.local + np.inf}, "not all finite"),
+        (COUNTED, {"counted": None}, "valid has no lengths or counted sites but another split has"),
+        (COUNTED, {"counted": COUNTED.counted[:, :2]}, "what counts of valid is bool of shape (2, 2)"),
+        (COUNTED, {"counted": COUNTED.counted.astype(int)}, "what counts of valid is int64"),
+        (COUNTED, {"counted": np.array([[True] * 3, [False] * 3])}, "in example 1 of valid no site counts"),
+    ],
+)
+def test_what_examples_come_with_is_named_where_it_does_not_fit(part, changed, message):
+    with pytest.raises(ValueError, match=ONE_LINE) as info:
+        check_splits(Splits(part, part._replace(**changed), part), Levels(2), "here")
+    assert message in str(info.value)

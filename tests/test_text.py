@@ -25,7 +25,7 @@ from arjax.protocol import Model
 from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.checkpoints import open_checkpoints, save
-from arjax.training.evaluation import Evaluation, baseline
+from arjax.training.evaluation import Evaluation
 from arjax.training.experiment import run_keys
 from arjax.training.journal import Journal
 from arjax.training.report import per_unit
@@ -250,17 +250,9 @@ def test_a_run_description_holds_the_alphabet(run):
 def test_units_are_the_data_sets_own_word(run):
     experiment = read_run(run)
     assert unit(experiment.data) == "char"
-    assert per_unit(experiment, 12 * np.log(2)) == "0.6931 nats/char = 1.0000 bits/char"
+    assert per_unit(experiment, 12 * np.log(2), 12) == "0.6931 nats/char = 1.0000 bits/char"
     assert unit(object()) == "dim"
     assert shown(object(), None) is None
-
-
-def test_the_baseline_of_a_text_is_its_unigram(tmp_path):
-    rng = np.random.default_rng(0)
-    codes = rng.choice(3, 20_000, p=[0.7, 0.2, 0.1]).astype(np.uint8)
-    splits = windows(codes, 8, 0.1, 0.0, "here")
-    entropy = -(0.7 * np.log(0.7) + 0.2 * np.log(0.2) + 0.1 * np.log(0.1))
-    assert baseline(splits, Levels(3), batch_size=500, key=jax.random.key(0)) / 8 == pytest.approx(entropy, abs=0.05)
 
 
 def test_samples_of_a_training_run_are_written_and_the_first_is_printed(run, capsys):
@@ -268,7 +260,7 @@ def test_samples_of_a_training_run_are_written_and_the_first_is_printed(run, cap
     x = encode("hello world\nworld hello\n", experiment.data.alphabet, "here").reshape(2, 12)
     with Journal(run, experiment, 0) as journal:
         journal.samples(7, x)
-        journal.valid(7, Evaluation(12 * np.log(2), 0.1, np.zeros(3, np.float32)), 1.0)
+        journal.valid(7, Evaluation(12 * np.log(2), 12.0, 0.1, np.zeros(3, np.float32)), 1.0)
     printed = capsys.readouterr().out
     assert (run / "samples" / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
     assert printed.startswith("hello world\n")

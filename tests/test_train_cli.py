@@ -259,7 +259,7 @@ def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_next_best_and_says
 
 
 def test_a_result_that_is_not_finite_is_not_blamed_on_the_optimizer(narrow, monkeypatch):
-    monkeypatch.setattr(script, "evaluate", lambda *_, **__: Evaluation(float("inf"), 0.0, np.zeros(3)))
+    monkeypatch.setattr(script, "evaluate", lambda *_, **__: Evaluation(float("inf"), 64.0, 0.0, np.zeros(3)))
     with pytest.raises(FloatingPointError, match=r"\Athe test's -log p is inf at step 2; [^\n]*\Z") as error:
         script.main(["narrow.py", "--model.net.width", "4"])
     assert "--optimizer" not in str(error.value)

@@ -21,7 +21,8 @@ from arjax.data.splits import Split
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingBatches:
-    """`batches[step]` for any step >= 0: {"x": [B / processes, *site_shape, *E], "label": int32 [B / processes] if any}."""
+    """`batches[step]` for any step >= 0: {"x": [B / processes, *site_shape, *E]}, and "label" int32, "local" float32 and
+    "counted" bool where the split has them."""
 
     split: Split
     order: Callable[[int], np.ndarray]  # epoch -> [N], the examples as that epoch visits them
@@ -76,4 +77,8 @@ def _gather(split, indices):
     batch = {"x": split.x[indices]}
     if split.label is not None:
         batch["label"] = split.label[indices].astype(np.int32)
+    if split.local is not None:
+        batch["local"] = split.local[indices].astype(np.float32)
+    if split.counted is not None:
+        batch["counted"] = split.counted[indices]
     return batch

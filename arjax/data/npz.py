@@ -1,4 +1,7 @@
-"""A user's own data: one .npz file with the arrays train, valid and test, and train_label and so on if there are labels."""
+"""A user's own data: one .npz file with the arrays train, valid and test, and beside each, for all three or none, what its
+examples come with: `train_label` [N], whole numbers from 0; `train_local`, local features; `train_length` [N], how many values of
+a sequence are its own, the rest being padding; or `train_counted`, bool [N, *site_shape], False at sites that are not scored.
+"""
 
 import dataclasses
 import zipfile
@@ -37,13 +40,31 @@ class Npz:
                 f"{path} has no array {', '.join(missing)} (it has {', '.join(arrays) or 'none'}); "
                 "save all three of train, valid and test"
             )
-        splits = Splits(*(Split(arrays[name], arrays.get(f"{name}_label")) for name in Splits._fields))
-        return check_splits(splits, self.values, str(path))
+        return check_splits(Splits(*(_split(arrays, name, path) for name in Splits._fields)), self.values, str(path))
+
+
+def _split(arrays, name, path) -> Split:
+    x, length, counted = (arrays.get(name + part) for part in ("", "_length", "_counted"))
+    if length is not None and counted is not None:
+        raise ValueError(f"{path} has both {name}_length and {name}_counted; save one of them")
+    if length is not None:
+        if x.ndim < 2 or length.shape != (len(x),) or length.dtype.kind not in "iu":
+            raise ValueError(
+                f"{path}: {name}_length is {length.dtype} of shape {length.shape}; give one whole number for each of the "
+                f"{len(x)} sequences"
+            )
+        if ((length < 1) | (length > x.shape[1])).any():
+            i = int(np.argmax((length < 1) | (length > x.shape[1])))
+            raise ValueError(
+                f"{path}: {name}_length[{i}] is {length[i]}, not in 1..{x.shape[1]}, the length of the rows of {name}; correct it"
+            )
+        counted = np.arange(x.shape[1]) < length[:, None]
+    return Split(x, arrays.get(f"{name}_label"), arrays.get(f"{name}_local"), counted)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays that the splits are made of. Pickled ones are refused: reading them could run anything."""
-    wanted = [name + suffix for name in Splits._fields for suffix in ("", "_label")]
+    wanted = [name + suffix for name in Splits._fields for suffix in ("", "_label", "_local", "_length", "_counted")]
     try:
         # np.load would give a bare .npy too, and what it says of other files misleads; an .npz is a zip file.
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as data:

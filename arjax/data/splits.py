@@ -6,10 +6,14 @@ import numpy as np
 
 
 class Split(NamedTuple):
-    """Raw values x [N, *site_shape, *E] as they lie in the file, and labels [N] where there are any."""
+    """Raw values x [N, *site_shape, *E] as they lie in the file, and where there are any labels [N], local features, [N,
+    *site_shape, F] or with a hop [N, ceil(T / hop), F], and `counted`, bool [N, *site_shape]: False at sites whose own
+    probability is no part of a result, because they are padding, or context that was counted elsewhere."""
 
     x: np.ndarray
     label: np.ndarray | None = None
+    local: np.ndarray | None = None
+    counted: np.ndarray | None = None
 
 
 class Splits(NamedTuple):
@@ -26,8 +30,9 @@ class Dataset(Protocol):
     `root` is a field `str | None = dataclasses.field(default=None, compare=False)`: where the files lie is no part of an
     experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
 
-    Two more are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
-    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`.
+    Three more are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
+    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `stream: ClassVar[bool]` is true
+    where examples are cut out of streams of values, so that no site of theirs differs in kind from another, see `is_stream`.
     """
 
     root: str | None
@@ -53,6 +58,11 @@ def shown(data, x) -> list[str] | None:
     return data.show(x) if hasattr(data, "show") else None
 
 
+def is_stream(data) -> bool:
+    """Whether the examples are windows of a stream, as of a text, in which a site's number means nothing."""
+    return getattr(data, "stream", False)
+
+
 def check_splits(splits: Splits, values, where: str) -> Splits:
     """The same splits. ValueError where they are empty, differ in shape, hold values outside the support of `values` (NaN
     always is), or have labels that do not fit; `where` names the file or data set in the message."""
@@ -75,7 +85,11 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
-        _check_label(name, split, splits.train, where)
+        for part in ("label", "local", "counted"):
+            _check_present(part, name, split, splits.train, where)
+        _check_label(name, split, where)
+        _check_local(name, split, splits.train, where)
+        _check_counted(name, split, where)
     return splits
 
 
@@ -91,10 +105,43 @@ def _first_outside(x, values, block=2**22):
     return None
 
 
-def _check_label(name, split, train, where):
-    if (split.label is None) != (train.label is None):
-        missing = "train" if train.label is None else name
-        raise ValueError(f"{where}: {missing} has no labels but another split has; label all three splits or none")
+def _check_present(part, name, split, train, where):
+    if (getattr(split, part) is None) != (getattr(train, part) is None):
+        missing = "train" if getattr(train, part) is None else name
+        raise ValueError(f"{where}: {missing} has no {_PARTS[part]} but another split has; give them to all three splits or none")
+
+
+_PARTS = {"label": "labels", "local": "local features", "counted": "lengths or counted sites"}
+
+
+def _check_local(name, split, train, where):
+    local = split.local
+    if local is None:
+        return
+    if local.dtype.kind != "f" or local.ndim < 3 or len(local) != len(split.x) or local.shape[1:] != train.local.shape[1:]:
+        raise ValueError(
+            f"{where}: the local features of {name} are {local.dtype} of shape {local.shape}; give real numbers [N, ..., F], a "
+            f"row for each of its {len(split.x)} examples, of one shape in all splits"
+        )
+    if not np.isfinite(local).all():
+        raise ValueError(f"{where}: the local features of {name} are not all finite; correct the data")
+
+
+def _check_counted(name, split, where):
+    counted = split.counted
+    if counted is None:
+        return
+    if counted.dtype != bool or counted.shape != split.x.shape[: counted.ndim] or counted.ndim < 2:
+        raise ValueError(
+            f"{where}: what counts of {name} is {counted.dtype} of shape {counted.shape}; give booleans [N, *site_shape], "
+            f"examples of shape {split.x.shape[1:]}"
+        )
+    empty = ~counted.reshape(len(counted), -1).any(axis=1)
+    if empty.any():
+        raise ValueError(f"{where}: in example {int(np.argmax(empty))} of {name} no site counts; leave it out")
+
+
+def _check_label(name, split, where):
     if split.label is None:
         return
     label = split.label

@@ -35,6 +35,7 @@ class Characters:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     unit: ClassVar[str] = "char"
+    stream: ClassVar[bool] = True
 
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
@@ -72,6 +73,7 @@ class TinyShakespeare:
     alphabet: ClassVar[str] = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     values: ClassVar[Any] = Levels(65)
     unit: ClassVar[str] = "char"
+    stream: ClassVar[bool] = True
 
     def __post_init__(self):
         _check_windows(self.length, 0.1, 0.0)

@@ -1,7 +1,8 @@
-"""What a model's probabilities are worth on a split: exact nats per example, and the baseline to hold beside them."""
+"""What a model's probabilities are worth on a split: exact nats per example."""
 
 import functools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -10,14 +11,16 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
-from arjax.training.objective import draw_condition
+from arjax.training.objective import counted_dims, draw_condition
 
 
 class Evaluation(NamedTuple):
-    """`nats`: the mean of -log p(x) over the examples; `standard_error`: of that mean, as an estimate for their population
-    (0 where there is one); `log_probs` [N] float32: every example's own, in the split's order."""
+    """`nats`: the mean of -log p(x) over the examples; `dims`: the mean number of values that were counted in one;
+    `standard_error`: of `nats`, as an estimate for their population given `dims` (0 where there is one example); `log_probs` [N]
+    float32: every example's own, in the split's order."""
 
     nats: float
+    dims: float
     standard_error: float
     log_probs: np.ndarray
 
@@ -41,51 +44,35 @@ def validate(model, params, split, values, *, batch_size: int, key: jax.Array, p
     return _evaluate(_drawn, model, params, split, values, batch_size, key, place)
 
 
-def baseline(splits, values, *, batch_size: int, key: jax.Array, classes: int | None = None) -> float | None:
-    """Nats per test example of the model in which all sites are independent, in closed form; None for real values.
-
-    Each site's symbol v has probability (count + 1) / (N + V), counted on the training and validation splits; with `classes`,
-    on the examples of the same label, which is then given, as it is to a model of classes.
-    """
-    if values.vocab is None:
-        return None
-    shape = splits.train.x.shape[1:]
-    counts = np.zeros((classes or 1, math.prod(shape), values.vocab), np.int64)
-    for split in (splits.train, splits.valid):
-        for x, label in _symbols(split, values, batch_size, key, classes):
-            counts += np.bincount(_places(x, label, counts.shape).ravel(), minlength=counts.size).reshape(counts.shape)
-    nats = np.log(counts.sum(axis=2, keepdims=True) + values.vocab) - np.log(counts + 1)
-    test = [
-        nats.ravel()[_places(x, label, counts.shape)].sum()
-        for x, label in _symbols(splits.test, values, batch_size, key, classes)
-    ]
-    return float(sum(test) / len(splits.test.x))
-
-
-def _places(x, label, shape):
-    """[b, sites]: where the symbols x [b, *site_shape, *E] of examples of these labels [b] stand in a table of this shape,
-    [labels, sites, V], laid out flat."""
-    _, sites, vocab = shape
-    return (label[:, None].astype(np.int64) * sites + np.arange(sites)) * vocab + x.reshape(len(x), sites)
+def drawn_examples(split, values, *, batch_size: int, key: jax.Array) -> Iterator[dict[str, np.ndarray]]:
+    """The examples of a split in batches, "x" [b, *site_shape, *E] being the symbols that `evaluate` scores under this key, with
+    "label" and "counted" where there are any."""
+    keys = _keys(key)
+    for batch, real in _batches(split, batch_size):
+        drawn = batch | {"x": np.asarray(_apply(values, keys, batch))}
+        yield {name: array[real] for name, array in drawn.items()}
 
 
 def _evaluate(score, model, params, split, values, batch_size, key, place):
     keys = _keys(key)
-    log_probs = []
+    log_probs, dims = [], []
     for i, (batch, real) in enumerate(_batches(split, batch_size)):
         scores = score(model, values, params, jax.tree.map(place, batch), keys, i)
         log_probs.append(np.asarray(scores)[: len(real)][real])
-    log_probs = np.concatenate(log_probs)
+        dims.append(np.asarray(counted_dims(model, batch))[real])
+    log_probs, dims = np.concatenate(log_probs), np.concatenate(dims).astype(np.float64)
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means
-        nats, spread = -np.mean(log_probs, dtype=np.float64), np.std(log_probs, dtype=np.float64)
-    return Evaluation(float(nats), float(spread / math.sqrt(max(len(log_probs) - 1, 1))), log_probs)
+        nats = -np.mean(log_probs, dtype=np.float64)
+        # What is reported is nats / dims: examples that are longer are no part of its uncertainty.
+        spread = np.std(log_probs + nats / dims.mean() * dims)
+    return Evaluation(float(nats), float(dims.mean()), float(spread / math.sqrt(max(len(log_probs) - 1, 1))), log_probs)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values"))
 def _drawn(model, values, params, batch, keys, i):
     """[B]: log p of each example, under an order and a member drawn for this batch, the i-th."""
-    order, cond = draw_condition(model, jax.random.fold_in(keys.batch, i), batch.get("label"))
-    return log_prob(model, params, _apply(values, keys, batch), order=order, cond=cond)
+    order, cond = draw_condition(model, jax.random.fold_in(keys.batch, i), batch)
+    return log_prob(model, params, _apply(values, keys, batch), order=order, cond=cond, counted=batch.get("counted"))
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values", "ensemble"))
@@ -94,10 +81,10 @@ def _mixture(model, values, params, batch, keys, i, *, ensemble):
     x = _apply(values, keys, batch)
 
     def one(k):
-        order, cond = draw_condition(model, jax.random.fold_in(keys.ensemble, k), batch.get("label"))
+        order, cond = draw_condition(model, jax.random.fold_in(keys.ensemble, k), batch)
         order = None if order is None else jnp.where(k == 0, jnp.asarray(model.permutation), order)
         member = None if cond.member is None else jnp.where(k == 0, 0, cond.member)
-        return log_prob(model, params, x, order=order, cond=cond.replace(member=member))
+        return log_prob(model, params, x, order=order, cond=cond.replace(member=member), counted=batch.get("counted"))
 
     return mixture(jax.lax.map(one, jnp.arange(ensemble))).log_prob
 
@@ -126,13 +113,3 @@ def _apply(values, keys, batch):
     """What the model sees of a batch. Random values are drawn for each example by its own key, so that they are the same
     whatever the batches and the devices."""
     return jax.vmap(lambda i, x: values(jax.random.fold_in(keys.values, i), x))(batch["index"], batch["x"])
-
-
-def _symbols(split, values, batch_size, key, classes):
-    """(x [b, *site_shape, *E], label [b]), batch by batch, drawn as `evaluate` draws them; without `classes` all are of label
-    0."""
-    keys = _keys(key)
-    for batch, real in _batches(split, batch_size):
-        x = np.asarray(_apply(values, keys, batch))
-        label = batch["label"] if classes else np.zeros(batch_size, np.int32)
-        yield x[real], label[real]

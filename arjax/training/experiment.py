@@ -92,6 +92,18 @@ def check_fits(experiment: Experiment, splits) -> None:
     shape, expected = splits.train.x.shape[1:], (*model.site_shape, *model.head.event_shape)
     if shape != expected:
         raise ValueError(f"{title} has examples of shape {shape}, but the model's are {expected}; set --model.site-shape to fit")
+    if splits.train.counted is not None:
+        if isinstance(model.order, AnyOrder):
+            raise ValueError(f"{title} has sites that do not count, which needs one order, not AnyOrder(); choose a fixed order")
+        if splits.train.counted.shape[1:] != model.site_shape:
+            raise ValueError(
+                f"{title} says what counts for sites {splits.train.counted.shape[1:]}, the model's are {model.site_shape}"
+            )
+    if model.cond.local is not None:
+        local = None if splits.train.local is None else splits.train.local.shape[1:]
+        if local != (declared := model.cond.local_shape(model.site_shape)):
+            has = "no local features" if local is None else f"local features of shape {local}"
+            raise ValueError(f"{title} has {has}, but the model wants {declared} for an example; set --model.cond.local to fit")
     if model.cond.classes is None:
         return
     if splits.train.label is None:

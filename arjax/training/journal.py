@@ -61,9 +61,10 @@ class Journal:
             return
         (step, metrics), self._pending = self._pending, None
         loss, self._grad_norm = float(metrics["loss"]), float(metrics["grad_norm"])
+        dims = float(metrics["dims"])
         _check_finite("loss", loss, step, _TRAINING)
         _check_finite("gradient's norm", self._grad_norm, step, _TRAINING)
-        self._losses.append(loss)
+        self._losses.append((loss, dims))
         self._last = step
         self.progress.advance(step)
         if step % self.experiment.log_every == 0:
@@ -75,8 +76,8 @@ class Journal:
             return
         elapsed = max(time.monotonic() - self._counting_since, 1e-9)
         rate = len(self._losses) * self.experiment.batch_size / elapsed
-        nats = float(np.mean(self._losses))
-        record = self._write(self._last, "train", nats, {"grad_norm": self._grad_norm, "examples_per_second": rate})
+        nats, dims = (float(mean) for mean in np.mean(self._losses, axis=0))
+        record = self._write(self._last, "train", nats, dims, {"grad_norm": self._grad_norm, "examples_per_second": rate})
         self.progress.train(record)
         self._restart()
 
@@ -84,8 +85,8 @@ class Journal:
         """A validation, which took so many seconds. FloatingPointError if it is not finite."""
         _check_finite("validation's -log p", result.nats, step, _VALIDATION)
         rate = {"examples_per_second": len(result.log_probs) / seconds}
-        self._write(step, "valid", result.nats, {"standard_error": result.standard_error} | rate)
-        self.note(f"step {step}  valid {result.nats:.3f} nats, {per_unit(self.experiment, result.nats)}")
+        self._write(step, "valid", result.nats, result.dims, {"standard_error": result.standard_error} | rate)
+        self.note(f"step {step}  valid {result.nats:.3f} nats, {per_unit(self.experiment, result.nats, result.dims)}")
         self._restart()
 
     def samples(self, step: int, x) -> None:
@@ -115,7 +116,7 @@ class Journal:
         """The result, of the parameters of `step`, with `facts` that belong to it; what was not measured is None."""
         _check_finite("test's -log p", result.nats, step, _IMPOSSIBLE)
         known = {name: value for name, value in facts.items() if value is not None}
-        self._write(step, "test", result.nats, {"standard_error": result.standard_error} | known)
+        self._write(step, "test", result.nats, result.dims, {"standard_error": result.standard_error} | known)
 
     def note(self, line: str) -> None:
         """Tell whoever is watching."""
@@ -124,9 +125,8 @@ class Journal:
     def _restart(self):
         self._losses, self._counting_since = [], time.monotonic()
 
-    def _write(self, step, split, nats, more) -> dict:
-        bits = bits_per_dim(nats, self.experiment.model.num_dims)
-        record = {"step": step, "split": split, "nats": nats, "bits_per_dim": bits, **more}
+    def _write(self, step, split, nats, dims, more) -> dict:
+        record = {"step": step, "split": split, "nats": nats, "dims": dims, "bits_per_dim": bits_per_dim(nats, dims), **more}
         record["seconds"] = time.monotonic() - self._began
         self.metrics.write(record)
         return record

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
-# What every record has: the step, what was scored, its result, and the seconds the run had taken.
-_FIELDS = {"step": int, "split": str, "nats": int | float, "seconds": int | float}
+# What every record has: the step, what was scored, nats per example, the mean number of values that were counted in one, and the
+# seconds the run had taken.
+_FIELDS = {"step": int, "split": str, "nats": int | float, "dims": int | float, "seconds": int | float}
 
 
 def read_metrics(path: Path) -> list[dict]:
-    """The records of metrics.jsonl, [] if there is no such file. Every one has `step`, `split`, `nats` and `seconds`. A last line
+    """The records of metrics.jsonl, [] if there is no such file. Every one has the fields of every record. A last line
     that was cut short is left out; ValueError for any other line that is no record."""
     if not path.exists():
         return []

@@ -3,7 +3,6 @@ gives it its meaning."""
 
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
@@ -11,13 +10,16 @@ from rich.table import Table
 
 from arjax.data.splits import unit
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
-from arjax.protocol import CondSpec
+from arjax.protocol import Cond, CondSpec
 from arjax.training.experiment import Experiment
 
 
-def sample_labels(model, count: int) -> jax.Array | None:
-    """The classes in turn, int32 [count], to show samples of each; None if the model knows no classes."""
-    return None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes
+def sample_cond(model, count: int, examples) -> Cond:
+    """What samples are shown for: the classes in turn, where the model knows classes, and where it knows local features those of
+    the first `count` of `examples`, a split that may be None for other models. A model's members: the first."""
+    label = None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes
+    local = None if model.cond.local is None else jnp.asarray(np.resize(examples.local, (count, *examples.local.shape[1:])))
+    return Cond(label, local=local)
 
 
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
@@ -46,16 +48,17 @@ def rule_between(texts: list[str]) -> str:
     return f"\n{'-' * 40}\n".join(texts)
 
 
-def per_unit(experiment: Experiment, nats: float) -> str:
-    """Nats per example in words, per value: "1.5000 nats/char = 2.1640 bits/char"."""
-    dims, name = experiment.model.num_dims, unit(experiment.data)
+def per_unit(experiment: Experiment, nats: float, dims: float) -> str:
+    """Nats per example of `dims` values in words, per value: "1.5000 nats/char = 2.1640 bits/char"."""
+    name = unit(experiment.data)
     return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
 
 
 def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> None:
     """Print the result of a run: the last record of metrics.jsonl, that of the test split."""
     test = records[-1]
-    chosen = f"{test['valid_nats']:.3f} nats = {per_unit(experiment, test['valid_nats'])}"
+    valid_dims = next(record["dims"] for record in reversed(records) if record["split"] == "valid")
+    chosen = f"{test['valid_nats']:.3f} nats = {per_unit(experiment, test['valid_nats'], valid_dims)}"
     rows = {
         "chosen": f"step {test['step']} of {experiment.steps}, {chosen} on the validation split",
         "parameters": f"{test['parameters']:,}",
@@ -68,16 +71,17 @@ def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> Non
 def result_table(experiment: Experiment, title: str, split: str, result: dict, rows: dict[str, str]) -> None:
     """Print what a split scored under `experiment`, and `rows` below it.
 
-    result: `nats`, `standard_error`, and `baseline_nats` if there is a baseline.
+    result: `nats`, `dims`, `standard_error`, and `baselines`, nats by name, if there are any.
     """
+    dims, all_dims = result["dims"], experiment.model.num_dims
     given = " given the label" if experiment.model.cond.classes else ""
     name = f"{split} -log p(x{' | label' if given else ''})"
     scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{given}"
-    result_rows = {name: f"{scored} = {per_unit(experiment, result['nats'])}"}
-    if "baseline_nats" in result:
-        name = "independent Bernoulli" if experiment.model.head.vocab == 2 else "independent categorical"
-        nats = result["baseline_nats"]
-        result_rows[name] = f"{nats:.3f} nats per example{given} = {per_unit(experiment, nats)}"
+    result_rows = {name: f"{scored} = {per_unit(experiment, result['nats'], dims)}"}
+    for name, nats in result.get("baselines", {}).items():
+        result_rows[name] = f"{nats:.3f} nats per example{given} = {per_unit(experiment, nats, dims)}"
+    if dims != all_dims:
+        result_rows["counted"] = f"{dims:.1f} {unit(experiment.data)}s per example on average, of {all_dims}"
     result_rows["data, split"] = experiment.data.title
     if experiment.ensemble > 1:
         result_rows["ensemble"] = f"mixture of {experiment.ensemble} orders and members"

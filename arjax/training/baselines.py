@@ -1,0 +1,84 @@
+"""What a result is held beside: models that count, in closed form, their tables fitted on the training and validation splits.
+
+    independent            every site on its own                                   p(x_t = v) = table[t, v]
+    histogram              of a stream: all its values have one law                p(x_t = v) = table[v]
+    first-order Markov     of a stream: a value depends on the one before it       p(x_t = v | x_{t-1} = u) = table[u, v]
+
+An entry is (count + 1) / (all counts of its row + V), so that nothing is impossible. Where the model is given labels, so are
+these: each label has tables of its own.
+"""
+
+import math
+
+import jax
+import numpy as np
+
+from arjax.data.splits import Split, is_stream
+from arjax.training.evaluation import drawn_examples
+
+# A Markov table of more entries than this is left out: of 65536 symbols it would have 4 billion.
+_MAX_ENTRIES = 2**26
+
+
+def baselines(data, splits, *, batch_size: int, key: jax.Array, classes: int | None = None) -> dict[str, float]:
+    """Nats per test example of each model that applies, by its name; none for real values. A first value's predecessor is a
+    symbol of its own, "nothing"."""
+    vocab = data.values.vocab
+    if vocab is None:
+        return {}
+    if not is_stream(data):
+        contexts = {"independent Bernoulli" if vocab == 2 else "independent categorical": _site}
+        sizes = [math.prod(splits.train.x.shape[1:])]
+    else:
+        contexts, sizes = {"histogram": _nothing, "first-order Markov table": _previous}, [1, vocab + 1]
+        splits = splits._replace(train=_without_overlap(splits.train))
+    options = {"values": data.values, "batch_size": batch_size, "key": key}
+    return {
+        name: _fitted_nats(splits, context, size, classes, options)
+        for (name, context), size in zip(contexts.items(), sizes, strict=True)
+        if (classes or 1) * size * vocab <= _MAX_ENTRIES
+    }
+
+
+def _site(x, vocab):
+    return np.broadcast_to(np.arange(x.shape[1]), x.shape)
+
+
+def _nothing(x, vocab):
+    return np.zeros_like(x)
+
+
+def _previous(x, vocab):
+    return np.concatenate([np.full_like(x[:, :1], vocab), x[:, :-1]], axis=1)
+
+
+def _fitted_nats(splits, context, size, classes, options) -> float:
+    """Nats per test example of the table [labels, contexts, V] that the other two splits fill."""
+    shape = (classes or 1, size, options["values"].vocab)
+    counts = np.zeros(math.prod(shape), np.int64)
+    for split in (splits.train, splits.valid):
+        for batch in drawn_examples(split, **options):
+            counts += np.bincount(_entries(batch, context, shape), minlength=counts.size)
+    counts = counts.reshape(shape)
+    nats = (np.log(counts.sum(axis=2, keepdims=True) + shape[2]) - np.log(counts + 1)).ravel()
+    test = [nats[_entries(batch, context, shape)].sum() for batch in drawn_examples(splits.test, **options)]
+    return float(sum(test) / len(splits.test.x))
+
+
+def _entries(batch, context, shape):
+    """[n]: for every value of the batch that is counted, where its entry stands in a table of this shape, laid out flat."""
+    labels, contexts, vocab = shape
+    x = batch["x"].reshape(len(batch["x"]), -1).astype(np.int64)
+    label = batch["label"].astype(np.int64) if labels > 1 else np.zeros(len(x), np.int64)
+    entries = (label[:, None] * contexts + context(x, vocab)) * vocab + x
+    if "counted" not in batch:
+        return entries.ravel()
+    counted = batch["counted"].reshape(len(x), -1)
+    return entries[np.repeat(counted, x.shape[1] // counted.shape[1], axis=1)]
+
+
+def _without_overlap(split: Split) -> Split:
+    """The split's windows, where each starts one value after the one before it only those that follow each other."""
+    apart, value = split.x.strides[:2]
+    step = max(1, split.x.shape[1] * value // apart) if apart else 1
+    return Split(*(None if array is None else array[::step] for array in split))

@@ -1,0 +1,108 @@
+"""What a result is held beside, against tables counted one value at a time."""
+
+import math
+import tracemalloc
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from arjax.data import Levels, Real, Split, Splits
+from arjax.data.text import windows
+from arjax.training.baselines import baselines
+
+KEY = jax.random.key(3)
+RNG = np.random.default_rng(0)
+
+
+def split(num, high=2):
+    return Split(RNG.integers(0, high, (num, 2, 3)).astype(np.uint8), RNG.integers(0, 3, num))
+
+
+def data(vocab, stream=False):
+    return SimpleNamespace(values=Levels(vocab), stream=stream)
+
+
+def seen_before(part, classes, label):
+    """Each example of the part with this label, and what of it counts."""
+    for i, x in enumerate(part.x):
+        if classes is None or part.label[i] == label:
+            yield x, np.ones(x.shape, bool) if part.counted is None else part.counted[i]
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+@pytest.mark.parametrize("vocab", [2, 5])
+def test_independence_counts_every_site_by_itself(vocab, classes):
+    splits = Splits(split(30, vocab), split(11, vocab), split(13, vocab))
+    nats = 0.0
+    for x, label in zip(splits.test.x, splits.test.label, strict=True):
+        fitted = [y for part in splits[:2] for y, _ in seen_before(part, classes, label)]
+        for site in np.ndindex(2, 3):
+            seen = [int(y[site]) for y in fitted]
+            nats -= math.log((seen.count(int(x[site])) + 1) / (len(fitted) + vocab))
+    result = baselines(data(vocab), splits, batch_size=4, key=KEY, classes=classes)
+    name = "independent Bernoulli" if vocab == 2 else "independent categorical"
+    assert result == {name: pytest.approx(nats / 13, rel=1e-6)}
+
+
+@pytest.mark.parametrize("classes", [None, 2])
+def test_a_stream_has_a_histogram_and_a_markov_table_of_what_counts(classes):
+    def part(num):
+        counted = RNG.random((num, 9)) < 0.7
+        return Split(RNG.integers(0, 4, (num, 9)).astype(np.int16), RNG.integers(0, 2, num), counted=counted)
+
+    splits = Splits(part(20), part(10), part(8))
+    expected = {"histogram": 0.0, "first-order Markov table": 0.0}
+    for i, x in enumerate(splits.test.x):
+        for t in np.flatnonzero(splits.test.counted[i]):
+            before = x[t - 1] if t else None
+            row = {"histogram": [], "first-order Markov table": []}
+            for fitted in splits[:2]:
+                for y, counted in seen_before(fitted, classes, splits.test.label[i]):
+                    for s in np.flatnonzero(counted):
+                        row["histogram"].append(y[s])
+                        if (y[s - 1] if s else None) == before:
+                            row["first-order Markov table"].append(y[s])
+            for name, values in row.items():
+                expected[name] -= math.log((values.count(x[t]) + 1) / (len(values) + 4)) / 8
+    result = baselines(data(4, stream=True), splits, batch_size=3, key=KEY, classes=classes)
+    assert result == {name: pytest.approx(nats, rel=1e-6) for name, nats in expected.items()}
+
+
+def test_windows_that_overlap_are_not_counted_again_and_again():
+    codes = RNG.integers(0, 3, 4000).astype(np.uint8)
+    overlapping = windows(codes, 8, 0.1, 0.0, "here")
+    apart = overlapping._replace(train=Split(codes[:3600].reshape(-1, 8)))
+    options = {"batch_size": 64, "key": KEY}
+    assert baselines(data(3, True), overlapping, **options) == baselines(data(3, True), apart, **options)
+
+
+def test_a_markov_source_is_found_out():
+    # A value repeats the one before it nine times in ten.
+    flips = RNG.random(40_000) < 0.1
+    splits = windows((np.cumsum(flips) % 2).astype(np.uint8), 50, 0.1, 0.1, "here")
+    result = baselines(data(2, stream=True), splits, batch_size=64, key=KEY)
+    assert result["histogram"] / 50 == pytest.approx(math.log(2), abs=0.01)
+    assert result["first-order Markov table"] / 50 == pytest.approx(0.325 + (math.log(2) - 0.325) / 50, abs=0.01)
+
+
+def test_a_markov_table_of_very_many_symbols_is_left_out():
+    part = Split(np.zeros((2, 3), np.uint16))
+    assert list(baselines(data(2**16, stream=True), Splits(part, part, part), batch_size=2, key=KEY)) == ["histogram"]
+
+
+def test_many_symbols_take_little_memory():
+    part = Split(RNG.integers(0, 256, (100, 28, 28)).astype(np.uint8))
+    tracemalloc.start()
+    nats = baselines(data(256), Splits(part, part, part), batch_size=100, key=KEY)["independent categorical"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < nats < 784 * math.log(256)
+    # The counts are 1.6 MB; a table of every example's symbols would be 20 MB as bytes and 160 MB as numbers.
+    assert peak < 15e6
+
+
+def test_real_values_have_no_baseline():
+    splits = Splits(split(3), split(3), split(3))
+    assert baselines(SimpleNamespace(values=Real()), splits, batch_size=2, key=KEY) == {}
