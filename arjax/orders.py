@@ -8,6 +8,8 @@ Sites are rows and columns; trailing axes (channels) are generated together with
 """
 
 import dataclasses
+import graphlib
+import heapq
 import math
 from typing import Protocol, runtime_checkable
 
@@ -94,6 +96,57 @@ class Permutation:
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return check_permutation(self.sites, math.prod(site_shape))
+
+
+@dataclasses.dataclass(frozen=True)
+class Topological:
+    """Parents before their children, in the directed acyclic graph of these edges (parent, child) between row-major sites.
+
+    Where several sites could come next, the lowest does. ValueError, which names it, for a cycle, and for an edge that is given
+    twice or names no site.
+    """
+
+    edges: tuple[tuple[int, int], ...]
+
+    def __post_init__(self):
+        seen = set()
+        for edge in self.edges:
+            if len(edge) != 2 or min(edge) < 0:
+                raise ValueError(f"the edge {edge} is not a pair of sites; give (parent, child), both numbered from 0")
+            if edge[0] == edge[1]:
+                raise ValueError(f"the edge {edge} leads from a site to itself; leave it out")
+            if edge in seen:
+                raise ValueError(f"the edge {edge} is given twice; leave one out")
+            seen.add(edge)
+        try:
+            self._sorter().prepare()
+        except graphlib.CycleError as error:
+            cycle = " -> ".join(map(str, error.args[1]))
+            raise ValueError(f"the edges close the cycle {cycle}; leave one of these edges out") from error
+
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
+        num_sites = math.prod(site_shape)
+        for edge in self.edges:
+            if max(edge) >= num_sites:
+                raise ValueError(
+                    f"the edge {edge} names a site outside 0..{num_sites - 1}; correct it, or the model's site_shape"
+                )
+        sorter = self._sorter(range(num_sites))
+        sorter.prepare()
+        ready, order = list(sorter.get_ready()), []
+        heapq.heapify(ready)
+        while ready:
+            order.append(heapq.heappop(ready))
+            sorter.done(order[-1])
+            for site in sorter.get_ready():
+                heapq.heappush(ready, site)
+        return np.array(order, np.int32)
+
+    def _sorter(self, sites=()):
+        sorter = graphlib.TopologicalSorter(dict.fromkeys(sites, ()))
+        for parent, child in self.edges:
+            sorter.add(child, parent)
+        return sorter
 
 
 @dataclasses.dataclass(frozen=True)

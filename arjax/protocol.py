@@ -86,7 +86,11 @@ class Spec:
 
 
 class Net(Protocol):
-    """A flax.linen.Module: final, never subclassed. Its parameters are its only state."""
+    """A flax.linen.Module: final, never subclassed. Its parameters are its only state.
+
+    A net that does not fit every model may have a method `check_model(model)` that raises ValueError where it does not, say for
+    an order it cannot generate in. A model calls it last when it is made.
+    """
 
     any_order: ClassVar[bool]  # may `order` be any permutation, or only the model's own?
     spec: Spec | None  # filled in by Model, never by the user
@@ -156,6 +160,8 @@ class Model:
                 f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"
             )
         check_permutation(self.permutation, math.prod(self.site_shape))
+        if hasattr(self.net, "check_model"):
+            self.net.check_model(self)
 
     @functools.cached_property
     def spec(self) -> Spec:

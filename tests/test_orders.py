@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 
 import jax
@@ -18,6 +19,7 @@ from arjax.orders import (
     Reversed,
     Snake,
     Spiral,
+    Topological,
     arrange,
     check_permutation,
     draw,
@@ -148,6 +150,45 @@ def test_a_permutation_is_checked_when_it_is_made_and_against_the_data():
     checked = check_permutation((2, 0, 1), 3)
     assert checked.dtype == np.int32
     np.testing.assert_array_equal(checked, [2, 0, 1])
+
+
+# Topological orders
+
+
+@given(st.permutations(range(5)), st.lists(st.booleans(), min_size=10, max_size=10))
+@settings(max_examples=40, deadline=None)
+def test_a_topological_order_is_the_first_of_all_that_put_parents_before_children(names, chosen):
+    edges = tuple(pair for pair, kept in zip(itertools.combinations(names, 2), chosen, strict=True) if kept)
+    fitting = (o for o in itertools.permutations(range(5)) if all(o.index(parent) < o.index(child) for parent, child in edges))
+    np.testing.assert_array_equal(Topological(edges).permutation((5,)), next(fitting))
+
+
+def test_a_topological_order_numbers_the_sites_of_a_grid_row_by_row():
+    np.testing.assert_array_equal(Topological(((3, 0), (5, 3))).permutation((2, 3)), [1, 2, 4, 5, 3, 0])
+    np.testing.assert_array_equal(Topological(()).permutation((2, 2)), range(4))
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        (
+            ((0, 1), (4, 5), (1, 2), (2, 0)),
+            r"the edges close the cycle (0 -> 1 -> 2 -> 0|1 -> 2 -> 0 -> 1|2 -> 0 -> 1 -> 2); leave",
+        ),
+        (((0, 1), (1, 0)), r"the cycle (0 -> 1 -> 0|1 -> 0 -> 1)"),
+        (((0, 1), (2, 2)), r"the edge \(2, 2\) leads from a site to itself; leave it out"),
+        (((0, 1), (1, 2), (0, 1)), r"the edge \(0, 1\) is given twice; leave one out"),
+        (((-1, 1),), r"the edge \(-1, 1\) is not a pair of sites; give \(parent, child\)"),
+    ],
+)
+def test_edges_that_have_no_topological_order_are_refused_and_named(edges, message):
+    with pytest.raises(ValueError, match=message):
+        Topological(edges)
+
+
+def test_an_edge_outside_the_data_is_refused():
+    with pytest.raises(ValueError, match=r"the edge \(1, 4\) names a site outside 0\.\.3; correct it"):
+        Topological(((0, 1), (1, 4))).permutation((2, 2))
 
 
 def test_draw_under_jit_gives_uniform_permutations_that_depend_on_the_key():

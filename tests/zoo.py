@@ -9,9 +9,11 @@ from arjax.heads import (
     MixtureOfLogistics,
     Ordinal,
 )
-from arjax.models import MADE, RNN, Histogram
-from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral
+from arjax.models import MADE, RNN, BayesNet, Histogram, NeuralBayesNet
+from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological
 from arjax.protocol import CondSpec, Model
+
+EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
 
 ZOO = {
     "made": Model(MADE(hidden=(12,)), Bernoulli(), (2, 4)),
@@ -31,6 +33,12 @@ ZOO = {
     # One site: at several, which a histogram holds independent, the check of causality would rightly find nothing to check.
     "histogram": Model(Histogram(), Ordinal(5), (1,)),
     "histogram_mixture": Model(Histogram(), DiscretizedMixtureOfLogistics(6, 2), (1, 1)),
+    # The arities' lowest are generated last, so that the symbols the kit observes are possible ones.
+    "bayes_tables": Model(BayesNet(EDGES, (3, 3, 2, 1, 3)), Categorical(3), (5,), Topological(EDGES), CondSpec(classes=2)),
+    "bayes_neural": Model(NeuralBayesNet(EDGES, (6, 5), arities=(3, 3, 2, 3, 3)), Ordinal(3), (5,), Topological(EDGES)),
+    "bayes_neural_shared": Model(
+        NeuralBayesNet(EDGES, (8, 4), shared=True), Bernoulli(), (5, 1), Topological(EDGES), CondSpec(classes=2)
+    ),
     "lstm": Model(RNN("lstm", width=8), Bernoulli(), (2, 4)),
     "lstm_embedding": Model(RNN("lstm", width=8, depth=2, embedding=3), Categorical(5), (4,)),
     "lstm_coordinates": Model(RNN("lstm", width=8, coordinates=True), Bernoulli(), (2, 4), AnyOrder()),

@@ -13,10 +13,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.models.counting import check_smoothing, check_symbols, check_weights, finite_log_probs
 from arjax.protocol import Spec
-
-# The first whole number whose exp(-n) is zero in float32, denormal numbers included.
-_ZERO = 104.0
 
 
 class Histogram(nn.Module):
@@ -53,22 +51,9 @@ def fit(x, vocab: int, *, weights=None, smoothing: float = 0.0) -> dict:
     nats below the most probable symbol's, not -inf, so that all parameters are finite and gradients can bring it back: training
     may go on from here. ValueError where x is no array of symbols 0..vocab-1, or the weights do not fit.
     """
-    x = np.asarray(x)
-    if x.ndim < 2 or x.size == 0 or x.dtype.kind not in "biu":
-        raise ValueError(f"x is {x.dtype} of shape {x.shape}; give whole numbers [N, *site_shape], at least one")
-    if x.min() < 0 or x.max() >= vocab:
-        raise ValueError(f"x has symbols {x.min()}..{x.max()}, but vocab={vocab} means 0..{vocab - 1}; correct one of them")
-    if not (np.isfinite(smoothing) and smoothing >= 0):
-        raise ValueError(f"smoothing={smoothing} must be finite and not negative; choose 0 for none")
-    weights = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
-    if weights.shape != (len(x),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise ValueError(
-            f"weights of shape {weights.shape} must be {len(x)} finite numbers >= 0, not all zero; give each example one"
-        )
-    sites = x.reshape(len(x), -1).astype(np.int64)
+    sites = check_symbols(x, vocab)
+    weights, smoothing = check_weights(weights, len(sites)), check_smoothing(smoothing)
     num_sites = sites.shape[1]
     bins = sites + vocab * np.arange(num_sites)
-    counts = np.bincount(bins.ravel(), np.repeat(weights, num_sites), num_sites * vocab).reshape(num_sites, vocab) + smoothing
-    with np.errstate(divide="ignore"):  # log 0 = -inf is what the maximum below replaces
-        theta = np.log(counts / counts.sum(axis=1, keepdims=True))
-    return {"theta": jnp.asarray(np.maximum(theta, theta.max(axis=1, keepdims=True) - _ZERO), jnp.float32)}
+    counts = np.bincount(bins.ravel(), np.repeat(weights, num_sites), num_sites * vocab).reshape(num_sites, vocab)
+    return {"theta": jnp.asarray(finite_log_probs(counts + smoothing), jnp.float32)}
