@@ -15,7 +15,7 @@ import tyro
 
 from arjax import orders, pictures
 from arjax.bench import as_json, benchmark, report
-from arjax.data.splits import shown, unit
+from arjax.data.splits import heard, shown, unit
 from arjax.sampling import Temperature, TopK, TopP, ancestral
 from arjax.training.baselines import baselines
 from arjax.training.command_line import edit, load_config, read_flags
@@ -24,7 +24,7 @@ from arjax.training.experiment import check_fits, run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.load import load
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.report import result_table, rule_between, sample_cond, write_texts
+from arjax.training.report import result_table, rule_between, sample_cond, write_sounds, write_texts
 from arjax.training.run_directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -105,7 +105,7 @@ class Evaluate:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Draw from a trained run: a picture or text, and with --out the arrays."""
+    """Draw from a trained run: a picture, text, or sound with a picture of it; and with --out the arrays."""
 
     run: Run
     """The directory that train.py wrote."""
@@ -144,22 +144,31 @@ class Sample:
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
         x = ancestral(model, params, jax.random.key(self.seed), self.batch, cond=cond, transforms=transforms)
+        texts, sound = shown(experiment.data, x), heard(experiment.data, x)
+        images = pictures.to_images(x, model.head.vocab) if texts is None and sound is None else None
+        if self.png and sound is None and images is None:
+            raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(self.out, x=x, **({} if cond.label is None else {"label": cond.label}))
             print(f"{self.batch} samples in {self.out}")
-        if (texts := shown(experiment.data, x)) is not None:
-            path = Path(self.run) / "samples" / f"seed_{self.seed}.txt"
+        stem = Path(self.run) / "samples" / f"seed_{self.seed}"
+        png = self.png or stem.with_suffix(".png")
+        if texts is not None:
+            path = stem.with_suffix(".txt")
             write_texts(path, texts)
             print(rule_between(texts))
             print(f"{self.batch} samples in {path}")
-        elif (images := pictures.to_images(x, model.head.vocab)) is not None:
-            png = self.png or Path(self.run) / "samples" / f"seed_{self.seed}.png"
+        elif sound is not None:
+            write_sounds(stem, sound)
+            pictures.save_png(png, pictures.sound_picture(*sound, f"{self.run}, seed {self.seed}"))
+            print(f"{self.batch} samples in {stem}_0.wav to {stem.name}_{self.batch - 1}.wav, the first 8 drawn in {png}")
+        elif images is not None:
             pictures.save_png(png, pictures.image_grid(images))
             print(f"{self.batch} samples in {png}")
         elif not self.out:
             raise ValueError(
-                f"samples of shape {model.site_shape} are neither images nor text; write them to a file with --out FILE.npz"
+                f"samples of shape {model.site_shape} are no images, text or sound; write them to a file with --out FILE.npz"
             )
 
 

@@ -63,6 +63,45 @@ def density_over_histogram(points, density, data, title: str = "") -> np.ndarray
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
+def sound_picture(waveforms, sample_rate: int, title: str = "") -> np.ndarray:
+    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8.
+
+    A spectrogram is the power of Hann windows of at most 256 samples, in dB below its highest: 80 dB and more are black.
+    """
+    waveforms = np.asarray(waveforms, np.float64)[:8]
+    columns = min(4, len(waveforms))
+    rows = math.ceil(len(waveforms) / columns)
+    figure, panels = _figure(title, 2 * rows, columns, size=(1 + 3.2 * columns, 0.6 + 3.2 * rows), squeeze=False)
+    for axes in panels.ravel():
+        axes.set_axis_off()
+    seconds = waveforms.shape[1] / sample_rate
+    for i, waveform in enumerate(waveforms):
+        wave, spectrum = panels[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
+        for axes in (wave, spectrum):
+            axes.set_axis_on()
+            axes.tick_params(labelsize=7)
+        wave.plot(np.arange(len(waveform)) / sample_rate, waveform, linewidth=0.4)
+        wave.set(xlim=(0, seconds), ylim=(-1, 1), xticks=[])
+        spectrum.imshow(_decibels(waveform), "magma", origin="lower", aspect="auto", vmin=-80, vmax=0,
+                        extent=(0, seconds, 0, sample_rate / 2000))  # fmt: skip
+        if i % columns == 0:
+            wave.set_ylabel("waveform", fontsize=7)
+            spectrum.set_ylabel("kHz", fontsize=7)
+        if i + columns >= len(waveforms):
+            spectrum.set_xlabel("seconds", fontsize=7)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def _decibels(waveform) -> np.ndarray:
+    """[frequencies, frames]: the spectrogram of a waveform [T], dB below its highest value; silence is -200."""
+    width = min(256, len(waveform))
+    padded = np.pad(waveform, width // 2)  # a frame is centred on its time
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[:: max(1, width // 4)]
+    power = np.abs(np.fft.rfft(frames * np.hanning(width + 2)[1:-1])) ** 2
+    return 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 1e-20)).T
+
+
 def loss_curve(path, records: list[dict], title: str = "") -> None:
     """Nats per example against the step, a line for each split; `records` as in metrics.jsonl."""
     figure, axes = _figure(title)
@@ -96,15 +135,15 @@ def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
     _save(figure, path)
 
 
-def _figure(title, rows=1, columns=1, size=(7, 4.5)):
+def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
     # Matplotlib takes half a second to import, and only these pictures need it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10)
-    return figure, figure.subplots(rows, columns)
+    figure.suptitle(title, fontsize=10, wrap=True)
+    return figure, figure.subplots(rows, columns, squeeze=squeeze)
 
 
 def _save(figure, path):

@@ -233,6 +233,17 @@ def test_sample_prints_text_without_the_data_file(run, capsys):
     assert set("".join(texts)) <= set("hello world\n")
 
 
+def test_sample_draws_no_picture_of_text_and_says_so(run, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["sample", str(run), "--batch", "1", "--png", str(tmp_path / "x.png")])
+    assert exit.value.code == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert f"--png {tmp_path / 'x.png'}: samples of {run} are no pictures; leave it out" in line
+    assert not (tmp_path / "x.png").exists()
+    assert not (run / "samples").exists()
+
+
 def test_evaluate_reports_nats_and_bits_per_character(run, capsys):
     main(["evaluate", str(run)])
     printed = capsys.readouterr().out
@@ -265,3 +276,5 @@ def test_samples_of_a_training_run_are_written_and_the_first_is_printed(run, cap
     assert (run / "samples" / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
     assert printed.startswith("hello world\n")
     assert "0.6931 nats/char = 1.0000 bits/char" in printed
+    (events,) = (run / "tensorboard").iterdir()
+    assert b"    hello world\n    \n" in events.read_bytes()

@@ -1,16 +1,19 @@
 """Data: named data sets in three named splits, what their values become, and batches of them."""
 
+from arjax.data.audio import SpokenDigits, WavFolder
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
 from arjax.data.binarized_mnist import BinarizedMNIST
 from arjax.data.density import BinaryDensity
 from arjax.data.digits import Digits
 from arjax.data.mnist import MNIST, FashionMNIST
 from arjax.data.npz import Npz
+from arjax.data.quantization import Linear, MuLaw
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Dataset, Split, Splits, check_splits
 from arjax.data.text import Characters, TinyShakespeare, alphabet
 from arjax.data.toy import Bimodal
 from arjax.data.values import Dynamic, Levels, Real, Threshold, Values
+from arjax.data.windows import tile
 
 __all__ = [
     "MNIST",
@@ -23,18 +26,23 @@ __all__ = [
     "Dynamic",
     "FashionMNIST",
     "Levels",
+    "Linear",
+    "MuLaw",
     "Npz",
     "Real",
     "Source",
     "Split",
     "Splits",
+    "SpokenDigits",
     "Threshold",
     "TinyShakespeare",
     "TrainingBatches",
     "Values",
+    "WavFolder",
     "alphabet",
     "check_splits",
     "data_root",
     "evaluation_batches",
+    "tile",
     "training_batches",
 ]

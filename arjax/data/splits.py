@@ -30,9 +30,10 @@ class Dataset(Protocol):
     `root` is a field `str | None = dataclasses.field(default=None, compare=False)`: where the files lie is no part of an
     experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
 
-    Three more are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
-    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `stream: ClassVar[bool]` is true
-    where examples are cut out of streams of values, so that no site of theirs differs in kind from another, see `is_stream`.
+    More are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
+    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `hear(x)` makes them waveforms,
+    float32 [B, T] in [-1, 1], of `sample_rate: int` samples a second, see `heard`; `stream: ClassVar[bool]` is true where
+    examples are cut out of streams of values, so that no site of theirs differs in kind from another, see `is_stream`.
     """
 
     root: str | None
@@ -58,9 +59,34 @@ def shown(data, x) -> list[str] | None:
     return data.show(x) if hasattr(data, "show") else None
 
 
+class Sound(NamedTuple):
+    """Waveforms, float32 [B, T] in [-1, 1], of `sample_rate` samples a second."""
+
+    waveforms: np.ndarray
+    sample_rate: int
+
+
+def heard(data, x) -> Sound | None:
+    """Examples as sound, None if the data set's are not to be heard."""
+    return Sound(data.hear(x), data.sample_rate) if hasattr(data, "hear") else None
+
+
 def is_stream(data) -> bool:
     """Whether the examples are windows of a stream, as of a text, in which a site's number means nothing."""
     return getattr(data, "stream", False)
+
+
+def check_fractions(valid: float, test: float) -> None:
+    """ValueError unless the fractions held out leave something to train on and to validate."""
+    if not (valid > 0 and test >= 0 and valid + test < 1):
+        raise ValueError(
+            f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"
+        )
+
+
+def cut_points(num: int, valid: float, test: float) -> tuple[int, int]:
+    """Where the validation and the test part of `num` things in a row start: rounded down, but 1 - 0.05 - 0.05 is nine tenths."""
+    return int(round(num * (1 - valid - test), 6)), int(round(num * (1 - test), 6))
 
 
 def check_splits(splits: Splits, values, where: str) -> Splits:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arjax.data.sources import Source, data_root, one_line, read
-from arjax.data.splits import Split, Splits
+from arjax.data.splits import Split, Splits, check_fractions, cut_points
 from arjax.data.values import Levels
 
 
@@ -101,7 +101,7 @@ TINY_SHAKESPEARE = Source(
 def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | None = None) -> str:
     """The characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
     _, text = _read_text(path, root)
-    return "".join(sorted(set(text[: _cuts(len(text), valid, test)[0]])))
+    return "".join(sorted(set(text[: cut_points(len(text), valid, test)[0]])))
 
 
 def encode(text: str, alphabet: str, where: str) -> np.ndarray:
@@ -133,7 +133,7 @@ def windows(codes: np.ndarray, length: int, valid: float, test: float, where: st
 
     ValueError if a part is shorter than one window.
     """
-    first, second = _cuts(len(codes), valid, test)
+    first, second = cut_points(len(codes), valid, test)
     parts = {"training": codes[:first], "validation": codes[first:second], "test": codes[second:] if test else codes[first:]}
     for name, part in parts.items():
         if len(part) < length:
@@ -146,18 +146,10 @@ def windows(codes: np.ndarray, length: int, valid: float, test: float, where: st
     return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts["training"], length)), *held_out)
 
 
-def _cuts(num: int, valid: float, test: float) -> tuple[int, int]:
-    """Where the validation and the test part start: rounded down, but 1 - 0.05 - 0.05 is nine tenths."""
-    return int(round(num * (1 - valid - test), 6)), int(round(num * (1 - test), 6))
-
-
 def _check_windows(length, valid, test):
     if length < 1:
         raise ValueError(f"length={length} must be at least one character; choose a positive number")
-    if not (valid > 0 and test >= 0 and valid + test < 1):
-        raise ValueError(
-            f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"
-        )
+    check_fractions(valid, test)
 
 
 def _title(name, alphabet, length, valid, test):

@@ -11,14 +11,17 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from arjax.data.splits import shown, unit
+from arjax.data.splits import heard, shown, unit
 from arjax.likelihood import bits_per_dim
-from arjax.pictures import density_over_histogram, image_grid, save_png, to_images
+from arjax.pictures import density_over_histogram, image_grid, save_png, sound_picture, to_images
 from arjax.training.evaluation import Evaluation
 from arjax.training.experiment import Experiment
 from arjax.training.metrics import Metrics
 from arjax.training.progress import Progress
-from arjax.training.report import per_unit, to_density, write_texts
+from arjax.training.report import per_unit, rule_between, to_density, write_sounds, write_texts
+
+# Samples of sound that a validation leaves behind: each is a file of its own.
+_HEARD = 8
 
 
 class Journal:
@@ -90,8 +93,8 @@ class Journal:
         self._restart()
 
     def samples(self, step: int, x) -> None:
-        """Samples [B, *site_shape, *E]: into samples/ and TensorBoard, if they are pictures; into samples/, the first also before
-        whoever is watching, if they can be read."""
+        """Samples [B, *site_shape, *E] into samples/ and TensorBoard: as a picture, as text, of which the first also comes before
+        whoever is watching, or the first few as sound and a picture of it."""
         images = to_images(x, self.experiment.model.head.vocab)
         if images is not None:
             grid = image_grid(images)
@@ -99,7 +102,15 @@ class Journal:
             self.metrics.image("samples", grid, step)
         if (texts := shown(self.experiment.data, x)) is not None:
             write_texts(self.run / "samples" / f"{step:08d}.txt", texts)
+            self.metrics.text("samples", rule_between(texts), step)
             self.note(texts[0])
+        if (sound := heard(self.experiment.data, x[:_HEARD])) is not None:
+            write_sounds(self.run / "samples" / f"{step:08d}", sound)
+            picture = sound_picture(*sound, f"{self.experiment.data.title}, step {step}")
+            save_png(self.run / "samples" / f"{step:08d}.png", picture)
+            self.metrics.image("samples", picture, step)
+            for i, waveform in enumerate(sound.waveforms):
+                self.metrics.audio(f"samples/{i}", waveform, sound.sample_rate, step)
         self._restart()
 
     def density(self, step: int, params, x) -> None:

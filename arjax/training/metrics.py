@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,14 @@ class Metrics:
     def image(self, name: str, image: np.ndarray, step: int) -> None:
         """Show uint8 [h, w, 3] in TensorBoard."""
         self._board.add_image(name, image, step, dataformats="HWC")
+
+    def audio(self, name: str, waveform: np.ndarray, sample_rate: int, step: int) -> None:
+        """Offer a waveform [T] in [-1, 1] to be heard in TensorBoard."""
+        self._board.add_audio(name, waveform[:, None], step, sample_rate)
+
+    def text(self, name: str, text: str, step: int) -> None:
+        """Show a text in TensorBoard, which would take it for Markdown: as code, so that every character stays as it is."""
+        self._board.add_text(name, textwrap.indent(text, "    ", lambda line: True), step)
 
     def close(self) -> None:
         self._file.close()

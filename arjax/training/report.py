@@ -1,5 +1,5 @@
-"""What a run leaves for a person: its density as a curve, its samples as text, and one table with the result and everything that
-gives it its meaning."""
+"""What a run leaves for a person: its density as a curve, its samples as text or sound, and one table with the result and
+everything that gives it its meaning."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from arjax.data.splits import unit
+from arjax.data.splits import Sound, unit
+from arjax.data.wav import write_wav
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.protocol import Cond, CondSpec
 from arjax.training.experiment import Experiment
@@ -41,6 +42,12 @@ def write_texts(path: Path, texts: list[str]) -> None:
     """Write samples that can be read to `path`, making its folder; a rule between them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(rule_between(texts) + "\n", encoding="utf-8", newline="")
+
+
+def write_sounds(stem: Path, sound: Sound) -> None:
+    """Write every waveform as STEM_0.wav, STEM_1.wav and so on, making the folder."""
+    for i, waveform in enumerate(sound.waveforms):
+        write_wav(stem.with_name(f"{stem.name}_{i}.wav"), waveform, sound.sample_rate)
 
 
 def rule_between(texts: list[str]) -> str:

@@ -1,0 +1,150 @@
+"""Recordings as windows of samples: spoken digits, and any folder of .wav files.
+
+An example is a window of `length` samples, of which up to `context` were counted in the window before; see arjax/data/windows.py.
+A model generates sound of one window's length.
+"""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from arjax.data.quantization import MuLaw
+from arjax.data.sources import Source, data_root, read
+from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
+from arjax.data.wav import read_wav
+from arjax.data.windows import check_windows, tile
+
+Label = Literal["digit", "speaker", "both"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SpokenDigits:
+    """The Free Spoken Digit Dataset (Jackson et al. 2018): 3000 recordings, 6 speakers saying ten digits 50 times each, 8 kHz.
+
+    The official test split is takes 0-4 of every digit and speaker; of the rest, takes 5-9 are for validation. label: the digit
+    (10 classes), the speaker (6), or both (60: 6 digit + speaker). There is no public file to download: `fsdd.npz` is to lie
+    under the data root, with the arrays `audio` (int16, one recording after the other), `offsets`, `digit`, `speaker`, `take`.
+    """
+
+    length: int = 4096
+    context: int = 1024
+    label: Label = "digit"
+    values: Any = MuLaw(256)
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    unit: ClassVar[str] = "sample"
+    stream: ClassVar[bool] = True
+    sample_rate: ClassVar[int] = 8000
+
+    def __post_init__(self):
+        check_windows(self.length, self.context)
+        _check_values(self.values)
+        if self.label not in get_args(Label):
+            raise ValueError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
+
+    @property
+    def title(self) -> str:
+        return (
+            f"spoken digits (FSDD), 8000 Hz, {_title(self)}; train takes 10-49 / valid takes 5-9 / test takes 0-4, the official "
+            "test split"
+        )
+
+    def load(self) -> Splits:
+        with np.load(io.BytesIO(read(FSDD, self.root)), allow_pickle=False) as data:
+            recordings = np.split(data["audio"], data["offsets"][1:-1])
+            digit, speaker, take = (data[name].astype(np.int32) for name in ("digit", "speaker", "take"))
+        label = {"digit": digit, "speaker": speaker, "both": 6 * digit + speaker}[self.label]
+        chosen = (take >= 10, (take >= 5) & (take < 10), take < 5)
+        splits = (_split(self, [recordings[i] for i in np.flatnonzero(some)], label[some]) for some in chosen)
+        return check_splits(Splits(*splits), self.values, "spoken digits")
+
+    def hear(self, x) -> np.ndarray:
+        """Symbols [B, length] -> waveforms, float32 [B, length] in [-1, 1]."""
+        return np.asarray(self.values.waveform(x))
+
+
+FSDD = Source("fsdd.npz", "0227cc9da6cf02dbbbab09fbdbbe2dd16b43d070f689afbf132f6ef80e71c4be")
+
+
+@dataclasses.dataclass(frozen=True)
+class WavFolder:
+    """The .wav files in the folder `path` and the folders in it; `path` may be relative to the data root.
+
+    Every file must have one channel and `sample_rate` samples a second. The files are taken in the order of their paths, and the
+    last of them are held out: fractions valid and test of their number, in this order, each rounded to at least one file; with
+    test=0 the validation part serves as the test as well. So no recording is in two splits; where names begin with the speaker,
+    few speakers are.
+    """
+
+    path: str
+    sample_rate: int
+    length: int = 4096
+    context: int = 1024
+    values: Any = MuLaw(256)
+    valid: float = 0.05
+    test: float = 0.05
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    unit: ClassVar[str] = "sample"
+    stream: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_windows(self.length, self.context)
+        _check_values(self.values)
+        check_fractions(self.valid, self.test)
+        if self.sample_rate < 1:
+            raise ValueError(f"sample_rate={self.sample_rate} is in samples a second; give that of the files, as 16000")
+
+    @property
+    def title(self) -> str:
+        held_out = f"valid {self.valid:.4g}, " + (f"test the last {self.test:.4g}" if self.test else "test = valid")
+        parts = f"train the first {1 - self.valid - self.test:.4g} of the files, then {held_out}"
+        return f"{Path(self.path).name}, {self.sample_rate} Hz, {_title(self)}; {parts}"
+
+    def load(self) -> Splits:
+        folder, files = _wav_files(self.path, self.root)
+        first, second = cut_points(len(files), self.valid, self.test)
+        # Rounding must leave no split without a file.
+        second = min(second, len(files) - 1) if self.test else len(files)
+        first = min(first, second - 1)
+        if first < 1:
+            raise ValueError(
+                f"{folder} has {len(files)} .wav files, too few for the splits; give at least {3 if self.test else 2}"
+            )
+        recordings = [read_wav(file, self.sample_rate) for file in files]
+        train, valid = _split(self, recordings[:first]), _split(self, recordings[first:second])
+        test = _split(self, recordings[second:]) if self.test else valid
+        return check_splits(Splits(train, valid, test), self.values, str(folder))
+
+    def hear(self, x) -> np.ndarray:
+        """Symbols [B, length] -> waveforms, float32 [B, length] in [-1, 1]."""
+        return np.asarray(self.values.waveform(x))
+
+
+def _split(data, recordings: Sequence[np.ndarray], label: np.ndarray | None = None) -> Split:
+    cut = tile(recordings, data.length, data.context)
+    return Split(cut.x, None if label is None else label[cut.recording], counted=cut.counted)
+
+
+def _title(data) -> str:
+    return f"{data.values.title}, windows of {data.length} with {data.context} of context"
+
+
+def _check_values(values) -> None:
+    if not hasattr(values, "waveform"):
+        raise ValueError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
+
+
+def _wav_files(path, root) -> tuple[Path, list[Path]]:
+    """(the folder, its .wav files, sorted by their paths in it)."""
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        folder = data_root(root) / folder  # an absolute path stays as it is
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {path}, neither as given nor in {data_root(root)}; check the path")
+    files = [file for file in folder.rglob("*") if file.suffix.lower() == ".wav" and file.is_file()]
+    return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)

@@ -1,0 +1,69 @@
+"""The .wav format: one channel of sound in, and out, as 16-bit samples.
+
+Whole numbers of 8, 16, 24 or 32 bits keep their 16 most significant bits (8 bits are moved up: nothing is lost); real numbers are
+waveforms in [-1, 1], of which the nearest samples are taken, clipped at the ends.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from arjax.data.quantization import to_int16
+from arjax.data.sources import one_line
+
+_WHOLE, _REAL = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), ("FLOAT", "DOUBLE")
+
+
+def read_wav(path: Path, sample_rate: int) -> np.ndarray:
+    """The samples of a file, int16 [T], T >= 1. ValueError that names it, with the remedy, where it is no WAV file of whole or
+    real numbers, is truncated or empty, has another sample rate, or more channels than one."""
+    import soundfile  # loads a library that only sound needs
+
+    try:
+        promised, present = _data_bytes(path)
+        if promised > present:
+            raise ValueError(
+                f"{path} is truncated: its header promises {promised} bytes of samples, {present} are there; get it again, or "
+                "save anew what is left"
+            )
+        with soundfile.SoundFile(path) as file:
+            if file.subtype not in _WHOLE + _REAL:
+                raise ValueError(f"{path} is coded as {file.subtype}, not {', '.join(_WHOLE + _REAL)}; convert it to 16-bit PCM")
+            if file.channels != 1:
+                raise ValueError(f"{path} has {file.channels} channels; mix them, or choose one, and save it with one channel")
+            if file.samplerate != sample_rate:
+                raise ValueError(f"{path} has {file.samplerate} samples a second, not sample_rate={sample_rate}; resample it")
+            samples = file.read(dtype="int32" if file.subtype in _WHOLE else "float64")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise ValueError(f"{path} cannot be read ({one_line(error)}); replace it, or remove it") from error
+    if not len(samples):
+        raise ValueError(f"{path} has no samples; remove it")
+    if samples.dtype.kind == "i":
+        return (samples >> 16).astype(np.int16)
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path} has samples that are not finite; correct or remove it")
+    return to_int16(samples)
+
+
+def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+    """Write a waveform [T] in [-1, 1] as a 16-bit file, making its folder."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
+
+
+def _data_bytes(path: Path) -> tuple[int, int]:
+    """(the bytes of samples that the header promises, those that are there). libsndfile reads what is there and says nothing."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            raise ValueError(f"{path} is no WAV file, it does not begin as one; convert it, or remove it")
+        while len(chunk := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                return length, size - file.tell()
+            file.seek(length + length % 2, 1)  # chunks begin at even places
+    raise ValueError(f"{path} is truncated: it ends before its samples begin; get it again")

@@ -1,0 +1,71 @@
+"""Recordings of many lengths as windows of one length, in which every sample of every recording is counted exactly once.
+
+    recording   0 1 2 3 4 5 6 7 8 9         length 6, context 2; what counts is in brackets
+    window 0   [0 1 2 3 4 5]                 begins where the recording begins, and counts everything
+    window 1            4 5[6 7 8 9]         begins with samples that were counted before: their true context
+
+The last window is moved back to end where its recording ends, so that it has more context, not padding. Only a recording that is
+shorter than a window is padded, at its end, and what is padded never counts. (A recording is never too long or too short.)
+
+For a net that looks at no more than the last `context` samples, the log-probabilities of the windows sum to exactly that of the
+whole recordings, each from its first sample to its last: no window is scored against silence that was not there. A net that
+looks further is given less than it could use, and its result is an upper bound on what it needs.
+
+These same windows, in a new order every epoch, are the crops to train on. A net that treats all places alike has nothing to gain
+from crops at random offsets: each epoch it learns from every sample once, given its true context.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Windows(NamedTuple):
+    """x [N, length], of the recordings' dtype; counted, bool [N, length]; recording [N] int64: which one each was cut from."""
+
+    x: np.ndarray
+    counted: np.ndarray
+    recording: np.ndarray
+
+
+def check_windows(length: int, context: int) -> None:
+    """ValueError unless a window of `length` samples has room for more than its context."""
+    if not 0 <= context < length:
+        raise ValueError(
+            f"context={context} must be in 0..length - 1, and length={length}: a window has to count something; choose a shorter "
+            "context or a longer window"
+        )
+
+
+def tile(recordings: Sequence[np.ndarray], length: int, context: int) -> Windows:
+    """The windows of recordings [T_i], in their order. ValueError where context >= length, there is no recording, or one is empty
+    or of another dtype than the first."""
+    check_windows(length, context)
+    if not len(recordings):
+        raise ValueError("there are no recordings to cut into windows; give at least one")
+    dtype = recordings[0].dtype
+    for i, recording in enumerate(recordings):
+        if recording.ndim != 1 or not len(recording) or recording.dtype != dtype:
+            raise ValueError(
+                f"recording {i} is {recording.dtype} of shape {recording.shape}; give at least one sample on one axis, all "
+                f"recordings of one dtype (the first is {dtype})"
+            )
+    starts = [_starts(len(recording), length, context) for recording in recordings]
+    source = np.repeat(np.arange(len(recordings)), [len(each) for each in starts])
+    x = np.zeros((len(source), length), dtype)
+    counted = np.zeros(x.shape, bool)
+    window = 0
+    for recording, begins in zip(recordings, starts, strict=True):
+        done = 0  # this many of the recording's samples are counted
+        for begin in begins:
+            piece = recording[begin : begin + length]
+            x[window, : len(piece)] = piece
+            counted[window, done - begin : len(piece)] = True
+            done, window = begin + len(piece), window + 1
+    return Windows(x, counted, source)
+
+
+def _starts(num, length, context):
+    further = max(0, -(-(num - length) // (length - context)))  # windows after the first
+    return [min(i * (length - context), max(0, num - length)) for i in range(further + 1)]

@@ -1,0 +1,103 @@
+"""Windows of recordings: every sample counted once, and likelihoods that add up to those of the whole recordings."""
+
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import arjax
+from arjax.data import tile
+from arjax.heads import Categorical
+from arjax.testing import lively_params
+
+RNG = np.random.default_rng(0)
+ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
+
+
+class LooksBack(nn.Module):
+    """A net of its own parameters for each of the last three symbols, and of nothing else."""
+
+    spec: Any = None
+    any_order: ClassVar[bool] = False
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        shape = (3, self.spec.vocab, self.spec.param_size)
+        table = self.param("table", nn.initializers.normal(), shape)
+        theta = self.param("bias", nn.initializers.normal(), shape[2:])
+        theta = jnp.broadcast_to(theta, (*x.shape, shape[2]))
+        for back in range(1, min(3, x.shape[1] - 1) + 1):
+            theta = theta.at[:, back:].add(table[back - 1][x[:, :-back]])
+        return theta
+
+
+@pytest.mark.parametrize("length", [1, 5, 8, 20])
+@pytest.mark.parametrize("context", [0, 1, 3, 7])
+def test_every_sample_is_counted_once_and_after_its_true_context(length, context):
+    if context >= length:
+        return
+    recordings = [np.arange(num, dtype=np.int16) + 100 * i for i, num in enumerate((1, 4, 5, 6, 8, 9, 13, 40, 41))]
+    cut = tile(recordings, length, context)
+    assert cut.x.shape == cut.counted.shape == (len(cut.recording), length)
+    assert (cut.x.dtype, cut.counted.dtype) == (np.int16, bool)
+    # A sample's value says which recording it is of, and its place in it.
+    assert sorted(cut.x[cut.counted].tolist()) == sorted(np.concatenate(recordings).tolist())
+    for x, counted, i in zip(cut.x, cut.counted, cut.recording, strict=True):
+        assert counted.any()
+        whole = recordings[i]
+        begin = int(x[0]) - 100 * i
+        kept = min(length, len(whole))
+        np.testing.assert_array_equal(x[:kept], whole[begin : begin + kept])
+        assert not x[kept:].any()
+        assert not counted[kept:].any()
+        first = int(np.argmax(counted))
+        assert counted[first:kept].all()
+        assert first == 0 if begin == 0 else first >= context
+
+
+def test_no_more_windows_are_cut_than_are_needed():
+    for num, windows in ((1, 1), (10, 1), (11, 2), (17, 2), (18, 3), (24, 3), (25, 4)):
+        assert len(tile([np.zeros(num, np.int16)], 10, 3).x) == windows
+
+
+@pytest.mark.parametrize(("length", "context"), [(4, 3), (10, 5)])
+def test_the_log_probabilities_of_windows_add_up_to_those_of_whole_recordings(length, context):
+    recordings = [RNG.integers(0, 5, num).astype(np.int16) for num in (2, 11, 37)]
+    params = lively_params(arjax.Model(LooksBack(), Categorical(5), (4,)), jax.random.key(0))
+    cut = tile(recordings, length, context)
+    model = arjax.Model(LooksBack(), Categorical(5), (length,))
+    scores = np.asarray(arjax.log_prob(model, params, cut.x.astype(np.int32), counted=cut.counted))
+    for i, recording in enumerate(recordings):
+        whole = arjax.Model(LooksBack(), Categorical(5), (len(recording),))
+        expected = arjax.log_prob(whole, params, recording[None].astype(np.int32))[0]
+        np.testing.assert_allclose(scores[cut.recording == i].sum(), expected, rtol=1e-6, atol=1e-5)
+
+
+def test_too_little_context_for_the_net_gives_another_sum():
+    recording = RNG.integers(0, 5, 37).astype(np.int16)
+    model, whole = (arjax.Model(LooksBack(), Categorical(5), (num,)) for num in (10, 37))
+    params = lively_params(model, jax.random.key(0))
+    cut = tile([recording], 10, 2)
+    total = arjax.log_prob(model, params, cut.x.astype(np.int32), counted=cut.counted).sum()
+    assert abs(total - arjax.log_prob(whole, params, recording[None].astype(np.int32))[0]) > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("recordings", "length", "context", "part"),
+    [
+        ([np.zeros(3, np.int16)], 4, 4, "context=4 must be in 0..length - 1, and length=4"),
+        ([np.zeros(3, np.int16)], 4, -1, "context=-1"),
+        ([np.zeros(3, np.int16)], 0, 0, "length=0"),
+        ([], 4, 1, "there are no recordings"),
+        ([np.zeros(3, np.int16), np.zeros(0, np.int16)], 4, 1, "recording 1 is int16 of shape (0,)"),
+        ([np.zeros((3, 2), np.int16)], 4, 1, "recording 0 is int16 of shape (3, 2)"),
+        ([np.zeros(3, np.int16), np.zeros(3)], 4, 1, "recording 1 is float64"),
+    ],
+)
+def test_what_cannot_be_cut_is_named(recordings, length, context, part):
+    with pytest.raises(ValueError, match=ONE_LINE) as info:
+        tile(recordings, length, context)
+    assert part in str(info.value)
