@@ -40,6 +40,8 @@ class Bench:
     """Examples scored and sampled at once."""
     runs: int = 5
     """Timed runs of each, of which the median is given."""
+    oracle: bool = True
+    """Also time the naive sampler; long sequences take it long."""
     json: Path | None = None
     """Also write the figures there."""
 
@@ -48,7 +50,9 @@ class Bench:
         experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
         splits = experiment.data.load()
         check_fits(experiment, splits)
-        figures = {"config": self.config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs)
+        figures = {"config": self.config} | benchmark(
+            experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle
+        )
         print(report(figures))
         if self.json:
             self.json.parent.mkdir(parents=True, exist_ok=True)

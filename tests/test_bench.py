@@ -54,6 +54,22 @@ def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
     assert len(report(figures).splitlines()) == len(figures)
 
 
+def test_without_the_oracle_its_figures_are_missing_and_the_rest_is_there():
+    experiment = Experiment(
+        data=Digits(values=Threshold(7)),
+        model=Model(MADE(hidden=(8,)), Bernoulli(), (8, 8)),
+        batch_size=16,
+        steps=100,
+        eval_every=100,
+    )
+    figures = benchmark(experiment, experiment.data.load().train, batch=4, runs=1, oracle=False)
+    known = json.loads(as_json(figures))
+    assert known["samples_per_second_naive"] is None
+    assert known["cached_over_naive"] is None
+    assert "sample_naive" not in known["compile_seconds"]
+    assert known["time_ratio"] > 0
+
+
 def test_a_ratio_that_does_not_exist_is_a_dash_to_people_and_null_to_programs():
     figures = {"sites": 1, "work_ratio": math.nan, "time_ratio": 2.5, "compile_seconds": {"log_prob": 0.1}}
     assert json.loads(as_json(figures)) == figures | {"work_ratio": None}
