@@ -12,7 +12,7 @@ from normal import Normal
 import arjax
 from arjax.heads import Bernoulli
 from arjax.layers.start import shift, start
-from arjax.models import MADE, RNN, Histogram
+from arjax.models import MADE, Histogram
 from arjax.protocol import Cond, CondSpec, Model, Spec
 
 
@@ -91,7 +91,7 @@ def test_kinds_that_make_no_sense_are_refused(build, message):
         build()
 
 
-@pytest.mark.parametrize("net", [MADE(hidden=(3,)), Histogram(), RNN(width=2)])
+@pytest.mark.parametrize("net", [MADE(hidden=(3,)), Histogram()])
 def test_nets_that_do_not_know_a_condition_say_so(net):
     with pytest.raises(ValueError, match=rf"{type(net).__name__} knows .*, not CondSpec\(local=2\); leave it out"):
         arjax.init(Model(net, Bernoulli(), (3,), cond=CondSpec(local=2)), jax.random.key(0))

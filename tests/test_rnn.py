@@ -25,7 +25,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def by_loops(model, params, x, order, label=None):
+def by_loops(model, params, x, order, label=None, local=None):
     """theta [T, P] for one example [T] in generation order, in float64 and one number at a time where that is bearable."""
     p = {name: np.asarray(leaf, np.float64) for name, leaf in params.items()}
     width, depth = model.net.width, model.net.depth
@@ -42,6 +42,9 @@ def by_loops(model, params, x, order, label=None):
             a += float(x[t - 1]) * p["w0"][0, 0] if model.head.vocab == 2 else p["w0"][0, x[t - 1]]
         if label is not None:
             a += p["label_b"][label]
+        if local is not None:
+            hop = model.cond.hop
+            a += local.reshape(-1, model.cond.local)[order[t] // hop] @ p["w_local"][order[t] % hop]
         if model.net.coordinates:
             for axis, size in enumerate(model.site_shape):
                 a += (2 * places[t, axis] / (size - 1) - 1) * p["w_place"][axis]
@@ -72,20 +75,21 @@ def by_loops(model, params, x, order, label=None):
         Model(RNN(width=4, depth=2, coordinates=True), Categorical(4), (3, 2, 2), Random(1)),
         Model(RNN(width=3, embedding=2), Categorical(40), (6,)),  # more symbols than there are in the batch
         Model(RNN(width=5, coordinates=True), Normal(), (4, 2), AnyOrder(Reversed(Raster()))),
+        Model(RNN(width=4), Categorical(3), (7,), Reversed(Raster()), CondSpec(local=2, hop=3)),
     ],
-    ids=["bits", "deep_labels", "one_hot", "many_symbols", "real"],
+    ids=["bits", "deep_labels", "one_hot", "many_symbols", "real", "local"],
 )
 def test_theta_is_what_loops_in_float64_say(model, cell):
     model = dataclasses.replace(model, net=model.net.clone(cell=cell))
     params = lively_params(model, KEY)
     shape = (3, *model.site_shape)
     x = jax.random.normal(KEY, shape) if model.head.vocab is None else jax.random.randint(KEY, shape, 0, model.head.vocab)
-    labels = np.array([2, 0, 1]) if model.cond.classes else [None] * 3
-    cond = Cond(label=labels) if model.cond.classes else None
+    cond = testing.random_cond(model, jax.random.key(1), 3)
     says = arjax.theta(model, params, x, cond=cond)
-    for b, label in enumerate(labels):
+    for b in range(3):
+        label, local = (None if leaf is None else np.asarray(leaf[b]) for leaf in (cond.label, cond.local))
         sequence = np.asarray(x[b]).reshape(-1)[model.permutation]
-        expected = by_loops(model, params, sequence, model.permutation, label)
+        expected = by_loops(model, params, sequence, model.permutation, label, local)
         np.testing.assert_allclose(says[b], expected, rtol=2e-5, atol=2e-5)
 
 
@@ -246,6 +250,11 @@ def test_odd_sizes_step_as_they_are_called(model):
     np.testing.assert_allclose(np.exp(arjax.log_prob(model, params, space)).sum(), 1, rtol=1e-5)
 
 
+def test_local_features_are_followed_step_by_step():
+    model = Model(RNN("gru", width=3, coordinates=True), Categorical(3), (2, 3), Random(1), CondSpec(local=2))
+    testing.check_step(model, lively_params(model, KEY), KEY)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -273,5 +282,5 @@ def test_an_embedding_of_real_values_is_refused():
 
 def test_members_are_refused():
     model = Model(RNN(width=3), Bernoulli(), (2,), cond=CondSpec(members=2))
-    with pytest.raises(ValueError, match="not an ensemble of 2 members"):
+    with pytest.raises(ValueError, match=r"RNN knows classes and local, not CondSpec\(members=2\)"):
         arjax.init(model, jax.random.key(0))

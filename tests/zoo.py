@@ -9,7 +9,7 @@ from arjax.heads import (
     MixtureOfLogistics,
     Ordinal,
 )
-from arjax.models import MADE, RNN, BayesNet, Histogram, NeuralBayesNet
+from arjax.models import MADE, RNN, BayesNet, Histogram, NeuralBayesNet, WaveNet
 from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological
 from arjax.protocol import CondSpec, Model
 
@@ -44,4 +44,9 @@ ZOO = {
     "lstm_coordinates": Model(RNN("lstm", width=8, coordinates=True), Bernoulli(), (2, 4), AnyOrder()),
     "gru_deep": Model(RNN("gru", width=8, depth=3, dropout=0.5), Categorical(3), (2, 2), Snake()),
     "gru_labels": Model(RNN("gru", width=8, coordinates=True), Bernoulli(), (2, 3), Random(3), CondSpec(classes=4)),
+    "wavenet": Model(WaveNet(1, 3, width=6, skip=5, readout=4), Bernoulli(), (2, 4)),
+    "wavenet_stacks": Model(WaveNet(2, 2, 3, width=6, skip=5, readout=4), Categorical(3), (7,), cond=CondSpec(classes=3)),
+    "wavenet_coordinates": Model(WaveNet(1, 2, width=6, skip=5, readout=4, coordinates=True), Bernoulli(), (2, 3), AnyOrder()),
+    "wavenet_local": Model(WaveNet(1, 2, width=6, skip=5, readout=4), Categorical(3), (5,), cond=CondSpec(local=2, hop=2)),
+    "wavenet_discretized": Model(WaveNet(2, 1, width=6, skip=5, readout=4), DiscretizedMixtureOfLogistics(4, 2), (4,), Random(1)),
 }

@@ -5,5 +5,6 @@ from arjax.models.chow_liu import chow_liu
 from arjax.models.histogram import Histogram
 from arjax.models.made import MADE
 from arjax.models.rnn import RNN
+from arjax.models.wavenet import WaveNet
 
-__all__ = ["MADE", "RNN", "BayesNet", "Histogram", "NeuralBayesNet", "chow_liu"]
+__all__ = ["MADE", "RNN", "BayesNet", "Histogram", "NeuralBayesNet", "WaveNet", "chow_liu"]

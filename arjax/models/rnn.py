@@ -1,10 +1,10 @@
 """RNN: a recurrent network over the symbols in the order they are generated.
 
-    a^0_t = W^0 e(x_{t-1}) + C r_t + L y + b^0,   a^l_t = W^l h^{l-1}_t + b^l
+    a^0_t = W^0 e(x_{t-1}) + C r_t + L y + u_t + b^0,   a^l_t = W^l h^{l-1}_t + b^l
     h^l_t = cell(h^l_{t-1}, a^l_t),   theta_t = V^T h^{top}_t + c
 
-where r_t are the coordinates of the site generated t-th and y is the label, with zeros in place of x_{-1} and of the initial
-states. Two cells, written with the gates side by side in one matrix:
+where r_t are the coordinates of the site generated t-th, y is the label and u_t its local features, upsampled, with zeros in
+place of x_{-1} and of the initial states. Two cells, written with the gates side by side in one matrix:
 
     LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000, its bias starting at 1: Jozefowicz et
     al. 2015)         i, f, g, o = a + U h;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c')
@@ -29,6 +29,8 @@ import jax.numpy as jnp
 
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.embedding import enter
+from arjax.layers.local import upsample
 from arjax.layers.start import shift, start
 from arjax.protocol import Spec
 
@@ -67,11 +69,13 @@ CELLS = {"lstm": Cell(lstm, 2, (0.0, 1.0, 0.0, 0.0)), "gru": Cell(gru, 1, (0.0, 
 @flax.struct.dataclass
 class Cache:
     """`carries`: of every layer, its states [B, D]. What stays the same: `rows` [C, V, G], the first layer's weights applied
-    to each symbol (None where symbols are not looked up), and `bias` [B or 1, G], its bias given the label."""
+    to each symbol (None where symbols are not looked up), `bias` [B or 1, G], its bias given the label, and `local` [T, B, G],
+    what local features add to it in generation order (None without)."""
 
     carries: tuple[tuple[jax.Array, ...], ...]
     rows: jax.Array | None
     bias: jax.Array
+    local: jax.Array | None
 
 
 class RNN(nn.Module):
@@ -80,7 +84,7 @@ class RNN(nn.Module):
     embedding: the width of a learned vector for each symbol; None gives a bit or a real value as itself and any other symbol as
     one-hot. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and without
     them only the model's own, since it could not tell one from another. dropout: the rate for every layer's outputs. A label
-    shifts the bias of the first layer, at every site.
+    shifts the bias of the first layer, at every site; local features add to it at theirs.
     """
 
     cell: CellName = "lstm"
@@ -112,11 +116,11 @@ class RNN(nn.Module):
         spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
         if self.embedding and spec.vocab is None:
             raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
-        spec.cond.require("RNN", "classes")
+        spec.cond.require("RNN", "classes", "local")
         gates = len(cell.bias) * self.width
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0
-        first = nn.initializers.normal((values * (self.embedding or 1) + axes) ** -0.5)
+        first = nn.initializers.normal((values * (self.embedding or 1) + axes + (spec.cond.local or 0)) ** -0.5)
         dense = nn.initializers.lecun_normal()
         features = self.embedding or (spec.vocab if self._one_hot else 1)
         below = [self.param(f"w{i}", dense, (self.width, gates)) for i in range(1, self.depth)]
@@ -133,6 +137,8 @@ class RNN(nn.Module):
             self.w_place = self.param("w_place", first, (axes, gates))
         if spec.cond.classes:
             self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, gates))
+        if spec.cond.local:
+            self.w_local = self.param("w_local", first, (spec.cond.hop, spec.cond.local, gates))
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
@@ -140,6 +146,8 @@ class RNN(nn.Module):
         a = shift(self._enter(x, self._rows(len(x)))) + self._bias(cond)[:, None]
         if self.coordinates:
             a += self._place(order)[None]
+        if self.spec.cond.local:
+            a += upsample(cond.local, self.w_local, order)
         a = jnp.moveaxis(a, 1, 0)
         for layer in range(self.depth):
             if layer:
@@ -148,13 +156,16 @@ class RNN(nn.Module):
         return jnp.moveaxis(h, 0, 1) @ self.v + self.c[None, None]
 
     def init_cache(self, batch, order, cond=None):
-        return Cache(tuple(self._zeros(batch) for _ in range(self.depth)), self._rows(batch), self._bias(cond))
+        local = jnp.moveaxis(upsample(cond.local, self.w_local, order), 1, 0) if self.spec.cond.local else None
+        return Cache(tuple(self._zeros(batch) for _ in range(self.depth)), self._rows(batch), self._bias(cond), local)
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         a = start(self._enter(x, cache.rows), t) + cache.bias
         if self.coordinates:
             a += self._place(order[t][None])
+        if cache.local is not None:
+            a += cache.local[t]
         carries = []
         for layer, carry in enumerate(cache.carries):
             if layer:
@@ -189,12 +200,10 @@ class RNN(nn.Module):
 
     def _enter(self, x, rows):
         """[..., *E] -> [..., G]: what the symbols add to the first layer."""
-        values = math.prod(self.spec.event)
-        x = x.reshape(*x.shape[: x.ndim - len(self.spec.event)], values)
-        if rows is not None:
-            return sum(rows[c][x[..., c]] for c in range(values))
-        features = self.table[x] if self.embedding else x[..., None].astype(jnp.float32)
-        return jnp.einsum("...cf,cfg->...g", features, self.w[0])
+        if rows is not None or not self.embedding:
+            return enter(x, self.w[0] if rows is None else rows, self.spec.event)
+        x = x.reshape(*x.shape[: x.ndim - len(self.spec.event)], len(self.w[0]))
+        return jnp.einsum("...cf,cfg->...g", self.table[x], self.w[0])
 
     def _bias(self, cond):
         """[B or 1, G]"""

@@ -1,0 +1,193 @@
+"""WaveNet: dilated causal convolutions with gates (van den Oord et al. 2016), sampled with ring buffers (Le Paine et al. 2016).
+
+    h^0_t = sum_j W^0_j e(x_{t-1-j}) + C r_t + b^0
+    f, g  = sum_j W^l_j h^{l-1}_{t - j d_l} + V^l y + U^l u_t + b^l,   d_l = 1, 2, 4, ... in each stack
+    z^l_t = tanh(f) sigmoid(g),   h^l_t = h^{l-1}_t + R^l z^l_t + r^l
+    theta = A relu(B relu(sum_l S^l z^l_t + s) + b) + c
+
+where j = 0..kernel-1, r_t are the coordinates of the site generated t-th, y is the label (global condition, section 2.5) and
+u_t its local features, upsampled by a learned transposed convolution. Before the start every vector is zero. Biases everywhere,
+which the paper leaves open; the last layer's R would lead nowhere and is left out; a symbol's learned vector is as wide as the
+residual channels, and the first convolution has the same kernel as the others; dropout, which the paper has not, is on z.
+
+The trick is Le Paine's: a layer's past is in a ring, of which a step reads kernel - 1 vectors and replaces one, so that its cost
+does not depend on how far the net sees, and (kernel - 1) d_l + 1 vectors are stored. What is left to save are small products: all
+taps of a layer are one, and so are the skip connections of all layers, S = (S^1 ... S^L) applied to every z side by side.
+"""
+
+import itertools
+import math
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
+from arjax.layers.coordinates import coordinates
+from arjax.layers.dropout import dropout
+from arjax.layers.embedding import enter
+from arjax.layers.local import upsample
+from arjax.layers.start import shift, start
+from arjax.protocol import Spec
+
+
+@flax.struct.dataclass
+class Cache:
+    """`first` [kernel, B, D] and `rings[l]` [(kernel - 1) d_l + 1, B, D]: what the first convolution and layer l's were last
+    given. What stays the same: `biases[l]` [B or 1, 2D] of layer l given the label, and `local` [T, B, D], the upsampled
+    features in generation order (None without)."""
+
+    first: jax.Array
+    rings: tuple[jax.Array, ...]
+    biases: tuple[jax.Array, ...]
+    local: jax.Array | None
+
+
+class WaveNet(nn.Module):
+    """`stacks` times `layers` convolutions with dilations 1, 2, ..., 2^(layers-1), over learned vectors of the symbols.
+
+    kernel: the taps of every convolution. width, skip, readout: the residual channels, the skip channels, and the width between
+    these and theta. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and
+    without them only the model's own, since it could not tell one from another. dropout: the rate for gated activations. Labels
+    and local features enter the gates of every layer. A bit or a real value enters as itself.
+    """
+
+    stacks: int = 3
+    layers: int = 10
+    kernel: int = 2
+    width: int = 64
+    skip: int = 128
+    readout: int = 128
+    coordinates: bool = False
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    def __post_init__(self):
+        for name in ("stacks", "layers", "width", "skip", "readout"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.kernel < 2:
+            raise ValueError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        super().__post_init__()
+
+    @property
+    def any_order(self) -> bool:
+        """Whether it is told where it is."""
+        return self.coordinates
+
+    @property
+    def receptive_field(self) -> int:
+        """R, the number of preceding symbols that theta_t may depend on: x_{t-R}, ..., x_{t-1}.
+
+        R = 1 + (kernel - 1) (1 + stacks (2^layers - 1)): the shift by one and, for the first convolution and each of the others,
+        kernel - 1 times its dilation.
+        """
+        return 1 + (self.kernel - 1) * (1 + sum(self._dilations))
+
+    @property
+    def _dilations(self) -> tuple[int, ...]:
+        """d_l of every layer."""
+        return tuple(2**layer for layer in range(self.layers)) * self.stacks
+
+    def setup(self):
+        spec, width, depth = self.spec, self.width, self.stacks * self.layers
+        spec.cond.require("WaveNet", "classes", "local")
+        zeros, normal, dense = nn.initializers.zeros, nn.initializers.normal, nn.initializers.lecun_normal()
+        conv = nn.initializers.lecun_normal(in_axis=(0, 1), out_axis=2)
+        values, symbols = math.prod(spec.event), 1 if spec.vocab in (None, 2) else spec.vocab
+        self.w_in = self.param("w_in", normal(values**-0.5), (values, symbols, width))
+        self.w_first = self.param("w_first", conv, (self.kernel, width, width))
+        self.b_first = self.param("b_first", zeros, (width,))
+        self.w = [self.param(f"w{i}", conv, (self.kernel, width, 2 * width)) for i in range(depth)]
+        self.b = [self.param(f"b{i}", zeros, (2 * width,)) for i in range(depth)]
+        self.r = [self.param(f"r{i}", dense, (width, width)) for i in range(depth - 1)]
+        self.r_b = [self.param(f"r_b{i}", zeros, (width,)) for i in range(depth - 1)]
+        widths = (depth * width, self.skip, self.readout, spec.param_size)
+        self.v = [self.param(f"v{i}", dense, shape) for i, shape in enumerate(itertools.pairwise(widths))]
+        self.c = [self.param(f"c{i}", zeros, (out,)) for i, out in enumerate(widths[1:])]
+        if self.coordinates:
+            axes = len(spec.sites)
+            self.w_place = self.param("w_place", normal(axes**-0.5), (axes, width))
+        if spec.cond.classes:
+            self.label_b = [self.param(f"label_b{i}", zeros, (spec.cond.classes, 2 * width)) for i in range(depth)]
+        if spec.cond.local:
+            upsampling = nn.initializers.lecun_normal(in_axis=1, out_axis=2, batch_axis=0)
+            self.w_up = self.param("w_up", upsampling, (spec.cond.hop, spec.cond.local, width))
+            self.w_local = [self.param(f"w_local{i}", dense, (width, 2 * width)) for i in range(depth)]
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> theta [B, T, P]."""
+        keys = [None] * len(self._dilations) if key is None else jax.random.split(key, len(self._dilations))
+        local = upsample(cond.local, self.w_up, order) if self.spec.cond.local else None
+        h = causal_conv(shift(self._enter(x)), self.w_first, 1) + self.b_first[None, None]
+        if self.coordinates:
+            h += self._place(order)[None]
+        gated = []
+        for layer, dilation in enumerate(self._dilations):
+            a = causal_conv(h, self.w[layer], dilation) + self._bias(layer, cond)[:, None]
+            z = dropout(self._gate(layer, a, local), self.dropout, keys[layer])
+            gated.append(z)
+            h = self._add(layer, h, z)
+        return self._read_out(gated)
+
+    def init_cache(self, batch, order, cond=None):
+        return Cache(
+            first=causal_conv_ring(self.kernel, 1, batch, self.width),
+            rings=tuple(causal_conv_ring(self.kernel, dilation, batch, self.width) for dilation in self._dilations),
+            biases=tuple(self._bias(layer, cond) for layer in range(len(self._dilations))),
+            local=jnp.moveaxis(upsample(cond.local, self.w_up, order), 1, 0) if self.spec.cond.local else None,
+        )
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        local = None if cache.local is None else cache.local[t]
+        first, h = causal_conv_step(cache.first, start(self._enter(x), t), t, self.w_first, 1)
+        h += self.b_first[None]
+        if self.coordinates:
+            h += self._place(order[t][None])
+        rings, gated = [], []
+        for layer, dilation in enumerate(self._dilations):
+            ring, a = causal_conv_step(cache.rings[layer], h, t, self.w[layer], dilation)
+            rings.append(ring)
+            gated.append(self._gate(layer, a + cache.biases[layer], local))
+            h = self._add(layer, h, gated[-1])
+        return cache.replace(first=first, rings=tuple(rings)), self._read_out(gated)
+
+    def _enter(self, x):
+        """[..., *E] -> [..., D]"""
+        return enter(x, self.w_in, self.spec.event)
+
+    def _gate(self, layer, a, local):
+        """[..., 2D], and [..., D] or None -> z [..., D]"""
+        f, g = jnp.split(a if local is None else a + local @ self.w_local[layer], 2, axis=-1)
+        return jnp.tanh(f) * jax.nn.sigmoid(g)
+
+    def _add(self, layer, h, z):
+        """[..., D], [..., D] -> [..., D]: what the next layer sees; after the last nobody looks."""
+        if layer == len(self.r):
+            return h
+        return h + _affine(z, self.r[layer], self.r_b[layer])
+
+    def _read_out(self, gated):
+        """Every layer's z [..., D] -> theta [..., P]"""
+        h = jnp.concatenate(gated, axis=-1)
+        for i, (v, c) in enumerate(zip(self.v, self.c, strict=True)):
+            h = _affine(jax.nn.relu(h) if i else h, v, c)
+        return h
+
+    def _bias(self, layer, cond):
+        """[B or 1, 2D]"""
+        bias = self.b[layer][None]
+        return bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias
+
+    def _place(self, sites):
+        """[n] -> [n, D]: what the places of these sites add to the first layer."""
+        return jnp.asarray(coordinates(self.spec.sites))[sites] @ self.w_place
+
+
+def _affine(h, w, b):
+    """[..., D], [D, G], [G] -> [..., G]"""
+    return h @ w + b.reshape((1,) * (h.ndim - 1) + b.shape)
