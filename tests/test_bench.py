@@ -26,8 +26,8 @@ def test_a_call_is_timed_by_its_median_and_what_the_first_took_longer():
         time.sleep(next(durations))
 
     extra, median = timed(call, runs=3)
-    assert 0.01 <= median < 0.04
-    assert 0.15 < extra < 0.2
+    assert 0.01 <= median < 0.05
+    assert 0.15 < extra < 0.3
 
 
 def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
