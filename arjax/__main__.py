@@ -125,7 +125,9 @@ class Sample:
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
-    """Where to write the samples as .npz (arrays x and, if there are classes, label)."""
+    """Where to write the samples as .npz (arrays x and, as the model knows them, label and local)."""
+    root: str | None = None
+    """Where the data lie that local features are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
@@ -142,7 +144,8 @@ class Sample:
         if self.label is not None and not 0 <= self.label < model.cond.classes:
             raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         # Only local features have to come from data, which need not be there otherwise.
-        cond = sample_cond(model, self.batch, experiment.data.load().valid if model.cond.local else None)
+        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
+        cond = sample_cond(model, self.batch, data.load().valid if model.cond.local else None)
         if self.label is not None:
             cond = cond.replace(label=jnp.full(self.batch, self.label, jnp.int32))
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
@@ -154,7 +157,8 @@ class Sample:
             raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(self.out, x=x, **({} if cond.label is None else {"label": cond.label}))
+            known = {name: value for name, value in (("label", cond.label), ("local", cond.local)) if value is not None}
+            np.savez_compressed(self.out, x=x, **known)
             print(f"{self.batch} samples in {self.out}")
         stem = Path(self.run) / "samples" / f"seed_{self.seed}"
         png = self.png or stem.with_suffix(".png")

@@ -61,18 +61,18 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     """`counted` as an array. ValueError unless it is None or bool [B, *site_shape]."""
     if counted is None:
         return None
-    shape = (batch, *model.site_shape)
-    if jnp.shape(counted) != shape or not jnp.issubdtype(jnp.result_type(counted), jnp.bool_):
-        raise ValueError(f"counted is {jnp.result_type(counted)} of shape {jnp.shape(counted)}; give booleans of shape {shape}")
-    return jnp.asarray(counted)
+    shape, counted = (batch, *model.site_shape), jnp.asarray(counted)
+    if counted.shape != shape or counted.dtype != bool:
+        raise ValueError(f"counted is {counted.dtype} of shape {counted.shape}; give booleans of shape {shape}")
+    return counted
 
 
 def _check_local(model, local, batch) -> jax.Array:
     """`local` as float32. ValueError unless it is real numbers of the shape that the model declares."""
-    expected = (batch, *model.cond.local_shape(model.site_shape))
-    if jnp.shape(local) != expected or not jnp.issubdtype(jnp.result_type(local), jnp.floating):
-        raise ValueError(f"local is {jnp.result_type(local)} of shape {jnp.shape(local)}; give real numbers of shape {expected}")
-    return jnp.asarray(local, jnp.float32)
+    expected, local = (batch, *model.cond.local_shape(model.site_shape)), jnp.asarray(local)
+    if local.shape != expected or not jnp.issubdtype(local.dtype, jnp.floating):
+        raise ValueError(f"local is {local.dtype} of shape {local.shape}; give real numbers of shape {expected}")
+    return local.astype(jnp.float32)
 
 
 def _check_index(name, index, shape, count) -> jax.Array:

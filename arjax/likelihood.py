@@ -46,6 +46,7 @@ def log_prob(
 
     counted: bool [B, *site_shape] or None for all: the sites whose log-probability, given all before them in the order, is
     summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its first sites.
+    What does not count has to be valid, too: a symbol, or a finite number.
     """
     order, cond = check_order(model, order), check_cond(model, cond, len(x))
     return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
@@ -67,16 +68,20 @@ def ensemble_log_prob(
     *,
     cond: Cond | None = None,
     members: Integer[Array | np.ndarray, " K"] | None = None,
+    counted=None,
 ) -> Ensemble:
     """The likelihood of the equal mixture over K orders and, where given, members.
 
-    orders [K, T]; members int [K] or None. Each x is scored under all K, and the probabilities are averaged.
+    orders [K, T]; members int [K] or None; counted as in `log_prob`. Each x is scored under all K, and the probabilities are
+    averaged.
     """
     orders = jnp.asarray(orders)
     cond = Cond() if cond is None else cond
     each = jnp.stack(
         [
-            log_prob(model, params, x, order=order, cond=cond if members is None else cond.replace(member=members[k]))
+            log_prob(
+                model, params, x, order=order, cond=cond if members is None else cond.replace(member=members[k]), counted=counted
+            )
             for k, order in enumerate(orders)
         ]
     )

@@ -110,8 +110,10 @@ class Topological:
 
     def __post_init__(self):
         seen = set()
+        if not isinstance(self.edges, tuple):
+            raise ValueError(f"edges are a {type(self.edges).__name__}, which does not hash; give a tuple of (parent, child)")
         for edge in self.edges:
-            if len(edge) != 2 or min(edge) < 0:
+            if not (isinstance(edge, tuple) and len(edge) == 2 and all(isinstance(site, int) and site >= 0 for site in edge)):
                 raise ValueError(f"the edge {edge} is not a pair of sites; give (parent, child), both numbered from 0")
             if edge[0] == edge[1]:
                 raise ValueError(f"the edge {edge} leads from a site to itself; leave it out")

@@ -39,7 +39,7 @@ class CondSpec:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
-        if self.hop < 1 or (self.hop > 1 and self.local is None):
+        if not isinstance(self.hop, int) or self.hop < 1 or (self.hop > 1 and self.local is None):
             raise ValueError(
                 f"CondSpec(hop={self.hop}) is the number of sites that share local features; choose 1, or give local"
             )

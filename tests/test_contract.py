@@ -2,14 +2,20 @@
 
 import jax
 import pytest
-from zoo import ZOO
+from zoo import FURTHER, ZOO
 
 from arjax import testing
+
+ROWS = [pytest.param(model, id=name, marks=pytest.mark.slow if name in FURTHER else ()) for name, model in ZOO.items()]
 
 
 @pytest.mark.contract
 @pytest.mark.parametrize("part", testing.PARTS, ids=lambda part: part.__name__)
-@pytest.mark.parametrize("model", ZOO.values(), ids=ZOO.keys())
+@pytest.mark.parametrize("model", ROWS)
 def test_the_law_holds_for(model, part):
     key = jax.random.key(0)
     part(model, testing.lively_params(model, key), key)
+
+
+def test_the_rows_left_to_the_slow_tests_are_rows():
+    assert FURTHER < ZOO.keys()

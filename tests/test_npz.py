@@ -157,3 +157,7 @@ def test_local_features_are_read(tmp_path):
 )
 def test_lengths_that_do_not_fit_are_named(tmp_path, changed, message):
     assert message in fault(sequences(tmp_path, **changed))
+
+
+def test_what_has_no_rows_is_named_for_that_and_not_for_its_lengths(tmp_path):
+    assert "train has shape ()" in fault(sequences(tmp_path, train=np.array(3)))

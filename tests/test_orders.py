@@ -204,3 +204,18 @@ def test_draw_under_jit_gives_uniform_permutations_that_depend_on_the_key():
 def test_draw_of_a_fixed_order_is_that_order_whatever_the_key():
     for seed in (0, 1):
         np.testing.assert_array_equal(draw(Snake(), jax.random.key(seed), (2, 2)), [0, 1, 3, 2])
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([(0, 1)], "edges are a list, which does not hash; give a tuple"),
+        (((0, 1.5),), r"the edge \(0, 1.5\) is not a pair of sites"),
+        (([0, 1],), r"the edge \[0, 1\] is not a pair of sites"),
+        ((("a", "b"),), "is not a pair of sites"),
+        ((1, 2), "the edge 1 is not a pair of sites"),
+    ],
+)
+def test_edges_that_are_no_pairs_of_whole_numbers_are_named(edges, message):
+    with pytest.raises(ValueError, match=message):
+        Topological(edges)

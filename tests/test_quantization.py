@@ -101,3 +101,10 @@ def test_what_is_no_16_bit_sample_is_outside(values):
 def test_counts_that_have_no_meaning_are_refused(make):
     with pytest.raises(ValueError, match=r"\A[^\n]+; choose [^\n]+\Z"):
         make()
+
+
+@pytest.mark.parametrize("values", [MuLaw(256), Linear(256)], ids=str)
+def test_what_is_too_loud_is_clipped_and_what_is_not_finite_refused(values):
+    np.testing.assert_array_equal(values.symbols([1.5, -1.5, 1.0, -1.0]), [255, 0, 255, 0])
+    with pytest.raises(ValueError, match="not finite"):
+        values.symbols([0.0, np.nan])

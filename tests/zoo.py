@@ -1,4 +1,8 @@
-"""The zoo: a tiny model of every kind. A new model is one row here, and the whole conformance kit runs on it."""
+"""The zoo: a tiny model of every kind. A new model is one row here, and the whole conformance kit runs on it.
+
+`FURTHER` names the rows that `make test` leaves to `make test-slow`, which runs all of them as users run them: what they try
+beyond another row of their family is tried by another family's, or by the family's own tests.
+"""
 
 from arjax.heads import (
     Bernoulli,
@@ -49,4 +53,19 @@ ZOO = {
     "wavenet_coordinates": Model(WaveNet(1, 2, width=6, skip=5, readout=4, coordinates=True), Bernoulli(), (2, 3), AnyOrder()),
     "wavenet_local": Model(WaveNet(1, 2, width=6, skip=5, readout=4), Categorical(3), (5,), cond=CondSpec(local=2, hop=2)),
     "wavenet_discretized": Model(WaveNet(2, 1, width=6, skip=5, readout=4), DiscretizedMixtureOfLogistics(4, 2), (4,), Random(1)),
+}
+
+FURTHER = {
+    "made_random_degrees",
+    "made_categorical",
+    "made_many_values",
+    "made_one_site",
+    "made_logistics",
+    "made_discretized",
+    "histogram_mixture",
+    "bayes_neural_shared",
+    "lstm_coordinates",
+    "gru_deep",
+    "wavenet_coordinates",
+    "wavenet_discretized",
 }

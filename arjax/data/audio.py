@@ -5,7 +5,9 @@ A model generates sound of one window's length.
 """
 
 import dataclasses
+import hashlib
 import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -13,7 +15,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from arjax.data.quantization import MuLaw
-from arjax.data.sources import Source, data_root, read
+from arjax.data.sources import Source, data_root, one_line, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
 from arjax.data.wav import read_wav
 from arjax.data.windows import check_windows, tile
@@ -26,8 +28,9 @@ class SpokenDigits:
     """The Free Spoken Digit Dataset (Jackson et al. 2018): 3000 recordings, 6 speakers saying ten digits 50 times each, 8 kHz.
 
     The official test split is takes 0-4 of every digit and speaker; of the rest, takes 5-9 are for validation. label: the digit
-    (10 classes), the speaker (6), or both (60: 6 digit + speaker). There is no public file to download: `fsdd.npz` is to lie
-    under the data root, with the arrays `audio` (int16, one recording after the other), `offsets`, `digit`, `speaker`, `take`.
+    (10 classes), the speaker (6), or both (60: 6 digit + speaker). There is no such file to download: `fsdd.npz` is to lie under
+    the data root, made of the recordings of github.com/Jakobovski/free-spoken-digit-dataset in the order of their names: `audio`
+    int16, one after the other, `offsets` int64 [3001], where each begins, and `digit`, `speaker` (in alphabetical order), `take`.
     """
 
     length: int = 4096
@@ -54,9 +57,8 @@ class SpokenDigits:
         )
 
     def load(self) -> Splits:
-        with np.load(io.BytesIO(read(FSDD, self.root)), allow_pickle=False) as data:
-            recordings = np.split(data["audio"], data["offsets"][1:-1])
-            digit, speaker, take = (data[name].astype(np.int32) for name in ("digit", "speaker", "take"))
+        audio, offsets, digit, speaker, take = _fsdd(self.root)
+        recordings = np.split(audio, offsets[1:-1])
         label = {"digit": digit, "speaker": speaker, "both": 6 * digit + speaker}[self.label]
         chosen = (take >= 10, (take >= 5) & (take < 10), take < 5)
         splits = (_split(self, [recordings[i] for i in np.flatnonzero(some)], label[some]) for some in chosen)
@@ -67,7 +69,23 @@ class SpokenDigits:
         return np.asarray(self.values.waveform(x))
 
 
-FSDD = Source("fsdd.npz", "0227cc9da6cf02dbbbab09fbdbbe2dd16b43d070f689afbf132f6ef80e71c4be")
+FSDD = Source("fsdd.npz", None)
+# The sha256 of its samples: who makes the file anew need not pack it in the same way.
+FSDD_AUDIO = "6f643a7422de89763625dfc9aa79427e69f7a690223a5bc5752a2f56db5af465"
+
+
+def _fsdd(root) -> tuple[np.ndarray, ...]:
+    """audio, offsets, digit, speaker, take. ValueError unless the samples are those of the published recordings."""
+    names = {"audio": np.int16, "offsets": np.int64, "digit": np.int32, "speaker": np.int32, "take": np.int32}
+    content = read(FSDD, root)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
+            arrays = tuple(data[name].astype(dtype) for name, dtype in names.items())
+    except (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"fsdd.npz cannot be read ({one_line(error)}); make it anew, with {', '.join(names)}") from error
+    if hashlib.sha256(arrays[0].tobytes()).hexdigest() != FSDD_AUDIO or {len(array) for array in arrays[2:]} != {3000}:
+        raise ValueError("fsdd.npz holds other samples than the 3000 published recordings; make it anew, in their names' order")
+    return arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +131,8 @@ class WavFolder:
         first = min(first, second - 1)
         if first < 1:
             raise ValueError(
-                f"{folder} has {len(files)} .wav files, too few for the splits; give at least {3 if self.test else 2}"
+                f"{folder} has {len(files)} .wav files, too few to hold out valid={self.valid} and test={self.test} of them and "
+                "train on one; give more files, or smaller fractions"
             )
         recordings = [read_wav(file, self.sample_rate) for file in files]
         train, valid = _split(self, recordings[:first]), _split(self, recordings[first:second])

@@ -1,6 +1,7 @@
 """A user's own data: one .npz file with the arrays train, valid and test, and beside each, for all three or none, what its
 examples come with: `train_label` [N], whole numbers from 0; `train_local`, local features; `train_length` [N], how many values of
-a sequence are its own, the rest being padding; or `train_counted`, bool [N, *site_shape], False at sites that are not scored.
+a sequence are its own, the rest being padding with any valid value, as 0; or `train_counted`, bool [N, *site_shape], False at
+sites that are not scored.
 """
 
 import dataclasses
@@ -47,8 +48,8 @@ def _split(arrays, name, path) -> Split:
     x, length, counted = (arrays.get(name + part) for part in ("", "_length", "_counted"))
     if length is not None and counted is not None:
         raise ValueError(f"{path} has both {name}_length and {name}_counted; save one of them")
-    if length is not None:
-        if x.ndim < 2 or length.shape != (len(x),) or length.dtype.kind not in "iu":
+    if length is not None and x.ndim > 1:
+        if length.shape != (len(x),) or length.dtype.kind not in "iu":
             raise ValueError(
                 f"{path}: {name}_length is {length.dtype} of shape {length.shape}; give one whole number for each of the "
                 f"{len(x)} sequences"

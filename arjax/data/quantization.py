@@ -85,7 +85,7 @@ class MuLaw:
         return jnp.asarray(_symbol_of_sample(self.count))[jnp.asarray(x).astype(jnp.int32) + _SCALE]
 
     def symbols(self, waveform) -> np.ndarray:
-        """Waveform in [-1, 1] -> int32 symbols: the inverse of `waveform`."""
+        """Waveform -> int32 symbols, the inverse of `waveform`; what is beyond -1 or 1 is clipped to it."""
         return _mu_law(waveform, self.count)
 
     def waveform(self, symbols) -> jax.Array:
@@ -94,8 +94,16 @@ class MuLaw:
 
 
 def to_int16(waveform) -> np.ndarray:
-    """A waveform, as the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to it."""
-    return np.clip(np.floor(np.asarray(waveform, np.float64) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
+    """A waveform, as the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to it.
+    ValueError where it is not finite."""
+    return np.clip(np.floor(_finite(waveform) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
+
+
+def _finite(waveform) -> np.ndarray:
+    waveform = np.asarray(waveform, np.float64)
+    if not np.isfinite(waveform).all():
+        raise ValueError("the waveform has samples that are not finite; correct or leave them out")
+    return waveform
 
 
 def outside_int16(x: np.ndarray) -> np.ndarray:
@@ -104,7 +112,7 @@ def outside_int16(x: np.ndarray) -> np.ndarray:
 
 
 def _mu_law(waveform, count):
-    w, mu = np.asarray(waveform, np.float64), count - 1
+    w, mu = np.clip(_finite(waveform), -1, 1), count - 1
     f = np.sign(w) * np.log1p(mu * np.abs(w)) / np.log1p(mu)
     return np.floor((f + 1) * mu / 2 + 0.5).astype(np.int32)
 

@@ -64,6 +64,7 @@ def _data_bytes(path: Path) -> tuple[int, int]:
         while len(chunk := file.read(8)) == 8:
             name, length = struct.unpack("<4sI", chunk)
             if name == b"data":
-                return length, size - file.tell()
+                # Whoever writes to a pipe cannot go back to say how much it was.
+                return (0 if length == 2**32 - 1 else length), size - file.tell()
             file.seek(length + length % 2, 1)  # chunks begin at even places
     raise ValueError(f"{path} is truncated: it ends before its samples begin; get it again")

@@ -9,10 +9,11 @@ shorter than a window is padded, at its end, and what is padded never counts. (A
 
 For a net that looks at no more than the last `context` samples, the log-probabilities of the windows sum to exactly that of the
 whole recordings, each from its first sample to its last: no window is scored against silence that was not there. A net that
-looks further is given less than it could use, and its result is an upper bound on what it needs.
+looks further is given less than it could use, and its result is that of a model which takes windows as independent given their
+context.
 
-These same windows, in a new order every epoch, are the crops to train on. A net that treats all places alike has nothing to gain
-from crops at random offsets: each epoch it learns from every sample once, given its true context.
+These same windows, in a new order every epoch, are the crops to train on: each epoch a net learns from every sample once, given
+its true context.
 """
 
 from collections.abc import Sequence

@@ -237,7 +237,7 @@ def _slots(edges, num_sites) -> tuple[np.ndarray, np.ndarray]:
 def _arities(arities, num_sites, vocab) -> np.ndarray:
     """[T] int64. ValueError unless there is one for each site, in 1..vocab."""
     arities = (vocab,) * num_sites if arities is None else arities
-    if len(arities) != num_sites or not all(1 <= arity <= vocab for arity in arities):
+    if len(arities) != num_sites or not all(isinstance(arity, int) and 1 <= arity <= vocab for arity in arities):
         raise ValueError(f"arities={arities} must be {num_sites} numbers in 1..{vocab}, one for each site; correct them")
     return np.array(arities, np.int64)
 

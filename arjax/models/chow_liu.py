@@ -22,7 +22,7 @@ def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[t
     """
     sites = check_symbols(x, vocab)
     num_sites = sites.shape[1]
-    if not 0 <= root < num_sites:
+    if not (isinstance(root, int) and 0 <= root < num_sites):
         raise ValueError(f"root={root} is no site; choose one of 0..{num_sites - 1}")
     u, v = np.triu_indices(num_sites, 1)
     # The library takes a weight of zero for no edge, and breaks ties as its sort does. Ranks are never zero and never tie.
@@ -35,7 +35,7 @@ def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[t
 
 def mutual_information(x, vocab: int, smoothing: float = 0.0, block: int = 2**24) -> np.ndarray:
     """[T, T] float64, nats: that of every two sites of the symbols x [N, *site_shape]; on its diagonal, without smoothing, the
-    entropies. About `block` counts are held at once."""
+    entropies. Beside the one-hot symbols, N T V numbers, about `block` counts are held at once."""
     sites, smoothing = check_symbols(x, vocab), check_smoothing(smoothing)
     num, num_sites = sites.shape
     one_hot = (sites[..., None] == np.arange(vocab)).astype(np.float64).reshape(num, -1)

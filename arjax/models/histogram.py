@@ -24,8 +24,10 @@ class Histogram(nn.Module):
 
     any_order: ClassVar[bool] = True
 
+    def check_model(self, model):
+        model.cond.require("Histogram")
+
     def setup(self):
-        self.spec.cond.require("Histogram")
         self.theta = self.param("theta", nn.initializers.zeros, (self.spec.num_sites, self.spec.param_size))
 
     def __call__(self, x, order, cond=None, *, key=None):

@@ -77,9 +77,11 @@ class MADE(nn.Module):
             raise ValueError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
         super().__post_init__()
 
+    def check_model(self, model):
+        model.cond.require("MADE", "classes", "members")
+
     def setup(self):
         spec = self.spec
-        spec.cond.require("MADE", "classes", "members")
         if self.embedding and spec.vocab is None:
             raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         widths = (spec.num_sites * self._features, *self.hidden)

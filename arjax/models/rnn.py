@@ -112,11 +112,13 @@ class RNN(nn.Module):
         """Whether it is told where it is."""
         return self.coordinates
 
+    def check_model(self, model):
+        model.cond.require("RNN", "classes", "local")
+
     def setup(self):
         spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
         if self.embedding and spec.vocab is None:
             raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
-        spec.cond.require("RNN", "classes", "local")
         gates = len(cell.bias) * self.width
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0

@@ -92,9 +92,11 @@ class WaveNet(nn.Module):
         """d_l of every layer."""
         return tuple(2**layer for layer in range(self.layers)) * self.stacks
 
+    def check_model(self, model):
+        model.cond.require("WaveNet", "classes", "local")
+
     def setup(self):
         spec, width, depth = self.spec, self.width, self.stacks * self.layers
-        spec.cond.require("WaveNet", "classes", "local")
         zeros, normal, dense = nn.initializers.zeros, nn.initializers.normal, nn.initializers.lecun_normal()
         conv = nn.initializers.lecun_normal(in_axis=(0, 1), out_axis=2)
         values, symbols = math.prod(spec.event), 1 if spec.vocab in (None, 2) else spec.vocab

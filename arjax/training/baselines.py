@@ -1,11 +1,12 @@
-"""What a result is held beside: models that count, in closed form, their tables fitted on the training and validation splits.
+"""What a result is held beside: models that count, in closed form, their tables fitted on the training and validation splits, or
+where the validation split is the test split again, on the training split alone.
 
     independent            every site on its own                                   p(x_t = v) = table[t, v]
     histogram              of a stream: all its values have one law                p(x_t = v) = table[v]
     first-order Markov     of a stream: a value depends on the one before it       p(x_t = v | x_{t-1} = u) = table[u, v]
 
 An entry is (count + 1) / (all counts of its row + V), so that nothing is impossible. Where the model is given labels, so are
-these: each label has tables of its own.
+these: each label has tables of its own, which may cost a Markov table of many symbols more than the label tells it.
 """
 
 import math
@@ -56,7 +57,8 @@ def _fitted_nats(splits, context, size, classes, options) -> float:
     """Nats per test example of the table [labels, contexts, V] that the other two splits fill."""
     shape = (classes or 1, size, options["values"].vocab)
     counts = np.zeros(math.prod(shape), np.int64)
-    for split in (splits.train, splits.valid):
+    fitted = (splits.train,) if np.may_share_memory(splits.valid.x, splits.test.x) else (splits.train, splits.valid)
+    for split in fitted:
         for batch in drawn_examples(split, **options):
             counts += np.bincount(_entries(batch, context, shape), minlength=counts.size)
     counts = counts.reshape(shape)

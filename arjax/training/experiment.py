@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from arjax.orders import AnyOrder
 from arjax.training.mesh import Mesh
@@ -93,17 +94,22 @@ def check_fits(experiment: Experiment, splits) -> None:
     if shape != expected:
         raise ValueError(f"{title} has examples of shape {shape}, but the model's are {expected}; set --model.site-shape to fit")
     if splits.train.counted is not None:
-        if isinstance(model.order, AnyOrder):
-            raise ValueError(f"{title} has sites that do not count, which needs one order, not AnyOrder(); choose a fixed order")
+        # In another order padding would come before what counts, which would be given it.
+        if isinstance(model.order, AnyOrder) or not np.array_equal(model.permutation, np.arange(model.num_sites)):
+            raise ValueError(f"{title} has sites that do not count, which needs Raster(), not {model.order}; leave out the order")
         if splits.train.counted.shape[1:] != model.site_shape:
             raise ValueError(
-                f"{title} says what counts for sites {splits.train.counted.shape[1:]}, the model's are {model.site_shape}"
+                f"{title} says what counts for sites of shape {splits.train.counted.shape[1:]}, but the model's are "
+                f"{model.site_shape}; give one boolean for each site"
             )
     if model.cond.local is not None:
         local = None if splits.train.local is None else splits.train.local.shape[1:]
         if local != (declared := model.cond.local_shape(model.site_shape)):
             has = "no local features" if local is None else f"local features of shape {local}"
-            raise ValueError(f"{title} has {has}, but the model wants {declared} for an example; set --model.cond.local to fit")
+            raise ValueError(
+                f"{title} has {has}, but the model wants {declared} for an example; set --model.cond.local and "
+                "--model.cond.hop to fit"
+            )
     if model.cond.classes is None:
         return
     if splits.train.label is None:

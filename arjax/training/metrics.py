@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
-# What every record has: the step, what was scored, nats per example, the mean number of values that were counted in one, and the
-# seconds the run had taken.
-_FIELDS = {"step": int, "split": str, "nats": int | float, "dims": int | float, "seconds": int | float}
+# What every record has: the step, what was scored, nats per example, and the seconds the run had taken.
+_FIELDS = {"step": int, "split": str, "nats": int | float, "seconds": int | float}
 
 
 def read_metrics(path: Path) -> list[dict]:

@@ -16,11 +16,15 @@ from arjax.training.experiment import Experiment
 
 
 def sample_cond(model, count: int, examples) -> Cond:
-    """What samples are shown for: the classes in turn, where the model knows classes, and where it knows local features those of
-    the first `count` of `examples`, a split that may be None for other models. A model's members: the first."""
+    """What samples are shown for: the classes in turn, where the model knows classes, or where it knows local features, these and
+    the labels of the first `count` of `examples`, a split that may be None for other models. A model's members: the first."""
     label = None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes
-    local = None if model.cond.local is None else jnp.asarray(np.resize(examples.local, (count, *examples.local.shape[1:])))
-    return Cond(label, local=local)
+    if model.cond.local is None:
+        return Cond(label)
+    shown = np.arange(count) % len(examples.local)
+    # A label and local features belong together.
+    label = None if label is None else jnp.asarray(examples.label[shown], jnp.int32)
+    return Cond(label, local=jnp.asarray(examples.local[shown], jnp.float32))
 
 
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
@@ -64,7 +68,9 @@ def per_unit(experiment: Experiment, nats: float, dims: float) -> str:
 def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> None:
     """Print the result of a run: the last record of metrics.jsonl, that of the test split."""
     test = records[-1]
-    valid_dims = next(record["dims"] for record in reversed(records) if record["split"] == "valid")
+    # Records of an older version have no `dims`: every value was counted.
+    every = experiment.model.num_dims
+    valid_dims = next((record.get("dims", every) for record in reversed(records) if record["split"] == "valid"), every)
     chosen = f"{test['valid_nats']:.3f} nats = {per_unit(experiment, test['valid_nats'], valid_dims)}"
     rows = {
         "chosen": f"step {test['step']} of {experiment.steps}, {chosen} on the validation split",
@@ -80,7 +86,8 @@ def result_table(experiment: Experiment, title: str, split: str, result: dict, r
 
     result: `nats`, `dims`, `standard_error`, and `baselines`, nats by name, if there are any.
     """
-    dims, all_dims = result["dims"], experiment.model.num_dims
+    all_dims = experiment.model.num_dims
+    dims = result.get("dims", all_dims)
     given = " given the label" if experiment.model.cond.classes else ""
     name = f"{split} -log p(x{' | label' if given else ''})"
     scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{given}"
