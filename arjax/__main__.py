@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from arjax import orders, pictures
+from arjax import figures, pictures
 from arjax.bench import as_json, benchmark, report
 from arjax.data.splits import heard, shown, unit
 from arjax.sampling import Temperature, TopK, TopP, ancestral
@@ -182,27 +182,25 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw what explains the library: `orders`, each generation order as a numbered grid."""
+    """Draw what explains the library: generation orders as numbered grids, the masks of convolutions, or what the theta of a
+    pixel depends on, measured by the Jacobian of real networks."""
 
-    what: Annotated[Literal["orders"], tyro.conf.Positional]
-    out: Path = Path("orders.png")
+    what: Annotated[Literal["orders", "masks", "receptive-field"], tyro.conf.Positional]
+    out: Path | None = None
+    """Where to write the picture; by default WHAT.png."""
     height: int = 8
     width: int = 8
 
     def __call__(self, flags: list[str]) -> None:
         _require_positive(height=self.height, width=self.width)
         _require_suffix(".png", out=self.out)
-        every = (
-            orders.Raster(),
-            orders.Snake(),
-            orders.Column(),
-            orders.Spiral(),
-            orders.Reversed(orders.Spiral()),
-            orders.Hilbert(),
-            orders.Random(0),
-        )
-        pictures.order_pictures(self.out, every, (self.height, self.width))
-        print(f"{len(every)} orders in {self.out}")
+        draw = {
+            "orders": figures.draw_orders,
+            "masks": figures.draw_masks,
+            "receptive-field": figures.draw_receptive_fields,
+        }[self.what]
+        path = self.out or Path(f"{self.what}.png")
+        print(f"{draw(path, self.height, self.width)} in {path}")
 
 
 COMMANDS = (Bench, Evaluate, Sample, Figures)

@@ -1,8 +1,8 @@
-"""Fixed-size caches of a sampler: pure functions, slots first, so that a write is contiguous.
+"""Fixed-size caches of a sampler, as pure functions: a ring for sequences, a canvas for pictures.
 
 A *ring* remembers the last `slots` vectors of a sequence: what is written at t replaces what was written at t - slots. Nothing
-moves, unlike in a queue. Written before it is read, it needs one slot more than the longest lag; with that slot saved, reading
-first, XLA would copy the whole ring at every step.
+moves, unlike in a queue, and a write is contiguous: slots come first. Written before it is read, it needs one slot more than the
+longest lag; with that slot saved, reading first, XLA would copy the whole ring at every step.
 """
 
 import jax
@@ -25,3 +25,24 @@ def read_ring(ring: Float[Array, "slots B D"], t: Int[Array, ""], lag: int) -> F
     if not 0 <= lag < len(ring):
         raise ValueError(f"lag={lag} is not in 0..{len(ring) - 1}, all that a ring of {len(ring)} slots holds; make it longer")
     return jax.lax.dynamic_index_in_dim(ring, (t + len(ring) - lag) % len(ring), 0, keepdims=False)
+
+
+def init_canvas(batch: int, height: int, width: int, channels: int, kernel: int) -> Float[Array, "B h w C"]:
+    """A map of zeros with a margin all around, as wide as half a kernel: what a convolution is told of a picture before any of it
+    is known."""
+    margin = kernel // 2
+    return jnp.zeros((batch, height + 2 * margin, width + 2 * margin, channels), jnp.float32)
+
+
+def write_canvas(
+    canvas: Float[Array, "B h w C"], h: Float[Array, "B D"], kernel: int, i, j, channel=0
+) -> Float[Array, "B h w C"]:
+    """The canvas that has h at the pixel (i, j), from this channel on; all three are traced."""
+    margin = kernel // 2
+    return jax.lax.dynamic_update_slice(canvas, h[:, None, None], (0, i + margin, j + margin, channel))
+
+
+def read_canvas(canvas: Float[Array, "B h w C"], rows: int, kernel: int, i, j) -> Float[Array, "B rows kernel C"]:
+    """The first `rows` rows of the kernel's window around the pixel (i, j)."""
+    batch, _, _, channels = canvas.shape
+    return jax.lax.dynamic_slice(canvas, (0, i, j, 0), (batch, rows, kernel, channels))

@@ -162,20 +162,72 @@ class Reversed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Flipped:
+    """Another order in the mirror: with `rows` the last row comes where the first one did, with `columns` the last column."""
+
+    order: Order = Snake()
+    rows: bool = False
+    columns: bool = False
+
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
+        axes = [axis for axis, flipped in enumerate((self.rows, self.columns)) if flipped and len(site_shape) > 1]
+        return np.flip(_numbered(site_shape), axes).reshape(-1)[self.order.permutation(site_shape)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Transposed:
+    """Another order with rows and columns exchanged: `Transposed(Raster())` is `Column()`."""
+
+    order: Order = Snake()
+
+    def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
+        if len(site_shape) < 2:
+            return self.order.permutation(site_shape)
+        exchanged = _numbered(site_shape).swapaxes(0, 1)
+        return exchanged.reshape(-1)[self.order.permutation(exchanged.shape)]
+
+
+@dataclasses.dataclass(frozen=True)
 class AnyOrder:
-    """Order-agnostic (Uria et al. 2014): training draws an order for every minibatch; `reference` serves where one is wanted."""
+    """Order-agnostic (Uria et al. 2014): training draws an order for every minibatch; `reference` serves where one is wanted.
+
+    among: the orders to draw from, the reference first; () for all permutations. `AnyOrder(Snake(), s_curves())` is what Jain
+    et al. (2020) train their network in.
+    """
 
     reference: Order = Raster()
+    among: tuple[Order, ...] = ()
+
+    def __post_init__(self):
+        if self.among and self.among[0] != self.reference:
+            raise ValueError(
+                f"AnyOrder's reference {self.reference} is not the first of the orders it draws from, {self.among[0]}; make it so"
+            )
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return self.reference.permutation(site_shape)
 
 
+def s_curves() -> tuple[Order, ...]:
+    """The eight S-curves: Snake from each corner, along the rows and along the columns. The first is Snake() itself."""
+    along_rows = (Snake(), Flipped(columns=True), Flipped(rows=True), Flipped(rows=True, columns=True))
+    return (*along_rows, *map(Transposed, along_rows))
+
+
+def named(order: Order, site_shape: tuple[int, ...]) -> Int32[np.ndarray, "K T"]:
+    """[K, T]: the orders that `order` names: itself, or for an AnyOrder all it draws from, or where these are all permutations
+    its reference. The model's own is the first."""
+    orders = order.among if isinstance(order, AnyOrder) and order.among else (order,)
+    return np.stack([each.permutation(site_shape) for each in orders])
+
+
 def draw(order: Order, key: jax.Array, site_shape: tuple[int, ...]) -> Int32[Array, " T"]:
-    """[T] int32: a uniformly random permutation if `order` is AnyOrder, else the one it names. Works under jit."""
-    if isinstance(order, AnyOrder):
+    """[T] int32: if `order` is AnyOrder, one of those it draws from, each as likely as the others; else the one it names. Works
+    under jit."""
+    if isinstance(order, AnyOrder) and not order.among:
         return jax.random.permutation(key, jnp.arange(math.prod(site_shape), dtype=jnp.int32))
-    return jnp.asarray(order.permutation(site_shape))
+    orders = jnp.asarray(named(order, site_shape))
+    return orders[0] if len(orders) == 1 else orders[jax.random.randint(key, (), 0, len(orders))]
 
 
 def inverse(order: Integer[Array | np.ndarray, "... T"]) -> Int32[Array | np.ndarray, "... T"]:
@@ -212,6 +264,11 @@ def restore(
 ) -> Shaped[Array | np.ndarray, "B *data"]:
     """Generation order to data layout: [B, T, *E] -> [B, *site_shape, *E]. The inverse of `arrange`."""
     return x[:, inverse(order)].reshape(x.shape[0], *site_shape, *x.shape[2:])
+
+
+def _numbered(site_shape) -> Int32[np.ndarray, "..."]:
+    """Every site's row-major index, in the data's shape."""
+    return np.arange(math.prod(site_shape), dtype=np.int32).reshape(site_shape)
 
 
 def _visit(site_shape, path) -> np.ndarray:

@@ -135,6 +135,53 @@ def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
     _save(figure, path)
 
 
+def dependence_pictures(path, panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int]]]) -> None:
+    """For every (title, seen [H, W] bool, earlier [H, W] bool, site): what theta at the site depends on, and what it could
+    depend on, being generated earlier, but does not."""
+    figure, axes_row = _figure("", 1, len(panels), size=(3.2 * len(panels), 3.9))
+    colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the pixel": "tab:red"}
+    for axes, (title, seen, earlier, site) in zip(np.ravel(axes_row), panels, strict=True):
+        kinds = np.where(seen, 2, np.where(earlier, 1, 0))
+        kinds[site] = 3
+        axes.imshow(_colored(kinds, colors))
+        axes.set_title(title, fontsize=9)
+        _rule(axes, kinds.shape)
+    _name_colors(figure, colors)
+    _save(figure, path)
+
+
+def mask_pictures(path, panels: list[tuple[str, np.ndarray]]) -> None:
+    """For every (title, mask [h, w]): where the weights of a masked convolution may be other than zero."""
+    figure, axes_row = _figure("", 1, len(panels), size=(2.6 * len(panels), 3.2))
+    colors = {"masked": "0.85", "seen": "tab:blue"}
+    for axes, (title, mask) in zip(np.ravel(axes_row), panels, strict=True):
+        axes.imshow(_colored((np.asarray(mask) > 0).astype(int), colors))
+        axes.set_title(title, fontsize=9)
+        _rule(axes, mask.shape)
+    _name_colors(figure, colors)
+    _save(figure, path)
+
+
+def _colored(kinds, colors):
+    """[h, w] of 0, 1, ... -> [h, w, 3], the colours in turn."""
+    from matplotlib.colors import to_rgb
+
+    return np.array([to_rgb(color) for color in colors.values()])[kinds]
+
+
+def _rule(axes, shape):
+    """Thin lines between the cells of a picture."""
+    axes.set(xticks=np.arange(shape[1] + 1) - 0.5, yticks=np.arange(shape[0] + 1) - 0.5, xticklabels=[], yticklabels=[])
+    axes.grid(color="white", linewidth=0.6)
+    axes.tick_params(length=0)
+
+
+def _name_colors(figure, colors):
+    from matplotlib.patches import Patch
+
+    figure.legend(handles=[Patch(color=color, label=name) for name, color in colors.items()], loc="outside lower center", ncols=4)
+
+
 def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
     # Matplotlib takes half a second to import, and only these pictures need it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -28,3 +28,11 @@ def data_root() -> Path:
     if not root:
         pytest.skip("$ARJAX_DATA does not name a folder of downloaded data sets")
     return Path(root)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_are_let_go():
+    """Every compiled program keeps parts of the address space mapped, of which a process may have 65530 on Linux; XLA crashes
+    where there are no more."""
+    yield
+    jax.clear_caches()

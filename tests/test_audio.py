@@ -131,7 +131,7 @@ def test_no_part_is_without_a_file(tmp_path):
     data = WavFolder(folder(tmp_path, 3), RATE, length=6, context=2, valid=0.01, test=0.01)
     assert [recordings_of(split) for split in data.load()] == [[0], [1], [2]]
     (tmp_path / "wavs" / "a" / "02.wav").unlink()
-    assert "has 2 .wav files, too few for the splits; give at least 3" in fault(data.load)
+    assert "has 2 .wav files, too few to hold out valid=" in fault(data.load)
 
 
 def test_a_folder_may_be_named_relative_to_the_data_root(tmp_path):

@@ -13,6 +13,7 @@ from arjax.data import (
     MNIST,
     BinarizedMNIST,
     BinaryDensity,
+    Cifar10Subset,
     Digits,
     FashionMNIST,
     Levels,
@@ -85,7 +86,15 @@ def test_digits_refuse_values_that_do_not_fit():
 
 @pytest.mark.parametrize(
     "make",
-    [Digits, MNIST, FashionMNIST, BinarizedMNIST, lambda **k: BinaryDensity("dna", **k), lambda **k: Npz("x", Levels(2), **k)],
+    [
+        Digits,
+        MNIST,
+        FashionMNIST,
+        BinarizedMNIST,
+        Cifar10Subset,
+        lambda **k: BinaryDensity("dna", **k),
+        lambda **k: Npz("x", Levels(2), **k),
+    ],
 )
 def test_where_the_files_are_is_no_part_of_a_data_sets_identity(make):
     assert make(root="here") == make(root="there")
@@ -282,3 +291,27 @@ def test_a_density_set_is_as_published(real, name):
     dim, *nums = density.SIZES[name]
     assert [split.x.shape for split in splits] == [(num, dim) for num in nums]
     np.testing.assert_allclose(bernoulli_nats(splits), DENSITY_NATS[name], atol=5.1e-4)
+
+
+# CIFAR-10, in part
+
+
+@pytest.mark.parametrize("real", ["cifar10_train_first4000.npz"], indirect=True)
+def test_the_part_of_cifar10_is_split_by_place_and_says_that_it_is_a_part(real):
+    data = Cifar10Subset(root=real)
+    assert data.title.startswith("CIFAR-10's first 4000 training images 32x32 RGB (not comparable with CIFAR-10), 256 levels")
+    splits = data.load()
+    assert [split.x.shape for split in splits] == [(3200, 32, 32, 3), (400, 32, 32, 3), (400, 32, 32, 3)]
+    with np.load(os.path.join(real, "cifar10_train_first4000.npz")) as file:
+        np.testing.assert_array_equal(np.concatenate([split.x for split in splits]), file["images"])
+        np.testing.assert_array_equal(np.concatenate([split.label for split in splits]), file["labels"])
+    # The published order begins with a frog and two trucks.
+    np.testing.assert_array_equal(splits.train.label[:3], [6, 9, 9])
+
+
+def test_another_file_under_the_name_of_cifar10s_part_is_refused(tmp_path):
+    np.savez(tmp_path / "cifar10_train_first4000.npz", images=np.zeros((4000, 32, 32, 3), np.uint8), labels=np.zeros(4000))
+    with pytest.raises(ValueError, match=r"cifar10_train_first4000\.npz has the wrong checksum"):
+        Cifar10Subset(root=str(tmp_path)).load()
+    with pytest.raises(ValueError, match=r"cifar10_train_first4000\.npz is not in .*; save it there"):
+        Cifar10Subset(root=str(tmp_path / "nowhere")).load()

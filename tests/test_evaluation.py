@@ -6,13 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arjax.data import Dynamic, Levels, Split
+from arjax.data import Digits, Dynamic, Levels, Split
 from arjax.heads import Bernoulli
-from arjax.likelihood import log_prob, theta
+from arjax.likelihood import ensemble_log_prob, log_prob, theta
 from arjax.models import MADE, Histogram
-from arjax.orders import AnyOrder, draw
+from arjax.orders import AnyOrder, Snake, draw, s_curves
 from arjax.protocol import Cond, CondSpec, Model, init
-from arjax.training import Mesh
+from arjax.training import Experiment, Mesh
 from arjax.training.evaluation import evaluate, validate
 from arjax.training.mesh import place_padded
 
@@ -74,6 +74,23 @@ def test_an_ensemble_is_the_same_for_every_batch_and_its_first_order_is_the_refe
     np.testing.assert_allclose(small.log_probs, large.log_probs, rtol=1e-5)
     reference = np.exp(np.asarray(log_prob(model, params, data.x)))
     assert (np.exp(small.log_probs) > reference / 3).all()
+
+
+@pytest.mark.parametrize("ensemble", [3, 8])
+def test_an_ensemble_of_a_model_that_draws_from_some_orders_is_the_mixture_of_the_first_of_them(ensemble):
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder(Snake(), s_curves()))
+    data, params = split(9), init(model, KEY)
+    orders = np.stack([curve.permutation((2, 3)) for curve in s_curves()[:ensemble]])
+    for key in (KEY, jax.random.key(4)):
+        result = evaluate(model, params, data, Levels(2), batch_size=4, key=key, ensemble=ensemble)
+        np.testing.assert_allclose(result.log_probs, ensemble_log_prob(model, params, data.x, orders).log_prob, rtol=1e-5)
+
+
+def test_an_ensemble_larger_than_the_orders_a_model_draws_from_is_refused():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (8, 8), AnyOrder(Snake(), s_curves()))
+    assert Experiment(data=Digits(), model=model, steps=2, eval_every=1, ensemble=8).ensemble == 8
+    with pytest.raises(ValueError, match="ensemble=9 is more than the 8 orders of the model; set --ensemble 8"):
+        Experiment(data=Digits(), model=model, steps=2, eval_every=1, ensemble=9)
 
 
 def test_validation_draws_orders_by_its_key_alone():

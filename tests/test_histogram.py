@@ -12,7 +12,7 @@ import pytest
 import scipy.stats
 
 import arjax
-from arjax import Cond, CondSpec, Model, testing
+from arjax import CondSpec, Model, testing
 from arjax.data import Bimodal, Levels, Real
 from arjax.heads import Categorical, DiscretizedMixtureOfLogistics, MixtureOfGaussians, Ordinal
 from arjax.models import Histogram
@@ -120,9 +120,8 @@ def test_what_cannot_be_counted_is_refused(arguments, message):
 
 
 def test_a_condition_is_refused():
-    model = Model(Histogram(), Ordinal(3), (1,), cond=CondSpec(classes=2))
     with pytest.raises(ValueError, match=r"Histogram knows no condition, not CondSpec\(classes=2\)"):
-        arjax.log_prob(model, {"theta": jnp.zeros((1, 3))}, np.zeros((1, 1), int), cond=Cond(label=jnp.array([0])))
+        Model(Histogram(), Ordinal(3), (1,), cond=CondSpec(classes=2))
 
 
 # The inverse CDF

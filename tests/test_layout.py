@@ -11,7 +11,7 @@ FLOORS = (
     ("data", "heads", "layers", "pictures", "flops"),
     ("models", "tokenizers"),
     ("likelihood", "sampling", "coding"),
-    ("training", "testing", "bench"),
+    ("training", "testing", "figures", "bench"),
     ("__main__",),
 )
 # Modules of these floors lean on those further left; the others stand beside each other.

@@ -140,10 +140,13 @@ def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys):
     assert "time ratio" in capsys.readouterr().out
 
 
-def test_figures_draws_the_orders(tmp_path):
-    main(["figures", "orders", "--out", str(tmp_path / "orders.png"), "--height", "3", "--width", "4"])
-    with Image.open(tmp_path / "orders.png") as image:
+@pytest.mark.parametrize("what", ["orders", "masks", pytest.param("receptive-field", marks=pytest.mark.slow)])
+def test_figures_draws(what, tmp_path, capsys):
+    path = tmp_path / "deep" / "figure.png"
+    main(["figures", what, "--out", str(path), "--height", "4", "--width", "5"])
+    with Image.open(path) as image:
         assert min(image.size) > 200
+    assert capsys.readouterr().out.endswith(f" in {path}\n")
 
 
 def test_evaluate_gives_the_exact_mean_on_all_devices(labelled, capsys):

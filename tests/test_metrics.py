@@ -50,7 +50,6 @@ def test_a_last_line_cut_short_is_left_out(tmp_path):
         "{}",
         '{"step": "1", "split": "train", "nats": 1, "dims": 2, "seconds": 1}',
         '{"step": 1, "split": "train", "nats": 1, "dims": 2}',
-        '{"step": 1, "split": "train", "nats": 1, "seconds": 1}',
         '{"step": 1, "split": "train", "dims": 2, "seconds": 1}',
         '{"step": 1, "split": "train", "nats": "low", "dims": 2, "seconds": 1}',
     ],

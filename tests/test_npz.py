@@ -1,10 +1,17 @@
+import dataclasses
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
 
+import arjax
 from arjax.data import Levels, Npz, Real
+from arjax.heads import Bernoulli
+from arjax.models import MADE, RNN
+from arjax.orders import AnyOrder, Raster, Reversed
+from arjax.training import Experiment
+from arjax.training.experiment import check_fits
 
 X = np.arange(12).reshape(2, 3, 2) % 2
 SPLITS = {"train": X, "valid": X, "test": X}
@@ -161,3 +168,22 @@ def test_lengths_that_do_not_fit_are_named(tmp_path, changed, message):
 
 def test_what_has_no_rows_is_named_for_that_and_not_for_its_lengths(tmp_path):
     assert "train has shape ()" in fault(sequences(tmp_path, train=np.array(3)))
+
+
+@pytest.mark.parametrize("order", [Reversed(), AnyOrder()])
+def test_an_order_in_which_padding_would_come_first_is_refused(tmp_path, order):
+    data = Npz(str(sequences(tmp_path)), Levels(2))
+    model = arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4,), order)
+    experiment = Experiment(data=data, model=model, batch_size=2, steps=1, eval_every=1)
+    with pytest.raises(ValueError, match=r"mine.npz.* has sites that do not count, which needs Raster\(\), not "):
+        check_fits(experiment, data.load())
+    check_fits(dataclasses.replace(experiment, model=dataclasses.replace(model, order=Raster())), data.load())
+
+
+def test_local_features_that_do_not_fit_the_model_are_named(tmp_path):
+    local = {f"{name}_local": np.ones((2, 4, 3)) for name in SPLITS}
+    data = Npz(str(sequences(tmp_path, **local)), Levels(2))
+    model = arjax.Model(RNN(width=3), Bernoulli(), (4,), cond=arjax.CondSpec(local=2))
+    experiment = Experiment(data=data, model=model, batch_size=2, steps=1, eval_every=1)
+    with pytest.raises(ValueError, match=r"local features of shape \(4, 3\), but the model wants \(4, 2\) for an example; set"):
+        check_fits(experiment, data.load())

@@ -1,6 +1,8 @@
 import dataclasses
 import itertools
 import math
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from arjax.orders import (
     AnyOrder,
     Column,
+    Flipped,
     Hilbert,
     Permutation,
     Random,
@@ -20,14 +23,20 @@ from arjax.orders import (
     Snake,
     Spiral,
     Topological,
+    Transposed,
     arrange,
     check_permutation,
     draw,
     inverse,
+    named,
     restore,
+    s_curves,
 )
 
-EVERY = (Raster(), Column(), Snake(), Spiral(), Hilbert(), Random(5), Reversed(Spiral()), AnyOrder(Snake()))
+EVERY = (
+    *(Raster(), Column(), Snake(), Spiral(), Hilbert(), Random(5), Reversed(Spiral()), AnyOrder(Snake())),
+    *(Flipped(Hilbert(), rows=True, columns=True), Transposed(Spiral()), Transposed(Flipped(Random(1), columns=True))),
+)
 
 # The rank of every site, as it lies on the page.
 GRIDS = {
@@ -46,6 +55,13 @@ GRIDS = {
     (Hilbert(), 2, 2): [[0, 3], [1, 2]],
     (Hilbert(), 4, 4): [[0, 1, 14, 15], [3, 2, 13, 12], [4, 7, 8, 11], [5, 6, 9, 10]],
     (AnyOrder(Column()), 2, 3): [[0, 2, 4], [1, 3, 5]],
+    (Flipped(Raster()), 2, 3): [[0, 1, 2], [3, 4, 5]],
+    (Flipped(Raster(), rows=True), 2, 3): [[3, 4, 5], [0, 1, 2]],
+    (Flipped(Snake(), columns=True), 2, 3): [[2, 1, 0], [3, 4, 5]],
+    (Flipped(Spiral(), rows=True, columns=True), 3, 3): [[4, 5, 6], [3, 8, 7], [2, 1, 0]],
+    (Transposed(Raster()), 2, 3): [[0, 2, 4], [1, 3, 5]],
+    (Transposed(Snake()), 2, 3): [[0, 3, 4], [1, 2, 5]],
+    (Transposed(Flipped(Snake(), rows=True)), 2, 3): [[4, 3, 0], [5, 2, 1]],
 }
 
 
@@ -65,7 +81,10 @@ def test_every_order_of_every_shape_is_a_permutation(order, shape):
 
 @pytest.mark.parametrize(
     ("order", "shape"),
-    [(Snake(), (3, 5)), (Spiral(), (5, 4)), (Spiral(), (7, 7)), (Hilbert(), (8, 8)), (Hilbert(), (16, 16))],
+    [
+        *((Snake(), (3, 5)), (Spiral(), (5, 4)), (Spiral(), (7, 7)), (Hilbert(), (8, 8)), (Hilbert(), (16, 16))),
+        *((curve, (3, 5)) for curve in s_curves()),
+    ],
     ids=str,
 )
 def test_neighbours_in_time_are_neighbours_in_space(order, shape):
@@ -79,14 +98,21 @@ def test_hilberts_curve_through_another_shape_leaves_sites_out_and_keeps_the_res
     np.testing.assert_array_equal(Hilbert().permutation((3, 4)), kept)
 
 
-@pytest.mark.parametrize("order", [Raster(), Column(), Snake(), Spiral(), Hilbert()], ids=str)
+@pytest.mark.parametrize("order", [Raster(), Column(), Snake(), Spiral(), Hilbert(), *s_curves()[1:]], ids=str)
 def test_channels_are_innermost_and_in_turn(order):
     pixels = order.permutation((4, 4))
     np.testing.assert_array_equal(order.permutation((4, 4, 3)), [3 * pixel + c for pixel in pixels for c in range(3)])
 
 
+def test_there_are_eight_s_curves_two_from_each_corner():
+    orders = [tuple(map(int, curve.permutation((3, 5)))) for curve in s_curves()]
+    assert len(set(orders)) == 8
+    assert sorted(order[:2] for order in orders) == [(0, 1), (0, 5), (4, 3), (4, 9), (10, 5), (10, 11), (14, 9), (14, 13)]
+    assert s_curves()[0] == Snake()
+
+
 def test_a_sequence_is_read_from_its_start():
-    for order in (Raster(), Column(), Snake(), Spiral(), Hilbert()):
+    for order in (Raster(), Column(), Snake(), Spiral(), Hilbert(), *s_curves()):
         np.testing.assert_array_equal(order.permutation((5,)), range(5))
 
 
@@ -206,16 +232,44 @@ def test_draw_of_a_fixed_order_is_that_order_whatever_the_key():
         np.testing.assert_array_equal(draw(Snake(), jax.random.key(seed), (2, 2)), [0, 1, 3, 2])
 
 
-@pytest.mark.parametrize(
-    ("edges", "message"),
-    [
-        ([(0, 1)], "edges are a list, which does not hash; give a tuple"),
-        (((0, 1.5),), r"the edge \(0, 1.5\) is not a pair of sites"),
-        (([0, 1],), r"the edge \[0, 1\] is not a pair of sites"),
-        ((("a", "b"),), "is not a pair of sites"),
-        ((1, 2), "the edge 1 is not a pair of sites"),
-    ],
-)
-def test_edges_that_are_no_pairs_of_whole_numbers_are_named(edges, message):
-    with pytest.raises(ValueError, match=message):
+def test_draw_among_some_orders_gives_each_as_often_as_the_others_and_no_other():
+    order, shape = AnyOrder(Snake(), s_curves()), (2, 3)
+    keys = jax.random.split(jax.random.key(1), 1600)
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: draw(order, key, shape)))(keys))
+    assert drawn.dtype == np.int32
+    kinds, counts = np.unique(drawn, axis=0, return_counts=True)
+    np.testing.assert_array_equal(kinds, np.unique([curve.permutation(shape) for curve in s_curves()], axis=0))
+    assert len(kinds) == 8
+    assert ((counts - 200) ** 2 / 200).sum() < 29.9  # chi-square with 7 degrees of freedom, p = 1e-4
+
+
+def test_the_orders_that_a_model_names_begin_with_its_own():
+    some = (Spiral(), Raster(), Column())
+    np.testing.assert_array_equal(named(AnyOrder(Spiral(), some), (2, 3)), [order.permutation((2, 3)) for order in some])
+    for order in (Spiral(), AnyOrder(Spiral())):
+        np.testing.assert_array_equal(named(order, (2, 3)), [Spiral().permutation((2, 3))])
+
+
+def test_orders_to_draw_from_must_begin_with_the_reference():
+    with pytest.raises(ValueError, match=r"reference Raster\(\) is not the first of the orders it draws from, Snake\(\)"):
+        AnyOrder(among=(Snake(), Raster()))
+
+
+EDGES_THAT_ARE_NONE = """
+from arjax.orders import Topological
+for edges in ([(0, 1)], ((0, 1.5),), ([0, 1],), (("a", "b"),), (1, 2)):
+    try:
         Topological(edges)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_edges_that_are_no_pairs_of_whole_numbers_are_named():
+    # In a process of its own: here signatures are checked, which would speak first.
+    lines = subprocess.run([sys.executable, "-c", EDGES_THAT_ARE_NONE], capture_output=True, text=True, check=True).stdout
+    listed, *others = lines.splitlines()
+    assert listed == "edges are a list, which does not hash; give a tuple of (parent, child)"
+    named = ("(0, 1.5)", "[0, 1]", "('a', 'b')", "1")
+    wanted = "is not a pair of sites; give (parent, child), both numbered from 0"
+    assert others == [f"the edge {edge} {wanted}" for edge in named]

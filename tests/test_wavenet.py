@@ -204,9 +204,8 @@ def test_impossible_nets_are_refused_when_they_are_made(fields, message):
 
 
 def test_members_are_refused():
-    model = Model(TINY, Bernoulli(), (2,), cond=CondSpec(members=2))
     with pytest.raises(ValueError, match=r"WaveNet knows classes and local, not CondSpec\(members=2\); leave it out"):
-        arjax.init(model, KEY)
+        Model(TINY, Bernoulli(), (2,), cond=CondSpec(members=2))
 
 
 # At full size

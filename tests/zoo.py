@@ -13,8 +13,8 @@ from arjax.heads import (
     MixtureOfLogistics,
     Ordinal,
 )
-from arjax.models import MADE, RNN, BayesNet, Histogram, NeuralBayesNet, WaveNet
-from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological
+from arjax.models import MADE, RNN, BayesNet, GatedPixelCNN, Histogram, LMConv, NeuralBayesNet, PixelCNN, PixelCNNPP, WaveNet
+from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological, s_curves
 from arjax.protocol import CondSpec, Model
 
 EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
@@ -53,6 +53,41 @@ ZOO = {
     "wavenet_coordinates": Model(WaveNet(1, 2, width=6, skip=5, readout=4, coordinates=True), Bernoulli(), (2, 3), AnyOrder()),
     "wavenet_local": Model(WaveNet(1, 2, width=6, skip=5, readout=4), Categorical(3), (5,), cond=CondSpec(local=2, hop=2)),
     "wavenet_discretized": Model(WaveNet(2, 1, width=6, skip=5, readout=4), DiscretizedMixtureOfLogistics(4, 2), (4,), Random(1)),
+    "pixelcnn": Model(PixelCNN(width=4, blocks=2, head=(5,), kernel=5), Bernoulli(), (3, 3)),
+    "pixelcnn_rgb": Model(PixelCNN(width=6, blocks=1, head=(6,), kernel=3, coordinates=True), Categorical(4), (1, 2, 3)),
+    "pixelcnn_coupled": Model(
+        PixelCNN(width=4, blocks=1, kernel=3, embedding=2), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2)
+    ),
+    "pixelcnn_labels": Model(
+        PixelCNN(width=4, blocks=1, kernel=3, dropout=0.5), MixtureOfLogistics(2), (3, 2), cond=CondSpec(classes=3)
+    ),
+    "gated_pixelcnn": Model(GatedPixelCNN(width=3, layers=2, head=(5,), kernel=5), Bernoulli(), (3, 3)),
+    "gated_pixelcnn_rgb": Model(
+        GatedPixelCNN(width=6, layers=1, head=(6,), kernel=3, coordinates=True), Categorical(4), (1, 2, 3)
+    ),
+    "gated_pixelcnn_coupled": Model(
+        GatedPixelCNN(width=4, layers=1, kernel=3, embedding=2), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2)
+    ),
+    "gated_pixelcnn_labels": Model(
+        GatedPixelCNN(width=4, layers=1, kernel=3, dropout=0.5), MixtureOfLogistics(2), (3, 2), cond=CondSpec(classes=3)
+    ),
+    "lmconv": Model(LMConv(width=4, blocks=2, kernel=5), Bernoulli(), (3, 3), AnyOrder()),
+    "lmconv_coupled": Model(
+        LMConv(width=4, blocks=1, kernel=3), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2), AnyOrder(Snake(), s_curves())
+    ),
+    "lmconv_labels": Model(
+        LMConv(width=4, blocks=1, kernel=3, embedding=2, coordinates=True, dropout=0.5),
+        Categorical(3),
+        (2, 3),
+        Spiral(),
+        CondSpec(classes=2),
+    ),
+    "lmconv_real": Model(LMConv(width=4, blocks=3, kernel=3), MixtureOfLogistics(2), (2, 3), Hilbert()),
+    "pixelcnnpp": Model(PixelCNNPP(width=3, resnets=1, levels=2, coordinates=True), Bernoulli(), (4, 4)),
+    "pixelcnnpp_rgb": Model(PixelCNNPP(width=3, resnets=1, levels=1), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2)),
+    "pixelcnnpp_labels": Model(
+        PixelCNNPP(width=3, resnets=1, levels=2), DiscretizedMixtureOfLogistics(8, 2), (2, 2, 1), cond=CondSpec(classes=3)
+    ),
 }
 
 FURTHER = {
@@ -68,4 +103,11 @@ FURTHER = {
     "gru_deep",
     "wavenet_coordinates",
     "wavenet_discretized",
+    "pixelcnn_coupled",
+    "gated_pixelcnn_coupled",
+    "gated_pixelcnn_labels",
+    "lmconv_coupled",
+    "lmconv_real",
+    "pixelcnnpp",
+    "pixelcnnpp_rgb",
 }

@@ -11,6 +11,7 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
+from arjax.orders import named
 from arjax.training.objective import counted_dims, draw_condition
 
 
@@ -30,10 +31,11 @@ def evaluate(
 ) -> Evaluation:
     """Every example of `split` scored as a published result is.
 
-    An ensemble of K > 1 is the equal mixture over K pairs of an order and a member: the model's own order with member 0, and
-    K - 1 random pairs, the same for all examples. `key` draws these, and the values where they are random (a dynamic
-    binarization becomes one fixed binarization, whatever `batch_size`). `place` brings an array [B, ...] to the devices, and may
-    append fillers to it.
+    An ensemble of K > 1 is the equal mixture over K pairs of an order and a member, the same for all examples. The k-th order of
+    a model that draws from orders it names is the k-th of these; of any other model, the first is its own and the rest are
+    random. The first member is member 0, the rest are random. `key` draws what is random, and the values where they are (a
+    dynamic binarization becomes one fixed binarization, whatever `batch_size`). `place` brings an array [B, ...] to the devices,
+    and may append fillers to it.
     """
     return _evaluate(functools.partial(_mixture, ensemble=ensemble), model, params, split, values, batch_size, key, place)
 
@@ -78,11 +80,11 @@ def _drawn(model, values, params, batch, keys, i):
 @functools.partial(jax.jit, static_argnames=("model", "values", "ensemble"))
 def _mixture(model, values, params, batch, keys, i, *, ensemble):
     """[B]: log p of each example, under the mixture over `ensemble` orders and members, the same for every batch."""
-    x = _apply(values, keys, batch)
+    x, orders = _apply(values, keys, batch), jnp.asarray(named(model.order, model.site_shape))
 
     def one(k):
         order, cond = draw_condition(model, jax.random.fold_in(keys.ensemble, k), batch)
-        order = None if order is None else jnp.where(k == 0, jnp.asarray(model.permutation), order)
+        order = None if order is None else jnp.where(k < len(orders), orders[jnp.minimum(k, len(orders) - 1)], order)
         member = None if cond.member is None else jnp.where(k == 0, 0, cond.member)
         return log_prob(model, params, x, order=order, cond=cond.replace(member=member), counted=batch.get("counted"))
 

@@ -71,6 +71,9 @@ class Experiment:
                 f"ensemble={self.ensemble} needs something to average over; use order=AnyOrder() or "
                 "CondSpec(members=...), or set --ensemble 1"
             )
+        orders = len(self.model.order.among) if isinstance(self.model.order, AnyOrder) else 0
+        if 0 < orders < self.ensemble:
+            raise ValueError(f"ensemble={self.ensemble} is more than the {orders} orders of the model; set --ensemble {orders}")
 
 
 class Keys(NamedTuple):

@@ -1,0 +1,290 @@
+"""Gated PixelCNN: two stacks of masked convolutions, without a blind spot (van den Oord et al. 2016b, section 2).
+
+    v_0 = conv(the rows above) + places         v_k = conv(gate(v_k-1 + label))          all rows above, full width
+    g_k = gate(conv(h_k-1) + link(v_k) + label)                                          the same row, left of the pixel
+    h_k = h_k-1 + conv_1x1(g_k)                 theta = conv_1x1(relu(... conv_1x1(relu(sum over k of conv_1x1(g_k)))))
+    gate([a, b]) = tanh(a) sigmoid(b)                                                    (equations 2 and 4)
+
+The vertical stack v knows every row above a pixel and nothing of its own; since it never has to hide a part of a row from
+itself, its receptive field is a rectangle. The horizontal stack h adds the row so far. Layer 0 reads the symbols and has no
+residual connection (h_0 = conv_1x1(g_0)); as in common implementations, every layer speaks to the head through a skip connection
+of its own. The label shifts both gates of every layer. The three values of a pixel of site_shape (H, W, 3) are generated one
+after the other, each from a third of the horizontal stack's channels; the vertical one needs no such parts.
+
+One body of each stack serves all pixels and less. The vertical stack's is written in terms of `conv(k, v)`, over all rows or,
+once a row is complete, over the next one; the horizontal stack's in terms of `conv(i, h)`, over whole maps or at the one place
+that is generated next. What is above speaks to all gates of a row before its first pixel is drawn.
+"""
+
+import itertools
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.layers.coordinates import coordinates
+from arjax.layers.dropout import dropout
+from arjax.layers.masked_conv import causal_mask, check_kernel, masked_normal, own_group, place
+from arjax.layers.pixels import pixel_features
+from arjax.layers.raster import check_raster
+from arjax.layers.start import shift, start
+from arjax.protocol import Spec
+
+GATED_VARIANCE = 0.1156  # E[tanh(a)^2] E[sigmoid(b)^2] for standard normal a, b
+
+
+@flax.struct.dataclass
+class Cache:
+    """`row`: the symbols of the row at hand, [B, margin + W, features], zeros where they are not known. `above`: for every layer
+    the rows that the next vertical convolution reads besides its own, [B, rows - 1, W, C]. `told`: what the gates of the row at
+    hand are told by the rows above and by the label, [W, layers, B, 2 D]. `windows`: for every horizontal convolution but the
+    first the pixel at hand and those left of it, [B, taps, C]. What stays the same: `bias` [B or 1, layers, stacks, 2 D], the
+    label's shift of every gate."""
+
+    row: jax.Array
+    above: tuple[jax.Array, ...]
+    told: jax.Array
+    windows: tuple[jax.Array, ...]
+    bias: jax.Array
+
+
+class GatedPixelCNN(nn.Module):
+    """Gated masked convolutions in two stacks, for images [H, W] or [H, W, channels], row by row.
+
+    width: the channels of each stack. layers: the gated layers after the first. kernel: of the first layer, at least 3;
+    block_kernel: of the others; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a
+    learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is.
+    dropout: the rate behind every gate.
+    """
+
+    width: int = 32
+    layers: int = 7
+    head: tuple[int, ...] = (32,)
+    kernel: int = 7
+    block_kernel: int = 3
+    embedding: int | None = None
+    coordinates: bool = False
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    any_order: ClassVar[bool] = False
+
+    def __post_init__(self):
+        for name in ("width", "layers", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.kernel < 3:
+            raise ValueError(f"kernel={self.kernel} sees its own pixel only, which is not known yet; choose an odd number from 3")
+        if any(width < 1 for width in self.head):
+            raise ValueError(f"head={self.head} must be positive widths; choose () for none")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        for name in ("kernel", "block_kernel"):
+            check_kernel(name, getattr(self, name))
+        super().__post_init__()
+
+    def check_model(self, model):
+        check_raster(model, channel_sites=True)
+        model.cond.require("GatedPixelCNN", "classes")
+        if self.embedding and model.head.vocab is None:
+            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+        groups = (*model.site_shape, 1)[2]
+        for name, width in (("width", self.width), *(("head", width) for width in self.head)):
+            if width % groups:
+                raise ValueError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")
+
+    def setup(self):
+        spec = self.spec
+        self._set_vertical()
+        self._set_horizontal()
+        if self.embedding:
+            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        if self.coordinates:
+            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, 2 * self.width))
+        if spec.cond.classes:
+            shape = (spec.cond.classes, self.layers + 1, 2, 2 * self.width)
+            self.label_b = self.param("label_b", nn.initializers.zeros, shape)
+
+    def _set_vertical(self):
+        """Convolutions v [rows, kernel, C, 2 D], which need no mask, and links to the other stack [2 D, 2 D]."""
+        wide, small = 2 * self.width, self.block_kernel
+        shapes = [(self.kernel // 2, self.kernel, self._groups * self._features, wide)]
+        shapes += [(small // 2 + 1, small, self.width, wide)] * self.layers
+        self.v = [
+            self.param(f"v{k}", masked_normal(GATED_VARIANCE if k else 1.0), jnp.ones(shape)) for k, shape in enumerate(shapes)
+        ]
+        self.v_b = [self.param(f"v_b{k}", nn.initializers.zeros, (wide,)) for k in range(len(shapes))]
+        self.link = [self.param(f"link{k}", masked_normal(), jnp.ones((wide, wide))) for k in range(len(shapes))]
+
+    def _set_horizontal(self):
+        """Convolutions w [taps, C, G]: two for every layer (the second gives the residual and the skip connection), then the
+        head's. The last layer has no residual, as nothing follows it."""
+        groups, width, wide = self._groups, self.width, 2 * self.width
+        shapes = [(self.kernel, groups * self._features, wide), (1, width, wide)]
+        shapes += [(self.block_kernel, width, wide), (1, width, wide)] * self.layers
+        shapes[-1] = (1, width, width)
+        shapes += [(1, *pair) for pair in itertools.pairwise((width, *self.head, groups * self.spec.param_size))]
+        masks = [causal_mask(*shape, groups, strict=i == 0) for i, shape in enumerate(shapes)]
+        self.masks = [mask[-1, : mask.shape[1] // 2 + 1] for mask in masks]
+        self.w = [self.param(f"w{i}", masked_normal(), mask) for i, mask in enumerate(self.masks)]
+        self.b = [self.param(f"b{i}", nn.initializers.zeros, (mask.shape[-1],)) for i, mask in enumerate(self.masks)]
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
+        height, width = self.spec.sites[:2]
+        maps = self._enter(x).reshape(len(x), height, width, -1)
+        keys = [None] * 2 * (self.layers + 1) if key is None else jax.random.split(key, 2 * (self.layers + 1))
+
+        def conv_rows(k, v):
+            return _conv_rows(jnp.pad(v, ((0, 0), (len(self.v[k]) - 1, 0), (0, 0), (0, 0))), self.v[k], self.v_b[k])
+
+        def conv(i, h):
+            return _conv_left(h, self.w[i] * self.masks[i], self.b[i])
+
+        places = self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
+        told = self._vertical(shift(maps), conv_rows, self._bias(cond), places, keys[::2])
+        return self._horizontal(maps, conv, told, keys[1::2]).reshape(len(x), self.spec.num_sites, -1)
+
+    def init_cache(self, batch, order, cond=None):
+        width, layers = self.spec.sites[1], self.layers + 1
+
+        def zeros(*shape):
+            return jnp.zeros(shape, jnp.float32)
+
+        return Cache(
+            row=zeros(batch, self.kernel // 2 + width, self._groups * self._features),
+            above=tuple(zeros(batch, len(v) - 1, width, v.shape[2]) for v in self.v),
+            told=zeros(width, layers, batch, 2 * self.width),
+            windows=tuple(zeros(batch, *w.shape[:2]) for w in self.w[1:]),
+            bias=self._bias(cond),
+        )
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        groups, width = self._groups, self.spec.sites[1]
+        at, before = (place(site, width, groups) for site in (t, jnp.maximum(t - 1, 0)))
+        x, margin = start(self._enter(x), t)[:, None], self.kernel // 2
+        row = jax.lax.dynamic_update_slice(cache.row, x, (0, before.column + margin, before.group * self._features))
+        row, above, told = jax.lax.cond(
+            t % (width * groups) == 0,
+            lambda row, above, told: self._next_row(row, above, at.row, cache.bias),
+            lambda *same: same,
+            *(row, cache.above, cache.told),
+        )
+        windows = [None, *cache.windows]
+
+        def conv(i, h):
+            if i == 0:
+                window = jax.lax.dynamic_slice_in_dim(row, at.column, margin + 1, axis=1)
+            else:
+                window = windows[i] = _push(windows[i], h, at)
+            w, b = self.w[i].reshape(-1, self.w[i].shape[-1]), self.b[i][None]
+            return window.reshape(len(window), -1) @ own_group(w, at, groups) + own_group(b, at, groups)
+
+        own = own_group(jax.lax.dynamic_index_in_dim(told, at.column, keepdims=False), at, groups)
+        theta = self._horizontal(None, conv, own, [None] * (self.layers + 1))
+        return cache.replace(row=row, above=above, told=told, windows=tuple(windows[1:])), theta
+
+    def _next_row(self, row, above, i, bias):
+        """The complete row above and what is known of those before it -> row, above and told of row i."""
+        width, seen = self.spec.sites[1], []
+
+        def conv_rows(k, v):
+            v = jnp.concatenate([above[k], v], axis=1)
+            seen.append(v[:, 1:])
+            return _conv_rows(v, self.v[k], self.v_b[k])
+
+        places = self._places(i * width + jnp.arange(width))[None, None]
+        told = self._vertical(row[:, None, -width:], conv_rows, bias, places, [None] * (self.layers + 1))
+        return jnp.zeros_like(row), tuple(seen), jnp.stack(told)[:, :, 0].transpose(2, 0, 1, 3)
+
+    def _vertical(self, rows, conv, bias, places, keys):
+        """From the symbols of the row above, [B, rows, W, features], to what every horizontal gate is told, [B, rows, W, 2 D] a
+        layer. bias [B or 1, layers, stacks, 2 D]."""
+        bias, told = bias[:, None, None], []
+        for k in range(self.layers + 1):
+            if k == 0:
+                v = conv(0, rows) + places
+            else:
+                v = conv(k, dropout(self._gate(v + bias[..., k - 1, 0, :], self.width), self.dropout, keys[k]))
+            told.append(v @ self.link[k] + bias[..., k, 1, :])
+        return told
+
+    def _horizontal(self, x, conv, told, keys):
+        """From the symbols, of all pixels or (known to `conv` already) of one, to theta. told: [..., 2 D] a layer."""
+        share, h, skip = self.width // self._groups, 0, 0
+        for k in range(self.layers + 1):
+            gated = self._gate(conv(2 * k, h if k else x) + told[k], share)
+            out = conv(2 * k + 1, dropout(gated, self.dropout, keys[k]))
+            if k < self.layers:
+                residual, out = _halves(out, share)
+                h += residual
+            skip += out
+        for i in range(2 * (self.layers + 1), len(self.w)):
+            skip = conv(i, jax.nn.relu(skip))
+        return skip
+
+    @staticmethod
+    def _gate(h, share):
+        value, gate = _halves(h, share)
+        return jnp.tanh(value) * jax.nn.sigmoid(gate)
+
+    @property
+    def _groups(self) -> int:
+        """The number of sites in a pixel."""
+        return self.spec.sites[2] if len(self.spec.sites) == 3 else 1
+
+    @property
+    def _features(self) -> int:
+        """The width of one symbol as the network sees it."""
+        return math.prod(self.spec.event) * (self.embedding or 1)
+
+    def _enter(self, x):
+        """[..., *E] -> [..., features] float32."""
+        return pixel_features(x, self.spec, self.table if self.embedding else None)
+
+    def _bias(self, cond):
+        """[B or 1, layers, stacks, 2 D]"""
+        if not self.spec.cond.classes:
+            return jnp.zeros((1, self.layers + 1, 2, 2 * self.width), jnp.float32)
+        return self.label_b[cond.label]
+
+    def _places(self, pixels):
+        """[n] -> [n, 2 D]: what the places of these pixels add to the first layer."""
+        if not self.coordinates:
+            return jnp.zeros((len(pixels), 2 * self.width), jnp.float32)
+        return jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place
+
+
+def _conv_rows(v, w, b):
+    """[B, rows - 1 + n, W, C] -> [B, n, W, G]: w [rows, kernel, C, G] over each row and those just above it."""
+    margin = w.shape[1] // 2
+    y = jax.lax.conv_general_dilated(v, w, (1, 1), ((0, 0), (margin, margin)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y + b[None, None, None]
+
+
+def _conv_left(h, w, b):
+    """[B, H, W, C] -> [B, H, W, G]: w [taps, C, G] over each pixel and those just left of it."""
+    if len(w) == 1:
+        return h @ w[0] + b[None, None, None]
+    padding = ((0, 0), (len(w) - 1, 0))
+    y = jax.lax.conv_general_dilated(h, w[None], (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y + b[None, None, None]
+
+
+def _push(window, h, at):
+    """The window [B, taps, C] whose last pixel is the one at hand, of which it knows h [B, D] of the group at hand and those
+    before. Left of a row there are zeros."""
+    kept = jnp.where(at.column == 0, 0, window[:, 1:])
+    moved = jnp.concatenate([kept, jnp.zeros_like(window[:, :1])], axis=1)
+    window = jnp.where(at.group == 0, moved, window)
+    return jax.lax.dynamic_update_slice(window, h[:, None], (0, window.shape[1] - 1, at.group * h.shape[1]))
+
+
+def _halves(h, share):
+    """[..., n 2 share] -> two of [..., n share]: the two halves of what belongs to each of n channel groups, or to one."""
+    parts = h.reshape(*h.shape[:-1], -1, 2, share)
+    return tuple(parts[..., i, :].reshape(*h.shape[:-1], -1) for i in (0, 1))

@@ -1,0 +1,200 @@
+"""LMConv: a PixelCNN in any order, by locally masked convolutions (Jain, Abbeel, Pathak 2020).
+
+    h = conv_strict(x, 1),   theta = conv_1x1(elu(h)) after all blocks
+    u = normalised(conv(celu(h))) [+ conv_1x1(celu(h of the mirrored block))]                    celu(h) = elu([h, -h])
+    h <- h + a * sigmoid(b),   [a, b] = conv(dropout(celu(u))) + shift of the label              for every block
+
+PixelCNN++'s gated blocks in one stream: the second half of the blocks is told what came out of those it mirrors in the first. At
+every pixel its features are normalised to mean 0 and variance 1 over the channels (PONO, Li et al. 2019), which mixes no pixels.
+A channel of ones beside the symbols tells the first layer which of its neighbours have been generated.
+
+Deviations: no convolution is dilated; what a block's second convolution gives is not normalised, and starts out ten times
+smaller, so that a deep net starts as a shallow one; what is normalised has a learned scale and shift.
+
+The masks are made of the order that a call is given: one network serves all orders, those it was trained in the better. A pixel
+sees what was generated before it only along paths of pixels that were generated in turn, each within reach of the next, so that
+orders along curves suit it and random ones hide much. Blind spots like PixelCNN's are real; where, depends on the order.
+
+One body serves all pixels and one. It is written in terms of `conv(i, h)`, which is the i-th convolution of whole maps, or what
+it gives at the one place that is generated next, from canvases that remember what it read there.
+"""
+
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.cache import init_canvas, write_canvas
+from arjax.layers.concat_elu import concat_elu
+from arjax.layers.coordinates import coordinates
+from arjax.layers.dropout import dropout
+from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
+from arjax.layers.masked_conv import check_kernel
+from arjax.layers.pixels import pixel_features
+from arjax.layers.start import start
+from arjax.orders import inverse
+from arjax.protocol import Spec
+
+
+@flax.struct.dataclass
+class Cache:
+    """`canvases`: for every convolution what it has read so far, [B, h, w, C] with a margin. What stays the same: `bias`
+    [B or 1, blocks, 2 D], the label's shift of every block's gate."""
+
+    canvases: tuple[jax.Array, ...]
+    bias: jax.Array
+
+
+class LMConv(nn.Module):
+    """Locally masked convolutions in gated residual blocks, for images [H, W], in any order.
+
+    width: the channels between blocks. kernel: of the first convolution; block_kernel: of the two in every block; both odd.
+    embedding: the width of a learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first
+    layer where a pixel is. dropout: the rate inside the blocks.
+    """
+
+    width: int = 32
+    blocks: int = 6
+    kernel: int = 5
+    block_kernel: int = 3
+    embedding: int | None = None
+    coordinates: bool = False
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    any_order: ClassVar[bool] = True
+
+    def __post_init__(self):
+        for name in ("blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.width < 2:
+            raise ValueError(f"width={self.width} leaves nothing once normalised; choose at least 2 channels")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        for name in ("kernel", "block_kernel"):
+            check_kernel(name, getattr(self, name))
+        super().__post_init__()
+
+    def check_model(self, model):
+        shape = model.site_shape
+        if len(shape) != 2:
+            three = "choose a head for whole pixels, as CoupledDiscretizedMixtureOfLogistics is, or PixelCNN"
+            remedy = three if len(shape) == 3 else "reshape the data, or choose another net"
+            raise ValueError(f"LMConv needs pictures, (H, W), not site_shape={shape}; {remedy}")
+        model.cond.require("LMConv", "classes")
+        if self.embedding and model.head.vocab is None:
+            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+
+    def setup(self):
+        spec, stream, inner = self.spec, self.width, self.block_kernel
+        shapes = [(self.kernel, self._features + 1, stream)]
+        shapes += [(inner, 2 * stream, stream), (inner, 2 * stream, 2 * stream)] * self.blocks
+        self.w = [
+            self.param(f"w{i}", _normal, (kernel, kernel, inputs, outputs), 0.1 if i and i % 2 == 0 else 1.0)
+            for i, (kernel, inputs, outputs) in enumerate(shapes)
+        ]
+        # The pixel generated first sees nothing but these: zeros could not be normalised.
+        self.b = [
+            self.param(f"b{i}", nn.initializers.zeros if i else nn.initializers.normal(0.5), (outputs,))
+            for i, (_, _, outputs) in enumerate(shapes)
+        ]
+        self.scale = self.param("scale", nn.initializers.ones, (self.blocks, stream))
+        self.shift = self.param("shift", nn.initializers.zeros, (self.blocks, stream))
+        self.w_skip = [self.param(f"w_skip{i}", _normal, (2 * stream, stream)) for i in range(self.blocks // 2)]
+        self.w_out = self.param("w_out", _normal, (stream, spec.param_size), 0.1)
+        self.b_out = self.param("b_out", nn.initializers.zeros, (spec.param_size,))
+        if self.embedding:
+            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        if self.coordinates:
+            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
+        if spec.cond.classes:
+            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, self.blocks, 2 * stream))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> theta [B, T, P]."""
+        sites = self.spec.sites
+        order = jnp.asarray(order)
+        strict = local_mask(order, *sites, self.kernel, strict=True)
+        mask = local_mask(order, *sites, self.block_kernel, strict=False)
+
+        def conv(i, h):
+            return local_conv(h, self.w[i], self.b[i], mask if i else strict)
+
+        h = conv(0, self._enter(x)[:, inverse(order)].reshape(len(x), *sites, -1))
+        if self.coordinates:
+            h += self._places(jnp.arange(self.spec.num_sites)).reshape(1, *sites, -1)
+        keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
+        theta = self._body(h, conv, self._bias(cond)[:, None, None], keys)
+        return theta.reshape(len(x), self.spec.num_sites, -1)[:, order]
+
+    def init_cache(self, batch, order, cond=None):
+        canvases = tuple(init_canvas(batch, *self.spec.sites, w.shape[2], len(w)) for w in self.w)
+        return Cache(canvases, self._bias(cond))
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        order = jnp.asarray(order)
+        at, before = (jnp.divmod(order[site], self.spec.sites[1]) for site in (t, jnp.maximum(t - 1, 0)))
+        canvases = list(cache.canvases)
+
+        def conv(i, h):
+            canvases[i] = write_canvas(canvases[i], h, len(self.w[i]), *(at if i else before))
+            return local_conv_step(canvases[i], self.w[i], self.b[i], *at)
+
+        h = conv(0, start(self._enter(x), t))
+        if self.coordinates:
+            h += self._places(order[t][None])
+        theta = self._body(h, conv, cache.bias, [None] * self.blocks)
+        return cache.replace(canvases=tuple(canvases)), theta
+
+    def _body(self, h, conv, bias, keys):
+        """From the first convolution's h to theta, of all pixels or of one. bias [..., blocks, 2 D]."""
+        axes = (1,) * (h.ndim - 1)
+        mirrored = []
+        for block in range(self.blocks):
+            inside = _normalise(conv(2 * block + 1, concat_elu(h)))
+            inside = inside * self.scale[block].reshape(*axes, -1) + self.shift[block].reshape(*axes, -1)
+            if block >= (self.blocks + 1) // 2:
+                inside += concat_elu(mirrored.pop()) @ self.w_skip[self.blocks - 1 - block]
+            gate = conv(2 * block + 2, dropout(concat_elu(inside), self.dropout, keys[block])) + bias[..., block, :]
+            value, opening = jnp.split(gate, 2, axis=-1)
+            h += value * jax.nn.sigmoid(opening)
+            if block < self.blocks // 2:
+                mirrored.append(h)
+        return jax.nn.elu(h) @ self.w_out + self.b_out.reshape(*axes, -1)
+
+    @property
+    def _features(self) -> int:
+        """The width of one symbol as the network sees it, without the one beside it."""
+        return math.prod(self.spec.event) * (self.embedding or 1)
+
+    def _enter(self, x):
+        """[..., *E] -> [..., features + 1] float32."""
+        features = pixel_features(x, self.spec, self.table if self.embedding else None)
+        return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1)
+
+    def _bias(self, cond):
+        """[B or 1, blocks, 2 D]"""
+        if not self.spec.cond.classes:
+            return jnp.zeros((1, self.blocks, 2 * self.width), jnp.float32)
+        return self.label_b[cond.label]
+
+    def _places(self, pixels):
+        """[n] -> [n, D]: what the places of these pixels add to the first layer."""
+        return jnp.asarray(coordinates(self.spec.sites))[pixels] @ self.w_place
+
+
+def _normalise(h):
+    """[..., D] -> [..., D] of mean 0 and variance 1 at every place."""
+    h = h - h.mean(axis=-1, keepdims=True)
+    return h * jax.lax.rsqrt((h * h).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+def _normal(key, shape, scale=1.0):
+    """Weights for sums over all axes but the last. About half of a window is masked, which the variance allows for."""
+    inputs = math.prod(shape[:-1]) / (2 if len(shape) == 4 else 1)
+    return scale * jax.random.normal(key, shape) * inputs**-0.5

@@ -1,0 +1,180 @@
+"""PixelCNN: a stack of masked convolutions (van den Oord, Kalchbrenner, Kavukcuoglu 2016, section 3.5 and table 1).
+
+    h = conv_A(x),   h <- h + conv_1x1(relu(conv_B(relu(conv_1x1(relu(h))))))  for every block,
+    theta = conv_1x1(relu(... conv_1x1(relu(h))))
+
+The residual stream is twice as wide as what is inside a block. Pixels are generated row by row; the three values of a pixel of
+site_shape (H, W, 3) one after the other, each from a third of every layer's channels. Symbols enter as numbers from -1 to 1, or
+embedded; nothing is normalised. A label shifts the middle of every block.
+
+The blind spot: a pixel sees what is above it only through pixels that are at most as far to the right as they are above, so that
+what lies to the right of its receptive field's slanted edge is lost to it (van den Oord et al. 2016b, figure 1). What is computed
+is still a likelihood, of a poorer model; `GatedPixelCNN` has no blind spot.
+
+One body serves all pixels and one. It is written in terms of `conv(i, h)`, which is the i-th masked convolution of whole maps,
+or what it gives at the one place that is generated next, from canvases that remember what it read there.
+"""
+
+import itertools
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.layers.coordinates import coordinates
+from arjax.layers.dropout import dropout
+from arjax.layers.masked_conv import (
+    causal_mask,
+    check_kernel,
+    masked_conv,
+    masked_conv_canvas,
+    masked_conv_step,
+    masked_normal,
+    own_group,
+    place,
+    write_group,
+)
+from arjax.layers.pixels import pixel_features
+from arjax.layers.raster import check_raster
+from arjax.layers.start import start
+from arjax.protocol import Spec
+
+
+@flax.struct.dataclass
+class Cache:
+    """`canvases`: for every convolution what it has read so far, [B, h, w, C] with a margin. What stays the same: `bias`
+    [B or 1, blocks, D], the label's shift of every block."""
+
+    canvases: tuple[jax.Array, ...]
+    bias: jax.Array
+
+
+class PixelCNN(nn.Module):
+    """Masked convolutions in residual blocks, for images [H, W] or [H, W, channels], row by row.
+
+    width: the channels inside a block, half as many as between blocks. kernel: of the first convolution; block_kernel: of every
+    block's; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a learned vector for
+    each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is. dropout: the rate
+    inside the blocks.
+    """
+
+    width: int = 32
+    blocks: int = 7
+    head: tuple[int, ...] = (32,)
+    kernel: int = 7
+    block_kernel: int = 3
+    embedding: int | None = None
+    coordinates: bool = False
+    dropout: float = 0.0
+    spec: Spec | None = None
+
+    any_order: ClassVar[bool] = False
+
+    def __post_init__(self):
+        for name in ("width", "blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if any(width < 1 for width in self.head):
+            raise ValueError(f"head={self.head} must be positive widths; choose () for none")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        for name in ("kernel", "block_kernel"):
+            check_kernel(name, getattr(self, name))
+        super().__post_init__()
+
+    def check_model(self, model):
+        check_raster(model, channel_sites=True)
+        model.cond.require("PixelCNN", "classes")
+        if self.embedding and model.head.vocab is None:
+            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+        groups = (*model.site_shape, 1)[2]
+        for name, width in (("width", self.width), *(("head", width) for width in self.head)):
+            if width % groups:
+                raise ValueError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")
+
+    def setup(self):
+        spec = self.spec
+        groups, inner, stream = self._groups, self.width, 2 * self.width
+        block = [(1, stream, inner), (self.block_kernel, inner, inner), (1, inner, stream)]
+        head = (stream, *self.head, groups * spec.param_size)
+        shapes = [(self.kernel, groups * self._features, stream), *block * self.blocks]
+        shapes += [(1, *pair) for pair in itertools.pairwise(head)]
+        self.masks = [causal_mask(*shape, groups, strict=i == 0) for i, shape in enumerate(shapes)]
+        self.w = [self.param(f"w{i}", masked_normal(), mask) for i, mask in enumerate(self.masks)]
+        self.b = [self.param(f"b{i}", nn.initializers.zeros, (mask.shape[-1],)) for i, mask in enumerate(self.masks)]
+        if self.embedding:
+            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        if self.coordinates:
+            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
+        if spec.cond.classes:
+            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, self.blocks, inner))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
+        height, width = self.spec.sites[:2]
+        maps = self._enter(x).reshape(len(x), height, width, -1)
+
+        def conv(i, h):
+            return masked_conv(h, self.w[i] * self.masks[i], self.b[i])
+
+        h = conv(0, maps)
+        if self.coordinates:
+            h += self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
+        keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
+        return self._body(h, conv, self._bias(cond)[:, None, None], keys).reshape(len(x), self.spec.num_sites, -1)
+
+    def init_cache(self, batch, order, cond=None):
+        return Cache(tuple(masked_conv_canvas(w, batch, *self.spec.sites[:2]) for w in self.w), self._bias(cond))
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        groups, width = self._groups, self.spec.sites[1]
+        at, before = (place(site, width, groups) for site in (t, jnp.maximum(t - 1, 0)))
+        canvases = list(cache.canvases)
+
+        def conv(i, h, written=at):
+            canvases[i] = write_group(canvases[i], h, written, self.w[i].shape[1])
+            return masked_conv_step(canvases[i], self.w[i], self.b[i], at, groups)
+
+        h = conv(0, start(self._enter(x), t), before)
+        if self.coordinates:
+            h += own_group(self._places((t // groups)[None]), at, groups)
+        theta = self._body(h, conv, own_group(cache.bias, at, groups), [None] * self.blocks)
+        return cache.replace(canvases=tuple(canvases)), theta
+
+    def _body(self, h, conv, bias, keys):
+        """From the first convolution's h to theta, of all pixels or of one. bias [..., blocks, D]."""
+        for block in range(self.blocks):
+            first = 1 + 3 * block
+            inside = conv(first + 1, jax.nn.relu(conv(first, jax.nn.relu(h)))) + bias[..., block, :]
+            h += conv(first + 2, dropout(jax.nn.relu(inside), self.dropout, keys[block]))
+        for i in range(1 + 3 * self.blocks, len(self.w)):
+            h = conv(i, jax.nn.relu(h))
+        return h
+
+    @property
+    def _groups(self) -> int:
+        """The number of sites in a pixel."""
+        return self.spec.sites[2] if len(self.spec.sites) == 3 else 1
+
+    @property
+    def _features(self) -> int:
+        """The width of one symbol as the network sees it."""
+        return math.prod(self.spec.event) * (self.embedding or 1)
+
+    def _enter(self, x):
+        """[..., *E] -> [..., features] float32."""
+        return pixel_features(x, self.spec, self.table if self.embedding else None)
+
+    def _bias(self, cond):
+        """[B or 1, blocks, D]"""
+        if not self.spec.cond.classes:
+            return jnp.zeros((1, self.blocks, self.width), jnp.float32)
+        return self.label_b[cond.label]
+
+    def _places(self, pixels):
+        """[n] -> [n, D]: what the places of these pixels add to the first layer."""
+        return jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place

@@ -1,0 +1,20 @@
+import arjax
+from arjax.data import Digits, Threshold
+from arjax.heads import Bernoulli
+from arjax.models import PixelCNN
+from arjax.training import AdamW, Experiment
+
+experiment = Experiment(
+    data=Digits(values=Threshold(7)),
+    model=arjax.Model(
+        net=PixelCNN(width=32, blocks=4, kernel=5, coordinates=True, dropout=0.5),
+        head=Bernoulli(),
+        site_shape=(8, 8),
+        cond=arjax.CondSpec(classes=10),
+    ),
+    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    batch_size=100,
+    steps=1500,
+    eval_every=250,
+    samples=100,
+)

@@ -1,0 +1,176 @@
+"""LMConv against loops, what a pixel sees in any order, completions and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from normal import Normal
+
+import arjax
+from arjax import Cond, CondSpec, Model
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
+from arjax.models import LMConv
+from arjax.orders import AnyOrder, Column, Hilbert, Random, Raster, Spiral, inverse, s_curves
+from arjax.sampling import ancestral, naive
+from arjax.testing import lively_params
+
+KEY = jax.random.key(0)
+
+
+def seen_by_hand(order, shape, kernels):
+    """[T, T] bool: which pixels are seen through a strict convolution and then others, by following every tap that leads to a
+    pixel generated before, or after the first to the same."""
+    rank = inverse(order).reshape(shape)
+    seen = {pixel: {pixel} for pixel in np.ndindex(shape)}
+    for layer, kernel in enumerate(kernels):
+        reach, below = kernel // 2, {}
+        for i, j in seen:
+            taps = [(i + r, j + s) for r in range(-reach, reach + 1) for s in range(-reach, reach + 1)]
+            before = [tap for tap in taps if tap in seen and (rank[tap] < rank[i, j] or (layer and tap == (i, j)))]
+            below[i, j] = set().union(*(seen[tap] for tap in before))
+        seen = below
+    table = np.zeros((rank.size, rank.size), bool)
+    for pixel, pixels in seen.items():
+        for other in pixels:
+            table[rank[pixel], rank[other]] = True
+    return table
+
+
+@pytest.mark.parametrize(("kernel", "block_kernel", "blocks"), [(3, 3, 1), (5, 3, 2), (3, 5, 1)])
+def test_theta_depends_on_just_the_earlier_pixels_that_its_taps_reach(kernel, block_kernel, blocks):
+    shape = (5, 6)
+    model = Model(LMConv(width=4, blocks=blocks, kernel=kernel, block_kernel=block_kernel), Normal(), shape)
+    params, x = lively_params(model, KEY), jax.random.normal(jax.random.key(1), (1, 30))
+    jacobian = jax.jit(jax.jacobian(lambda x, order: model.apply(params, x, order)[0, :, 0]))
+    for order in (Raster(), s_curves()[5], Spiral(), Hilbert(), Random(0), Random(1)):
+        order = order.permutation(shape)
+        seen = np.asarray(jacobian(x, jnp.asarray(order)))[:, 0] != 0
+        expected = seen_by_hand(order, shape, [kernel] + [block_kernel] * 2 * blocks)
+        np.testing.assert_array_equal(seen, expected)
+        assert not np.triu(expected).any()
+
+
+def test_a_neighbour_of_value_zero_is_not_one_that_is_unknown():
+    model = Model(LMConv(width=4, blocks=1), Normal(), (1, 3), AnyOrder())
+    params, x = lively_params(model, KEY), jnp.zeros((1, 1, 3))
+    # The pixel in the middle, generated second: after the one to its left, and after the one to its right.
+    left, right = (arjax.theta(model, params, x, order=order)[0, 1] for order in ([0, 1, 2], [2, 1, 0]))
+    assert np.abs(left - right).max() > 1e-3
+
+
+def test_the_whole_network_is_what_the_loops_compute():
+    # Three blocks: the last is told of the first, the one in the middle of none.
+    net, (height, width) = LMConv(width=3, blocks=3, kernel=3, coordinates=True), (3, 4)
+    model = Model(net, Categorical(5), (height, width), AnyOrder(), CondSpec(classes=2))
+    params = {name: np.asarray(leaf, np.float64) for name, leaf in lively_params(model, KEY).items()}
+    rng = np.random.default_rng(0)
+    x, label, order = rng.integers(0, 5, (2, height, width)), np.array([1, 0]), Random(4).permutation((height, width))
+    rank = inverse(order).reshape(height, width)
+
+    def conv(i, h):
+        w, b = params[f"w{i}"], params[f"b{i}"]
+        out = np.zeros((*h.shape[:3], len(b))) + b
+        for y, z, r, s in np.ndindex(height, width, *w.shape[:2]):
+            down, right = y + r - 1, z + s - 1
+            inside = 0 <= down < height and 0 <= right < width
+            if inside and (rank[down, right] < rank[y, z] or (i > 0 and (down, right) == (y, z))):
+                out[:, y, z] += h[:, down, right] @ w[r, s]
+        return out
+
+    def elu(h):
+        return np.where(h > 0, h, np.expm1(np.minimum(h, 0)))
+
+    def both(h):
+        return np.concatenate([elu(h), elu(-h)], axis=-1)
+
+    places = np.array([[[2 * y / 2 - 1, 2 * z / 3 - 1] for z in range(width)] for y in range(height)])
+    values = np.stack([2 * x / 4 - 1, np.ones(x.shape)], axis=-1)
+    h, first = conv(0, values) + places @ params["w_place"], None
+    for block in range(3):
+        u = conv(2 * block + 1, both(h))
+        u = (u - u.mean(axis=-1, keepdims=True)) / np.sqrt(u.var(axis=-1, keepdims=True) + 1e-5)
+        u = params["scale"][block] * u + params["shift"][block]
+        if block == 2:
+            u = u + both(first) @ params["w_skip0"]
+        gate = conv(2 * block + 2, both(u)) + params["label_b"][label][:, None, None, block]
+        h = h + gate[..., :3] / (1 + np.exp(-gate[..., 3:]))
+        first = h if block == 0 else first
+    expected = (elu(h) @ params["w_out"] + params["b_out"]).reshape(2, height * width, 5)[:, order]
+    theta = arjax.theta(model, lively_params(model, KEY), x, order=order, cond=Cond(label))
+    np.testing.assert_allclose(theta, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("net", "head", "shape"),
+    [
+        (LMConv(width=8, blocks=3, coordinates=True), Bernoulli(), (10, 9)),
+        (LMConv(width=8, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(256, 3), (6, 5)),
+    ],
+)
+def test_cached_samples_are_naive_samples_in_every_order(net, head, shape):
+    model = Model(net, head, shape, AnyOrder())
+    params = lively_params(model, KEY)
+    for order in (s_curves()[3], Hilbert(), Random(2)):
+        order = order.permutation(shape)
+        cached, slow = (draw(model, params, jax.random.key(2), 3, order=order) for draw in (ancestral, naive))
+        np.testing.assert_array_equal(cached, slow)
+
+
+def test_a_half_hidden_picture_is_completed_from_the_half_that_is_seen():
+    model = Model(LMConv(width=6, blocks=2, kernel=3), Bernoulli(), (4, 4), AnyOrder(s_curves()[0], s_curves()))
+    params, rng = lively_params(model, KEY), np.random.default_rng(0)
+    observed, mask = rng.integers(0, 2, (5, 4, 4)), np.arange(4)[:, None] >= np.full(4, 2)  # the lower half, which comes last
+    order = Column().permutation((4, 4))
+    drawn = arjax.sample(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=order)
+    np.testing.assert_array_equal(drawn[:, 2:], observed[:, 2:])
+    # The lower half, then the upper one, both column by column.
+    explicit = np.array([8, 12, 9, 13, 10, 14, 11, 15, 0, 4, 1, 5, 2, 6, 3, 7])
+    slow = naive(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=explicit)
+    np.testing.assert_array_equal(drawn, slow)
+    # What is drawn above depends on what is seen below.
+    theta = arjax.theta(model, params, observed, order=explicit)[:, 9]
+    assert np.ptp(theta) > 1e-3
+
+
+def test_a_pixel_of_whole_colours_is_told_all_channels_of_its_neighbours():
+    model = Model(LMConv(width=4, blocks=1, kernel=3), CoupledDiscretizedMixtureOfLogistics(4, 2), (1, 2))
+    params, x = lively_params(model, KEY), np.zeros((1, 1, 2, 3), np.int32)
+    before = arjax.theta(model, params, x)[0, 1]
+    for channel in range(3):
+        changed = x.copy()
+        changed[0, 0, 0, channel] = 3
+        assert np.abs(arjax.theta(model, params, changed)[0, 1] - before).max() > 1e-3
+
+
+def test_dropout_needs_a_key():
+    model = Model(LMConv(width=8, blocks=2, dropout=0.5), Normal(), (3, 3))
+    params, x = lively_params(model, KEY), jnp.ones((1, 3, 3))
+    certain = arjax.theta(model, params, x)
+    np.testing.assert_array_equal(certain, arjax.theta(model, params, x))
+    drawn = [arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.abs(drawn[0] - drawn[2]).max() > 0.1
+    assert np.abs(drawn[0] - certain).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Model(LMConv(), Bernoulli(), (9,)), r"LMConv needs pictures, \(H, W\), not site_shape=\(9,\); reshape the data"),
+        (
+            lambda: Model(LMConv(), Categorical(4), (3, 3, 3)),
+            r"not site_shape=\(3, 3, 3\); choose a head for whole pixels, as CoupledDiscretizedMixtureOfLogistics is, or Pixel",
+        ),
+        (lambda: Model(LMConv(embedding=3), Normal(), (3, 3)), "embedding=3 needs symbols"),
+        (lambda: Model(LMConv(), Bernoulli(), (3, 3), cond=CondSpec(members=2)), "LMConv knows classes"),
+        (lambda: LMConv(kernel=4), "kernel=4 has no pixel in its middle; choose an odd number"),
+        (lambda: LMConv(block_kernel=2), "block_kernel=2 has no pixel in its middle"),
+        (lambda: LMConv(width=1), "width=1 leaves nothing once normalised; choose at least 2"),
+        (lambda: LMConv(blocks=0), "blocks=0 must be at least 1"),
+        (lambda: LMConv(embedding=0), "embedding=0 must be at least 1"),
+        (lambda: LMConv(dropout=1.0), "dropout=1.0 is not in"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_computed(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

@@ -1,0 +1,345 @@
+"""PixelCNN++ against loops, what its pixels see, its cache and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from normal import Normal
+
+import arjax
+from arjax import Cond, CondSpec, Model
+from arjax.cache import write_ring
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics
+from arjax.layers.concat_elu import concat_elu
+from arjax.layers.shifted_conv import (
+    shifted_conv,
+    shifted_conv_ring,
+    shifted_conv_row,
+    shifted_conv_step,
+    shifted_transpose,
+)
+from arjax.models import PixelCNNPP
+from arjax.orders import AnyOrder, Snake
+from arjax.sampling import ancestral, naive
+from arjax.testing import lively_params
+
+KEY = jax.random.key(0)
+
+
+# Convolutions
+
+
+def conv_by_loops(h, w, b, stride=1):
+    """[B, H, W, C] in float64, tap by tap."""
+    h, w, b = (np.asarray(part, np.float64) for part in (h, w, b))
+    batch, height, width, _ = h.shape
+    rows, kernel = w.shape[:2]
+    out = np.zeros((batch, height // stride, width // stride, len(b))) + b
+    for i, j, r, e in np.ndindex(height // stride, width // stride, rows, kernel):
+        y, z = stride * i + r - (rows - 1), stride * j + e - 1
+        if y >= 0 and 0 <= z < width:
+            out[:, i, j] += h[:, y, z] @ w[r, e]
+    return out
+
+
+def transpose_by_loops(h, w, b):
+    """[B, H, W, C] -> [B, 2H, 2W, G] in float64: every value is handed out to the pixels that its kernel covers."""
+    h, w, b = (np.asarray(part, np.float64) for part in (h, w, b))
+    batch, height, width, _ = h.shape
+    kernel = w.shape[1]
+    out = np.zeros((batch, 2 * height, 2 * width, len(b))) + b
+    for i, j, r, e in np.ndindex(height, width, 2, kernel):
+        y, z = 2 * i + r, 2 * j + e - (kernel == 3)
+        if z >= 0:
+            out[:, y, z] += h[:, i, j] @ w[r, e]
+    return out
+
+
+def random_conv(rows, kernel, height=4, width=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(
+        jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((2, height, width, 3), (rows, kernel, 3, 5), (5,))
+    )
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("rows", "kernel"), [(1, 3), (2, 3), (2, 2)])
+def test_a_shifted_convolution_is_what_the_loops_compute(rows, kernel, stride):
+    h, w, b = random_conv(rows, kernel)
+    np.testing.assert_allclose(shifted_conv(h, w, b, stride), conv_by_loops(h, w, b, stride), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_a_transposed_convolution_is_what_the_loops_compute(kernel):
+    h, w, b = random_conv(2, kernel)
+    np.testing.assert_allclose(shifted_transpose(h, w, b), transpose_by_loops(h, w, b), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_row_needs_only_the_one_above_it(stride):
+    h, w, b = random_conv(2, 3)
+    expected = conv_by_loops(h, w, b, stride)
+    for i in range(0, 4, stride):
+        above = h[:, i - 1] if i else jnp.zeros_like(h[:, 0])
+        np.testing.assert_allclose(shifted_conv_row(above, h[:, i], w, b, stride), expected[:, i // stride], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("width", [2, 6])
+def test_a_pixel_needs_only_what_the_ring_holds(width, stride):
+    h, w, b = random_conv(2, 2, width=width)
+    expected = conv_by_loops(h, w, b, stride)
+    ring = shifted_conv_ring(width, 2, 3)
+    for site, (i, j) in enumerate(np.ndindex(4, width)):
+        ring = write_ring(ring, h[:, i, j], jnp.asarray(site))
+        if i % stride == j % stride == 0:
+            y = shifted_conv_step(ring, w, b, jnp.asarray(site), width)
+            np.testing.assert_allclose(y, expected[:, i // stride, j // stride], rtol=1e-4, atol=1e-5)
+
+
+# The network
+
+
+def test_the_whole_network_is_what_the_loops_compute():
+    height, width = 4, 4
+    model = Model(PixelCNNPP(width=2, resnets=1, levels=2, coordinates=True), Categorical(5), (height, width), cond=CondSpec(2))
+    params = lively_params(model, KEY)
+    p = {name: np.asarray(leaf, np.float64) for name, leaf in params.items()}
+    rng = np.random.default_rng(0)
+    x, label = rng.integers(0, 5, (2, height, width)), np.array([1, 0])
+    shift = p["label_b"][label]
+    number = {"0_before0": 0, "0_after0": 1, "0_after1": 2, "1_before0": 3, "1_after0": 4}
+
+    def f(h):
+        both = np.concatenate([h, -h], axis=-1)
+        return np.where(both > 0, both, np.expm1(np.minimum(both, 0)))
+
+    def conv(name, h, stride=1):
+        return conv_by_loops(h, p[f"{name}_w"], p[f"{name}_b"], stride)
+
+    def block(stream, name, h, skip=None, u=None):
+        inside = conv(f"{stream}{name}_in", f(h))
+        if skip is not None:
+            inside += f(skip) @ p[f"{stream}{name}_skip_w"]
+        if u is not None:
+            inside += f(u) @ p[f"{name}_told_w"]
+        both = conv(f"{stream}{name}_out", f(inside)) + shift[:, None, None, ["u", "ul"].index(stream), number[name]]
+        return h + both[..., :2] / (1 + np.exp(-both[..., 2:]))
+
+    def run(stream, h, u):
+        fine = block(stream, "0_before0", h, None, u.get("0_before0"))
+        halved = conv(f"{stream}0_halve", fine, 2)
+        low = block(stream, "1_before0", halved, None, u.get("1_before0"))
+        last = block(stream, "1_after0", low, halved, u.get("1_after0"))
+        doubled = transpose_by_loops(last, p[f"{stream}0_double_w"], p[f"{stream}0_double_b"])
+        first = block(stream, "0_after0", doubled, fine, u.get("0_after0"))
+        top = block(stream, "0_after1", first, h, u.get("0_after1"))
+        return {"0_before0": fine, "1_before0": low, "1_after0": last, "0_after0": first, "0_after1": top}
+
+    seen = np.stack([2 * x / 4 - 1, np.ones(x.shape)], axis=-1)
+    down, right = np.zeros_like(seen), np.zeros_like(seen)
+    down[:, 1:], right[:, :, 1:] = seen[:, :-1], seen[:, :, :-1]
+    places = np.array([[[2 * y / 3 - 1, 2 * z / 3 - 1] for z in range(4)] for y in range(4)]) @ p["w_place"]
+    u = run("u", conv("u0_first", down) + places[..., :2], {})
+    h = run("ul", conv("u0_above", down) + places[..., 2:] + right @ p["left_w"], u)["0_after1"]
+    expected = np.where(h > 0, h, np.expm1(np.minimum(h, 0))) @ p["theta_w"] + p["theta_b"]
+    theta = arjax.theta(model, params, x, cond=Cond(label))
+    np.testing.assert_allclose(theta, expected.reshape(2, 16, 5), rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def seen_by_hand(shape, resnets, levels):
+    """[T, T] bool: which pixels each pixel's theta sees, by following every tap of every layer: a set for each place of a map."""
+    height, width = shape
+
+    def conv(seen, size, kernel, stride=1):
+        taps = {2: (-1, 0), 3: (-1, 0, 1)}[kernel]
+        return {
+            (i, j): set().union(*(seen.get((stride * i + r, stride * j + e), set()) for r in (-1, 0) for e in taps))
+            for i, j in np.ndindex(*size)
+        }
+
+    def double(seen, size, kernel):
+        out = {place: set() for place in np.ndindex(*size)}
+        for (i, j), pixels in seen.items():
+            for r in (0, 1):
+                for e in {2: (0, 1), 3: (-1, 0, 1)}[kernel]:
+                    if (2 * i + r, 2 * j + e) in out:
+                        out[2 * i + r, 2 * j + e] |= pixels
+        return out
+
+    def join(*maps):
+        return {place: set().union(*(seen[place] for seen in maps)) for place in maps[0]}
+
+    def run(h, kernel, told, level=0):
+        size, said, passed = (height >> level, width >> level), [], [h]
+
+        def block(h, *skip):
+            others = [*skip, *([told.pop(0)] if told else [])]
+            inside = join(conv(h, size, kernel), *others)
+            h = join(h, conv(inside, size, kernel))
+            said.append(h)
+            return h
+
+        for _ in range(resnets):
+            h = block(h)
+            passed.append(h)
+        if level + 1 < levels:
+            low = conv(h, (size[0] // 2, size[1] // 2), kernel, 2)
+            low, more = run(low, kernel, told, level + 1)
+            said += more
+            h = double(low, size, kernel)
+        else:
+            passed.pop()
+        for skip in reversed(passed):
+            h = block(h, skip)
+        return h, said
+
+    def known(places):
+        return {place: {p for p in places(*place) if 0 <= p[0] < height and 0 <= p[1] < width} for place in np.ndindex(*shape)}
+
+    first = known(lambda i, j: {(i - r, j + e) for r in (1, 2) for e in (-1, 0, 1)})
+    _, said = run(first, 3, [])
+    last, _ = run(known(lambda i, j: {(i - 1, j - 1), (i - 1, j), (i - 1, j + 1), (i, j - 1)}), 2, said)
+    table = np.zeros((height * width,) * 2, bool)
+    for (i, j), pixels in last.items():
+        for y, z in pixels:
+            table[i * width + j, y * width + z] = True
+    return table
+
+
+@pytest.mark.parametrize(
+    ("levels", "shape", "all_of_it"), [(1, (3, 9), False), (2, (4, 12), False), (2, (6, 4), True), (3, (4, 8), False)]
+)
+def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(levels, shape, all_of_it):
+    model = Model(PixelCNNPP(width=4, resnets=1, levels=levels), Normal(), shape)
+    params = arjax.init(model, KEY)
+    # The ends of the blocks as strong as the rest, so that no derivative is lost in rounding.
+    params = {name: 10 * leaf if name.endswith("_out_w") else leaf for name, leaf in params.items()}
+    x = jax.random.normal(jax.random.key(1), (1, *shape))
+    derivative = jax.jit(jax.jacobian(lambda x: arjax.theta(model, params, x)[0, :, 0]))(x)
+    seen = np.asarray(derivative).reshape(model.num_sites, model.num_sites) != 0
+    np.testing.assert_array_equal(seen, seen_by_hand(shape, 1, levels))
+    earlier = np.tri(model.num_sites, k=-1, dtype=bool)
+    assert not (seen & ~earlier).any()
+    assert (seen == earlier).all() == all_of_it
+
+
+def test_concat_elu_keeps_what_elu_loses():
+    np.testing.assert_allclose(concat_elu(jnp.array([2.0, -1.0])), [2, np.expm1(-1), np.expm1(-2), 1], rtol=1e-6)
+
+
+def test_its_size_at_the_papers_settings_is_that_of_the_paper():
+    # Counted by hand for 160 channels: 32 blocks of each stream, what they are told and what they skip to, two halvings, two
+    # doublings and the ends.
+    model = Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256, 10), (32, 32))
+    blocks = 32 * sum(2 * kernel * (2 * 160 * 160 + 2 * 160 * 320) + 160 + 320 for kernel in (2, 3))
+    aside = (32 + 2 * 17) * 320 * 160
+    resized = 4 * sum(2 * kernel * 160 * 160 + 160 for kernel in (2, 3))
+    ends = (6 + 3) * 4 * 160 + 2 * 160 + 4 * 160 + 160 * 100 + 100
+    size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: arjax.init(model, KEY))))
+    assert size == blocks + aside + resized + ends == 53_610_020
+
+
+# Sampling
+
+
+@pytest.mark.parametrize(
+    ("net", "head", "shape"),
+    [
+        (PixelCNNPP(width=4, resnets=1, levels=3), Bernoulli(), (8, 8)),
+        (PixelCNNPP(width=4, resnets=2, levels=2), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 6)),
+        (PixelCNNPP(width=4, resnets=1, levels=1), DiscretizedMixtureOfLogistics(16, 2), (3, 5, 1)),
+    ],
+)
+def test_cached_samples_are_naive_samples(net, head, shape):
+    model = Model(net, head, shape)
+    params = lively_params(model, KEY)
+    cached, slow = (draw(model, params, jax.random.key(2), 3) for draw in (ancestral, naive))
+    np.testing.assert_array_equal(cached, slow)
+    assert len(np.unique(cached)) > 1
+
+
+def test_the_cache_holds_rows_not_maps():
+    def size(height):
+        model = Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (height, 8))
+        params = jax.eval_shape(lambda: arjax.init(model, KEY))
+        leaves = jax.eval_shape(lambda p: jax.tree.leaves(model.apply(p, 2, jnp.arange(8), None, method="init_cache")), params)
+        return sum(leaf.size for leaf in leaves)
+
+    assert size(8) == size(64)
+
+
+# Labels, dropout, extremes
+
+
+def test_a_label_changes_theta_at_every_pixel_and_only_in_its_own_example():
+    model = Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (4, 4), cond=CondSpec(classes=3))
+    params, x = arjax.init(model, KEY), jnp.ones((2, 4, 4), jnp.int32)
+    params |= {"label_b": jax.random.normal(KEY, params["label_b"].shape)}
+    first, second = (arjax.theta(model, params, x, cond=Cond(label=jnp.array(label))) for label in ([0, 1], [0, 2]))
+    np.testing.assert_array_equal(first[0], second[0])
+    assert (first[1] != second[1]).all()
+
+
+@pytest.mark.slow
+def test_dropout_needs_a_key_and_drops_every_example_apart():
+    model = Model(PixelCNNPP(width=8, resnets=1, levels=2, dropout=0.5), Normal(), (4, 4))
+    params, x = lively_params(model, KEY), jnp.ones((2, 4, 4))
+    still = arjax.theta(model, params, x)
+    first, again, other = (arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(still[0], still[1])
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
+    assert (first != still).all()
+    assert (first[0] != first[1]).all()
+
+
+@pytest.mark.slow
+def test_it_starts_finite_and_not_large_even_at_extreme_pictures():
+    model = Model(PixelCNNPP(width=8, resnets=2, levels=2), DiscretizedMixtureOfLogistics(256, 3), (8, 8))
+    params = arjax.init(model, KEY)
+    noise = jax.random.randint(KEY, (8, 8), 0, 256)
+    x = jnp.stack([jnp.zeros((8, 8), jnp.int32), jnp.full((8, 8), 255), 255 * (noise > 127), noise])
+    assert jnp.abs(arjax.theta(model, params, x)).max() < 20
+    value, gradient = jax.value_and_grad(lambda params: arjax.log_prob(model, params, x).mean())(params)
+    assert all(jnp.isfinite(leaf).all() for leaf in [value, *jax.tree.leaves(gradient)])
+    assert -value / 64 < 12  # nats a pixel; guessing takes log 256 = 5.5
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 0}, "width=0 must be at least 1; choose a positive number"),
+        ({"resnets": 0}, "resnets=0 must be at least 1"),
+        ({"levels": -1}, "levels=-1 must be at least 1"),
+        ({"dropout": 1.0}, r"dropout=1\.0 is not in \[0, 1\); choose the rate of units to drop"),
+    ],
+)
+def test_impossible_nets_are_refused_when_they_are_made(fields, message):
+    with pytest.raises(ValueError, match=message):
+        PixelCNNPP(**fields)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Model(PixelCNNPP(), Bernoulli(), (9,)), r"PixelCNNPP needs pictures, .*, not site_shape=\(9,\)"),
+        (
+            lambda: Model(PixelCNNPP(levels=3), Bernoulli(), (28, 30)),
+            r"site_shape=\(28, 30\) cannot be halved 2 times, for levels=3; choose a height and a width that are multiples of 4",
+        ),
+        (
+            lambda: Model(PixelCNNPP(), Categorical(256), (32, 32, 3)),
+            r"\(32, 32, 3\) has 3 sites a pixel; choose site_shape=\(32, 32\) and a CoupledDiscretizedMixture.* or a PixelCNN",
+        ),
+        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), Snake()), r"PixelCNNPP generates row by row, not in Snake\(\)"),
+        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), AnyOrder()), "PixelCNNPP generates in one order only"),
+        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), cond=CondSpec(members=2)), "PixelCNNPP knows classes, not CondSpec"),
+    ],
+)
+def test_models_it_cannot_serve_are_refused_with_the_remedy(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
