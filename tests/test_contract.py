@@ -9,9 +9,15 @@ from arjax import testing
 ROWS = [pytest.param(model, id=name, marks=pytest.mark.slow if name in FURTHER else ()) for name, model in ZOO.items()]
 
 
+@pytest.fixture(scope="module", params=ROWS)
+def model(request):
+    """Every row in turn, with all parts of the kit; then its compiled programs are let go: a process can hold only so many."""
+    yield request.param
+    jax.clear_caches()
+
+
 @pytest.mark.contract
 @pytest.mark.parametrize("part", testing.PARTS, ids=lambda part: part.__name__)
-@pytest.mark.parametrize("model", ROWS)
 def test_the_law_holds_for(model, part):
     key = jax.random.key(0)
     part(model, testing.lively_params(model, key), key)
