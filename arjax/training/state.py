@@ -93,13 +93,12 @@ def train_step(
     # Example b goes to micro-batch b mod A, so that each of them is spread over all devices as the batch is.
     micros = jax.tree.map(lambda x: x.reshape(x.shape[0] // accumulate, accumulate, *x.shape[1:]).swapaxes(0, 1), batch)
     zeros = jax.tree.map(jnp.zeros_like, state.params)
-    # One alone is no loop: inside one, XLA's CPU back-end takes many times as long for the gradient of a convolution.
-    (grads, inner), metrics = jax.lax.scan(
-        micro_step,
-        (zeros, state.state),
-        {"batch": micros, "key": jax.random.split(key, accumulate)},
-        unroll=accumulate == 1,
-    )
+    every, carry = {"batch": micros, "key": jax.random.split(key, accumulate)}, (zeros, state.state)
+    if accumulate == 1:
+        # Not a loop of one: inside a loop XLA's CPU back-end takes many times as long for the gradient of a convolution.
+        (grads, inner), metrics = micro_step(carry, jax.tree.map(lambda part: part[0], every))
+    else:
+        (grads, inner), metrics = jax.lax.scan(micro_step, carry, every)
     grads = jax.tree.map(lambda g: g / accumulate, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
