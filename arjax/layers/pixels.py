@@ -5,6 +5,12 @@ import jax.numpy as jnp
 from arjax.protocol import Spec
 
 
+def check_embedding(model) -> None:
+    """ValueError where the model's net embeds real values."""
+    if model.net.embedding and model.head.vocab is None:
+        raise ValueError(f"embedding={model.net.embedding} needs symbols, but the head's values are real; choose embedding=None")
+
+
 def pixel_features(x, spec: Spec, table=None):
     """x [..., *E] -> [..., F] float32: a real value as itself, a symbol as a number from -1, the lowest, to 1, the highest, or
     with a table [V, width] its row; those of a symbol's several values side by side."""

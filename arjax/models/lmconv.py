@@ -33,7 +33,7 @@ from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
 from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
 from arjax.layers.masked_conv import check_kernel
-from arjax.layers.pixels import pixel_features
+from arjax.layers.pixels import check_embedding, pixel_features
 from arjax.layers.start import start
 from arjax.orders import inverse
 from arjax.protocol import Spec
@@ -86,8 +86,7 @@ class LMConv(nn.Module):
             remedy = three if len(shape) == 3 else "reshape the data, or choose another net"
             raise ValueError(f"LMConv needs pictures, (H, W), not site_shape={shape}; {remedy}")
         model.cond.require("LMConv", "classes")
-        if self.embedding and model.head.vocab is None:
-            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+        check_embedding(model)
 
     def setup(self):
         spec, stream, inner = self.spec, self.width, self.block_kernel

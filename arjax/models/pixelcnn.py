@@ -37,8 +37,8 @@ from arjax.layers.masked_conv import (
     place,
     write_group,
 )
-from arjax.layers.pixels import pixel_features
-from arjax.layers.raster import check_raster
+from arjax.layers.pixels import check_embedding, pixel_features
+from arjax.layers.raster import check_channels, check_raster
 from arjax.layers.start import start
 from arjax.protocol import Spec
 
@@ -86,14 +86,10 @@ class PixelCNN(nn.Module):
         super().__post_init__()
 
     def check_model(self, model):
-        check_raster(model, channel_sites=True)
+        check_raster(model)
         model.cond.require("PixelCNN", "classes")
-        if self.embedding and model.head.vocab is None:
-            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
-        groups = (*model.site_shape, 1)[2]
-        for name, width in (("width", self.width), *(("head", width) for width in self.head)):
-            if width % groups:
-                raise ValueError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")
+        check_embedding(model)
+        check_channels(model)
 
     def setup(self):
         spec = self.spec

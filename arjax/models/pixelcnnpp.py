@@ -112,7 +112,7 @@ class PixelCNNPP(nn.Module):
                 f"PixelCNNPP generates a pixel at once, but site_shape={shape} has {math.prod(shape[2:])} sites a pixel; choose "
                 f"site_shape={shape[:2]} and a CoupledDiscretizedMixtureOfLogistics head, or a PixelCNN"
             )
-        check_raster(model, channel_sites=True)
+        check_raster(model)
         factor = 2 ** (self.levels - 1)
         if any(size % factor for size in shape[:2]):
             raise ValueError(
