@@ -14,7 +14,7 @@ from arjax.training import Adam, Experiment
 experiment = Experiment(
     data=BinarizedMNIST(),
     model=arjax.Model(
-        net=GatedPixelCNN(width=24, layers=6, head=(64,), coordinates=True, dropout=0.1),
+        net=GatedPixelCNN(width=32, layers=6, head=(64,), coordinates=True, dropout=0.1),
         head=Bernoulli(),
         site_shape=(28, 28),
     ),
