@@ -12,6 +12,7 @@ FLOORS = (
     ("models", "tokenizers"),
     ("likelihood", "sampling", "coding"),
     ("training", "testing", "figures", "bench"),
+    ("commands",),
     ("__main__",),
 )
 # Modules of these floors lean on those further left; the others stand beside each other.

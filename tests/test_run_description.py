@@ -73,6 +73,7 @@ def edited(**changes):
         ({"class": "subprocess:Popen", "args": ["true"]}, "none of this package's"),
         ({"class": "arjaxevil.x:Y"}, "none of this package's"),
         ({"class": "arjax.__main__:Sample"}, "none of this package's"),
+        ({"class": "arjax.commands.sample:Sample"}, "none of this package's"),
         ({"class": 3}, "none of this package's"),
         ({}, "none of this package's"),
         ({"class": "arjax.nothing:Y"}, "No module named"),

@@ -1,0 +1,28 @@
+"""What the commands share: the argument RUN, and checks of flags, all made before anything is read or written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
+def require_positive(**counts: int) -> None:
+    """ValueError unless every flag, by its name, counts at least one."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"--{name} {count} must be at least 1; choose a positive number")
+
+
+def require_seed(seed: int) -> None:
+    """ValueError unless JAX can make a key of it."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
+
+
+def require_suffix(suffix: str, **paths: Path | None) -> None:
+    """ValueError unless every path, by the name of its flag, ends in `suffix` or is None."""
+    for name, path in paths.items():
+        if path is not None and path.suffix != suffix:
+            raise ValueError(f"--{name} {path} must end in {suffix}; rename it")
