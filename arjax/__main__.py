@@ -1,17 +1,18 @@
-"""The other commands: `python -m arjax bench | evaluate | sample | figures`. Training is train.py's."""
+"""The other commands: `python -m arjax bench | evaluate | sample | complete | figures`. Training is train.py's."""
 
 import functools
 import operator
 import sys
 
 from arjax.commands.bench import Bench
+from arjax.commands.complete import Complete
 from arjax.commands.evaluate import Evaluate
 from arjax.commands.figures import Figures
 from arjax.commands.sample import Sample
 from arjax.training.command_line import read_flags
 from arjax.training.failures import one_line_errors
 
-COMMANDS = (Bench, Evaluate, Sample, Figures)
+COMMANDS = (Bench, Evaluate, Sample, Complete, Figures)
 
 
 def main(argv: list[str]) -> None:

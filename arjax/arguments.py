@@ -30,7 +30,9 @@ def check_order(model: Model, order) -> np.ndarray | jax.Array:
     if order is None:
         return model.permutation
     if not model.net.any_order:
-        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
+        raise ValueError(
+            f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
+        )
     if not _is_traced(order):
         return check_permutation(order, model.num_sites)
     if order.shape != (model.num_sites,) or not _is_integer(order):

@@ -154,7 +154,10 @@ class Model:
         if not self.site_shape or any(size < 1 for size in self.site_shape):
             raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
         if isinstance(self.order, AnyOrder) and not self.net.any_order:
-            raise ValueError(f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order")
+            raise ValueError(
+                f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or "
+                "MADE or LMConv"
+            )
         if self.cond.hop > 1 and len(self.site_shape) > 1:
             raise ValueError(
                 f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"

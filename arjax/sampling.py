@@ -144,7 +144,7 @@ def _observed_first(model, order, mask):
         site = int(order[np.argwhere(late)[0][1] + 1])
         raise ValueError(
             f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
-            "in no other order; observe a prefix of the order, or use a net that takes any order"
+            "in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv"
         )
     if (ranked != ranked[0]).any():
         raise ValueError("the mask differs between examples and is no prefix of the order; complete one mask at a time")

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from runs import failure, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
@@ -19,14 +20,9 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
-from arjax.testing import lively_params
-from arjax.training import Experiment
-from arjax.training.checkpoints import open_checkpoints, save
-from arjax.training.experiment import run_keys
-from arjax.training.run_directory import write_run
-from arjax.training.state import parts
 
 ROOT = Path(__file__).parents[1]
+DATA = Digits(values=Threshold(7))
 CONFIG = """
 from arjax.data import Digits
 from arjax.heads import Bernoulli
@@ -40,40 +36,18 @@ experiment = Experiment(
 """
 
 
-def write_run_of_random_parameters(run, head, **model):
-    """A run directory with a small MADE of random parameters as its only checkpoint."""
-    data = Digits(values=Threshold(7))
-    model = Model(MADE(hidden=(4,)), head, (8, 8), **model)
-    experiment = Experiment(data=data, model=model, steps=1, eval_every=1, eval_batch_size=125)
-    write_run(run, experiment, experiment.data.load())
-    batch = {"x": np.zeros((1, 8, 8)), "label": np.zeros(1, np.int32)}
-    state = parts(experiment).start(run_keys(experiment).init, batch)
-    with open_checkpoints(run / "checkpoints") as checkpoints:
-        save(checkpoints, 1, state.replace(ema=lively_params(experiment.model, jax.random.key(0))), 50.0)
-
-
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "labelled"
-    write_run_of_random_parameters(run, Bernoulli(), cond=CondSpec(classes=10))
+    write_run_of_random_parameters(run, DATA, Model(MADE(hidden=(4,)), Bernoulli(), (8, 8), cond=CondSpec(classes=10)))
     return run
 
 
 @pytest.fixture(scope="module")
 def categorical(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "categorical"
-    write_run_of_random_parameters(run, Categorical(2), order=AnyOrder())
+    write_run_of_random_parameters(run, DATA, Model(MADE(hidden=(4,)), Categorical(2), (8, 8), AnyOrder()))
     return run
-
-
-def failure(capsys, *argv) -> str:
-    """The one line on stderr with which a wrong command ends."""
-    with pytest.raises(SystemExit) as exit:
-        main([str(argument) for argument in argv])
-    assert exit.value.code == 2
-    line = capsys.readouterr().err
-    assert line.count("\n") == 1
-    return line
 
 
 def test_sample_writes_a_picture_and_the_arrays_with_all_labels_in_turn(labelled, tmp_path, capsys):
@@ -153,7 +127,7 @@ def test_evaluate_gives_the_exact_mean_on_all_devices(labelled, capsys):
     # 125 examples at once cannot be shared by the eight devices of the tests.
     main(["evaluate", str(labelled), "--split", "valid"])
     model, params = arjax.load(labelled)
-    valid = Digits(values=Threshold(7)).load().valid
+    valid = DATA.load().valid
     x = (valid.x > 7).astype(np.int32)
     nats = -np.mean(arjax.log_prob(model, params, x, cond=arjax.Cond(label=valid.label.astype(np.int32))))
     assert f"{nats:.3f} ± " in capsys.readouterr().out
@@ -204,7 +178,7 @@ def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_pat
     (tmp_path / "tiny.py").write_text(CONFIG)
     cases = [
         ((), "there is no command"),
-        (("smaple",), "there is no command 'smaple'; choose bench, evaluate, sample, figures"),
+        (("smaple",), "there is no command 'smaple'; choose bench, evaluate, sample, complete, figures"),
         (("sample",), "RUN"),
         (("sample", tmp_path / "none"), "no run directory"),
         (("sample", labelled, "--bogus", "1"), "bogus"),
