@@ -208,6 +208,13 @@ def test_pixels_have_the_probabilities_of_the_papers_equation(head):
     np.testing.assert_allclose(mean[..., 0, 2], blue @ symbols, rtol=1e-5)
 
 
+def test_a_channel_is_told_those_before_it_and_no_other():
+    head = CoupledDiscretizedMixtureOfLogistics(8, 2)
+    x = jnp.array([2, 3, 4])
+    mean = head.mean(repeat(random_theta(head), 4), jnp.stack([x, *(x[None] + 3 * jnp.eye(3, dtype=jnp.int32))]))
+    np.testing.assert_array_equal((mean[1:] != mean[:1]).T, np.tri(3, k=-1, dtype=bool))
+
+
 def test_sampled_pixels_follow_the_law():
     head, count = CoupledDiscretizedMixtureOfLogistics(4, 2), 30_000
     theta = random_theta(head, spread=0.8)

@@ -116,14 +116,6 @@ def test_cached_samples_are_naive_samples(net, head, shape):
     np.testing.assert_array_equal(cached, slow)
 
 
-def test_a_tiny_coupled_picture_sums_to_one_over_all_its_outcomes():
-    model = Model(PixelCNN(width=4, blocks=1, kernel=3), CoupledDiscretizedMixtureOfLogistics(4, 2), (1, 2))
-    outcomes = arjax.testing.enumerate_space(model)
-    assert outcomes.shape == (4**6, 1, 2, 3)
-    probs = np.exp(np.asarray(arjax.log_prob(model, lively_params(model, KEY), outcomes), np.float64))
-    np.testing.assert_allclose(probs.sum(), 1, atol=1e-5)
-
-
 def test_dropout_needs_a_key_and_drops_by_it_alone():
     model = Model(PixelCNN(width=8, blocks=1, kernel=3, dropout=0.5, head=()), Normal(), (3, 3))
     params, x = lively_params(model, KEY), jnp.ones((2, 3, 3))

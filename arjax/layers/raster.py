@@ -16,8 +16,14 @@ def check_raster(model) -> None:
 
 
 def check_channels(model) -> None:
-    """ValueError unless the sites of a pixel can share every layer of a net of these `width` and `head` widths equally."""
-    net, groups = model.net, (*model.site_shape, 1)[2]
+    """ValueError unless the sites of a pixel can share every layer of a net of these `width` and `head` widths equally, and each
+    is one value where they are several."""
+    net, groups, event = model.net, (*model.site_shape, 1)[2], model.head.event_shape
+    if groups > 1 and event:
+        raise ValueError(
+            f"site_shape={model.site_shape} has {groups} sites a pixel, and {model.head} {event[0]} values a site; choose "
+            f"site_shape={model.site_shape[:2]}, or a head of one value"
+        )
     for name, width in (("width", net.width), *(("head", width) for width in net.head)):
         if width % groups:
             raise ValueError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")

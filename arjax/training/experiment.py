@@ -94,6 +94,11 @@ def check_fits(experiment: Experiment, splits) -> None:
     """ValueError unless the data, as its `load` gives them, have the shape and the labels that the model was made for."""
     title, model = experiment.data.title, experiment.model
     shape, expected = splits.train.x.shape[1:], (*model.site_shape, *model.head.event_shape)
+    event = model.head.event_shape
+    if shape[len(shape) - len(event) :] != event:
+        raise ValueError(
+            f"{title} has examples of shape {shape}, but {model.head} models {event[0]} values a site; choose a head of one"
+        )
     if shape != expected:
         raise ValueError(f"{title} has examples of shape {shape}, but the model's are {expected}; set --model.site-shape to fit")
     if splits.train.counted is not None:

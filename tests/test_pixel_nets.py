@@ -1,0 +1,120 @@
+"""What the picture nets have in common: colours that sum to one, and what they say of orders and channels they cannot serve."""
+
+import jax
+import numpy as np
+import pytest
+
+import arjax
+from arjax import Model
+from arjax.data import Digits, Levels
+from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics
+from arjax.models import MADE, GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP
+from arjax.orders import AnyOrder, Snake, Spiral, Topological
+from arjax.testing import lively_params
+from arjax.training import Experiment
+from arjax.training.experiment import check_fits
+
+KEY = jax.random.key(0)
+ROW_BY_ROW = [PixelCNN(width=3, blocks=1), GatedPixelCNN(width=3, layers=1), PixelCNNPP(width=3, resnets=1, levels=1)]
+COUPLED = CoupledDiscretizedMixtureOfLogistics(4, 2)
+
+
+def name(net):
+    return type(net).__name__
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        PixelCNN(width=4, blocks=1, kernel=3),
+        GatedPixelCNN(width=4, layers=1, kernel=3),
+        PixelCNNPP(width=3, resnets=1, levels=1),
+        LMConv(width=4, blocks=1, kernel=3),
+    ],
+    ids=name,
+)
+def test_two_pixels_of_four_values_a_channel_sum_to_one_over_all_their_colours(net):
+    # With a softmax for each channel, which are then sites, the zoo's rows do.
+    model = Model(net, COUPLED, (1, 2))
+    outcomes = np.stack(np.unravel_index(np.arange(4**6), (4,) * 6), axis=-1).reshape(4**6, 1, 2, 3)
+    probs = np.exp(np.asarray(arjax.log_prob(model, lively_params(model, KEY), outcomes), np.float64))
+    np.testing.assert_allclose(probs.sum(), 1, atol=1e-5)
+    assert probs.min() < 0.5 / 4**6 < 2 / 4**6 < probs.max()
+
+
+# Orders
+
+
+def wishes(net):
+    """What asks a net for an order that is not row by row: (what it says, the call)."""
+    model = Model(net, Bernoulli(), (4, 4))
+    params, snake = lively_params(model, KEY), Snake().permutation((4, 4))
+    x, mask = np.zeros((1, 4, 4), int), np.indices((4, 4))[1] < 2
+    return [
+        (
+            r"row by row, not in Spiral\(\); choose Raster\(\), or LMConv or MADE",
+            lambda: Model(net, Bernoulli(), (4, 4), Spiral()),
+        ),
+        (
+            r"in one order only, not in AnyOrder\(\); choose a fixed order, or MADE or LMConv",
+            lambda: Model(net, Bernoulli(), (4, 4), AnyOrder()),
+        ),
+        (
+            r"in its own order Raster\(\) only; leave out `order`, or use MADE or LMConv",
+            lambda: arjax.sample(model, params, KEY, 1, order=snake),
+        ),
+        (
+            r"site 4 is observed but comes after unobserved ones in Raster\(\), .* use a net that takes any, as MADE or LMConv",
+            lambda: arjax.sample(model, params, KEY, 1, observed=x, mask=mask),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("net", ROW_BY_ROW, ids=name)
+def test_a_net_that_goes_row_by_row_says_which_take_another_order(net):
+    for message, call in wishes(net):
+        with pytest.raises(ValueError, match=f"{name(net)} generates {message}|{message.replace('.*', f'.*{name(net)}.*')}"):
+            call()
+
+
+@pytest.mark.parametrize("net", [LMConv(width=4, blocks=1, kernel=3), MADE(hidden=(8,))], ids=name)
+def test_and_these_do(net):
+    for _, call in wishes(net):
+        call()
+
+
+@pytest.mark.parametrize("net", ROW_BY_ROW, ids=name)
+def test_an_order_that_comes_to_the_same_is_taken(net):
+    Model(net, Bernoulli(), (2, 3), Topological(((0, 5), (1, 4))))
+
+
+# Channels
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (
+            PixelCNN(width=3, head=()),
+            r"\(4, 4, 3\) has 3 sites a pixel, and Coupled.* 3 values a site; choose site_shape=\(4, 4\), or",
+        ),
+        (GatedPixelCNN(width=3, head=()), r"\(4, 4, 3\) has 3 sites a pixel, and Coupled.* 3 values a site; choose site_shape="),
+        (PixelCNNPP(), r"PixelCNNPP generates a pixel at once, but site_shape=\(4, 4, 3\) has 3 sites a pixel"),
+        (LMConv(), r"LMConv needs pictures, \(H, W\), not site_shape=\(4, 4, 3\)"),
+    ],
+    ids=lambda part: name(part) if hasattr(part, "apply") else "",
+)
+def test_channels_are_either_sites_or_values_of_a_site(net, message):
+    with pytest.raises(ValueError, match=message):
+        Model(net, COUPLED, (4, 4, 3))
+
+
+def test_data_without_colours_are_not_for_a_head_of_colours():
+    data = Digits(values=Levels(17))
+    head = CoupledDiscretizedMixtureOfLogistics(17, 2)
+    experiment = Experiment(data=data, model=Model(PixelCNNPP(levels=1), head, (8, 8)), steps=1, eval_every=1)
+    message = r"has examples of shape \(8, 8\), but Coupled.* models 3 values a site; choose a head of one"
+    with pytest.raises(ValueError, match=message):
+        check_fits(experiment, data.load())
+    with pytest.raises(ValueError, match=r"x has shape \(2, 8, 8\), but the model's data is \[B, 8, 8, 3\]"):
+        arjax.log_prob(experiment.model, {}, np.zeros((2, 8, 8), int))
