@@ -259,14 +259,30 @@ def test_cached_samples_are_naive_samples(net, head, shape):
     assert len(np.unique(cached)) > 1
 
 
-def test_the_cache_holds_rows_not_maps():
-    def size(height):
-        model = Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (height, 8))
-        params = jax.eval_shape(lambda: arjax.init(model, KEY))
-        leaves = jax.eval_shape(lambda p: jax.tree.leaves(model.apply(p, 2, jnp.arange(8), None, method="init_cache")), params)
-        return sum(leaf.size for leaf in leaves)
+def cache_bytes(model, batch):
+    params = jax.eval_shape(lambda: arjax.init(model, KEY))
+    order = jnp.asarray(model.permutation)
+    leaves = jax.eval_shape(lambda p: jax.tree.leaves(model.apply(p, batch, order, method="init_cache")), params)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
-    assert size(8) == size(64)
+
+def test_the_cache_holds_rows_not_maps():
+    low, high = (Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (height, 8)) for height in (8, 64))
+    assert cache_bytes(low, 2) == cache_bytes(high, 2)
+
+
+def test_at_the_papers_settings_64_pictures_of_32x32_need_a_cache_of_248_megabytes():
+    # Counted by hand for one picture. Of every block: u's row before each of its two convolutions, a row for ul, and ul's rings.
+    blocks = {32: 11, 16: 11, 8: 10}
+    floats = sum(count * (2 * 320 * width + 160 * width + 2 * 320 * (width + 2)) for width, count in blocks.items())
+    # Where a map is halved, the row and the ring before that; where it is doubled, two rows of each stream.
+    floats += sum(160 * width + 160 * (width + 2) + 2 * 2 * 160 * width for width in (32, 16))
+    # The row that is being drawn, what the two first convolutions read, of four numbers a pixel, and what the second gave.
+    floats += 3 * 4 * 32 + 160 * 32
+    # Of all pictures together: the labels' shifts, which are none.
+    shifts = 2 * 32 * 320
+    model = Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256, 10), (32, 32))
+    assert cache_bytes(model, 64) == 4 * (64 * floats + shifts) == 248_070_144
 
 
 # Labels, dropout, extremes

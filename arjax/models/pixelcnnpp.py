@@ -70,7 +70,7 @@ class Cache:
     """`drawn` [B, W, F]: the row that is being drawn. `rows`: at every level, by name, what u's convolutions read last and what
     it tells ul, [B, W, D], and what the coarser level gave to two rows, [B, 2, W, D]. `rings`: at every level what ul's
     convolutions read last, [W + 2, B, D], and what the coarser level gave to two rows. What stays the same: `u_bias` and
-    `ul_bias` [B or 1, blocks, 2 D], the label's shift of every block."""
+    `ul_bias` [B or 1, blocks, 2 D], the label's shift of every block. At the paper's settings 3.9 MB for each 32x32 picture."""
 
     drawn: jax.Array
     rows: tuple[dict[str, jax.Array], ...]
