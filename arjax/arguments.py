@@ -25,17 +25,22 @@ def check_x(model: Model, x) -> jax.Array:
     return x.astype(model.dtype)
 
 
-def check_order(model: Model, order) -> np.ndarray | jax.Array:
-    """`order` [T], the model's own for None: a NumPy array unless it is traced. ValueError if the net cannot generate in it."""
+def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
+    """`order` [T], or [B, T] where the net takes one for each example; the model's own [T] for None. A NumPy array unless it is
+    traced. ValueError if the net cannot generate in it."""
     if order is None:
         return model.permutation
     if not model.net.any_order:
-        raise ValueError(
-            f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
-        )
+        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
+    if jnp.ndim(order) == 2 and not getattr(model.net, "order_per_example", False):
+        raise ValueError(f"{type(model.net).__name__} takes one order [T] for all examples, not {jnp.shape(order)}; give one")
+    if jnp.ndim(order) == 2 and jnp.shape(order) != (batch, model.num_sites):
+        raise ValueError(f"order has shape {jnp.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
     if not _is_traced(order):
+        if jnp.ndim(order) == 2:
+            return np.stack([check_permutation(row, model.num_sites) for row in np.asarray(order)])
         return check_permutation(order, model.num_sites)
-    if order.shape != (model.num_sites,) or not _is_integer(order):
+    if order.shape[-1:] != (model.num_sites,) or order.ndim > 2 or not _is_integer(order):
         raise ValueError(f"order is {order.dtype} of shape {order.shape}; give a permutation of {model.num_sites} sites")
     return order
 
@@ -52,10 +57,18 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
         raise ValueError("the model has local features, but the condition has none; pass Cond(local=...)")
     if cond.local is not None and model.cond.local is None:
         raise ValueError("the model has no local features, but the condition has some; leave them out")
+    if (cond.memory is None) != (model.cond.memory is None):
+        has, remedy = ("no memory", "leave it out") if model.cond.memory is None else ("a memory", "pass Cond(memory=...)")
+        raise ValueError(f"the model has {has}, but the condition has {'none' if cond.memory is None else 'one'}; {remedy}")
+    if cond.memory_mask is not None and cond.memory is None:
+        raise ValueError("the condition has a memory_mask but no memory; give both, or leave the mask out")
+    local_shape = None if model.cond.local is None else (batch, *model.cond.local_shape(model.site_shape))
     return Cond(
         label=None if cond.label is None else _check_index("label", cond.label, (batch,), model.cond.classes),
         member=None if cond.member is None else _check_index("member", cond.member, (), model.cond.members),
-        local=None if cond.local is None else _check_local(model, cond.local, batch),
+        local=None if cond.local is None else _check_real("local", cond.local, local_shape),
+        memory=None if cond.memory is None else _check_real("memory", cond.memory, (batch, *model.cond.memory)),
+        memory_mask=None if cond.memory_mask is None else _check_memory_mask(model, cond.memory_mask, batch),
     )
 
 
@@ -69,12 +82,22 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     return counted
 
 
-def _check_local(model, local, batch) -> jax.Array:
-    """`local` as float32. ValueError unless it is real numbers of the shape that the model declares."""
-    expected, local = (batch, *model.cond.local_shape(model.site_shape)), jnp.asarray(local)
-    if local.shape != expected or not jnp.issubdtype(local.dtype, jnp.floating):
-        raise ValueError(f"local is {local.dtype} of shape {local.shape}; give real numbers of shape {expected}")
-    return local.astype(jnp.float32)
+def _check_real(name, features, shape) -> jax.Array:
+    """`features` as float32. ValueError unless they are real numbers of this shape, which the model declares."""
+    features = jnp.asarray(features)
+    if features.shape != shape or not jnp.issubdtype(features.dtype, jnp.floating):
+        raise ValueError(f"{name} is {features.dtype} of shape {features.shape}; give real numbers of shape {shape}")
+    return features.astype(jnp.float32)
+
+
+def _check_memory_mask(model, mask, batch) -> jax.Array:
+    """`mask` as an array. ValueError unless it is bool [B, S] and, where concrete, shows every example something."""
+    shape, given = (batch, model.cond.memory[0]), jnp.asarray(mask)
+    if given.shape != shape or given.dtype != bool:
+        raise ValueError(f"memory_mask is {given.dtype} of shape {given.shape}; give booleans of shape {shape}")
+    if not _is_traced(mask) and not np.asarray(mask).any(axis=1).all():
+        raise ValueError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
+    return given
 
 
 def _check_index(name, index, shape, count) -> jax.Array:

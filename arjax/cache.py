@@ -1,9 +1,12 @@
-"""Fixed-size caches of a sampler, as pure functions: a ring for sequences, a canvas for pictures.
+"""Fixed-size caches of a sampler, as pure functions: a ring for sequences, a canvas for pictures, keys and values for attention.
 
 A *ring* remembers the last `slots` vectors of a sequence: what is written at t replaces what was written at t - slots. Nothing
 moves, unlike in a queue, and a write is contiguous: slots come first. Written before it is read, it needs one slot more than the
 longest lag; with that slot saved, reading first, XLA would copy the whole ring at every step.
 """
+
+import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,3 +49,33 @@ def read_canvas(canvas: Float[Array, "B h w C"], rows: int, kernel: int, i, j) -
     """The first `rows` rows of the kernel's window around the pixel (i, j)."""
     batch, _, _, channels = canvas.shape
     return jax.lax.dynamic_slice(canvas, (0, i, j, 0), (batch, rows, kernel, channels))
+
+
+class KeyValue(NamedTuple):
+    """What a site can attend to: keys and values, each [B, N, S, K]."""
+
+    key: jax.Array
+    value: jax.Array
+
+
+def init_key_value(batch: int, heads: int, sites: int, width: int, dtype=jnp.float32) -> KeyValue:
+    """Room for `sites` keys and values, zeros."""
+    zeros = jnp.zeros((batch, heads, sites, width), dtype)
+    return KeyValue(zeros, jnp.zeros_like(zeros))
+
+
+def write_key_value(cache: KeyValue, key: Float[Array, "B N K"], value: Float[Array, "B N K"], t) -> KeyValue:
+    """The cache that has them at t, which is traced, from 0 to S - 1."""
+    write = functools.partial(jax.lax.dynamic_update_slice, start_indices=(0, 0, t, 0))
+    return KeyValue(
+        write(cache.key, key[:, :, None].astype(cache.key.dtype)), write(cache.value, value[:, :, None].astype(cache.value.dtype))
+    )
+
+
+def write_key_values(cache: KeyValue, key: Float[Array, "B T N K"], value: Float[Array, "B T N K"]) -> KeyValue:
+    """The cache that has those of the first T sites. ValueError if it has no room for them."""
+    if key.shape[1] > cache.key.shape[2]:
+        raise ValueError(f"{key.shape[1]} sites do not fit into a cache of {cache.key.shape[2]}; make it longer")
+    old = (cache.key, cache.value)
+    new = (part.swapaxes(1, 2).astype(whole.dtype) for part, whole in zip((key, value), old, strict=True))
+    return KeyValue(*(jax.lax.dynamic_update_slice(whole, part, (0, 0, 0, 0)) for whole, part in zip(old, new, strict=True)))

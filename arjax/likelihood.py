@@ -25,10 +25,11 @@ def theta(
 ) -> Float[Array, "B T P"]:
     """[B, T, P]: what the net says at every site, in generation order.
 
-    x [B, *site_shape, *E]; order [T] or None for the model's own; cond as the model declares it; key draws dropout, None is
-    deterministic. ValueError where a shape, the order or the condition does not fit the model.
+    x [B, *site_shape, *E]; order [T], or [B, T] where the net takes one for each example, or None for the model's own; cond as
+    the model declares it; key draws dropout, None is deterministic. ValueError where a shape, the order or the condition does
+    not fit the model.
     """
-    order, cond = check_order(model, order), check_cond(model, cond, len(x))
+    order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     return _theta(model, params, check_x(model, x), order, cond, key)
 
 
@@ -48,7 +49,7 @@ def log_prob(
     summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its first sites.
     What does not count has to be valid, too: a symbol, or a finite number.
     """
-    order, cond = check_order(model, order), check_cond(model, cond, len(x))
+    order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
 
 

@@ -252,18 +252,24 @@ def check_permutation(sites, num_sites: int) -> Int32[np.ndarray, "{num_sites}"]
 
 
 def arrange(
-    x: Shaped[Array | np.ndarray, "B *data"], order: Integer[Array | np.ndarray, " T"], site_shape: tuple[int, ...]
+    x: Shaped[Array | np.ndarray, "B *data"], order: Integer[Array | np.ndarray, "*B T"], site_shape: tuple[int, ...]
 ) -> Shaped[Array | np.ndarray, "B T *event"]:
-    """Data layout to generation order: [B, *site_shape, *E] -> [B, T, *E]. NumPy or JAX."""
+    """Data layout to generation order: [B, *site_shape, *E] -> [B, T, *E]. order: [T], or [B, T]: one for each example. NumPy or
+    JAX."""
     event_shape = x.shape[1 + len(site_shape) :]
-    return x.reshape(x.shape[0], math.prod(site_shape), *event_shape)[:, order]
+    return _picked(x.reshape(x.shape[0], math.prod(site_shape), *event_shape), order)
 
 
 def restore(
-    x: Shaped[Array | np.ndarray, "B T *event"], order: Integer[Array | np.ndarray, " T"], site_shape: tuple[int, ...]
+    x: Shaped[Array | np.ndarray, "B T *event"], order: Integer[Array | np.ndarray, "*B T"], site_shape: tuple[int, ...]
 ) -> Shaped[Array | np.ndarray, "B *data"]:
     """Generation order to data layout: [B, T, *E] -> [B, *site_shape, *E]. The inverse of `arrange`."""
-    return x[:, inverse(order)].reshape(x.shape[0], *site_shape, *x.shape[2:])
+    return _picked(x, inverse(order)).reshape(x.shape[0], *site_shape, *x.shape[2:])
+
+
+def _picked(x, sites):
+    """[B, T, *E] -> [B, T, *E]: of every example the sites [T], or its own of [B, T]."""
+    return x[:, sites] if sites.ndim == 1 else x[np.arange(len(x))[:, None], sites]
 
 
 def _numbered(site_shape) -> Int32[np.ndarray, "..."]:

@@ -27,12 +27,14 @@ from arjax.orders import AnyOrder, Raster, check_permutation
 class CondSpec:
     """What a model is conditioned on. `classes`: labels are 0..classes-1. `members`: the net is an ensemble of that many
     networks that share their weights (MADE's connectivity-agnostic training), and is told at run time which one to be.
-    `local`: the width of a vector of features that comes with every site, or on one axis with every `hop` sites."""
+    `local`: the width of a vector of features that comes with every site, or on one axis with every `hop` sites. `memory`: the
+    length S and the width F of a sequence of features that the net may look at as a whole, (S, F)."""
 
     classes: int | None = None
     members: int | None = None
     local: int | None = None
     hop: int = 1
+    memory: tuple[int, int] | None = None
 
     def __post_init__(self):
         for name in ("classes", "members", "local"):
@@ -43,10 +45,13 @@ class CondSpec:
             raise ValueError(
                 f"CondSpec(hop={self.hop}) is the number of sites that share local features; choose 1, or give local"
             )
+        if self.memory is not None and (len(self.memory) != 2 or any(size < 1 for size in self.memory)):
+            raise ValueError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
 
     def require(self, net: str, *kinds: str) -> None:
-        """ValueError if this is a condition of another kind than those that `net` knows ("classes", "members", "local")."""
-        for name in ("classes", "members", "local"):
+        """ValueError if this is a condition of another kind than those that `net` knows ("classes", "members", "local",
+        "memory")."""
+        for name in ("classes", "members", "local", "memory"):
             if getattr(self, name) is not None and name not in kinds:
                 known = " and ".join(kinds) or "no condition"
                 raise ValueError(
@@ -61,11 +66,14 @@ class CondSpec:
 @flax.struct.dataclass
 class Cond:
     """A condition. `label`: int32 [B]. `member`: int32 [], which member of the ensemble to be (None: member 0). `local`: float32
-    features, [B, *sites, F] in the data's layout, or with a hop [B, ceil(T / hop), F]; all of them may shape every theta."""
+    features, [B, *sites, F] in the data's layout, or with a hop [B, ceil(T / hop), F]. `memory`: float32 [B, S, F], and
+    `memory_mask`: bool [B, S], which of it is there (None: all). All of them may shape every theta."""
 
     label: jax.typing.ArrayLike | None = None
     member: jax.typing.ArrayLike | None = None
     local: jax.typing.ArrayLike | None = None
+    memory: jax.typing.ArrayLike | None = None
+    memory_mask: jax.typing.ArrayLike | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,7 +213,8 @@ class Model:
         label = None if self.cond.classes is None else jnp.zeros(batch, jnp.int32)
         member = None if self.cond.members is None else jnp.zeros((), jnp.int32)
         local = None if self.cond.local is None else jnp.zeros((batch, *self.cond.local_shape(self.site_shape)), jnp.float32)
-        return Cond(label, member, local)
+        memory = None if self.cond.memory is None else jnp.zeros((batch, *self.cond.memory), jnp.float32)
+        return Cond(label, member, local, memory)
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -101,7 +101,7 @@ class TopP:
 
 def _prepare(model, batch, order, cond, observed, mask, transforms):
     """Check what the caller gave, on the host, and bring it into generation order: the arguments of the jitted samplers."""
-    order = check_order(model, order)
+    order = check_order(model, order, batch)
     cond = check_cond(model, cond, batch)
     transforms = tuple(transforms)
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.

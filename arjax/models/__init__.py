@@ -9,6 +9,7 @@ from arjax.models.made import MADE
 from arjax.models.pixelcnn import PixelCNN
 from arjax.models.pixelcnnpp import PixelCNNPP
 from arjax.models.rnn import RNN
+from arjax.models.transformer import Transformer
 from arjax.models.wavenet import WaveNet
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NeuralBayesNet",
     "PixelCNN",
     "PixelCNNPP",
+    "Transformer",
     "WaveNet",
     "chow_liu",
 ]

@@ -39,13 +39,19 @@ def random_cond(model: Model, key, batch: int) -> Cond:
     local = None
     if model.cond.local is not None:
         local = jax.random.normal(local_key, (batch, *model.cond.local_shape(model.site_shape)))
-    return Cond(label, member, local)
+    memory = memory_mask = None
+    if model.cond.memory is not None:
+        memory = jax.random.normal(jax.random.fold_in(key, 1), (batch, *model.cond.memory))
+        # Every example has the first of its memory, and some of the rest.
+        mask_key = jax.random.fold_in(key, 2)
+        memory_mask = jax.random.bernoulli(mask_key, 0.7, (batch, model.cond.memory[0])).at[:, 0].set(True)
+    return Cond(label, member, local, memory, memory_mask)
 
 
 def repeat_cond(cond: Cond, count: int) -> Cond:
     """The first example's condition, `count` times."""
-    label, local = jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], count, axis=0), (cond.label, cond.local))
-    return cond.replace(label=label, local=local)
+    per_example = cond.replace(member=None)
+    return jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], count, axis=0), per_example).replace(member=cond.member)
 
 
 def random_symbols(model, key, batch):

@@ -12,7 +12,7 @@ import numpy as np
 from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
 from arjax.orders import named
-from arjax.training.objective import counted_dims, draw_condition
+from arjax.training.objective import counted_dims, draw_cond, draw_condition, draw_order
 
 
 class Evaluation(NamedTuple):
@@ -83,7 +83,8 @@ def _mixture(model, values, params, batch, keys, i, *, ensemble):
     x, orders = _apply(values, keys, batch), jnp.asarray(named(model.order, model.site_shape))
 
     def one(k):
-        order, cond = draw_condition(model, jax.random.fold_in(keys.ensemble, k), batch)
+        order_key, member_key = jax.random.split(jax.random.fold_in(keys.ensemble, k))
+        order, cond = draw_order(model, order_key), draw_cond(model, member_key, batch)
         order = None if order is None else jnp.where(k < len(orders), orders[jnp.minimum(k, len(orders) - 1)], order)
         member = None if cond.member is None else jnp.where(k == 0, 0, cond.member)
         return log_prob(model, params, x, order=order, cond=cond.replace(member=member), counted=batch.get("counted"))

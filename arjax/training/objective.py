@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.likelihood import log_prob
-from arjax.orders import draw
+from arjax.orders import AnyOrder, draw
 from arjax.protocol import Cond, init
 
 
@@ -57,11 +57,24 @@ def counted_dims(model, batch: dict) -> jax.Array:
 
 
 def draw_condition(model, key: jax.Array, batch: dict):
-    """(order, cond) for one minibatch: a random order where the model is AnyOrder, a random member where it has members, and the
-    batch's labels and local features where it wants them."""
+    """(order, cond) for one minibatch: a random order where the model is AnyOrder, [B, T] for a net that takes one for each
+    example, and the condition that `draw_cond` gives."""
     order_key, member_key = jax.random.split(key)
-    # A net that generates in one order only is not to be told it.
-    order = draw(model.order, order_key, model.site_shape) if model.net.any_order else None
-    member = None if model.cond.members is None else jax.random.randint(member_key, (), 0, model.cond.members)
+    if getattr(model.net, "order_per_example", False) and isinstance(model.order, AnyOrder):
+        order = jax.vmap(lambda k: draw(model.order, k, model.site_shape))(jax.random.split(order_key, len(batch["x"])))
+    else:
+        order = draw_order(model, order_key)
+    return order, draw_cond(model, member_key, batch)
+
+
+def draw_order(model, key: jax.Array):
+    """[T]: a random order where the model is AnyOrder, else its own; None for a net that generates in one order only."""
+    return draw(model.order, key, model.site_shape) if model.net.any_order else None
+
+
+def draw_cond(model, key: jax.Array, batch: dict) -> Cond:
+    """A random member where the model has members, and of the batch's labels, local features and memory those it wants."""
+    member = None if model.cond.members is None else jax.random.randint(key, (), 0, model.cond.members)
     label = None if model.cond.classes is None else batch["label"]
-    return order, Cond(label, member, None if model.cond.local is None else batch["local"])
+    local = None if model.cond.local is None else batch["local"]
+    return Cond(label, member, local, None if model.cond.memory is None else batch["memory"])

@@ -1,0 +1,132 @@
+"""Attention: every site asks, and what it is shown answers (Vaswani et al. 2017, sections 3.2.1 and 3.2.2).
+
+    y_t = sum over s of softmax_s(q_t . k_s / sqrt(K)) v_s          over the s that mask[t, s] shows, N heads side by side
+
+The softmax is in float32. Fewer heads for keys and values than for queries share them in groups (Ainslie et al. 2023). A mask
+shows every site something: the start at least.
+
+One site at a time, keys and values lie in a fixed-size cache, of which a step reads a prefix that holds what is known: one of
+`PREFIXES` lengths, chosen at run time, since a shape cannot grow with t.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from arjax.cache import KeyValue, init_key_value, write_key_value, write_key_values
+from arjax.layers.rotary import turn
+
+PREFIXES = 8
+
+
+def attend(
+    q: Float[Array, "B T N K"], k: Float[Array, "B S M K"], v: Float[Array, "B S M K"], mask: Bool[Array, "#B #T S"]
+) -> Float[Array, "B T N K"]:
+    """y at every site. N is a multiple of M; mask [B or 1, T or 1, S] shows every site something."""
+    return jax.nn.dot_product_attention(q, k, v, mask=mask[:, None])
+
+
+def attend_prefix(q: Float[Array, "B N K"], cache: KeyValue, t, seen: Bool[Array, " S"]) -> Float[Array, "B N K"]:
+    """y at site t, which `seen` shows what it may attend to, nothing beyond S = t."""
+    batch, heads, width = q.shape
+    groups, sites = cache.key.shape[1:3]
+    q = q.reshape(batch, groups, heads // groups, width)
+    lengths = sorted({-(-sites * i // PREFIXES) for i in range(1, PREFIXES + 1)})
+
+    def over(length):
+        def attention(q, key, value):
+            scores = jnp.einsum("bmgk,bmsk->bmgs", q, key[:, :, :length], preferred_element_type=jnp.float32) * width**-0.5
+            scores = jnp.where(seen[None, None, None, :length], scores, -jnp.inf)
+            probs = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+            return jnp.einsum("bmgs,bmsk->bmgk", probs, value[:, :, :length])
+
+        return attention
+
+    shortest = jnp.searchsorted(jnp.asarray(lengths), t, side="right")
+    y = jax.lax.switch(shortest, [over(length) for length in lengths], q, cache.key, cache.value)
+    return y.reshape(batch, heads, width)
+
+
+class SelfAttention(nn.Module):
+    """Sites attend to each other. `heads` for queries, `kv_heads` for keys and values; `scale`: of the weights that lead back
+    into the residual stream, when they are made; `dtype`: what is computed and cached in."""
+
+    width: int
+    heads: int
+    kv_heads: int
+    scale: float
+    dtype: Any
+
+    def setup(self):
+        head = self.width // self.heads
+        normal, zeros = nn.initializers.normal(0.02), nn.initializers.zeros
+        inner = (self.heads + 2 * self.kv_heads) * head
+        self.w_in = self.param("w_in", normal, (self.width, inner))
+        self.b_in = self.param("b_in", zeros, (inner,))
+        self.w_out = self.param("w_out", nn.initializers.normal(self.scale), (self.width, self.width))
+        self.b_out = self.param("b_out", zeros, (self.width,))
+
+    def __call__(self, h, mask, turns=None):
+        """h [B, T, D], mask bool [B or 1, T, T], turns (queries' angles, keys' angles), each [B or 1, T, K / 2] -> (y [B, T, D],
+        keys, values [B, T, M, K])."""
+        q, k, v = self._project(h, turns)
+        y = attend(q, k, v, mask).reshape(h.shape)
+        return dense(y, self.w_out, self.b_out), k, v
+
+    def init_cache(self, batch: int, sites: int) -> KeyValue:
+        return init_key_value(batch, self.kv_heads, sites, self.width // self.heads, self.dtype)
+
+    def fill(self, cache: KeyValue, k, v) -> KeyValue:
+        """The cache that has the keys and values that `__call__` gave, from site 0 on."""
+        return write_key_values(cache, k, v)
+
+    def step(self, cache: KeyValue, h, t, seen, turns=None):
+        """h [B, D] at site t, seen bool [S], turns [B or 1, K / 2] each -> (cache, y [B, D])."""
+        q, k, v = self._project(h, turns)
+        cache = write_key_value(cache, k, v, t)
+        return cache, dense(attend_prefix(q, cache, t, seen).reshape(h.shape), self.w_out, self.b_out)
+
+    def _project(self, h, turns):
+        """[..., D] -> queries [..., N, K], keys and values [..., M, K], turned."""
+        shape = (*h.shape[:-1], self.heads + 2 * self.kv_heads, self.width // self.heads)
+        q, k, v = jnp.split(dense(h, self.w_in, self.b_in).reshape(shape), (self.heads, self.heads + self.kv_heads), axis=-2)
+        if turns is not None:
+            q, k = (turn(part, by) for part, by in zip((q, k), turns, strict=True))
+        return q, k, v
+
+
+class CrossAttention(nn.Module):
+    """Sites attend to a memory [B, S, D], the same whatever the site. Fields as in `SelfAttention`."""
+
+    width: int
+    heads: int
+    kv_heads: int
+    scale: float
+    dtype: Any
+
+    def setup(self):
+        head, normal, zeros = self.width // self.heads, nn.initializers.normal(0.02), nn.initializers.zeros
+        self.w_query = self.param("w_query", normal, (self.width, self.width))
+        self.b_query = self.param("b_query", zeros, (self.width,))
+        self.w_memory = self.param("w_memory", normal, (self.width, 2 * self.kv_heads * head))
+        self.b_memory = self.param("b_memory", zeros, (2 * self.kv_heads * head,))
+        self.w_out = self.param("w_out", nn.initializers.normal(self.scale), (self.width, self.width))
+        self.b_out = self.param("b_out", zeros, (self.width,))
+
+    def remember(self, memory):
+        """[B, S, D] -> keys and values [B, S, M, K]: all that sites will need of it."""
+        shape = (*memory.shape[:-1], 2 * self.kv_heads, self.width // self.heads)
+        return tuple(jnp.split(dense(memory, self.w_memory, self.b_memory).reshape(shape), 2, axis=-2))
+
+    def __call__(self, h, remembered, mask):
+        """h [B, T, D], mask bool [B or 1, 1, S] -> [B, T, D]."""
+        q = dense(h, self.w_query, self.b_query).reshape(*h.shape[:-1], self.heads, self.width // self.heads)
+        return dense(attend(q, *remembered, mask).reshape(h.shape), self.w_out, self.b_out)
+
+
+def dense(h, w, b):
+    """h w + b in the type of h."""
+    return h @ w.astype(h.dtype) + b.astype(h.dtype).reshape((1,) * (h.ndim - 1) + b.shape)

@@ -1,0 +1,61 @@
+"""Which of the earlier sites a site attends to: frozen dataclasses that give booleans over (site, attended site).
+
+A mask is any frozen dataclass with `seen(num_sites) -> bool [T, S]`. What it hides beyond causality is up to it: site t can be
+shown the symbols of sites before t alone, whatever a mask says, and always sees the start, so that nothing is ever attended to
+an empty set. Places count in generation order: S = 0 is the start, s > 0 the symbol of site s - 1.
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Causal:
+    """Everything before a site."""
+
+    def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
+        return np.tri(num_sites, dtype=bool)
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """The last `size` symbols before a site."""
+
+    size: int = 128
+
+    def __post_init__(self):
+        if self.size < 1:
+            raise ValueError(f"Window(size={self.size}) shows no symbol; choose at least 1")
+
+    def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
+        behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
+        return (behind >= 0) & (behind < self.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Strided:
+    """The last `stride` symbols before a site, and every `stride`-th one before those: for a picture in raster order whose rows
+    are so long, the row so far and the column above (Child et al. 2019, section 4.2)."""
+
+    stride: int = 32
+
+    def __post_init__(self):
+        if self.stride < 1:
+            raise ValueError(f"Strided(stride={self.stride}) shows no symbol; choose at least 1")
+
+    def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
+        behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
+        return (behind >= 0) & ((behind < self.stride) | ((behind + 1) % self.stride == 0))
+
+
+def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
+    """What site t really attends to under `mask`: never what is not known yet, always the start. ValueError where its booleans
+    have another shape."""
+    seen = np.asarray(mask.seen(num_sites))
+    if seen.shape != (num_sites, num_sites) or seen.dtype != bool:
+        raise ValueError(f"{mask} gives {seen.dtype} of shape {seen.shape}; give booleans of shape {(num_sites, num_sites)}")
+    seen = seen & np.tri(num_sites, dtype=bool)
+    seen[:, 0] = True
+    return seen

@@ -1,0 +1,83 @@
+"""A pre-norm transformer block (Vaswani et al. 2017; the norms moved inside by Radford et al. 2019).
+
+    h <- h + self-attention(norm(h))        h <- h + cross-attention(norm(h), memory)        h <- h + W' g(W norm(h))
+
+The residual stream is float32; what is added to it is computed in `dtype`.
+"""
+
+import functools
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+
+from arjax.layers.attention import CrossAttention, SelfAttention, dense
+from arjax.layers.dropout import dropout
+from arjax.layers.norm import Norm, NormName
+
+ActivationName = Literal["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
+ACTIVATIONS = {
+    "gelu": functools.partial(jax.nn.gelu, approximate=False),
+    "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
+    "quick_gelu": lambda h: h * jax.nn.sigmoid(1.702 * h),  # Hendrycks and Gimpel 2016
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+}
+
+
+class Block(nn.Module):
+    """mlp: the width of the hidden layer. cross: attend to a memory, too. scale: see `SelfAttention`."""
+
+    width: int
+    heads: int
+    kv_heads: int
+    mlp: int
+    activation: ActivationName
+    norm: NormName
+    cross: bool
+    dropout: float
+    scale: float
+    dtype: Any
+
+    def setup(self):
+        attention = (self.width, self.heads, self.kv_heads, self.scale, self.dtype)
+        self.norm_self, self.attention = Norm(self.norm, self.width), SelfAttention(*attention)
+        if self.cross:
+            self.norm_cross, self.cross_attention = Norm(self.norm, self.width), CrossAttention(*attention)
+        self.norm_mlp = Norm(self.norm, self.width)
+        self.w_up = self.param("w_up", nn.initializers.normal(0.02), (self.width, self.mlp))
+        self.b_up = self.param("b_up", nn.initializers.zeros, (self.mlp,))
+        self.w_down = self.param("w_down", nn.initializers.normal(self.scale), (self.mlp, self.width))
+        self.b_down = self.param("b_down", nn.initializers.zeros, (self.width,))
+
+    def __call__(self, h, mask, turns=None, remembered=None, memory_mask=None, key=None):
+        """h [B, T, D] float32 -> (h, keys, values [B, T, M, K]). The other arguments as the attentions take them."""
+        keys = [None] * 3 if key is None else jax.random.split(key, 3)
+        y, k, v = self.attention(self.norm_self(h).astype(self.dtype), mask, turns)
+        return self._rest(self._add(h, y, keys[0]), remembered, memory_mask, keys[1:]), k, v
+
+    def init_cache(self, batch: int, sites: int):
+        return self.attention.init_cache(batch, sites)
+
+    def fill(self, cache, k, v):
+        """The cache that has the keys and values of the first sites."""
+        return self.attention.fill(cache, k, v)
+
+    def remember(self, memory):
+        """memory [B, S, D] -> the keys and values that its sites give, None where the block does not look at it."""
+        return self.cross_attention.remember(memory.astype(self.dtype)) if self.cross else None
+
+    def step(self, cache, h, t, seen, turns=None, remembered=None, memory_mask=None):
+        """h [B, D] float32 at site t -> (cache, h)."""
+        cache, y = self.attention.step(cache, self.norm_self(h).astype(self.dtype), t, seen, turns)
+        return cache, self._rest(self._add(h, y, None)[:, None], remembered, memory_mask, (None, None))[:, 0]
+
+    def _rest(self, h, remembered, memory_mask, keys):
+        """What follows self-attention, which looks at no other site."""
+        if self.cross:
+            h = self._add(h, self.cross_attention(self.norm_cross(h).astype(self.dtype), remembered, memory_mask), keys[0])
+        inside = ACTIVATIONS[self.activation](dense(self.norm_mlp(h).astype(self.dtype), self.w_up, self.b_up))
+        return self._add(h, dense(inside, self.w_down, self.b_down), keys[1])
+
+    def _add(self, h, y, key):
+        return h + dropout(y, self.dropout, key).astype(h.dtype)

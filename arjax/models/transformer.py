@@ -1,0 +1,232 @@
+"""Transformer: causal attention over the symbols generated so far, in one order or in any (Vaswani et al. 2017; Radford et al.
+2019; Chen et al. 2020, Image GPT).
+
+    h_t = e(x_{t-1}) [+ own(order[t-1])] + next(order[t]) + label        h_0 = start + next(order[0]) + label
+    h <- block(h), site t attending to 0..t, for every block;   theta_t = norm(h_t) V
+
+`next` says which site is to be generated, `own` which one the symbol was at: with both (double position coding, as in XLNet's two
+streams but in one: Yang et al. 2019), every pair of sites in every order is told apart, and one network is trained, scored and
+sampled in any order, one order for each example. Rotary positions turn queries by `next` and keys by `own`, or in a fixed order
+both by `next`.
+
+A memory [B, S, F] passes an encoder of its own, whose sites all see each other, and every block attends to what comes out.
+
+The trick is the cache: keys and values of what is known, written in place, and read as far as they reach. A prompt fills it in
+one parallel pass (`prefill`).
+"""
+
+import math
+from typing import Any, ClassVar, Literal, get_args
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from arjax.cache import KeyValue
+from arjax.layers.attention_mask import Causal, attended
+from arjax.layers.dropout import dropout
+from arjax.layers.embedding import enter
+from arjax.layers.norm import Norm, NormName
+from arjax.layers.places import PlaceName, Places, grid
+from arjax.layers.rotary import angles
+from arjax.layers.transformer_block import ActivationName, Block
+from arjax.protocol import Spec
+
+PositionName = Literal[PlaceName, "rotary"]
+DtypeName = Literal["float32", "bfloat16"]
+
+
+@flax.struct.dataclass
+class Cache:
+    """`layers`: of every block, the keys and values of what is known. What stays the same: `label` [B or 1, D], and where there
+    is a memory, `remembered`, of every block its keys and values of it, and `memory_mask` [B or 1, 1, S], what of it is there."""
+
+    layers: tuple[KeyValue, ...]
+    label: jax.Array
+    remembered: tuple
+    memory_mask: jax.Array | None
+
+
+class Transformer(nn.Module):
+    """`layers` pre-norm blocks, `width` wide, with `heads` heads.
+
+    kv_heads: heads for keys and values, None for as many as for queries. mlp: the width inside a block, None for 4 width.
+    positions: how sites are told apart. any_order: double position coding; the net then takes any order, one for each example.
+    mask: what a site attends to of what is before it, any dataclass as in layers/attention_mask.py. tied: theta by the table
+    that symbols enter by. bos: the symbol that stands for the start; None learns one. encoder_layers: of the memory's encoder.
+    dropout: the rate for what enters and for what every block adds. dtype: what is computed and cached in; the parameters, the
+    residual stream, softmax and theta are float32.
+    """
+
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    kv_heads: int | None = None
+    mlp: int | None = None
+    activation: ActivationName = "gelu"
+    norm: NormName = "layer"
+    positions: PositionName = "learned"
+    any_order: bool = False
+    mask: Any = Causal()
+    tied: bool = False
+    bos: int | None = None
+    encoder_layers: int = 2
+    dropout: float = 0.0
+    dtype: DtypeName = "float32"
+    spec: Spec | None = None
+
+    order_per_example: ClassVar[bool] = True
+
+    def __post_init__(self):
+        for name in ("width", "layers", "heads", "kv_heads", "mlp"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
+        if self.heads % (self.kv_heads or self.heads):
+            raise ValueError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
+        kinds = {"activation": ActivationName, "norm": NormName, "positions": PositionName, "dtype": DtypeName}
+        for name, known in kinds.items():
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name}={getattr(self, name)!r} is not known; choose one of {', '.join(get_args(known))}")
+        if self.encoder_layers < 0:
+            raise ValueError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        super().__post_init__()
+
+    def check_model(self, model):
+        head, name = model.head, "Transformer"
+        model.cond.require(name, "classes", "memory")
+        if self.tied and (head.event_shape or head.param_size != head.vocab):
+            raise ValueError(f"tied needs one logit for each symbol, which {head} has not; use a Categorical head, or tied=False")
+        if self.bos is not None and (head.vocab is None or head.event_shape or not 0 <= self.bos < head.vocab):
+            raise ValueError(f"bos={self.bos} is no symbol of {head}; choose one of its symbols, or None")
+        if self.positions == "rotary":
+            angles(grid(model.site_shape)[:1], self.width // self.heads)
+        attended(self.mask, model.num_sites)
+
+    def setup(self):
+        spec, normal = self.spec, nn.initializers.normal(0.02)
+        values = math.prod(spec.event)
+        self.table = self.param("table", normal, (values, spec.vocab or 1, self.width))
+        if self.bos is None:
+            self.start = self.param("start", normal, (self.width,))
+        if self.positions != "rotary":
+            self.next = Places(self.positions, spec.sites, self.width)
+            if self.any_order:
+                self.own = Places(self.positions, spec.sites, self.width)
+        if spec.cond.classes:
+            self.label_table = self.param("label_table", normal, (spec.cond.classes, self.width))
+        self.blocks = [self._block(self.layers, cross=spec.cond.memory is not None) for _ in range(self.layers)]
+        self.last_norm = Norm(self.norm, self.width)
+        if not self.tied:
+            self.v = self.param("v", normal, (self.width, spec.param_size))
+        if spec.cond.memory:
+            length, features = spec.cond.memory
+            self.w_memory = self.param("w_memory", nn.initializers.lecun_normal(), (features, self.width))
+            self.memory_place = self.param("memory_place", normal, (length, self.width))
+            self.encoder = [self._block(self.encoder_layers, cross=False) for _ in range(self.encoder_layers)]
+            self.encoder_norm = Norm(self.norm, self.width)
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] or [B, T] -> theta [B, T, P]."""
+        enter_key, encoder_key, key = [None] * 3 if key is None else jax.random.split(key, 3)
+        remembered, memory_mask = self._remember(cond, encoder_key)
+        h = dropout(self._tokens(x, order, self._label(cond)), self.dropout, enter_key)
+        return self._theta(self._body(h, order, remembered, memory_mask, key)[0])
+
+    def init_cache(self, batch, order, cond=None):
+        remembered, memory_mask = self._remember(cond, None)
+        layers = tuple(block.init_cache(batch, self.spec.num_sites) for block in self.blocks)
+        return Cache(layers, self._label(cond), remembered, memory_mask)
+
+    def prefill(self, cache, x, n, order, cond=None):
+        """cache, x [B, L, *E] -> the cache after n symbols: that of the first L, of which those from n on are never read, since a
+        step writes its own before it reads."""
+        order = order[..., : x.shape[1]]
+        _, known = self._body(self._tokens(x, order, cache.label), order, cache.remembered, cache.memory_mask, None)
+        layers = (block.fill(layer, k, v) for block, layer, (k, v) in zip(self.blocks, cache.layers, known, strict=True))
+        return cache.replace(layers=tuple(layers))
+
+    def step(self, cache, x, t, order, cond=None):
+        """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
+        at, before = (jnp.atleast_1d(order[..., i]) for i in (t, jnp.maximum(t - 1, 0)))
+        h = jnp.where(t == 0, self._start()[None], self._symbol(x, before)) + self._next(at) + cache.label
+        turns = None
+        if self.positions == "rotary":
+            query = self._angles(at)
+            turns = (query, jnp.where(t == 0, 0, self._angles(before)) if self.any_order else query)
+        seen, layers = jnp.asarray(attended(self.mask, self.spec.num_sites))[t], []
+        for block, layer, remembered in zip(self.blocks, cache.layers, cache.remembered, strict=True):
+            layer, h = block.step(layer, h, t, seen, turns, remembered, cache.memory_mask)
+            layers.append(layer)
+        return cache.replace(layers=tuple(layers)), self._theta(h)
+
+    def _block(self, layers, *, cross):
+        # The more blocks there are, the less each adds to the residual stream (Radford et al. 2019, section 2.3).
+        scale = 0.02 / math.sqrt(2 * layers)
+        attention = (self.width, self.heads, self.kv_heads or self.heads)
+        inside = (self.mlp or 4 * self.width, self.activation, self.norm, cross, self.dropout)
+        return Block(*attention, *inside, scale, jnp.dtype(self.dtype))
+
+    def _tokens(self, x, order, label):
+        """x [B, L, *E], order [L] or [B, L] -> [B, L, D]: what site t knows of itself and of the symbol before it."""
+        order = jnp.atleast_2d(order)
+        content = self._symbol(x, order)
+        start = jnp.broadcast_to(self._start()[None, None], (len(x), 1, self.width))
+        return jnp.concatenate([start, content[:, :-1]], axis=1) + self._next(order) + label[:, None]
+
+    def _body(self, h, order, remembered, memory_mask, key):
+        """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
+        order, known = jnp.atleast_2d(order), []
+        mask, turns = jnp.asarray(attended(self.mask, self.spec.num_sites))[None, : h.shape[1], : h.shape[1]], None
+        if self.positions == "rotary":
+            query = self._angles(order)
+            own = jnp.concatenate([jnp.zeros_like(query[:, :1]), query[:, :-1]], axis=1)
+            turns = (query, own if self.any_order else query)
+        keys = [None] * self.layers if key is None else jax.random.split(key, self.layers)
+        for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
+            h, k, v = block(h, mask, turns, memory, memory_mask, key)
+            known.append((k, v))
+        return h, known
+
+    def _remember(self, cond, key):
+        """What the blocks will need of the memory (a None each where there is none), and what of it is there, [B or 1, 1, S]."""
+        if not self.spec.cond.memory:
+            return (None,) * self.layers, None
+        h = cond.memory @ self.w_memory + self.memory_place[None]
+        mask = jnp.ones((1, h.shape[1]), bool) if cond.memory_mask is None else cond.memory_mask
+        keys = [None] * self.encoder_layers if key is None else jax.random.split(key, self.encoder_layers)
+        for block, key in zip(self.encoder, keys, strict=True):
+            h, _, _ = block(h, mask[:, None], key=key)
+        memory = self.encoder_norm(h)
+        return tuple(block.remember(memory) for block in self.blocks), mask[:, None]
+
+    def _symbol(self, x, sites):
+        """Symbols x [..., *E] that were at sites [...] -> [..., D]."""
+        h = enter(x, self.table, self.spec.event)
+        return h + self.own(sites) if self.any_order and self.positions != "rotary" else h
+
+    def _next(self, sites):
+        """What says which sites [...] are to be generated: [..., D], or for rotary positions, which the heads are told, zeros."""
+        return jnp.zeros((1,) * sites.ndim + (self.width,)) if self.positions == "rotary" else self.next(sites)
+
+    def _start(self):
+        """[D]: what stands in for the symbol before the first."""
+        return self.start if self.bos is None else self.table[0, self.bos]
+
+    def _label(self, cond):
+        """[B or 1, D]"""
+        return self.label_table[cond.label] if self.spec.cond.classes else jnp.zeros((1, self.width), jnp.float32)
+
+    def _angles(self, sites):
+        """[...] -> [..., K / 2]: how far queries for sites, and keys of symbols there, are turned."""
+        return jnp.asarray(angles(grid(self.spec.sites), self.width // self.heads))[sites]
+
+    def _theta(self, h):
+        """[..., D] -> [..., P] float32."""
+        v = self.table[0].T if self.tied else self.v
+        dtype = jnp.dtype(self.dtype)
+        return jnp.matmul(self.last_norm(h).astype(dtype), v.astype(dtype), preferred_element_type=jnp.float32)
