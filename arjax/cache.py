@@ -5,7 +5,6 @@ moves, unlike in a queue, and a write is contiguous: slots come first. Written b
 longest lag; with that slot saved, reading first, XLA would copy the whole ring at every step.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -52,30 +51,52 @@ def read_canvas(canvas: Float[Array, "B h w C"], rows: int, kernel: int, i, j) -
 
 
 class KeyValue(NamedTuple):
-    """What a site can attend to: keys and values, each [B, N, S, K]."""
+    """What a site can attend to: keys and values, each in segments [B, N, C, K] that follow each other along the sites.
 
-    key: jax.Array
-    value: jax.Array
+    Segments are arrays of their own, so that the first few can be read where they lie: of one array, a part that is shorter than
+    the whole would be copied first.
+    """
+
+    keys: tuple[jax.Array, ...]
+    values: tuple[jax.Array, ...]
 
 
-def init_key_value(batch: int, heads: int, sites: int, width: int, dtype=jnp.float32) -> KeyValue:
-    """Room for `sites` keys and values, zeros."""
-    zeros = jnp.zeros((batch, heads, sites, width), dtype)
-    return KeyValue(zeros, jnp.zeros_like(zeros))
+def init_key_value(batch: int, heads: int, sites: int, width: int, segment: int, dtype=jnp.float32) -> KeyValue:
+    """Zeros: room for `sites` keys and values, in segments of `segment` sites, the last of what is left."""
+    sizes = [min(segment, sites - start) for start in range(0, sites, segment)]
+    keys, values = (tuple(jnp.zeros((batch, heads, size, width), dtype) for size in sizes) for _ in range(2))
+    return KeyValue(keys, values)
 
 
 def write_key_value(cache: KeyValue, key: Float[Array, "B N K"], value: Float[Array, "B N K"], t) -> KeyValue:
-    """The cache that has them at t, which is traced, from 0 to S - 1."""
-    write = functools.partial(jax.lax.dynamic_update_slice, start_indices=(0, 0, t, 0))
-    return KeyValue(
-        write(cache.key, key[:, :, None].astype(cache.key.dtype)), write(cache.value, value[:, :, None].astype(cache.value.dtype))
-    )
+    """The cache that has them at t, which is traced, from 0 to the number of sites - 1."""
+    return KeyValue(_write_segment(cache.keys, key, t), _write_segment(cache.values, value, t))
 
 
-def write_key_values(cache: KeyValue, key: Float[Array, "B T N K"], value: Float[Array, "B T N K"]) -> KeyValue:
+def write_key_values(cache: KeyValue, keys: Float[Array, "B T N K"], values: Float[Array, "B T N K"]) -> KeyValue:
     """The cache that has those of the first T sites. ValueError if it has no room for them."""
-    if key.shape[1] > cache.key.shape[2]:
-        raise ValueError(f"{key.shape[1]} sites do not fit into a cache of {cache.key.shape[2]}; make it longer")
-    old = (cache.key, cache.value)
-    new = (part.swapaxes(1, 2).astype(whole.dtype) for part, whole in zip((key, value), old, strict=True))
-    return KeyValue(*(jax.lax.dynamic_update_slice(whole, part, (0, 0, 0, 0)) for whole, part in zip(old, new, strict=True)))
+    room = sum(part.shape[2] for part in cache.keys)
+    if keys.shape[1] > room:
+        raise ValueError(f"{keys.shape[1]} sites do not fit into a cache of {room}; make it longer")
+    return KeyValue(_write_first(cache.keys, keys), _write_first(cache.values, values))
+
+
+def _write_segment(parts, new, t):
+    written, start = [], 0
+    for part in parts:
+        # Every segment writes a row, all but one of them what it had there: a branch would copy the others.
+        at = jnp.clip(t - start, 0, part.shape[2] - 1)
+        old = jax.lax.dynamic_slice_in_dim(part, at, 1, axis=2)
+        row = jnp.where(t - start == at, new[:, :, None].astype(part.dtype), old)
+        written.append(jax.lax.dynamic_update_slice(part, row, (0, 0, at, 0)))
+        start += part.shape[2]
+    return tuple(written)
+
+
+def _write_first(parts, new):
+    written, start = [], 0
+    for part in parts:
+        rows = new[:, start : start + part.shape[2]].swapaxes(1, 2).astype(part.dtype)
+        written.append(jax.lax.dynamic_update_slice(part, rows, (0, 0, 0, 0)))
+        start += part.shape[2]
+    return tuple(written)

@@ -5,8 +5,8 @@
 The softmax is in float32. Fewer heads for keys and values than for queries share them in groups (Ainslie et al. 2023). A mask
 shows every site something: the start at least.
 
-One site at a time, keys and values lie in a fixed-size cache, of which a step reads a prefix that holds what is known: one of
-`PREFIXES` lengths, chosen at run time, since a shape cannot grow with t.
+One site at a time, keys and values lie in a fixed-size cache, of which a step reads the segments that hold what is known. How
+many these are is chosen at run time, since a shape cannot grow with t.
 """
 
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from arjax.cache import KeyValue, init_key_value, write_key_value, write_key_values
 from arjax.layers.rotary import turn
 
-PREFIXES = 8
+SEGMENTS, SHORTEST = 4, 32  # a cache has so many segments, unless they were shorter than this
+MANY = 256  # single-row products at once
 
 
 def attend(
@@ -32,22 +34,34 @@ def attend(
 def attend_prefix(q: Float[Array, "B N K"], cache: KeyValue, t, seen: Bool[Array, " S"]) -> Float[Array, "B N K"]:
     """y at site t, which `seen` shows what it may attend to, nothing beyond S = t."""
     batch, heads, width = q.shape
-    groups, sites = cache.key.shape[1:3]
+    groups = cache.keys[0].shape[1]
     q = q.reshape(batch, groups, heads // groups, width)
-    lengths = sorted({-(-sites * i // PREFIXES) for i in range(1, PREFIXES + 1)})
+    ends = np.cumsum([part.shape[2] for part in cache.keys])
 
-    def over(length):
-        def attention(q, key, value):
-            scores = jnp.einsum("bmgk,bmsk->bmgs", q, key[:, :, :length], preferred_element_type=jnp.float32) * width**-0.5
-            scores = jnp.where(seen[None, None, None, :length], scores, -jnp.inf)
-            probs = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-            return jnp.einsum("bmgs,bmsk->bmgk", probs, value[:, :, :length])
+    def over(count):
+        """Attention over the first `count` segments."""
+
+        def attention(q, keys, values):
+            scores = [jnp.einsum("bmgk,bmsk->bmgs", q, k, preferred_element_type=jnp.float32) for k in keys[:count]]
+            scores = jnp.concatenate(scores, axis=-1) * width**-0.5
+            probs = jax.nn.softmax(jnp.where(seen[None, None, None, : ends[count - 1]], scores, -jnp.inf), axis=-1)
+            parts = jnp.split(probs, ends[: count - 1], axis=-1)
+            return sum(_mean(part, v) for part, v in zip(parts, values[:count], strict=True)).astype(values[0].dtype)
 
         return attention
 
-    shortest = jnp.searchsorted(jnp.asarray(lengths), t, side="right")
-    y = jax.lax.switch(shortest, [over(length) for length in lengths], q, cache.key, cache.value)
-    return y.reshape(batch, heads, width)
+    branches = [over(count) for count in range(1, len(ends) + 1)]
+    which = jnp.searchsorted(jnp.asarray(ends), t, side="right")
+    return jax.lax.switch(which, branches, q, cache.keys, cache.values).reshape(batch, heads, width)
+
+
+def _mean(probs, v):
+    """probs [B, M, G, S], v [B, M, S, K] -> [B, M, G, K] float32."""
+    batch, heads, queries, _ = probs.shape
+    if queries > 1 or batch * heads < MANY:
+        return jnp.einsum("bmgs,bmsk->bmgk", probs.astype(v.dtype), v, preferred_element_type=jnp.float32)
+    # On CPU, matrix products of a single row take longer than a loop that reads each value once, shared by the cores.
+    return (probs.swapaxes(2, 3) * v).sum(axis=2, keepdims=True)
 
 
 class SelfAttention(nn.Module):
@@ -77,7 +91,8 @@ class SelfAttention(nn.Module):
         return dense(y, self.w_out, self.b_out), k, v
 
     def init_cache(self, batch: int, sites: int) -> KeyValue:
-        return init_key_value(batch, self.kv_heads, sites, self.width // self.heads, self.dtype)
+        segment = max(-(-sites // SEGMENTS), SHORTEST)
+        return init_key_value(batch, self.kv_heads, sites, self.width // self.heads, segment, self.dtype)
 
     def fill(self, cache: KeyValue, k, v) -> KeyValue:
         """The cache that has the keys and values that `__call__` gave, from site 0 on."""
