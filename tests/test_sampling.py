@@ -13,7 +13,7 @@ from arjax import Model
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Random, Spiral
-from arjax.sampling import Temperature, TopK, TopP, ancestral, fixed_point, naive
+from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral, fixed_point, naive
 from arjax.testing import lively_params
 
 KEY = jax.random.key(0)
@@ -85,7 +85,16 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(p):
     np.testing.assert_allclose(TopP(p)(jnp.asarray(THETA)), top_p_by_hand(THETA, p), rtol=1e-6)
 
 
-@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), Temperature(1.0)], ids=str)
+@pytest.mark.parametrize("p", [1e-3, 0.05, 0.5, 1.0])
+def test_min_p_keeps_what_is_at_least_p_times_as_probable_as_the_most_probable(p):
+    expected = []
+    for row in THETA:
+        probs = np.exp(row.astype(np.float64)) / np.exp(row.astype(np.float64)).sum()
+        expected.append([value if prob >= p * probs.max() else -np.inf for value, prob in zip(row, probs, strict=True)])
+    np.testing.assert_array_equal(MinP(p)(jnp.asarray(THETA)), expected)
+
+
+@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), MinP(0.0), Temperature(1.0)], ids=str)
 def test_what_keeps_every_symbol_changes_nothing(transform):
     theta = np.concatenate([THETA, [[0, -20, -40, -60, 30, -300, 5]]]).astype(np.float32)
     np.testing.assert_array_equal(transform(jnp.asarray(theta)), theta)
@@ -93,7 +102,7 @@ def test_what_keeps_every_symbol_changes_nothing(transform):
 
 def test_ties_are_kept_together():
     theta = jnp.array([[1.0, 1.0, 1.0, 0.0]])
-    for transform in (TopK(1), TopK(2), TopP(0.1), TopP(0.5)):
+    for transform in (TopK(1), TopK(2), TopP(0.1), TopP(0.5), MinP(1.0), MinP(0.5)):
         np.testing.assert_array_equal(transform(theta), [[1, 1, 1, -np.inf]])
 
 
@@ -103,11 +112,30 @@ def test_temperature_sharpens_and_flattens():
     np.testing.assert_allclose(cold[1], 1, atol=1e-6)
 
 
+def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
+    theta = jnp.array([[0.5, 2.0, 2.0, -1.0], [-3.0, -1.0, -2.0, -1.0], [-jnp.inf, -jnp.inf, 0.0, -jnp.inf]])
+    expected = [[-np.inf, 2, -np.inf, -np.inf], [-np.inf, -1, -np.inf, -np.inf], [-np.inf, -np.inf, 0, -np.inf]]
+    np.testing.assert_array_equal(Temperature(0)(theta), expected)
+    np.testing.assert_array_equal(Temperature(-0.0)(theta.astype(jnp.bfloat16)).astype(jnp.float32), expected)
+
+
+def test_greedy_samples_are_the_most_probable_symbols_one_after_the_other():
+    model = Model(MADE(hidden=(6,)), Categorical(4), (3,))
+    x = np.asarray(ancestral(model, params_of(model), KEY, 2, transforms=(Temperature(0),)))
+    expected = np.zeros((1, 3), np.int32)
+    for t in range(3):
+        expected[0, t] = np.argmax(arjax.theta(model, params_of(model), expected)[0, t])
+    np.testing.assert_array_equal(x, np.repeat(expected, 2, axis=0))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Temperature(0.0), r"Temperature\(0\.0\) must be positive; choose 1 to change nothing"),
-        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must be positive"),
+        (lambda: Temperature(-0.5), r"Temperature\(-0\.5\) must not be below 0; choose 1 to change nothing, .*, 0 to be greedy"),
+        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must not be below 0"),
+        (lambda: MinP(-0.1), r"MinP\(-0\.1\) is not in \[0, 1\]; choose 0 to keep every symbol"),
+        (lambda: MinP(1.1), r"MinP\(1\.1\) is not in \[0, 1\]"),
+        (lambda: MinP(float("nan")), r"MinP\(nan\) is not in"),
         (lambda: TopK(0), r"TopK\(0\) leaves no symbol; choose at least 1"),
         (lambda: TopP(0.0), r"TopP\(0\.0\) is not in \(0, 1\]; choose 1 to keep every symbol"),
         (lambda: TopP(1.5), r"TopP\(1\.5\) is not in \(0, 1\]"),

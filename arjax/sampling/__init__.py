@@ -1,0 +1,19 @@
+"""Exact samplers on one key.
+
+    ancestral      one loop over `step` with a fixed-size cache: about the arithmetic of one parallel pass
+    naive          a full parallel pass for every site: the oracle
+    fixed_point    iterate x <- sample(theta(x), noise) until nothing changes: Jacobi's method on the triangular system
+                   (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
+    generate       continues sequences of several lengths, as `ancestral` would, until they end; `stream` shows them on the way
+
+Site t draws its noise from `fold_in(key, t)`, so they return the same samples (on accelerators whose matrix products
+round to fewer bits by default, under `jax.default_matmul_precision("highest")`). `observed` and `mask` complete data: the
+observed sites come first in the order and are forced, so what follows is drawn from the exact conditional.
+"""
+
+from arjax.sampling.ancestral import ancestral
+from arjax.sampling.fixed_point import fixed_point
+from arjax.sampling.naive import naive
+from arjax.sampling.transforms import MinP, Temperature, TopK, TopP
+
+__all__ = ["MinP", "Temperature", "TopK", "TopP", "ancestral", "fixed_point", "naive"]

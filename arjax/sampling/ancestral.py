@@ -1,0 +1,62 @@
+"""The sampler: one loop over `step`, with a fixed-size cache."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Shaped
+
+from arjax.orders import restore
+from arjax.protocol import Cond, Model
+from arjax.sampling.prepare import prepare
+from arjax.sampling.site import step
+
+
+def ancestral(
+    model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
+) -> Shaped[Array, "{batch} *data"]:
+    """`batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
+
+    order: [T], or [B, T] where the net takes one for each example, or None for the model's own. observed: [B, *site_shape, *E]
+    (or B = 1); mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order
+    for each example. transforms: theta -> theta, applied in turn (Temperature, TopK,
+    TopP, MinP); what is sampled is then no longer the model's law. ValueError where one does not fit the model.
+
+    What all rows observe enters in one parallel pass where the net can (`prefill`), else a site at a time.
+    """
+    order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
+    if observed is not None and hasattr(model.net, "prefill") and (known := _known(forced)):
+        return _continued(model, params, key, order, cond, x, forced, known, transforms)
+    return _ancestral(model, params, key, order, cond, x, forced, transforms)
+
+
+def _known(forced) -> np.int32:
+    """The number of sites at the start that are forced in every row [B, T]."""
+    return forced.sum(axis=1).min().astype(np.int32)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+def _ancestral(model, params, key, order, cond, observed, forced, transforms):
+    def body(carry, t):
+        cache, x = step(model, params, key, *carry, t, order, cond, observed[:, t], forced[:, t], transforms)
+        return (cache, x), x
+
+    cache = model.apply(params, len(observed), order, cond, method="init_cache")
+    _, x = jax.lax.scan(body, (cache, jnp.zeros_like(observed[:, 0])), jnp.arange(model.num_sites))
+    return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+def _continued(model, params, key, order, cond, observed, forced, known, transforms):
+    """The same, from site `known` on; a traced number, so that prompts of all lengths share one program."""
+
+    def body(carry):
+        t, cache, x = carry
+        cache, new = step(model, params, key, cache, x[:, t - 1], t, order, cond, observed[:, t], forced[:, t], transforms)
+        return t + 1, cache, x.at[:, t].set(new)
+
+    cache = model.apply(params, len(observed), order, cond, method="init_cache")
+    cache = model.apply(params, cache, observed, known, order, cond, method="prefill")
+    _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, (known, cache, observed))
+    return restore(x, order, model.site_shape)

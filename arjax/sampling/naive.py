@@ -1,0 +1,30 @@
+"""The oracle: a full parallel pass for every site."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Shaped
+
+from arjax.orders import restore
+from arjax.protocol import Cond, Model
+from arjax.sampling.prepare import prepare
+from arjax.sampling.site import draw, force
+
+
+def naive(
+    model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
+) -> Shaped[Array, "{batch} *data"]:
+    """As `ancestral`, by T full passes."""
+    return _naive(model, params, key, *prepare(model, batch, order, cond, observed, mask, transforms))
+
+
+@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+def _naive(model, params, key, order, cond, observed, forced, transforms):
+    def body(x, t):
+        theta = model.apply(params, x, order, cond)[:, t]
+        drawn = force(forced[:, t], observed[:, t], draw(model, key, t, theta, transforms))
+        return x.at[:, t].set(drawn), None
+
+    x, _ = jax.lax.scan(body, jnp.zeros_like(observed), jnp.arange(model.num_sites))
+    return restore(x, order, model.site_shape)
