@@ -8,7 +8,7 @@ Axes, in every shape and einsum:
 (In `ensemble_log_prob` K counts the orders of an ensemble.)
 """
 
-from arjax import testing
+from arjax import interop, testing
 from arjax.likelihood import ensemble_log_prob, log_prob, theta
 from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
 from arjax.sampling import ancestral as sample
@@ -23,6 +23,7 @@ __all__ = [
     "Spec",
     "ensemble_log_prob",
     "init",
+    "interop",
     "load",
     "log_prob",
     "sample",

@@ -10,7 +10,20 @@ import jax
 import jaxtyping
 import pytest
 
-CHECKED = ("orders", "protocol", "cache", "heads", "layers", "flops", "pictures", "models", "likelihood", "sampling", "testing")
+CHECKED = (
+    "orders",
+    "protocol",
+    "cache",
+    "heads",
+    "layers",
+    "flops",
+    "pictures",
+    "models",
+    "interop",
+    "likelihood",
+    "sampling",
+    "testing",
+)
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)

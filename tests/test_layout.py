@@ -10,7 +10,7 @@ FLOORS = (
     ("orders", "protocol", "arguments", "cache"),
     ("data", "heads", "layers", "pictures", "flops"),
     ("models", "tokenizers"),
-    ("likelihood", "sampling", "coding"),
+    ("likelihood", "sampling", "coding", "interop"),
     ("training", "testing", "figures", "bench"),
     ("commands",),
     ("__main__",),

@@ -1,0 +1,55 @@
+"""GPT-2's and Image GPT's weights out of a Hugging Face folder, and back into one.
+
+    model, params = arjax.interop.load_huggingface("gpt2")        # a folder with config.json and model.safetensors
+    arjax.interop.save_huggingface("mine", model, params)         # transformers.AutoModelForCausalLM.from_pretrained("mine")
+
+theta of the one is the logits of the other. What is read is exactly what is computed: a setting or a tensor that has no
+counterpart here is an error, never ignored. Nothing is downloaded, and no pickle is read.
+"""
+
+import os
+from pathlib import Path
+
+from arjax.interop import gpt2, imagegpt
+from arjax.interop.folder import read_settings, read_tensors, write
+from arjax.interop.settings import require_expressible
+from arjax.interop.weights import BUFFERS, PREFIX
+from arjax.protocol import Model
+
+
+def load_huggingface(folder: str | os.PathLike):
+    """(model, params) of the GPT-2 or Image GPT in `folder`: config.json and model.safetensors, or several of them with an index.
+
+    GPT-2 becomes a model of n_positions sites that starts with bos_token_id: `arjax.theta(model, params, x)` is its logits on
+    [bos, x] without the last. Image GPT becomes one of vocab_size - 1 symbols with a learned start, on a square where
+    n_positions is one. Weights of 16 bits become float32. A tokenizer.json is not read: x are token numbers.
+
+    ValueError, in one line: no such folder or file, one that is damaged, another architecture, a setting that is not computed
+    here, a tensor that is missing, has no place, or has another shape.
+    """
+    folder = Path(folder)
+    settings = read_settings(folder)
+    kind = settings.values.get("model_type")
+    for architecture in (gpt2, imagegpt):
+        if kind == architecture.MODEL_TYPE:
+            return architecture.load(settings, read_tensors(folder, BUFFERS))
+    raise ValueError(f"{settings.file}: model_type={kind!r} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are")
+
+
+def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:
+    """Write config.json and model.safetensors, from which transformers computes what this model does: as GPT-2 where it has layer
+    norms and starts with a symbol (norm="layer", bos=...), as Image GPT where its norms are without mean and its start is
+    learned (norm="rms", bos=None). Read back they give the same model, and params that are equal bit for bit.
+
+    The folder is made if it is not there; these two files in it are replaced. ValueError, naming the field and its value,
+    where neither can be the model, or the params are another model's.
+    """
+    require_expressible(model)
+    net = model.net
+    if net.norm == "layer" and net.bos is None:
+        raise ValueError("bos=None with norm='layer' is a learned start, which GPT-2 has not; choose the symbol that starts")
+    if net.norm == "rms" and net.bos is not None:
+        raise ValueError(f"bos={net.bos} with norm='rms' is no learned start, as Image GPT has; choose bos=None")
+    architecture = gpt2 if net.norm == "layer" else imagegpt
+    settings, tensors = architecture.save(model, params)
+    write(Path(folder), settings, {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()})
