@@ -62,6 +62,11 @@ class CondSpec:
         """The shape of one example's local features: (*sites, F), or where `hop` sites share them (ceil(T / hop), F)."""
         return (*(sites if self.hop == 1 else (-(-sites[0] // self.hop),)), self.local)
 
+    def features(self, sites: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """The shape of one example's features of each declared kind: "local" and "memory"."""
+        shapes = {"local": self.local and self.local_shape(sites), "memory": self.memory}
+        return {name: shape for name, shape in shapes.items() if shape is not None}
+
 
 @flax.struct.dataclass
 class Cond:
@@ -212,9 +217,8 @@ class Model:
         """A condition of the declared kind, all zeros, for shapes and tests."""
         label = None if self.cond.classes is None else jnp.zeros(batch, jnp.int32)
         member = None if self.cond.members is None else jnp.zeros((), jnp.int32)
-        local = None if self.cond.local is None else jnp.zeros((batch, *self.cond.local_shape(self.site_shape)), jnp.float32)
-        memory = None if self.cond.memory is None else jnp.zeros((batch, *self.cond.memory), jnp.float32)
-        return Cond(label, member, local, memory)
+        shapes = self.cond.features(self.site_shape)
+        return Cond(label, member, **{name: jnp.zeros((batch, *shape), jnp.float32) for name, shape in shapes.items()})
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -54,6 +54,16 @@ def test_labels_become_int32_and_raw_values_keep_their_dtype():
     assert batch["x"].dtype == np.uint8
 
 
+def test_what_examples_come_with_stays_with_them_in_the_type_that_nets_take():
+    features = np.arange(10.0)[:, None, None] * np.ones((1, 2, 3))
+    split = SPLIT._replace(local=features, memory=2 * features, counted=np.ones((10, 2, 3), bool))
+    for batch in (training_batches(split, 4, seed=0)[1], next(iter(evaluation_batches(split, 4)))):
+        assert batch["local"].dtype == batch["memory"].dtype == np.float32
+        assert batch["counted"].dtype == bool
+        np.testing.assert_array_equal(batch["local"][:, 0, 0], batch["label"])
+        np.testing.assert_array_equal(batch["memory"][:, 0, 0], 2 * batch["label"])
+
+
 def test_without_labels_a_batch_has_none():
     split = Split(SPLIT.x)
     assert set(training_batches(split, 4, seed=0)[0]) == {"x"}

@@ -8,7 +8,7 @@ import pytest
 import arjax
 from arjax.data import Levels, Npz, Real
 from arjax.heads import Bernoulli
-from arjax.models import MADE, RNN
+from arjax.models import MADE, RNN, Transformer
 from arjax.orders import AnyOrder, Raster, Reversed
 from arjax.training import Experiment
 from arjax.training.experiment import check_fits
@@ -146,9 +146,10 @@ def test_what_counts_can_be_given_site_by_site(tmp_path):
     np.testing.assert_array_equal(splits.test.counted, counted["test_counted"])
 
 
-def test_local_features_are_read(tmp_path):
-    local = {f"{name}_local": np.full((2, 4, 3), i + 0.5) for i, name in enumerate(SPLITS)}
-    assert Npz(str(sequences(tmp_path, **local)), Levels(2)).load().test.local[0, 0, 0] == 2.5
+@pytest.mark.parametrize("part", ["local", "memory"])
+def test_features_are_read(part, tmp_path):
+    features = {f"{name}_{part}": np.full((2, 4, 3), i + 0.5) for i, name in enumerate(SPLITS)}
+    assert getattr(Npz(str(sequences(tmp_path, **features)), Levels(2)).load().test, part)[0, 0, 0] == 2.5
 
 
 @pytest.mark.parametrize(
@@ -180,10 +181,26 @@ def test_an_order_in_which_padding_would_come_first_is_refused(tmp_path, order):
     check_fits(dataclasses.replace(experiment, model=dataclasses.replace(model, order=Raster())), data.load())
 
 
-def test_local_features_that_do_not_fit_the_model_are_named(tmp_path):
-    local = {f"{name}_local": np.ones((2, 4, 3)) for name in SPLITS}
-    data = Npz(str(sequences(tmp_path, **local)), Levels(2))
-    model = arjax.Model(RNN(width=3), Bernoulli(), (4,), cond=arjax.CondSpec(local=2))
-    experiment = Experiment(data=data, model=model, batch_size=2, steps=1, eval_every=1)
-    with pytest.raises(ValueError, match=r"local features of shape \(4, 3\), but the model wants \(4, 2\) for an example; set"):
+@pytest.mark.parametrize(
+    ("part", "cond", "message"),
+    [
+        (
+            "local",
+            arjax.CondSpec(local=2),
+            r"has local features of shape \(4, 3\), but the model wants \(4, 2\) for an example; set",
+        ),
+        ("memory", arjax.CondSpec(local=2), r"has no local features, but the model wants \(4, 2\) for an example"),
+        (
+            "memory",
+            arjax.CondSpec(memory=(4, 2)),
+            r"has memory features of shape \(4, 3\), but .* \(4, 2\).*--model.cond.memory to fit",
+        ),
+        ("local", arjax.CondSpec(memory=(4, 2)), r"has no memory features, but the model wants \(4, 2\) for an example; set"),
+    ],
+)
+def test_features_that_do_not_fit_the_model_are_named(part, cond, message, tmp_path):
+    data = Npz(str(sequences(tmp_path, **{f"{name}_{part}": np.ones((2, 4, 3)) for name in SPLITS})), Levels(2))
+    net = RNN(width=3) if cond.local else Transformer(width=4, layers=1, heads=1)
+    experiment = Experiment(data=data, model=arjax.Model(net, Bernoulli(), (4,), cond=cond), batch_size=2, steps=1, eval_every=1)
+    with pytest.raises(ValueError, match=message):
         check_fits(experiment, data.load())

@@ -67,10 +67,11 @@ def test_labels_in_some_splits_only_are_refused():
 
 
 LOCAL = Split(np.zeros((2, 3), int), local=np.zeros((2, 3, 4), np.float32))
+MEMORY = Split(np.zeros((2, 3), int), memory=np.zeros((2, 5, 4), np.float32))
 COUNTED = Split(np.zeros((2, 3), int), counted=np.array([[True, True, False], [True, False, False]]))
 
 
-@pytest.mark.parametrize("part", [LOCAL, COUNTED])
+@pytest.mark.parametrize("part", [LOCAL, MEMORY, COUNTED])
 def test_what_examples_come_with_is_accepted_where_it_fits(part):
     splits = Splits(part, part, part)
     assert check_splits(splits, Levels(2), "here") is splits
@@ -84,6 +85,14 @@ def test_what_examples_come_with_is_accepted_where_it_fits(part):
         (LOCAL, {"local": LOCAL.local[:1]}, "a row for each of its 2 examples"),
         (LOCAL, {"local": LOCAL.local[:, :, :2]}, "of one shape in all splits"),
         (LOCAL, {"local": LOCAL.local + np.inf}, "not all finite"),
+        (MEMORY, {"memory": None}, "valid has no memory features but another split has"),
+        (
+            MEMORY,
+            {"memory": MEMORY.memory[:, 0]},
+            "the memory features of valid are float32 of shape (2, 4); give real numbers [N, S, F]",
+        ),
+        (MEMORY, {"memory": MEMORY.memory[:, 1:]}, "of one shape in all splits"),
+        (MEMORY, {"memory": MEMORY.memory * np.nan}, "not all finite"),
         (COUNTED, {"counted": None}, "valid has no lengths or counted sites but another split has"),
         (COUNTED, {"counted": COUNTED.counted[:, :2]}, "what counts of valid is bool of shape (2, 2)"),
         (COUNTED, {"counted": COUNTED.counted.astype(int)}, "what counts of valid is int64"),

@@ -9,11 +9,13 @@ import numpy as np
 
 from arjax import pictures
 from arjax.commands.flags import Run, require_positive, require_seed, require_suffix
+from arjax.data.batches import gather
 from arjax.orders import named
 from arjax.protocol import Cond
 from arjax.sampling import ancestral
 from arjax.training.experiment import check_fits
 from arjax.training.load import load
+from arjax.training.objective import cond_of
 from arjax.training.run_directory import read_run
 
 
@@ -68,10 +70,8 @@ class Complete:
             raise ValueError(f"--images {self.images} is more than the {len(split.x)} of the test split; choose fewer")
         # Where the split is in the order of its classes, the first images are all of one.
         chosen = np.arange(self.images) * len(split.x) // self.images
-        x = np.asarray(data.values(jax.random.key(self.seed), split.x[chosen]))
-        label = None if model.cond.classes is None else split.label[chosen].astype(np.int32)
-        local = None if model.cond.local is None else split.local[chosen].astype(np.float32)
-        return x, Cond(label, local=local)
+        batch = gather(split, chosen)
+        return np.asarray(data.values(jax.random.key(self.seed), batch["x"])), cond_of(model, batch)
 
 
 def hide(mask: str, height: int, width: int, seed: int) -> np.ndarray:

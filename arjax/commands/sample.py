@@ -34,9 +34,9 @@ class Sample:
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
-    """Where to write the samples as .npz (arrays x and, as the model knows them, label and local)."""
+    """Where to write the samples as .npz (arrays x and, as the model knows them, label, local and memory)."""
     root: str | None = None
-    """Where the data lie that local features are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
+    """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
@@ -51,9 +51,9 @@ class Sample:
             raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
         if self.label is not None and not 0 <= self.label < model.cond.classes:
             raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
-        # Only local features have to come from data, which need not be there otherwise.
+        # Only features have to come from data, which need not be there otherwise.
         data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
-        cond = sample_cond(model, self.batch, data.load().valid if model.cond.local else None)
+        cond = sample_cond(model, self.batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:
             cond = cond.replace(label=jnp.full(self.batch, self.label, jnp.int32))
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
@@ -65,7 +65,7 @@ class Sample:
             raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            known = {name: value for name, value in (("label", cond.label), ("local", cond.local)) if value is not None}
+            known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
             np.savez_compressed(self.out, x=x, **known)
             print(f"{self.batch} samples in {self.out}")
         stem = Path(self.run) / "samples" / f"seed_{self.seed}"

@@ -6,6 +6,7 @@ from arjax.data.binarized_mnist import BinarizedMNIST
 from arjax.data.cifar10 import Cifar10Subset
 from arjax.data.density import BinaryDensity
 from arjax.data.digits import Digits
+from arjax.data.halves import LowerHalf
 from arjax.data.mnist import MNIST, FashionMNIST
 from arjax.data.npz import Npz
 from arjax.data.quantization import Linear, MuLaw
@@ -29,6 +30,7 @@ __all__ = [
     "FashionMNIST",
     "Levels",
     "Linear",
+    "LowerHalf",
     "MuLaw",
     "Npz",
     "Real",

@@ -21,8 +21,7 @@ from arjax.data.splits import Split
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingBatches:
-    """`batches[step]` for any step >= 0: {"x": [B / processes, *site_shape, *E]}, and "label" int32, "local" float32 and
-    "counted" bool where the split has them."""
+    """`batches[step]` for any step >= 0: what `gather` gives of B / processes examples."""
 
     split: Split
     order: Callable[[int], np.ndarray]  # epoch -> [N], the examples as that epoch visits them
@@ -37,7 +36,7 @@ class TrainingBatches:
         indices = self.order(epoch)[place : place + self.batch_size]
         if len(indices) < self.batch_size:  # the epoch ends within this batch
             indices = np.concatenate([indices, self.order(epoch + 1)[: self.batch_size - len(indices)]])
-        return _gather(self.split, indices[self.part])
+        return gather(self.split, indices[self.part])
 
 
 def training_batches(split: Split, batch_size: int, seed: int, process_index: int = 0, process_count: int = 1) -> TrainingBatches:
@@ -70,15 +69,15 @@ def evaluation_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.n
         raise ValueError(f"batch_size={batch_size} must be at least 1; choose a positive number")
     num = len(split.x)
     places = (np.arange(start, start + batch_size) for start in range(0, num, batch_size))
-    return (_gather(split, np.minimum(i, num - 1)) | {"weight": (i < num).astype(np.float32)} for i in places)
+    return (gather(split, np.minimum(i, num - 1)) | {"weight": (i < num).astype(np.float32)} for i in places)
 
 
-def _gather(split, indices):
-    batch = {"x": split.x[indices]}
-    if split.label is not None:
-        batch["label"] = split.label[indices].astype(np.int32)
-    if split.local is not None:
-        batch["local"] = split.local[indices].astype(np.float32)
-    if split.counted is not None:
-        batch["counted"] = split.counted[indices]
-    return batch
+_DTYPES = {"label": np.int32, "local": np.float32, "memory": np.float32, "counted": np.bool_}
+
+
+def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """The examples at `indices` [B]: {"x": [B, *site_shape, *E]}, raw, and "label" int32, "local" and "memory" float32 and
+    "counted" bool where the split has them."""
+    parts = {name: getattr(split, name) for name in _DTYPES}
+    there = {name: part[indices].astype(_DTYPES[name], copy=False) for name, part in parts.items() if part is not None}
+    return {"x": split.x[indices]} | there

@@ -1,7 +1,7 @@
 """A user's own data: one .npz file with the arrays train, valid and test, and beside each, for all three or none, what its
-examples come with: `train_label` [N], whole numbers from 0; `train_local`, local features; `train_length` [N], how many values of
-a sequence are its own, the rest being padding with any valid value, as 0; or `train_counted`, bool [N, *site_shape], False at
-sites that are not scored.
+examples come with: `train_label` [N], whole numbers from 0; `train_local`, local features; `train_memory` [N, S, F];
+`train_length` [N], how many values of a sequence are its own, the rest being padding with any valid value, as 0; or
+`train_counted`, bool [N, *site_shape], False at sites that are not scored.
 """
 
 import dataclasses
@@ -60,12 +60,13 @@ def _split(arrays, name, path) -> Split:
                 f"{path}: {name}_length[{i}] is {length[i]}, not in 1..{x.shape[1]}, the length of the rows of {name}; correct it"
             )
         counted = np.arange(x.shape[1]) < length[:, None]
-    return Split(x, arrays.get(f"{name}_label"), arrays.get(f"{name}_local"), counted)
+    return Split(x, counted=counted, **{part: arrays.get(f"{name}_{part}") for part in ("label", "local", "memory")})
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays that the splits are made of. Pickled ones are refused: reading them could run anything."""
-    wanted = [name + suffix for name in Splits._fields for suffix in ("", "_label", "_local", "_length", "_counted")]
+    suffixes = ("", "_label", "_local", "_memory", "_length", "_counted")
+    wanted = [name + suffix for name in Splits._fields for suffix in suffixes]
     try:
         # np.load would give a bare .npy too, and what it says of other files misleads; an .npz is a zip file.
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as data:

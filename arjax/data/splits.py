@@ -7,13 +7,14 @@ import numpy as np
 
 class Split(NamedTuple):
     """Raw values x [N, *site_shape, *E] as they lie in the file, and where there are any labels [N], local features, [N,
-    *site_shape, F] or with a hop [N, ceil(T / hop), F], and `counted`, bool [N, *site_shape]: False at sites whose own
-    probability is no part of a result, because they are padding, or context that was counted elsewhere."""
+    *site_shape, F] or with a hop [N, ceil(T / hop), F], a memory [N, S, F], and `counted`, bool [N, *site_shape]: False at sites
+    whose own probability is no part of a result, because they are padding, or context that was counted elsewhere."""
 
     x: np.ndarray
     label: np.ndarray | None = None
     local: np.ndarray | None = None
     counted: np.ndarray | None = None
+    memory: np.ndarray | None = None
 
 
 class Splits(NamedTuple):
@@ -111,10 +112,11 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
-        for part in ("label", "local", "counted"):
+        for part in _PARTS:
             _check_present(part, name, split, splits.train, where)
         _check_label(name, split, where)
-        _check_local(name, split, splits.train, where)
+        for part, axes in _FEATURES.items():
+            _check_features(part, axes, name, split, splits.train, where)
         _check_counted(name, split, where)
     return splits
 
@@ -137,20 +139,29 @@ def _check_present(part, name, split, train, where):
         raise ValueError(f"{where}: {missing} has no {_PARTS[part]} but another split has; give them to all three splits or none")
 
 
-_PARTS = {"label": "labels", "local": "local features", "counted": "lengths or counted sites"}
+_PARTS = {
+    "label": "labels",
+    "local": "local features",
+    "memory": "memory features",
+    "counted": "lengths or counted sites",
+}
+# What comes with an example as real numbers, and its axes.
+_FEATURES = {"local": "[N, ..., F]", "memory": "[N, S, F]"}
 
 
-def _check_local(name, split, train, where):
-    local = split.local
-    if local is None:
+def _check_features(part, axes, name, split, train, where):
+    features = getattr(split, part)
+    if features is None:
         return
-    if local.dtype.kind != "f" or local.ndim < 3 or len(local) != len(split.x) or local.shape[1:] != train.local.shape[1:]:
+    fits = features.ndim >= 3 if "..." in axes else features.ndim == 3
+    one_shape = features.shape[1:] == getattr(train, part).shape[1:]
+    if features.dtype.kind != "f" or not fits or not one_shape or len(features) != len(split.x):
         raise ValueError(
-            f"{where}: the local features of {name} are {local.dtype} of shape {local.shape}; give real numbers [N, ..., F], a "
+            f"{where}: the {_PARTS[part]} of {name} are {features.dtype} of shape {features.shape}; give real numbers {axes}, a "
             f"row for each of its {len(split.x)} examples, of one shape in all splits"
         )
-    if not np.isfinite(local).all():
-        raise ValueError(f"{where}: the local features of {name} are not all finite; correct the data")
+    if not np.isfinite(features).all():
+        raise ValueError(f"{where}: the {_PARTS[part]} of {name} are not all finite; correct the data")
 
 
 def _check_counted(name, split, where):

@@ -16,6 +16,7 @@ class Values(Protocol):
     """A frozen dataclass that turns raw values into what a model sees."""
 
     vocab: int | None  # number of symbols, or None for real values
+    # Optional is `random: ClassVar[bool]`, true where the same raw values become others under another key, see `is_random`.
 
     @property
     def title(self) -> str:
@@ -34,6 +35,11 @@ class Values(Protocol):
     def __call__(self, key, x) -> jax.Array:
         """Raw values [...] -> int32 symbols or float32 [...]."""
         ...
+
+
+def is_random(values) -> bool:
+    """Whether what a raw value becomes depends on the key."""
+    return getattr(values, "random", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +99,7 @@ class Dynamic:
 
     vocab: ClassVar[int] = 2
     title: ClassVar[str] = "dynamic binarization"
+    random: ClassVar[bool] = True
 
     def __post_init__(self):
         if not self.highest > 0:

@@ -36,16 +36,15 @@ def random_cond(model: Model, key, batch: int) -> Cond:
     label_key, member_key, local_key = jax.random.split(key, 3)
     label = None if model.cond.classes is None else jax.random.randint(label_key, (batch,), 0, model.cond.classes)
     member = None if model.cond.members is None else jax.random.randint(member_key, (), 0, model.cond.members)
-    local = None
-    if model.cond.local is not None:
-        local = jax.random.normal(local_key, (batch, *model.cond.local_shape(model.site_shape)))
-    memory = memory_mask = None
+    keys = {"local": local_key, "memory": jax.random.fold_in(key, 1)}
+    shapes = model.cond.features(model.site_shape)
+    features = {name: jax.random.normal(keys[name], (batch, *shape)) for name, shape in shapes.items()}
+    memory_mask = None
     if model.cond.memory is not None:
-        memory = jax.random.normal(jax.random.fold_in(key, 1), (batch, *model.cond.memory))
         # Every example has the first of its memory, and some of the rest.
         mask_key = jax.random.fold_in(key, 2)
         memory_mask = jax.random.bernoulli(mask_key, 0.7, (batch, model.cond.memory[0])).at[:, 0].set(True)
-    return Cond(label, member, local, memory, memory_mask)
+    return Cond(label, member, memory_mask=memory_mask, **features)
 
 
 def repeat_cond(cond: Cond, count: int) -> Cond:

@@ -110,14 +110,12 @@ def check_fits(experiment: Experiment, splits) -> None:
                 f"{title} says what counts for sites of shape {splits.train.counted.shape[1:]}, but the model's are "
                 f"{model.site_shape}; give one boolean for each site"
             )
-    if model.cond.local is not None:
-        local = None if splits.train.local is None else splits.train.local.shape[1:]
-        if local != (declared := model.cond.local_shape(model.site_shape)):
-            has = "no local features" if local is None else f"local features of shape {local}"
-            raise ValueError(
-                f"{title} has {has}, but the model wants {declared} for an example; set --model.cond.local and "
-                "--model.cond.hop to fit"
-            )
+    for name, declared in model.cond.features(model.site_shape).items():
+        features = getattr(splits.train, name)
+        if features is None or features.shape[1:] != declared:
+            has = f"no {name} features" if features is None else f"{name} features of shape {features.shape[1:]}"
+            flags = {"local": "--model.cond.local and --model.cond.hop", "memory": "--model.cond.memory"}[name]
+            raise ValueError(f"{title} has {has}, but the model wants {declared} for an example; set {flags} to fit")
     if model.cond.classes is None:
         return
     if splits.train.label is None:

@@ -39,8 +39,8 @@ class Likelihood:
         return init(self.model, key), ()
 
     def loss(self, params, state, batch, key):
-        """batch: {"x": [B, ...]}, and "label", "local", "counted" where there are any -> (mean nats per example, (state, {"dims":
-        the mean number of values that were counted in one}))."""
+        """batch: {"x": [B, ...]}, and what else `gather` gives of a split -> (mean nats per example, (state, {"dims": the mean
+        number of values that were counted in one}))."""
         values_key, condition_key, dropout_key = jax.random.split(key, 3)
         x = self.values(values_key, batch["x"])
         order, cond = draw_condition(self.model, condition_key, batch)
@@ -73,8 +73,12 @@ def draw_order(model, key: jax.Array):
 
 
 def draw_cond(model, key: jax.Array, batch: dict) -> Cond:
-    """A random member where the model has members, and of the batch's labels, local features and memory those it wants."""
+    """A random member where the model has members, and what `cond_of` gives."""
     member = None if model.cond.members is None else jax.random.randint(key, (), 0, model.cond.members)
+    return cond_of(model, batch).replace(member=member)
+
+
+def cond_of(model, batch: dict) -> Cond:
+    """Of the batch's labels, local features and memory those that the model wants."""
     label = None if model.cond.classes is None else batch["label"]
-    local = None if model.cond.local is None else batch["local"]
-    return Cond(label, member, local, None if model.cond.memory is None else batch["memory"])
+    return Cond(label, **{name: batch[name] for name in model.cond.features(model.site_shape)})

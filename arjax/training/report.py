@@ -3,28 +3,29 @@ everything that gives it its meaning."""
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from arjax.data.batches import gather
 from arjax.data.splits import Sound, unit
 from arjax.data.wav import write_wav
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.protocol import Cond, CondSpec
 from arjax.training.experiment import Experiment
+from arjax.training.objective import cond_of
 
 
 def sample_cond(model, count: int, examples) -> Cond:
-    """What samples are shown for: the classes in turn, where the model knows classes, or where it knows local features, these and
-    the labels of the first `count` of `examples`, a split that may be None for other models. A model's members: the first."""
-    label = None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes
-    if model.cond.local is None:
-        return Cond(label)
-    shown = np.arange(count) % len(examples.local)
-    # A label and local features belong together.
-    label = None if label is None else jnp.asarray(examples.label[shown], jnp.int32)
-    return Cond(label, local=jnp.asarray(examples.local[shown], jnp.float32))
+    """What samples are shown for: the classes in turn, where the model knows classes, or where it knows features (local, memory),
+    these and the labels of the first `count` of `examples`, a split that may be None for other models. A model's members: the
+    first."""
+    if model.cond.features(model.site_shape):
+        # A label and features belong together.
+        return jax.tree.map(jnp.asarray, cond_of(model, gather(examples, np.arange(count) % len(examples.x))))
+    return Cond(None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes)
 
 
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
@@ -88,9 +89,12 @@ def result_table(experiment: Experiment, title: str, split: str, result: dict, r
     """
     all_dims = experiment.model.num_dims
     dims = result.get("dims", all_dims)
-    given = " given the label" if experiment.model.cond.classes else ""
-    name = f"{split} -log p(x{' | label' if given else ''})"
-    scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{given}"
+    cond = experiment.model.cond
+    given = " given the label" if cond.classes else ""
+    knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
+    name = f"{split} -log p(x{' | ' if knows else ''}{', '.join(knows)})"
+    known = f" given the {' and '.join(knows)}" if knows else ""
+    scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{known}"
     result_rows = {name: f"{scored} = {per_unit(experiment, result['nats'], dims)}"}
     for name, nats in result.get("baselines", {}).items():
         result_rows[name] = f"{nats:.3f} nats per example{given} = {per_unit(experiment, nats, dims)}"
