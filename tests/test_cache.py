@@ -50,7 +50,7 @@ def test_keys_and_values_are_found_where_they_were_written_whatever_the_segments
 
 @pytest.mark.parametrize("first", [1, 3, 4, 7])
 def test_the_first_keys_and_values_can_be_written_at_once(first):
-    rows = np.random.default_rng(0).normal(size=(2, 2, first, 3, 4)).astype(np.float32)  # [key or value, B, T, N, K]
+    rows = jax.random.normal(jax.random.key(0), (2, 2, first, 3, 4))  # [key or value, B, T, N, K]
     one_by_one = at_once = init_key_value(2, 3, 7, 4, 3)
     for t in range(first):
         one_by_one = write_key_value(one_by_one, rows[0, :, t], rows[1, :, t], t)
