@@ -6,8 +6,8 @@ import pytest
 
 import arjax
 from arjax import sampling
-from arjax.heads import Bernoulli
-from arjax.models import MADE
+from arjax.heads import Bernoulli, Categorical
+from arjax.models import MADE, RNN
 from arjax.orders import AnyOrder, draw
 
 MODEL = arjax.Model(MADE(hidden=(7, 7), dropout=0.3, embedding=2), Bernoulli(), (2, 3), AnyOrder())
@@ -25,3 +25,6 @@ def test_no_key_is_used_twice():
         arjax.log_prob(MODEL, params, jnp.zeros((2, 2, 3), jnp.int32), order=order, key=jax.random.key(2))
         for sampler in (sampling.ancestral, sampling.naive, sampling.fixed_point):
             sampler(MODEL, params, jax.random.key(3), 2)
+        line = arjax.Model(RNN(width=3), Categorical(3), (5,))
+        params = arjax.init(line, jax.random.key(4))
+        assert len(list(sampling.stream(line, params, jax.random.key(5), [[1]], tokens=4, every=2))) == 2

@@ -17,8 +17,9 @@ from arjax.data import (
     evaluation_batches,
     training_batches,
 )
-from arjax.data.splits import shown, unit
-from arjax.data.text import decode, encode, windows
+from arjax.data.splits import encoded, shown, unit
+from arjax.data.stream import windows
+from arjax.data.text import decode, encode
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model
@@ -66,11 +67,9 @@ def test_without_a_test_part_the_validation_part_is_the_test_and_the_title_says_
     splits = data.load()
     np.testing.assert_array_equal(splits.valid.x, splits.test.x)
     assert len(splits.valid.x) == 10
-    assert (
-        data.title == "text.txt, 2 characters, windows of 10; train the first 0.9 of the text, valid the last 0.1, test = valid"
-    )
+    assert data.title == "text.txt, 2 characters, windows of 10; train the first 0.9 of it, valid the last 0.1, test = valid"
     assert Characters("a/b.txt", "xyz").title == (
-        "b.txt, 3 characters, windows of 128; train the first 0.9 of the text, then valid 0.05, test the last 0.05"
+        "b.txt, 3 characters, windows of 128; train the first 0.9 of it, then valid 0.05, test the last 0.05"
     )
 
 
@@ -85,6 +84,19 @@ def test_any_unicode_comes_back_as_it_was(text):
     assert codes.dtype == np.uint8
     assert decode(codes[None], letters) == [text]
     assert [letters[code] for code in codes] == list(text)
+
+
+def test_a_text_is_read_into_the_symbols_that_show_it():
+    data = Characters("x", "abñ 😀")
+    assert data.read("baña 😀").tolist() == [1, 0, 2, 0, 3, 4]
+    assert data.show(data.read("baña 😀")[None]) == ["baña 😀"]
+    assert data.read("").tolist() == []
+    assert TinyShakespeare().show(TinyShakespeare().read("O, Romeo!")[None]) == ["O, Romeo!"]
+    assert "the text has 'x', '\\udcff', first at character 1, which the alphabet of 5 lacks" in fault(
+        lambda: data.read("a\udcffx")
+    )
+    assert encoded(data, "ab").tolist() == [0, 1]
+    assert encoded(object(), "ab") is None
 
 
 def test_more_than_256_characters_take_two_bytes():
@@ -112,7 +124,7 @@ def test_tiny_shakespeare_is_the_published_one(data_root):
     assert "".join(data.show(splits.valid.x)) == text[1003854 : 1003854 + 111500]
     assert data.show(splits.train.x[[0, -1]]) == [text[:100], text[1003854 - 100 : 1003854]]
     np.testing.assert_array_equal(splits.valid.x, splits.test.x)
-    assert TinyShakespeare().title.endswith("train the first 0.9 of the text, valid the last 0.1, test = valid")
+    assert TinyShakespeare().title.endswith("train the first 0.9 of it, valid the last 0.1, test = valid")
 
 
 def test_another_file_under_the_name_of_tiny_shakespeare_is_refused(tmp_path):
@@ -126,7 +138,7 @@ def test_another_file_under_the_name_of_tiny_shakespeare_is_refused(tmp_path):
 def test_a_million_windows_are_loaded_checked_and_batched_in_little_memory():
     codes = np.random.default_rng(0).integers(0, 65, 1_000_000).astype(np.uint8)
     tracemalloc.start()
-    splits = windows(codes, 256, 0.05, 0.05, "here")
+    splits = windows(codes, 256, 0.05, 0.05, "here", "symbols")
     check_splits(splits, Levels(65), "here")
     batch = training_batches(splits.train, 32, seed=0)[3]["x"]
     next(evaluation_batches(splits.train, 500))
@@ -167,7 +179,7 @@ def test_a_window_longer_than_a_part_is_refused(tmp_path, length, part):
     else:
         message = fault(data.load)
         assert part in message
-        assert f"less than one window of length={length}; choose a shorter length or a longer text" in message
+        assert f"less than one window of length={length}; choose a shorter length or a longer file" in message
 
 
 @pytest.mark.parametrize(
@@ -191,7 +203,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     [
         ({"alphabet": ""}, "alphabet='' must name at least one character, each once"),
         ({"alphabet": "aba"}, "alphabet='aba' must name at least one character, each once"),
-        ({"length": 0}, "length=0 must be at least one character"),
+        ({"length": 0}, "length=0 must be at least one symbol"),
         ({"valid": 0.0}, r"valid=0.0 and test=0.05 are the fractions held out"),
         ({"valid": 0.5, "test": 0.5}, r"valid=0.5 and test=0.5 are the fractions held out"),
     ],

@@ -1,6 +1,7 @@
 """`python -m arjax sample RUN`."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import jax
@@ -9,8 +10,8 @@ import numpy as np
 
 from arjax import pictures
 from arjax.commands.flags import Run, require_positive, require_seed, require_suffix
-from arjax.data.splits import heard, shown
-from arjax.sampling import Temperature, TopK, TopP, ancestral
+from arjax.data.splits import encoded, heard, shown
+from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
 from arjax.training.load import load
 from arjax.training.report import rule_between, sample_cond, write_sounds, write_texts
 from arjax.training.run_directory import read_run
@@ -18,33 +19,47 @@ from arjax.training.run_directory import read_run
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Draw from a trained run: a picture, text, or sound with a picture of it; and with --out the arrays."""
+    """Draw from a trained run: a picture, text, continuations of a prompt, or sound with a picture of it; and with --out the
+    arrays."""
 
     run: Run
     """The directory that train.py wrote."""
-    batch: int = 64
+    batch: int | None = None
+    """By default 64, or with --prompt 1."""
     seed: int = 0
+    prompt: str | None = None
+    """Text to continue, for runs of text. The first continuation is printed as it is drawn."""
+    tokens: int | None = None
+    """Symbols to draw behind the prompt; by default as many as the model has room for, at most 200."""
+    stop: str | None = None
+    """The character that a continuation ends with, if it is drawn."""
     label: int | None = None
     """The class to draw, if the model knows classes; by default all of them in turn."""
     temperature: float | None = None
+    """0 is greedy."""
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
     raw: bool = False
     """The parameters as trained, not their moving average."""
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
-    """Where to write the samples as .npz (arrays x and, as the model knows them, label, local and memory)."""
+    """Where to write the samples as .npz (arrays x and, as the model knows them, label, local and memory; of continuations also
+    their length)."""
     root: str | None = None
     """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
-        require_positive(batch=self.batch)
+        batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
+        require_positive(batch=batch)
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
         require_seed(self.seed)
+        if self.prompt is None and (self.tokens, self.stop) != (None, None):
+            raise ValueError("--tokens and --stop belong to --prompt; give one, or leave them out")
         experiment = read_run(self.run, self.modules)
         model, params = load(self.run, raw=self.raw, modules=self.modules)
         if self.label is not None and model.cond.classes is None:
@@ -53,36 +68,90 @@ class Sample:
             raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         # Only features have to come from data, which need not be there otherwise.
         data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
-        cond = sample_cond(model, self.batch, data.load().valid if model.cond.features(model.site_shape) else None)
+        cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:
-            cond = cond.replace(label=jnp.full(self.batch, self.label, jnp.int32))
-        chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p}
+            cond = cond.replace(label=jnp.full(batch, self.label, jnp.int32))
+        chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p, MinP: self.min_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
-        x = ancestral(model, params, jax.random.key(self.seed), self.batch, cond=cond, transforms=transforms)
+        key = jax.random.key(self.seed)
+        if self.prompt is not None:
+            self._continue(model, params, key, experiment.data, batch, cond, transforms)
+            return
+        x = ancestral(model, params, key, batch, cond=cond, transforms=transforms)
         texts, sound = shown(experiment.data, x), heard(experiment.data, x)
         images = pictures.to_images(x, model.head.vocab) if texts is None and sound is None else None
         if self.png and sound is None and images is None:
             raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
-            known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-            np.savez_compressed(self.out, x=x, **known)
-            print(f"{self.batch} samples in {self.out}")
-        stem = Path(self.run) / "samples" / f"seed_{self.seed}"
+            self._write_arrays(cond, x=x)
+        stem = self._stem()
         png = self.png or stem.with_suffix(".png")
         if texts is not None:
             path = stem.with_suffix(".txt")
             write_texts(path, texts)
             print(rule_between(texts))
-            print(f"{self.batch} samples in {path}")
+            print(f"{batch} samples in {path}")
         elif sound is not None:
             write_sounds(stem, sound)
             pictures.save_png(png, pictures.sound_picture(*sound, f"{self.run}, seed {self.seed}"))
-            print(f"{self.batch} samples in {stem}_0.wav to {stem.name}_{self.batch - 1}.wav, the first 8 drawn in {png}")
+            print(f"{batch} samples in {stem}_0.wav to {stem.name}_{batch - 1}.wav, the first 8 drawn in {png}")
         elif images is not None:
             pictures.save_png(png, pictures.image_grid(images))
-            print(f"{self.batch} samples in {png}")
+            print(f"{batch} samples in {png}")
         elif not self.out:
             raise ValueError(
                 f"samples of shape {model.site_shape} are no images, text or sound; write them to a file with --out FILE.npz"
             )
+
+    def _continue(self, model, params, key, data, batch, cond, transforms) -> None:
+        """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
+        if self.png:
+            raise ValueError(f"--png {self.png}: continuations of text are no pictures; leave it out")
+        prompt = _read_prompt(data, self.prompt, self.run)
+        stop = None if self.stop is None else _read_stop(data, self.stop)
+        room = model.num_sites - len(prompt)
+        tokens = max(1, min(room, 200)) if self.tokens is None else self.tokens
+        snapshots = stream(
+            model, params, key, [prompt] * batch, tokens=tokens, cond=cond, transforms=transforms, stop=stop, every=8
+        )
+        known = Generated(np.stack([prompt] * batch), np.full(batch, len(prompt)))
+        printed = 0
+        for drawn in itertools.chain([known], snapshots):
+            texts = [data.show(row[None, :length])[0] for row, length in zip(*drawn, strict=True)]
+            # A character of several bytes may be half drawn; it is shown as a replacement until it is whole.
+            settled = texts[0].rstrip("\N{REPLACEMENT CHARACTER}")
+            print(settled[printed:], end="", flush=True)
+            printed = max(printed, len(settled))
+        print(rule_between([texts[0][printed:], *texts[1:]]))
+        path = self._stem().with_suffix(".txt")
+        write_texts(path, texts)
+        if self.out:
+            self._write_arrays(cond, x=drawn.x, length=drawn.length)
+        print(f"{batch} continuations in {path}")
+
+    def _stem(self) -> Path:
+        return Path(self.run) / "samples" / f"seed_{self.seed}"
+
+    def _write_arrays(self, cond, **arrays) -> None:
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
+        np.savez_compressed(self.out, **arrays, **known)
+        print(f"{len(arrays['x'])} samples in {self.out}")
+
+
+def _read_prompt(data, prompt: str, run: str) -> np.ndarray:
+    """The prompt's symbols [length]. ValueError if it has none, or the run's data know no such text."""
+    symbols = encoded(data, prompt)
+    if symbols is None:
+        raise ValueError(f"--prompt: {run} models no text; leave it out")
+    if not len(symbols):
+        raise ValueError("--prompt is empty; leave it out to sample from the start")
+    return symbols
+
+
+def _read_stop(data, stop: str) -> int:
+    """Its symbol. ValueError unless it is one."""
+    symbols = encoded(data, stop)
+    if len(symbols) != 1:
+        raise ValueError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")
+    return int(symbols[0])

@@ -3,6 +3,7 @@
 from arjax.data.audio import SpokenDigits, WavFolder
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
 from arjax.data.binarized_mnist import BinarizedMNIST
+from arjax.data.bytes import Bytes
 from arjax.data.cifar10 import Cifar10Subset
 from arjax.data.density import BinaryDensity
 from arjax.data.digits import Digits
@@ -22,6 +23,7 @@ __all__ = [
     "Bimodal",
     "BinarizedMNIST",
     "BinaryDensity",
+    "Bytes",
     "Characters",
     "Cifar10Subset",
     "Dataset",

@@ -32,9 +32,10 @@ class Dataset(Protocol):
     experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
 
     More are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
-    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `hear(x)` makes them waveforms,
-    float32 [B, T] in [-1, 1], of `sample_rate: int` samples a second, see `heard`; `stream: ClassVar[bool]` is true where
-    examples are cut out of streams of values, so that no site of theirs differs in kind from another, see `is_stream`.
+    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `read(text)` makes a string the
+    symbols [length] that are shown as it, see `encoded`; `hear(x)` makes examples waveforms, float32 [B, T] in [-1, 1], of
+    `sample_rate: int` samples a second, see `heard`; `stream: ClassVar[bool]` is true where examples are cut out of streams of
+    values, so that no site of theirs differs in kind from another, see `is_stream`.
     """
 
     root: str | None
@@ -58,6 +59,11 @@ def unit(data) -> str:
 def shown(data, x) -> list[str] | None:
     """Examples as strings, None if the data set's are not to be read."""
     return data.show(x) if hasattr(data, "show") else None
+
+
+def encoded(data, text: str) -> np.ndarray | None:
+    """A string as symbols, integers [length], None if the data set's are no text. ValueError where it knows no such text."""
+    return data.read(text) if hasattr(data, "read") else None
 
 
 class Sound(NamedTuple):

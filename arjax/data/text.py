@@ -1,10 +1,6 @@
-"""Text as sequences of characters: any UTF-8 file, cut by place into training, validation and test parts.
+"""Text as sequences of characters: any UTF-8 file, cut by place into training, validation and test parts (see stream.py).
 
-A symbol is the place of a character in an alphabet. Training sees every window of `length` characters that the training part
-holds; held-out parts are cut into windows that follow each other, so that every character is scored once (less than a window at
-the end of a part is left out). A window's first characters are scored without what stood before them: -log p is exact for a
-model that takes windows as independent, and an upper bound on what the same model needs given the whole context, as far as
-context helps it. Longer windows make it tighter.
+A symbol is the place of a character in an alphabet.
 """
 
 import dataclasses
@@ -13,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data.sources import Source, data_root, one_line, read
-from arjax.data.splits import Split, Splits, check_fractions, cut_points
+from arjax.data.sources import Source, read
+from arjax.data.splits import Splits, cut_points
+from arjax.data.stream import check_windows, read_file, title, windows
 from arjax.data.values import Levels
 
 
@@ -40,7 +37,7 @@ class Characters:
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
             raise ValueError(f"alphabet={self.alphabet!r} must name at least one character, each once; see arjax.data.alphabet")
-        _check_windows(self.length, self.valid, self.test)
+        check_windows(self.length, self.valid, self.test)
 
     @property
     def values(self) -> Any:
@@ -48,15 +45,19 @@ class Characters:
 
     @property
     def title(self) -> str:
-        return _title(Path(self.path).name, self.alphabet, self.length, self.valid, self.test)
+        return title(Path(self.path).name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
 
     def load(self) -> Splits:
         where, text = _read_text(self.path, self.root)
-        return windows(encode(text, self.alphabet, where), self.length, self.valid, self.test, where)
+        return windows(encode(text, self.alphabet, where), self.length, self.valid, self.test, where, "characters")
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings."""
         return decode(x, self.alphabet)
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
+        return encode(text, self.alphabet, "the text")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,19 +77,24 @@ class TinyShakespeare:
     stream: ClassVar[bool] = True
 
     def __post_init__(self):
-        _check_windows(self.length, 0.1, 0.0)
+        check_windows(self.length, 0.1, 0.0)
 
     @property
     def title(self) -> str:
-        return _title("tinyshakespeare", self.alphabet, self.length, 0.1, 0.0)
+        return title("tinyshakespeare", f"{len(self.alphabet)} characters", self.length, 0.1, 0.0)
 
     def load(self) -> Splits:
         text = read(TINY_SHAKESPEARE, self.root).decode()
-        return windows(encode(text, self.alphabet, "tinyshakespeare"), self.length, 0.1, 0.0, "tinyshakespeare")
+        codes = encode(text, self.alphabet, "tinyshakespeare")
+        return windows(codes, self.length, 0.1, 0.0, "tinyshakespeare", "characters")
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings."""
         return decode(x, self.alphabet)
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
+        return encode(text, self.alphabet, "the text")
 
 
 TINY_SHAKESPEARE = Source(
@@ -107,7 +113,8 @@ def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | Non
 def encode(text: str, alphabet: str, where: str) -> np.ndarray:
     """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. ValueError naming
     the characters that the alphabet lacks."""
-    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    # What a command line could not decode comes as surrogates, which no alphabet has: they are named like other characters.
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     known = np.frombuffer(alphabet.encode("utf-32-le"), np.uint32)
     table = np.full(max(points.max(initial=0), known.max()) + 1, -1, np.int32)
     table[known] = np.arange(len(known))
@@ -128,51 +135,10 @@ def decode(x, alphabet: str) -> list[str]:
     return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
 
 
-def windows(codes: np.ndarray, length: int, valid: float, test: float, where: str) -> Splits:
-    """[N] -> train [windows, length], a view of `codes` that copies nothing; valid and test [windows, length].
-
-    ValueError if a part is shorter than one window.
-    """
-    first, second = cut_points(len(codes), valid, test)
-    parts = {"training": codes[:first], "validation": codes[first:second], "test": codes[second:] if test else codes[first:]}
-    for name, part in parts.items():
-        if len(part) < length:
-            raise ValueError(
-                f"{where}: its {name} part has {len(part)} characters, less than one window of length={length}; choose a shorter "
-                "length or a longer text"
-            )
-    held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts["validation"], parts["test"]))
-    # What comes out of `encode` needs no check of its values, which would visit every character once for each window it is in.
-    return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts["training"], length)), *held_out)
-
-
-def _check_windows(length, valid, test):
-    if length < 1:
-        raise ValueError(f"length={length} must be at least one character; choose a positive number")
-    check_fractions(valid, test)
-
-
-def _title(name, alphabet, length, valid, test):
-    last = f"test the last {test:.4g}" if test else "test = valid"
-    held_out = f"then valid {valid:.4g}, {last}" if test else f"valid the last {valid:.4g}, {last}"
-    return (
-        f"{name}, {len(alphabet)} characters, windows of {length}; train the first {1 - valid - test:.4g} of the text, {held_out}"
-    )
-
-
 def _read_text(path, root) -> tuple[str, str]:
     """(the file's name for messages, its text). Line ends stay as they are."""
-    file = Path(path).expanduser()
-    if not file.exists():
-        file = data_root(root) / file  # an absolute path stays as it is
-    if not file.exists():
-        raise ValueError(f"there is no file {path}, neither as given nor in {data_root(root)}; check the path")
+    file, content = read_file(path, root)
     try:
-        text = file.read_bytes().decode()
+        return file, content.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}; convert it") from error
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read ({one_line(error)}); give a text file") from error
-    if not text:
-        raise ValueError(f"{file} is empty; give a text with at least one window of characters in each part")
-    return str(file), text

@@ -13,7 +13,19 @@ observed sites come first in the order and are forced, so what follows is drawn 
 
 from arjax.sampling.ancestral import ancestral
 from arjax.sampling.fixed_point import fixed_point
+from arjax.sampling.generate import Generated, generate, stream
 from arjax.sampling.naive import naive
 from arjax.sampling.transforms import MinP, Temperature, TopK, TopP
 
-__all__ = ["MinP", "Temperature", "TopK", "TopP", "ancestral", "fixed_point", "naive"]
+__all__ = [
+    "Generated",
+    "MinP",
+    "Temperature",
+    "TopK",
+    "TopP",
+    "ancestral",
+    "fixed_point",
+    "generate",
+    "naive",
+    "stream",
+]

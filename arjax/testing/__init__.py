@@ -12,6 +12,7 @@ from arjax.testing.cases import accepted_orders, enumerate_space, lively_params,
 from arjax.testing.dependence import dependence
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
 from arjax.testing.law import LawBroken, check_causality, check_normalization, check_step
+from arjax.testing.prefill import check_prefill
 from arjax.testing.samples import check_completion, check_samplers
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "check_completion",
     "check_gradients",
     "check_normalization",
+    "check_prefill",
     "check_samplers",
     "check_step",
     "check_work",
@@ -43,6 +45,7 @@ PARTS = (
     check_compilation,
     check_gradients,
     check_work,
+    check_prefill,
 )
 
 

@@ -30,11 +30,11 @@ def check_compilation(model: Model, params, key) -> None:
     calls(model, key)
     # The same model built anew, as a caller may; and first, because this may compile something itself.
     twin = _rebuilt(model)
-    with _compilations() as canary:
+    with compilations() as canary:
         jax.jit(lambda x: x + 1)(0.0)
     if not canary:
         raise RuntimeError("this release of JAX does not report its compilations as the kit expects; please report it")
-    with _compilations() as further:
+    with compilations() as further:
         calls(twin, another_key)
     if further:
         raise LawBroken(f"a second call of the same shapes compiled {len(further)} more times; is something hashed by identity?")
@@ -79,7 +79,7 @@ def work_ratio(model: Model, params, key, batch: int) -> float:
 
 
 @contextlib.contextmanager
-def _compilations():
+def compilations():
     """A list that grows by one with every compilation inside."""
     seen = []
 

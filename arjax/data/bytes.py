@@ -1,0 +1,49 @@
+"""Any file as a sequence of bytes, cut by place into training, validation and test parts (see stream.py)."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from arjax.data.splits import Splits
+from arjax.data.stream import check_windows, read_file, title, windows
+from arjax.data.values import Levels
+
+
+@dataclasses.dataclass(frozen=True)
+class Bytes:
+    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds.
+
+    valid, test: the fractions of the file at its end that are held out, in this order; with test=0 the validation part serves as
+    the test as well. Text is shown and read as UTF-8.
+    """
+
+    path: str
+    length: int = 128
+    valid: float = 0.05
+    test: float = 0.05
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    values: ClassVar[Any] = Levels(256)
+    unit: ClassVar[str] = "byte"
+    stream: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_windows(self.length, self.valid, self.test)
+
+    @property
+    def title(self) -> str:
+        return title(Path(self.path).name, "bytes", self.length, self.valid, self.test)
+
+    def load(self) -> Splits:
+        where, content = read_file(self.path, self.root)
+        return windows(np.frombuffer(content, np.uint8), self.length, self.valid, self.test, where, "bytes")
+
+    def show(self, x) -> list[str]:
+        """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+        return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
+        return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)

@@ -1,0 +1,130 @@
+"""Continuations of sequences of several lengths: prompts in, each continued until it is long enough or stops."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int32
+
+from arjax.arguments import check_cond
+from arjax.protocol import Cond, Model
+from arjax.sampling.chunk import advance, start
+from arjax.sampling.prepare import check_transforms
+
+
+class Generated(NamedTuple):
+    """Prompts and what follows them: x [B, L], L = the longest prompt + `tokens`, zero behind a row's end; length [B]. NumPy."""
+
+    x: Int32[np.ndarray, "B L"]
+    length: Int32[np.ndarray, " B"]
+
+
+def generate(
+    model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None
+) -> Generated:
+    """Each of `prompts`, a list of B integer arrays [length], with up to `tokens` symbols from p(x | prompt, cond) behind it.
+
+    A row ends behind the symbol `stop`, where it draws it. The loop ends with the last row. For models of symbols on one axis in
+    raster order. The symbols are those of `ancestral` with the prompts observed, at the same key. cond, transforms: as there.
+    ValueError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, a prompt and `tokens`
+    go past its sites, or the model is of another kind.
+
+    Compiles once for a number of prompts, whatever their lengths and `tokens`, and for a net with `prefill` up to eight times
+    more, once for each eighth of the model's sites that the shortest prompt may end in.
+    """
+    (generated,) = stream(
+        model,
+        params,
+        key,
+        prompts,
+        tokens=tokens,
+        cond=cond,
+        transforms=transforms,
+        stop=stop,
+        every=model.num_sites,
+    )
+    return generated
+
+
+def stream(
+    model: Model,
+    params,
+    key,
+    prompts,
+    *,
+    tokens: int,
+    cond: Cond | None = None,
+    transforms=(),
+    stop: int | None = None,
+    every: int = 16,
+) -> Iterator[Generated]:
+    """What `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest prompt. The
+    last is the whole; together they cost what `generate` does, and share one program with it. ValueErrors at the call."""
+    _check_model(model)
+    prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
+    lengths = np.array([len(prompt) for prompt in prompts], np.int32)
+    _check_room(model, lengths, tokens)
+    if every < 1:
+        raise ValueError(f"every={every} must be at least 1; choose after how many sites to look")
+    if stop is not None and not 0 <= stop < model.head.vocab:
+        raise ValueError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
+    cond, transforms = check_cond(model, cond, len(prompts)), check_transforms(model, transforms)
+    x = np.zeros((len(prompts), model.num_sites), np.int32)
+    for row, prompt in zip(x, prompts, strict=True):
+        row[: len(prompt)] = prompt
+    return _chunks(model, params, key, x, lengths, int(tokens), cond, transforms, np.int32(-1 if stop is None else stop), every)
+
+
+def _chunks(model, params, key, x, lengths, tokens, cond, transforms, stop, every):
+    width, end, order = int(lengths.max()) + tokens, lengths + np.int32(tokens), model.permutation
+    cache, t = start(model, params, x, lengths, order, cond)
+    until = int(lengths.min())
+    while True:
+        until = min(until + every, model.num_sites)
+        cache, x, t, end = advance(model, params, key, cache, x, t, end, np.int32(until), lengths, stop, order, cond, transforms)
+        reached, ends = int(t), np.array(end)
+        yield Generated(np.array(x)[:, :width], np.minimum(ends, np.maximum(lengths, reached)))
+        if reached >= ends.max():
+            return
+
+
+def _check_model(model):
+    """ValueError unless it is one of symbols, on one axis, in raster order."""
+    if model.head.vocab is None or model.head.event_shape:
+        raise ValueError(
+            f"prompts are sequences of symbols, which {model.head} does not model; use arjax.sample(..., observed=...)"
+        )
+    if len(model.site_shape) > 1 or (model.permutation != np.arange(model.num_sites)).any():
+        raise ValueError(
+            f"prompts are read in raster order on one axis, but the model's sites are {model.site_shape} in {model.order}; "
+            "use arjax.sample(..., observed=..., mask=...)"
+        )
+
+
+def _check_prompt(model, i, prompt) -> np.ndarray:
+    """int32 [length]. ValueError unless it is symbols of the model's, at least one, and not more than the model has sites."""
+    prompt, vocab = np.asarray(prompt), model.head.vocab
+    if prompt.size == 0:
+        raise ValueError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
+    if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
+        raise ValueError(f"prompt {i} is {prompt.dtype} of shape {prompt.shape}; give integers of shape [length]")
+    if len(prompt) > model.num_sites:
+        raise ValueError(f"prompt {i} of {len(prompt)} symbols is longer than the model's {model.num_sites} sites; shorten it")
+    if prompt.min() < 0 or prompt.max() >= vocab:
+        place = int(np.argmax((prompt < 0) | (prompt >= vocab)))
+        raise ValueError(f"prompt {i} has the symbol {prompt[place]} at {place}; give symbols of the model's, 0..{vocab - 1}")
+    return prompt.astype(np.int32)
+
+
+def _check_room(model, lengths, tokens):
+    """ValueError unless there are prompts, and room for at least one more symbol behind each of them."""
+    if not len(lengths):
+        raise ValueError("there is no prompt to continue; give at least one")
+    if tokens < 1:
+        raise ValueError(f"tokens={tokens} must be at least 1; choose how many symbols to draw")
+    longest = int(lengths.max())
+    if longest + tokens > model.num_sites:
+        raise ValueError(
+            f"prompt {int(lengths.argmax())} of {longest} symbols and tokens={tokens} make {longest + tokens}, past the model's "
+            f"{model.num_sites} sites; choose fewer tokens or a shorter prompt"
+        )

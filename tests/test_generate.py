@@ -1,0 +1,217 @@
+"""Prompts of several lengths, continued together, whole or in chunks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from history import TRACES, History
+from normal import Normal
+
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
+from arjax.models import MADE, RNN
+from arjax.orders import AnyOrder, Random
+from arjax.protocol import Cond, CondSpec, Model
+from arjax.sampling import Temperature, TopK, ancestral, generate, stream
+from arjax.sampling.chunk import advance, start
+from arjax.testing import lively_params
+from arjax.testing.execution import compilations
+
+KEY, T, V = jax.random.key(3), 20, 4
+WITH = Model(History(), Categorical(V), (T,))
+WITHOUT = Model(RNN(width=5), Categorical(V), (T,), cond=CondSpec(classes=3))
+PARAMS = {model: lively_params(model, jax.random.key(0)) for model in (WITH, WITHOUT)}
+COND = {WITH: None, WITHOUT: Cond(label=jnp.array([0, 2, 1]))}
+PROMPTS = [np.array([1, 2, 3, 0, 1]), np.array([2, 2], np.int64), np.array([3, 0, 1], np.uint8)]
+
+both = pytest.mark.parametrize("model", [WITH, WITHOUT], ids=["with prefill", "without"])
+
+
+def by_ancestral(model, prompts, key=KEY, **arguments):
+    """[B, T]: the prompts observed, all the rest drawn."""
+    observed, mask = np.zeros((len(prompts), T), np.int32), np.zeros((len(prompts), T), bool)
+    for row, known, prompt in zip(observed, mask, prompts, strict=True):
+        row[: len(prompt)], known[: len(prompt)] = prompt, True
+    return np.asarray(
+        ancestral(model, PARAMS[model], key, len(prompts), cond=COND[model], observed=observed, mask=mask, **arguments)
+    )
+
+
+def ended(whole, prompts, tokens, stop=None):
+    """What is left of rows [B, T] when each ends behind `tokens` symbols, or behind `stop`; and the lengths."""
+    lengths = []
+    for row, prompt in zip(whole, prompts, strict=True):
+        length = len(prompt)
+        while length < len(prompt) + tokens:
+            length += 1
+            if row[length - 1] == stop:
+                break
+        lengths.append(length)
+    x = np.zeros((len(prompts), max(map(len, prompts)) + tokens), np.int32)
+    for out, row, length in zip(x, whole, lengths, strict=True):
+        out[:length] = row[:length]
+    return x, lengths
+
+
+@both
+@pytest.mark.parametrize(("tokens", "stop"), [(15, None), (1, None), (15, 2), (4, 3)])
+def test_rows_are_those_of_the_sampler_cut_where_they_end(model, tokens, stop):
+    x, length = generate(model, PARAMS[model], KEY, PROMPTS, tokens=tokens, cond=COND[model], stop=stop)
+    # A row that has ended is padded while the others go on, which must not matter to them.
+    expected, lengths = ended(by_ancestral(model, PROMPTS), PROMPTS, tokens, stop)
+    assert (x.dtype, length.dtype) == (np.int32, np.int32)
+    np.testing.assert_array_equal(x, expected)
+    assert length.tolist() == lengths
+    if (tokens, stop) == (15, 2):
+        assert length.min() < length.max(), "choose another key: nothing stops early here"
+
+
+@both
+def test_transforms_apply_and_another_key_gives_other_symbols(model):
+    transforms = (Temperature(2.0), TopK(2))
+    drawn = generate(model, PARAMS[model], KEY, PROMPTS, tokens=15, cond=COND[model], transforms=transforms)
+    np.testing.assert_array_equal(drawn.x, ended(by_ancestral(model, PROMPTS, transforms=transforms), PROMPTS, 15)[0])
+    other = generate(model, PARAMS[model], jax.random.key(4), PROMPTS, tokens=15, cond=COND[model], transforms=transforms)
+    assert (drawn.x != other.x).any()
+
+
+def test_a_stop_inside_a_prompt_does_not_end_it():
+    assert 2 in PROMPTS[1]
+    _, length = generate(WITH, PARAMS[WITH], KEY, PROMPTS, tokens=3, stop=2)
+    assert (length > [len(prompt) for prompt in PROMPTS]).all()
+
+
+@both
+@pytest.mark.parametrize("every", [1, 4, 100])
+def test_a_stream_shows_the_same_symbols_on_the_way(model, every):
+    arguments = {"tokens": 12, "cond": COND[model], "stop": 2}
+    x, length = generate(model, PARAMS[model], KEY, PROMPTS, **arguments)
+    shown = list(stream(model, PARAMS[model], KEY, PROMPTS, **arguments, every=every))
+    assert len(shown) == -(-(length.max() - 2) // every)  # 2: the shortest prompt
+    for i, snapshot in enumerate(shown):
+        reached = np.maximum([len(prompt) for prompt in PROMPTS], 2 + (i + 1) * every)
+        np.testing.assert_array_equal(snapshot.length, np.minimum(length, reached))
+        np.testing.assert_array_equal(snapshot.x, np.where(np.arange(x.shape[1]) < snapshot.length[:, None], x, 0))
+    np.testing.assert_array_equal(shown[-1].x, x)
+
+
+def test_the_loop_ends_with_the_last_row():
+    # Certain of symbol 1 everywhere, so that every row stops at once.
+    params = jax.tree.map(jnp.zeros_like, PARAMS[WITH])
+    params["c"] = params["c"].at[:, 1].set(100.0)
+    lengths = np.array([5, 5], np.int32)
+    x = np.zeros((2, T), np.int32)
+    cache, t = start(WITH, params, x, lengths, WITH.permutation, Cond())
+    order, cond = WITH.permutation, Cond()
+    _, x, t, end = advance(
+        WITH, params, KEY, cache, x, t, lengths + np.int32(10), np.int32(T), lengths, np.int32(1), order, cond, ()
+    )
+    assert int(t) == 6
+    assert end.tolist() == [6, 6]
+
+
+# What it costs
+
+
+def test_one_program_serves_prompts_of_all_lengths_and_any_number_of_tokens():
+    jax.clear_caches()
+    TRACES.clear()
+    for length in range(1, T):
+        generate(WITH, PARAMS[WITH], KEY, [np.zeros(length, int), np.ones(length, int)], tokens=T - length)
+    # T = 20 in eighths of 3: 7 lengths of what enters in one pass.
+    assert TRACES["prefill"] == 7
+    assert TRACES["step"] == 1
+
+
+@both
+def test_a_second_call_compiles_nothing(model):
+    def calls(prompts, tokens, seed):
+        for every in (3, 100):
+            for _ in stream(model, PARAMS[model], jax.random.key(seed), prompts, tokens=tokens, cond=COND[model], every=every):
+                pass
+
+    calls(PROMPTS, 9, 0)
+    with compilations() as further:
+        calls([prompt[:1] for prompt in PROMPTS], 14, 1)
+    assert not further
+
+
+@both
+def test_a_chunk_uses_up_the_cache_it_is_given_and_nothing_else(model):
+    params, order = jax.tree.map(jnp.array, PARAMS[model]), model.permutation
+    cond = COND[model] or Cond()
+    lengths, x = np.full(3, 4, np.int32), np.ones((3, T), np.int32)
+    cache, t = start(model, params, x, lengths, order, cond)
+    end = lengths + np.int32(8)
+    for until in (6, 8, 12):
+        before = cache
+        shapes = [leaf.shape for leaf in jax.tree.leaves(before)]
+        cache, x, t, end = advance(model, params, KEY, before, x, t, end, np.int32(until), lengths, np.int32(-1), order, cond, ())
+        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
+        assert [leaf.shape for leaf in jax.tree.leaves(cache)] == shapes
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((params, cond)))
+
+
+@both
+def test_memory_does_not_grow_over_a_stream(model):
+    sizes = [
+        sum(array.nbytes for array in jax.live_arrays())
+        for _ in stream(model, PARAMS[model], KEY, PROMPTS, tokens=15, cond=COND[model], every=2)
+    ]
+    assert len(set(sizes)) == 1
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("prompts", "arguments", "message"),
+    [
+        ([[1], []], {}, r"prompt 1 is empty; sample without a prompt, by arjax.sampling.ancestral"),
+        ([], {}, r"there is no prompt to continue; give at least one"),
+        ([[1] * 21], {}, r"prompt 0 of 21 symbols is longer than the model's 20 sites; shorten it"),
+        (
+            [[1], [1] * 16],
+            {},
+            r"prompt 1 of 16 symbols and tokens=5 make 21, past the model's 20 sites; choose fewer tokens or a",
+        ),
+        ([[0, 4]], {}, r"prompt 0 has the symbol 4 at 1; give symbols of the model's, 0\.\.3"),
+        ([[0], [-1]], {}, r"prompt 1 has the symbol -1 at 0"),
+        ([[0.5]], {}, r"prompt 0 is float64 of shape \(1,\); give integers of shape \[length\]"),
+        ([[[1]]], {}, r"prompt 0 is int64 of shape \(1, 1\)"),
+        ([[1]], {"tokens": 0}, r"tokens=0 must be at least 1"),
+        ([[1]], {"stop": 4}, r"stop=4 is no symbol of the model's; choose one of 0\.\.3, or None"),
+        ([[1]], {"stop": -1}, r"stop=-1 is no symbol"),
+        ([[1]], {"every": 0}, r"every=0 must be at least 1"),
+        ([[1]], {"cond": Cond(label=jnp.array([0]))}, r"the model has no classes"),
+    ],
+)
+def test_bad_prompts_are_refused_at_the_call(prompts, arguments, message):
+    arguments = {"tokens": 5} | arguments
+    with pytest.raises(ValueError, match=message):
+        stream(WITH, PARAMS[WITH], KEY, prompts, **arguments)
+    if "every" not in arguments:
+        with pytest.raises(ValueError, match=message):
+            generate(WITH, PARAMS[WITH], KEY, prompts, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            Model(MADE(hidden=(4,)), Normal(), (5,)),
+            r"prompts are sequences of symbols, which Normal\(.*\) does not model; use arjax",
+        ),
+        (Model(MADE(hidden=(4,)), CoupledDiscretizedMixtureOfLogistics(3, 1), (5,)), r"prompts are sequences of symbols"),
+        (Model(MADE(hidden=(4,)), Bernoulli(), (2, 3)), r"on one axis, but the model's sites are \(2, 3\) in Raster\(\)"),
+        (Model(MADE(hidden=(4,)), Bernoulli(), (5,), AnyOrder(Random(0))), r"sites are \(5,\) in AnyOrder\(reference=Random"),
+    ],
+    ids=["real", "channels", "axes", "order"],
+)
+def test_models_of_another_kind_are_refused(model, message):
+    with pytest.raises(ValueError, match=message):
+        generate(model, {}, KEY, [[1]], tokens=1)
+
+
+def test_transforms_need_logits():
+    with pytest.raises(ValueError, match="use a Categorical head"):
+        generate(Model(MADE(hidden=(4,)), Bernoulli(), (5,)), {}, KEY, [[1]], tokens=1, transforms=(TopK(1),))
