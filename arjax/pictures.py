@@ -135,19 +135,74 @@ def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
     _save(figure, path)
 
 
-def dependence_pictures(path, panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int]]]) -> None:
+def dependence_pictures(path, panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int] | None]], rows: int = 1) -> None:
     """For every (title, seen [H, W] bool, earlier [H, W] bool, site): what theta at the site depends on, and what it could
-    depend on, being generated earlier, but does not."""
-    figure, axes_row = _figure("", 1, len(panels), size=(3.2 * len(panels), 3.9))
+    depend on, being generated earlier, but does not. With no site, the picture is a matrix [T, T], a row for each."""
+    columns = -(-len(panels) // rows)
+    figure, axes_row = _figure("", rows, columns, size=(3.2 * columns, 3.4 * rows + 0.5))
     colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the pixel": "tab:red"}
     for axes, (title, seen, earlier, site) in zip(np.ravel(axes_row), panels, strict=True):
         kinds = np.where(seen, 2, np.where(earlier, 1, 0))
-        kinds[site] = 3
+        if site is None:
+            np.fill_diagonal(kinds, 3)
+            axes.set(xticks=[], yticks=[])
+            axes.set_ylabel("theta at pixel, row by row", fontsize=8)
+            axes.set_xlabel("by pixel, row by row", fontsize=8)
+        else:
+            kinds[site] = 3
+            _rule(axes, kinds.shape)
         axes.imshow(_colored(kinds, colors))
         axes.set_title(title, fontsize=9)
-        _rule(axes, kinds.shape)
     _name_colors(figure, colors)
     _save(figure, path)
+
+
+def attention_pictures(path, image, weights, start, known, site: tuple[int, int]) -> None:
+    """Over an image [H, W] or [H, W, C] in [0, 1], for every layer and head, how weights [layers, N, H, W] spread in red, the
+    strongest as red as can be; `start` [layers, N] is written above. Pixels not `known` [H, W] are covered; `site` is framed."""
+    from matplotlib.patches import Rectangle
+
+    layers, heads = weights.shape[:2]
+    figure, panels = _figure("", layers, heads, size=(1.9 * heads + 0.4, 2.1 * layers + 0.5), squeeze=False)
+    ink = 1 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
+    paper = np.where(known[..., None], ink, (0.80, 0.87, 0.95))
+    for (layer, head), axes in np.ndenumerate(panels):
+        strength = (weights[layer, head] / max(weights[layer, head].max(), 1e-6))[..., None]
+        axes.imshow((1 - strength) * paper + strength * np.array((0.85, 0.0, 0.0)))
+        axes.add_patch(Rectangle((site[1] - 0.5, site[0] - 0.5), 1, 1, fill=False, edgecolor="tab:blue", linewidth=2))
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"start {start[layer, head]:.0%}, reddest {weights[layer, head].max():.0%}", fontsize=7)
+        _name_layer_and_head(axes, layer, head, layers)
+    colors = {"attended to": (0.85, 0, 0), "known": "0.9", "ink": "0.55", "not known yet": (0.80, 0.87, 0.95)}
+    _name_colors(figure, colors | {"to be generated": "tab:blue"})
+    _save(figure, path)
+
+
+def attention_matrices(path, weights, text: str | None = None) -> None:
+    """For every layer and head weights [layers, N, T, S] as a matrix, a row for each site, the darkest the strongest of its row.
+    text: T characters, written at the axes where there is room."""
+    layers, heads, sites, _ = weights.shape
+    figure, panels = _figure("", layers, heads, size=(3.0 * heads + 0.4, 3.0 * layers + 0.3), squeeze=False)
+    letters = [{"\n": "\N{RETURN SYMBOL}"}.get(letter, letter) for letter in text or ""]
+    for (layer, head), axes in np.ndenumerate(panels):
+        strongest = weights[layer, head].max(axis=1, keepdims=True)
+        axes.imshow(weights[layer, head] / np.maximum(strongest, 1e-6), cmap="Greys", interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        if len(letters) == sites <= 64:
+            axes.set_yticks(range(sites), letters, fontsize=4)
+            axes.set_xticks(range(sites), ["\N{BLACK RIGHT-POINTING SMALL TRIANGLE}", *letters[:-1]], fontsize=4)
+            axes.tick_params(length=0, pad=1)
+        _name_layer_and_head(axes, layer, head, layers)
+    figure.supxlabel("to the start and the symbols before", fontsize=8)
+    figure.supylabel("from the site to be generated", fontsize=8)
+    _save(figure, path)
+
+
+def _name_layer_and_head(axes, layer, head, layers):
+    if head == 0:
+        axes.set_ylabel(f"layer {layer + 1}", fontsize=8)
+    if layer == layers - 1:
+        axes.set_xlabel(f"head {head + 1}", fontsize=8)
 
 
 def mask_pictures(path, panels: list[tuple[str, np.ndarray]]) -> None:
@@ -179,7 +234,7 @@ def _rule(axes, shape):
 def _name_colors(figure, colors):
     from matplotlib.patches import Patch
 
-    figure.legend(handles=[Patch(color=color, label=name) for name, color in colors.items()], loc="outside lower center", ncols=4)
+    figure.legend(handles=[Patch(color=color, label=name) for name, color in colors.items()], loc="outside lower center", ncols=5)
 
 
 def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):

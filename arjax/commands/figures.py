@@ -4,30 +4,78 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
+import jax
+import numpy as np
 import tyro
 
 from arjax import figures
 from arjax.commands.flags import require_positive, require_suffix
+from arjax.data.batches import gather
+from arjax.data.splits import shown
+from arjax.training.experiment import check_fits
+from arjax.training.load import load
+from arjax.training.objective import cond_of
+from arjax.training.run_directory import read_run
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw what explains the library: generation orders as numbered grids, the masks of convolutions, or what the theta of a
-    pixel depends on, measured by the Jacobian of real networks."""
+    """Draw what explains the library: generation orders as numbered grids, the masks of convolutions, what the theta of a pixel
+    depends on, measured by the Jacobian of real networks, or the same for attention in several orders and under several masks;
+    with --run, how a trained transformer spreads its attention over an example of its data."""
 
-    what: Annotated[Literal["orders", "masks", "receptive-field"], tyro.conf.Positional]
+    what: Annotated[Literal["orders", "masks", "receptive-field", "attention"], tyro.conf.Positional]
     out: Path | None = None
-    """Where to write the picture; by default WHAT.png."""
+    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/attention.png."""
     height: int = 8
     width: int = 8
+    run: str | None = None
+    """The directory that train.py wrote, of a transformer, for attention."""
+    example: int = 0
+    """Of a run: which of its test examples to look at."""
+    site: tuple[int, ...] | None = None
+    """Of a run over images: the site to be generated, as row and column; by default in the centre."""
+    raw: bool = False
+    """Of a run: the parameters as trained, not their moving average."""
+    root: str | None = None
+    """Of a run: where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
+    modules: tuple[str, ...] = ()
+    """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
         require_positive(height=self.height, width=self.width)
         require_suffix(".png", out=self.out)
+        if self.run is not None:
+            if self.what != "attention":
+                raise ValueError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
+            print(self._attention_of_run(self.out or Path(self.run) / "samples" / "attention.png"))
+            return
         draw = {
             "orders": figures.draw_orders,
             "masks": figures.draw_masks,
             "receptive-field": figures.draw_receptive_fields,
+            "attention": figures.draw_attention,
         }[self.what]
         path = self.out or Path(f"{self.what}.png")
         print(f"{draw(path, self.height, self.width)} in {path}")
+
+    def _attention_of_run(self, path: Path) -> str:
+        experiment = read_run(self.run, self.modules)
+        model, params = load(self.run, raw=self.raw, modules=self.modules)
+        if not hasattr(model.net, "attention"):
+            raise ValueError(
+                f"{self.run} is a {type(model.net).__name__}, which attends to nothing; choose a run of a Transformer"
+            )
+        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
+        splits = data.load()
+        check_fits(experiment, splits)
+        if not 0 <= self.example < len(splits.test.x):
+            raise ValueError(
+                f"--example {self.example} is not in 0..{len(splits.test.x) - 1}, the test split; choose one that is"
+            )
+        batch = gather(splits.test, np.array([self.example]))
+        x = np.asarray(data.values(jax.random.key(0), batch["x"]))
+        texts = shown(data, x)
+        text = None if texts is None else texts[0]
+        drawn = figures.draw_attention_weights(path, model, params, x, cond_of(model, batch), self.site, text)
+        return f"attention over test example {self.example}, {drawn}, in {path}"

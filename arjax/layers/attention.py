@@ -31,6 +31,13 @@ def attend(
     return jax.nn.dot_product_attention(q, k, v, mask=mask[:, None])
 
 
+def weights(q: Float[Array, "B T N K"], k: Float[Array, "B S M K"], mask: Bool[Array, "#B #T S"]) -> Float[Array, "B N T S"]:
+    """How much of each v_s is in y_t: float32, positive where the mask shows s, 0 elsewhere; summed over s, 1."""
+    k = jnp.repeat(k, q.shape[2] // k.shape[2], axis=2)
+    scores = jnp.einsum("btnk,bsnk->bnts", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
+    return jax.nn.softmax(jnp.where(mask[:, None], scores, -jnp.inf), axis=-1)
+
+
 def attend_prefix(q: Float[Array, "B N K"], cache: KeyValue, t, seen: Bool[Array, " S"]) -> Float[Array, "B N K"]:
     """y at site t, which `seen` shows what it may attend to, nothing beyond S = t."""
     batch, heads, width = q.shape
@@ -89,6 +96,11 @@ class SelfAttention(nn.Module):
         q, k, v = self._project(h, turns)
         y = attend(q, k, v, mask).reshape(h.shape)
         return dense(y, self.w_out, self.b_out), k, v
+
+    def weights(self, h, mask, turns=None):
+        """Arguments as of `__call__` -> how much each site attends to each, [B, N, T, S] float32."""
+        q, k, _ = self._project(h, turns)
+        return weights(q, k, mask)
 
     def init_cache(self, batch: int, sites: int) -> KeyValue:
         segment = max(-(-sites // SEGMENTS), SHORTEST)

@@ -56,6 +56,10 @@ class Block(nn.Module):
         y, k, v = self.attention(self.norm_self(h).astype(self.dtype), mask, turns)
         return self._rest(self._add(h, y, keys[0]), remembered, memory_mask, keys[1:]), k, v
 
+    def weights(self, h, mask, turns=None):
+        """h [B, T, D] as it enters -> how much each site attends to each, [B, N, T, S] float32."""
+        return self.attention.weights(self.norm_self(h).astype(self.dtype), mask, turns)
+
     def init_cache(self, batch: int, sites: int):
         return self.attention.init_cache(batch, sites)
 

@@ -164,6 +164,16 @@ class Transformer(nn.Module):
             layers.append(layer)
         return cache.replace(layers=tuple(layers)), self._theta(h)
 
+    def attention(self, x, order, cond=None):
+        """x [B, T, *E], order [T] or [B, T] -> of every block [B, N, T, S] float32: how much the query for site t draws from what
+        it sees, S = 0 being the start, and s > 0 the symbol generated before site s. Each sums to 1 over S."""
+        remembered, memory_mask = self._remember(cond, None)
+        h, (mask, turns), weights = self._tokens(x, order, self._label(cond)), self._sight(order), []
+        for block, memory in zip(self.blocks, remembered, strict=True):
+            weights.append(block.weights(h, mask, turns))
+            h, _, _ = block(h, mask, turns, memory, memory_mask)
+        return tuple(weights)
+
     def _block(self, layers, *, cross):
         # The more blocks there are, the less each adds to the residual stream (Radford et al. 2019, section 2.3).
         scale = 0.02 / math.sqrt(2 * layers)
@@ -180,17 +190,23 @@ class Transformer(nn.Module):
 
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
-        order, known = jnp.atleast_2d(order), []
-        mask, turns = jnp.asarray(attended(self.mask, self.spec.num_sites))[None, : h.shape[1], : h.shape[1]], None
-        if self.positions == "rotary":
-            query = self._angles(order)
-            own = jnp.concatenate([jnp.zeros_like(query[:, :1]), query[:, :-1]], axis=1)
-            turns = (query, own if self.any_order else query)
+        (mask, turns), known = self._sight(order), []
         keys = [None] * self.layers if key is None else jax.random.split(key, self.layers)
         for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
             h, k, v = block(h, mask, turns, memory, memory_mask, key)
             known.append((k, v))
         return h, known
+
+    def _sight(self, order):
+        """order [L] or [B, L] -> (what each site sees [1, L, L], how far queries and keys are turned, or None)."""
+        order = jnp.atleast_2d(order)
+        length = order.shape[1]
+        mask = jnp.asarray(attended(self.mask, self.spec.num_sites))[None, :length, :length]
+        if self.positions != "rotary":
+            return mask, None
+        query = self._angles(order)
+        own = jnp.concatenate([jnp.zeros_like(query[:, :1]), query[:, :-1]], axis=1)
+        return mask, (query, own if self.any_order else query)
 
     def _remember(self, cond, key):
         """What the blocks will need of the memory (a None each where there is none), and what of it is there, [B or 1, 1, S]."""

@@ -9,7 +9,7 @@ import jax
 
 from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond
-from arjax.testing.dependence import dependence
+from arjax.testing.dependence import dependence, dependences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
 from arjax.testing.law import LawBroken, check_causality, check_normalization, check_step
 from arjax.testing.prefill import check_prefill
@@ -30,6 +30,7 @@ __all__ = [
     "check_step",
     "check_work",
     "dependence",
+    "dependences",
     "enumerate_space",
     "lively_params",
     "random_cond",

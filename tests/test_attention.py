@@ -1,0 +1,217 @@
+"""Attention against loops in float64, what masks show and hide, and what turning keeps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arjax.cache import KeyValue, init_key_value, write_key_values
+from arjax.layers.attention import PREFIXES, attend, attend_prefix, weights
+from arjax.layers.attention_mask import Causal, Strided, Window, attended
+from arjax.layers.places import Places, grid
+from arjax.layers.rotary import angles, turn
+
+KEY = jax.random.key(0)
+
+
+def drawn(batch=2, sites=5, attended=7, heads=4, groups=2, width=3, seed=0):
+    """q [B, T, N, K], k and v [B, S, M, K], a mask [B, T, S] that shows everyone something."""
+    rng = np.random.default_rng(seed)
+    shapes = ((batch, sites, heads, width), (batch, attended, groups, width), (batch, attended, groups, width))
+    mask = rng.random((batch, sites, attended)) < 0.5
+    mask[..., 0] = True
+    return *(jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in shapes), jnp.asarray(mask)
+
+
+def looped(q, k, v, mask):
+    """(y, weights [B, N, T, S]): softmax over s of q_t . k_s / sqrt(K), over the s that are shown, in float64."""
+    q, k, v = (np.asarray(part, np.float64) for part in (q, k, v))
+    shared = q.shape[2] // k.shape[2]
+    mask = np.broadcast_to(mask, (len(q), q.shape[1], k.shape[1]))
+    y, each = np.zeros_like(q), np.zeros((len(q), q.shape[2], q.shape[1], k.shape[1]))
+    for b, t, n in np.ndindex(q.shape[:3]):
+        shown = [s for s in range(k.shape[1]) if mask[b, t, s]]
+        scores = [sum(q[b, t, n] * k[b, s, n // shared]) / np.sqrt(q.shape[-1]) for s in shown]
+        total = sum(np.exp(scores))
+        for s, score in zip(shown, scores, strict=True):
+            each[b, n, t, s] = np.exp(score) / total
+            y[b, t, n] += each[b, n, t, s] * v[b, s, n // shared]
+    return y, each
+
+
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (3, 1), (1, 1)])
+def test_attention_is_the_loop_in_float64(heads, groups):
+    q, k, v, mask = drawn(heads=heads, groups=groups)
+    y, each = looped(q, k, v, mask)
+    np.testing.assert_allclose(attend(q, k, v, mask), y, atol=2e-6)
+    np.testing.assert_allclose(weights(q, k, mask), each, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 7), (2, 1, 7), (1, 1, 7)])
+def test_a_mask_may_be_the_same_for_all_examples_or_all_sites(shape):
+    q, k, v, mask = drawn()
+    mask = mask[: shape[0], : shape[1]]
+    y, each = looped(q, k, v, mask)
+    np.testing.assert_allclose(attend(q, k, v, mask), y, atol=2e-6)
+    np.testing.assert_allclose(weights(q, k, mask), each, atol=1e-6)
+
+
+@pytest.mark.parametrize("sites", [1, 3, PREFIXES, 21])
+def test_one_site_over_a_prefix_of_the_cache_is_that_site_of_all_at_every_t(sites):
+    q, k, v, _ = drawn(sites=sites, attended=sites)
+    seen = jnp.asarray(attended(Window(3), sites))
+    everything = attend(q, k, v, seen[None])
+    # What is not known yet must not be read, wherever a prefix ends.
+    full = write_key_values(init_key_value(2, 2, sites, 3), k, v)
+    one = jax.jit(attend_prefix)
+    for t in range(sites):
+        known = (np.arange(sites) <= t)[None, None, :, None]
+        cache = KeyValue(*(jnp.where(known, part, 1e30) for part in full))
+        np.testing.assert_allclose(one(q[:, t], cache, t, seen[t]), everything[:, t], atol=2e-6)
+
+
+def test_what_a_mask_hides_changes_no_bit_and_has_a_gradient_of_exactly_zero():
+    q, k, v, mask = drawn(batch=1)
+    mask = mask.at[:, :, 3].set(False)
+    poisoned = k.at[:, 3].set(1e30), v.at[:, 3].set(1e30)
+    np.testing.assert_array_equal(attend(q, k, v, mask), attend(q, *poisoned, mask))
+    for scale in (1, 1e4):  # scores beyond what exp can hold, too
+        gradients = jax.grad(lambda *qkv: attend(*qkv, mask).sum(), argnums=(0, 1, 2))(scale * q, *poisoned)
+        assert all(np.isfinite(gradient).all() for gradient in gradients)
+        np.testing.assert_array_equal(gradients[1][:, 3], 0)
+        np.testing.assert_array_equal(gradients[2][:, 3], 0)
+
+
+def test_huge_scores_give_the_strongest_and_no_nan():
+    q, k, v, mask = drawn(batch=1, heads=2, groups=2)
+    y, each = np.asarray(attend(1e15 * q, 1e15 * k, v, mask)), np.asarray(weights(1e15 * q, 1e15 * k, mask))
+    scores = np.where(mask[:, None], np.einsum("btnk,bsnk->bnts", q, k), -np.inf)
+    np.testing.assert_array_equal(each.argmax(axis=-1), scores.argmax(axis=-1))
+    np.testing.assert_allclose(each.max(axis=-1), 1)
+    for t, n in np.ndindex(5, 2):
+        np.testing.assert_allclose(y[0, t, n], v[0, scores[0, n, t].argmax(), n], rtol=1e-6)
+
+
+def test_of_a_thousand_equal_scores_in_bfloat16_each_has_its_share():
+    # Summed in bfloat16, a thousand terms of 1 stick at 256.
+    q, k = jnp.zeros((1, 1, 1, 2), jnp.bfloat16), jnp.zeros((1, 1000, 1, 2), jnp.bfloat16)
+    v = jnp.ones((1, 1000, 1, 2), jnp.bfloat16)
+    everyone = jnp.ones((1, 1, 1000), bool)
+    assert weights(q, k, everyone).dtype == jnp.float32
+    np.testing.assert_allclose(weights(q, k, everyone), 1e-3, rtol=1e-6)
+    cache = KeyValue(k.swapaxes(1, 2), v.swapaxes(1, 2))
+    for y in (attend(q, k, v, everyone), attend_prefix(q[:, 0], cache, 999, everyone[0, 0])):
+        assert y.dtype == jnp.bfloat16
+        np.testing.assert_allclose(y.astype(jnp.float32), 1, atol=2e-2)
+
+
+# Masks
+
+
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_a_window_shows_the_last_symbols(size):
+    seen = Window(size).seen(7)
+    for t, s in np.ndindex(seen.shape):
+        assert seen[t, s] == (s in range(t, t - size, -1))
+
+
+@pytest.mark.parametrize("stride", [1, 3, 4])
+def test_a_stride_shows_the_last_symbols_and_every_one_a_stride_before(stride):
+    seen = Strided(stride).seen(15)
+    for t in range(15):
+        last = list(range(t, max(t - stride, -1), -1))
+        column = list(range(t + 1 - stride, -1, -stride))
+        assert set(np.flatnonzero(seen[t])) == {*last, *column}
+
+
+def test_a_stride_of_a_row_shows_the_row_so_far_and_the_column_above():
+    height, width = 4, 5
+    seen = attended(Strided(width), height * width)
+    for row, column in np.ndindex(height, width):
+        t = row * width + column
+        # S = s shows the symbol of site s - 1; the last `width` reach back beyond the start of the row.
+        sites = {divmod(s - 1, width) for s in np.flatnonzero(seen[t]) if s > 0}
+        assert {(row, c) for c in range(column)} <= sites
+        assert {(r, column) for r in range(row)} <= sites
+        assert sites <= {divmod(t - i, width) for i in range(1, width + 1)} | {(r, column) for r in range(row)}
+
+
+class Given:
+    """A mask that shows what it was given."""
+
+    def __init__(self, seen):
+        self.given = np.asarray(seen)
+
+    def seen(self, num_sites):
+        return self.given
+
+
+def test_the_start_is_always_visible_and_what_is_unknown_never():
+    np.testing.assert_array_equal(attended(Given(np.ones((4, 4), bool)), 4), np.tri(4, dtype=bool))
+    nothing = attended(Given(np.zeros((4, 4), bool)), 4)
+    np.testing.assert_array_equal(nothing, np.arange(4)[None] == np.zeros((4, 1)))
+    np.testing.assert_array_equal(attended(Causal(), 6), np.tri(6, dtype=bool))
+
+
+@pytest.mark.parametrize("seen", [np.ones((3, 4), bool), np.ones((4, 4)), np.ones(4, bool)])
+def test_a_mask_of_another_shape_or_type_is_refused(seen):
+    with pytest.raises(ValueError, match=r"give booleans of shape \(4, 4\)"):
+        attended(Given(seen), 4)
+
+
+@pytest.mark.parametrize("mask", [Window, Strided])
+def test_a_mask_that_shows_no_symbol_is_refused(mask):
+    with pytest.raises(ValueError, match=rf"{mask.__name__}\(\w+=0\) shows no symbol; choose at least 1"):
+        mask(0)
+
+
+# Places
+
+
+def test_products_of_turned_vectors_depend_on_differences_of_places_only():
+    rng = np.random.default_rng(0)
+    q, k = jnp.asarray(rng.standard_normal((2, 1, 8)), jnp.float32)
+    a, b, shift = np.array([[1.0, 5.0]]), np.array([[4.0, 2.0]]), np.array([[3.0, 7.0]])
+
+    def product(at, to):
+        return float((turn(q[None], jnp.asarray(angles(at, 8))) * turn(k[None], jnp.asarray(angles(to, 8)))).sum())
+
+    assert product(a, b) == pytest.approx(product(a + shift, b + shift), abs=1e-4)
+    assert product(a, b) != pytest.approx(product(a, b + shift), abs=1e-2)
+    # Every axis counts.
+    for axis in range(2):
+        assert product(a, b) != pytest.approx(product(a, b + np.eye(2)[axis]), abs=1e-3)
+
+
+def test_turning_keeps_the_norm_and_turning_by_nothing_the_vector():
+    h = jax.random.normal(KEY, (2, 5, 3, 8))
+    by = jnp.asarray(angles(grid((5,)), 8))[None]
+    turned = turn(h, by)
+    np.testing.assert_allclose(jnp.linalg.norm(turned, axis=-1), jnp.linalg.norm(h, axis=-1), rtol=1e-5)
+    np.testing.assert_array_equal(turned[:, 0], h[:, 0])
+    # The first pair is turned by its place, in radians.
+    np.testing.assert_allclose(turned[:, 2, :, 0], h[:, 2, :, 0] * np.cos(2) - h[:, 2, :, 4] * np.sin(2), atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "axes"), [(3, 1), (6, 2), (8, 3)])
+def test_a_width_that_gives_an_axis_half_a_pair_is_refused(width, axes):
+    with pytest.raises(
+        ValueError, match=rf"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}"
+    ):
+        angles(np.zeros((1, axes)), width)
+
+
+@pytest.mark.parametrize("kind", ["learned", "axial", "sinusoidal"])
+def test_every_site_has_a_place_of_its_own(kind):
+    places = Places(kind, (3, 4), 8)
+    sites = jnp.arange(12)
+    found, params = places.init_with_output(KEY, sites)
+    distance = jnp.abs(found[:, None] - found[None]).max(axis=-1) + jnp.eye(12)
+    assert distance.min() > 1e-3
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == {"learned": 12 * 8, "axial": 7 * 8, "sinusoidal": 0}[kind]
+    if kind == "axial":
+        rows, columns = (params["params"][f"table{axis}"] for axis in range(2))
+        np.testing.assert_allclose(found[7], rows[1] + columns[3], rtol=1e-6)
+    if kind == "sinusoidal":
+        np.testing.assert_allclose(found[7, :2], [np.sin(1), np.cos(1)], rtol=1e-6)
+        np.testing.assert_allclose(found[7, 2:4], [np.sin(3), np.cos(3)], rtol=1e-6)
