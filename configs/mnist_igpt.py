@@ -1,0 +1,26 @@
+"""A transformer over the pixels of fixed binarized MNIST, row by row: a small Image GPT (Chen et al. 2020).
+
+Command: python train.py configs/mnist_igpt.py
+Hardware and time: not measured yet
+Result: not measured yet
+"""
+
+import arjax
+from arjax.data import BinarizedMNIST
+from arjax.heads import Bernoulli
+from arjax.models import Transformer
+from arjax.training import AdamW, Experiment
+
+experiment = Experiment(
+    data=BinarizedMNIST(),
+    model=arjax.Model(
+        net=Transformer(width=64, layers=4, heads=4, positions="axial"),
+        head=Bernoulli(),
+        site_shape=(28, 28),
+    ),
+    optimizer=AdamW(learning_rate=2e-3, warmup=200, weight_decay=0.05, b2=0.99),
+    batch_size=32,
+    steps=10000,
+    eval_every=1000,
+    eval_batch_size=100,
+)

@@ -1,0 +1,29 @@
+"""A transformer on the characters of Shakespeare's plays, of the size and for the steps of nanoGPT's for a GPU: the first 90 % to
+train, the last 10 % to validate.
+
+Command: python train.py configs/shakespeare_gpt.py
+Hardware and time: not measured yet
+Result: not measured yet
+
+What is printed is nats per character of windows of 256 characters, each scored without what stood before it.
+"""
+
+import arjax
+from arjax.data import TinyShakespeare
+from arjax.heads import Categorical
+from arjax.models import Transformer
+from arjax.training import AdamW, Experiment
+
+LENGTH = 256
+
+experiment = Experiment(
+    data=TinyShakespeare(length=LENGTH),
+    model=arjax.Model(net=Transformer(width=384, layers=6, heads=6, dropout=0.2), head=Categorical(65), site_shape=(LENGTH,)),
+    optimizer=AdamW(learning_rate=1e-3, warmup=100, weight_decay=0.1, b2=0.99, final=0.1),
+    batch_size=64,
+    steps=5000,
+    ema=0.99,
+    eval_every=250,
+    eval_batch_size=64,
+    samples=4,
+)
