@@ -21,7 +21,7 @@ from arjax.cache import KeyValue, init_key_value, write_key_value, write_key_val
 from arjax.layers.rotary import turn
 
 SEGMENTS, SHORTEST = 4, 32  # a cache has so many segments, unless they were shorter than this
-MANY = 256  # single-row products at once
+MANY = 64  # single-row products at once
 
 
 def attend(
