@@ -24,7 +24,7 @@ experiment = Experiment(
     ),
     optimizer=Adam(learning_rate=2e-3, warmup=200, b2=0.99, clip=1.0),
     batch_size=32,
-    steps=3000,
-    eval_every=1000,
+    steps=1500,
+    eval_every=500,
     samples=100,
 )
