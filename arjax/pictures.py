@@ -164,16 +164,16 @@ def attention_pictures(path, image, weights, start, known, site: tuple[int, int]
 
     layers, heads = weights.shape[:2]
     figure, panels = _figure("", layers, heads, size=(1.9 * heads + 0.4, 2.1 * layers + 0.5), squeeze=False)
-    ink = 1 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
+    ink = 0.96 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
     paper = np.where(known[..., None], ink, (0.80, 0.87, 0.95))
     for (layer, head), axes in np.ndenumerate(panels):
-        strength = (weights[layer, head] / max(weights[layer, head].max(), 1e-6))[..., None]
+        strength = np.clip(weights[layer, head] / max(weights[layer, head].max(), 1e-6), 0, 1)[..., None]
         axes.imshow((1 - strength) * paper + strength * np.array((0.85, 0.0, 0.0)))
         axes.add_patch(Rectangle((site[1] - 0.5, site[0] - 0.5), 1, 1, fill=False, edgecolor="tab:blue", linewidth=2))
         axes.set(xticks=[], yticks=[])
         axes.set_title(f"start {start[layer, head]:.0%}, reddest {weights[layer, head].max():.0%}", fontsize=7)
         _name_layer_and_head(axes, layer, head, layers)
-    colors = {"attended to": (0.85, 0, 0), "known": "0.9", "ink": "0.55", "not known yet": (0.80, 0.87, 0.95)}
+    colors = {"attended to": (0.85, 0, 0), "known, dark": "0.96", "known, bright": "0.51", "not known yet": (0.80, 0.87, 0.95)}
     _name_colors(figure, colors | {"to be generated": "tab:blue"})
     _save(figure, path)
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from normal import Normal
 
-from arjax.heads import Bernoulli
-from arjax.models import MADE, RNN, Histogram
-from arjax.orders import Snake
+from arjax.heads import Bernoulli, MixtureOfGaussians
+from arjax.layers.attention_mask import Causal, Window
+from arjax.models import MADE, RNN, Histogram, Transformer
+from arjax.orders import Hilbert, Raster, Snake
 from arjax.protocol import Model
-from arjax.testing import dependence, lively_params
+from arjax.testing import dependence, dependences, lively_params
 
 KEY = jax.random.key(0)
 
@@ -21,6 +22,24 @@ def test_a_net_that_sees_all_sees_what_is_earlier_in_its_order():
     for site in ((0, 0), (1, 2), (2, 3)):
         seen = dependence(model, lively_params(model, KEY), site, KEY)
         np.testing.assert_array_equal(seen > 0, rank < rank[site])
+
+
+@pytest.mark.parametrize(("order", "mask"), [(Hilbert(), Causal()), (Raster(), Window(8))])
+def test_a_transformer_of_one_layer_depends_on_what_its_mask_shows_in_its_order(order, mask):
+    # Three numbers a theta, and 64 sites: so many that a Jacobian backwards is known to go wrong.
+    model = Model(Transformer(8, 1, 1, mask=mask), MixtureOfGaussians(1), (8, 8), order)
+    rank = model.permutation.argsort()
+    found = dependences(model, lively_params(model, KEY), KEY) > 0
+    # The rank-th site is attended to as S = rank + 1.
+    shown = np.pad(mask.seen(64), ((0, 0), (0, 1)))[rank][:, rank + 1]
+    np.testing.assert_array_equal(found, shown)
+
+
+def test_a_row_of_all_dependences_is_that_of_its_site():
+    model = Model(RNN("gru", width=5), Normal(), (2, 3), Snake())
+    params = lively_params(model, KEY)
+    each = [dependence(model, params, site, KEY).reshape(-1) for site in np.ndindex(2, 3)]
+    np.testing.assert_allclose(dependences(model, params, KEY), each, rtol=1e-4, atol=1e-6)
 
 
 def test_a_net_that_sees_nothing_has_no_dependence():

@@ -114,7 +114,9 @@ def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys):
     assert "time ratio" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("what", ["orders", "masks", pytest.param("receptive-field", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "what", ["orders", "masks", *(pytest.param(what, marks=pytest.mark.slow) for what in ("receptive-field", "attention"))]
+)
 def test_figures_draws(what, tmp_path, capsys):
     path = tmp_path / "deep" / "figure.png"
     main(["figures", what, "--out", str(path), "--height", "4", "--width", "5"])

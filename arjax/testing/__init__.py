@@ -11,7 +11,7 @@ from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond
 from arjax.testing.dependence import dependence, dependences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
-from arjax.testing.law import LawBroken, check_causality, check_normalization, check_step
+from arjax.testing.law import LawBroken, check_causality, check_normalization, check_order_per_example, check_step
 from arjax.testing.prefill import check_prefill
 from arjax.testing.samples import check_completion, check_samplers
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_completion",
     "check_gradients",
     "check_normalization",
+    "check_order_per_example",
     "check_prefill",
     "check_samplers",
     "check_step",
@@ -40,6 +41,7 @@ __all__ = [
 PARTS = (
     check_causality,
     check_step,
+    check_order_per_example,
     check_normalization,
     check_samplers,
     check_completion,

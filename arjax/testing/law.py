@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.likelihood import theta
+from arjax.likelihood import log_prob, theta
 from arjax.protocol import Model
 from arjax.testing.cases import (
     BATCH,
@@ -72,6 +72,28 @@ def check_step(model: Model, params, key, tolerance: float = 1e-5) -> None:
             raise LawBroken(
                 f"step and call disagree at site t={t} in order {order_name(order)}: relative difference {error[t]:.2g}"
             )
+
+
+def check_order_per_example(model: Model, params, key, tolerance: float = 1e-5) -> None:
+    """Where the net takes an order for each example, [B, T]: theta and log_prob of each are what its own order [T] gives alone,
+    to a relative `tolerance` (float32). Nothing to check for other nets."""
+    if not getattr(model.net, "order_per_example", False) or not model.net.any_order:
+        return
+    x_key, cond_key, order_key = jax.random.split(key, 3)
+    orders = np.stack(accepted_orders(model, order_key))
+    cond = random_cond(model, cond_key, len(orders))
+    x = random_symbols(model, x_key, len(orders)).reshape(len(orders), *model.site_shape, *model.head.event_shape)
+    together = [score(model, params, x, order=orders, cond=cond) for score in (theta, log_prob)]
+    for b, order in enumerate(orders):
+        # All examples in the one order: of the same shape, and so one compilation for all orders.
+        alone = [score(model, params, x, order=order, cond=cond) for score in (theta, log_prob)]
+        for name, found, expected in zip(("theta", "log_prob"), together, alone, strict=True):
+            error = jnp.abs(found[b] - expected[b]).max() / jnp.maximum(1, jnp.abs(expected[b]).max())
+            if not error <= tolerance:
+                raise LawBroken(
+                    f"{name} of example {b} in its order {order_name(order)} differs when other examples have others: "
+                    f"relative difference {error:.2g}"
+                )
 
 
 def check_normalization(model: Model, params, key, tolerance: float = 1e-5) -> None:
