@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arjax.cache import KeyValue, init_key_value, write_key_values
-from arjax.layers.attention import PREFIXES, attend, attend_prefix, weights
+from arjax.cache import init_key_value, write_key_values
+from arjax.layers.attention import MANY, attend, attend_prefix, weights
 from arjax.layers.attention_mask import Causal, Strided, Window, attended
 from arjax.layers.places import Places, grid
 from arjax.layers.rotary import angles, turn
@@ -56,17 +56,19 @@ def test_a_mask_may_be_the_same_for_all_examples_or_all_sites(shape):
     np.testing.assert_allclose(weights(q, k, mask), each, atol=1e-6)
 
 
-@pytest.mark.parametrize("sites", [1, 3, PREFIXES, 21])
-def test_one_site_over_a_prefix_of_the_cache_is_that_site_of_all_at_every_t(sites):
-    q, k, v, _ = drawn(sites=sites, attended=sites)
+# As many examples as make the values be added by a loop, too: only for one query a group of heads.
+@pytest.mark.parametrize(("batch", "groups"), [(2, 2), (2, 4), (MANY // 4, 4)])
+@pytest.mark.parametrize(("sites", "segment"), [(1, 1), (7, 7), (7, 3), (8, 4)])
+def test_one_site_over_the_segments_of_the_cache_is_that_site_of_all_at_every_t(sites, segment, batch, groups):
+    q, k, v, _ = drawn(batch=batch, groups=groups, sites=sites, attended=sites)
     seen = jnp.asarray(attended(Window(3), sites))
     everything = attend(q, k, v, seen[None])
-    # What is not known yet must not be read, wherever a prefix ends.
-    full = write_key_values(init_key_value(2, 2, sites, 3), k, v)
+    # What is not known yet must not be read, wherever a segment ends.
     one = jax.jit(attend_prefix)
     for t in range(sites):
-        known = (np.arange(sites) <= t)[None, None, :, None]
-        cache = KeyValue(*(jnp.where(known, part, 1e30) for part in full))
+        known = (np.arange(sites) <= t)[None, :, None, None]
+        full = [jnp.where(known, part, 1e30) for part in (k, v)]
+        cache = write_key_values(init_key_value(batch, groups, sites, 3, segment), *full)
         np.testing.assert_allclose(one(q[:, t], cache, t, seen[t]), everything[:, t], atol=2e-6)
 
 
@@ -99,7 +101,7 @@ def test_of_a_thousand_equal_scores_in_bfloat16_each_has_its_share():
     everyone = jnp.ones((1, 1, 1000), bool)
     assert weights(q, k, everyone).dtype == jnp.float32
     np.testing.assert_allclose(weights(q, k, everyone), 1e-3, rtol=1e-6)
-    cache = KeyValue(k.swapaxes(1, 2), v.swapaxes(1, 2))
+    cache = write_key_values(init_key_value(1, 1, 1000, 2, 1000, jnp.bfloat16), k, v)
     for y in (attend(q, k, v, everyone), attend_prefix(q[:, 0], cache, 999, everyone[0, 0])):
         assert y.dtype == jnp.bfloat16
         np.testing.assert_allclose(y.astype(jnp.float32), 1, atol=2e-2)
