@@ -18,7 +18,7 @@ LENGTH = 64
 
 experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),
-    model=arjax.Model(net=Transformer(width=128, layers=4, heads=4), head=Categorical(65), site_shape=(LENGTH,)),
+    model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(65), site_shape=(LENGTH,)),
     optimizer=AdamW(learning_rate=1e-3, warmup=100, weight_decay=0.1, b2=0.99, final=0.1),
     batch_size=12,
     steps=2000,
