@@ -31,13 +31,15 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
     if order is None:
         return model.permutation
     if not model.net.any_order:
-        raise ValueError(f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`")
-    if jnp.ndim(order) == 2 and not getattr(model.net, "order_per_example", False):
-        raise ValueError(f"{type(model.net).__name__} takes one order [T] for all examples, not {jnp.shape(order)}; give one")
-    if jnp.ndim(order) == 2 and jnp.shape(order) != (batch, model.num_sites):
-        raise ValueError(f"order has shape {jnp.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
+        raise ValueError(
+            f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
+        )
+    if np.ndim(order) == 2 and not getattr(model.net, "order_per_example", False):
+        raise ValueError(f"{type(model.net).__name__} takes one order [T] for all examples, not {np.shape(order)}; give one")
+    if np.ndim(order) == 2 and np.shape(order) != (batch, model.num_sites):
+        raise ValueError(f"order has shape {np.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
     if not _is_traced(order):
-        if jnp.ndim(order) == 2:
+        if np.ndim(order) == 2:
             return np.stack([check_permutation(row, model.num_sites) for row in np.asarray(order)])
         return check_permutation(order, model.num_sites)
     if order.shape[-1:] != (model.num_sites,) or order.ndim > 2 or not _is_integer(order):

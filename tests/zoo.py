@@ -91,6 +91,15 @@ ZOO = {
 }
 
 FURTHER = {
+    "made_deep_direct",
+    "made_coupled",
+    "gru_labels",
+    "lstm_embedding",
+    "wavenet_stacks",
+    "pixelcnn_labels",
+    "lmconv_labels",
+    "pixelcnnpp_labels",
+    "bayes_neural",
     "made_random_degrees",
     "made_categorical",
     "made_many_values",
