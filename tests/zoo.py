@@ -13,7 +13,20 @@ from arjax.heads import (
     MixtureOfLogistics,
     Ordinal,
 )
-from arjax.models import MADE, RNN, BayesNet, GatedPixelCNN, Histogram, LMConv, NeuralBayesNet, PixelCNN, PixelCNNPP, WaveNet
+from arjax.layers.attention_mask import Strided, Window
+from arjax.models import (
+    MADE,
+    RNN,
+    BayesNet,
+    GatedPixelCNN,
+    Histogram,
+    LMConv,
+    NeuralBayesNet,
+    PixelCNN,
+    PixelCNNPP,
+    Transformer,
+    WaveNet,
+)
 from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological, s_curves
 from arjax.protocol import CondSpec, Model
 
@@ -88,6 +101,18 @@ ZOO = {
     "pixelcnnpp_labels": Model(
         PixelCNNPP(width=3, resnets=1, levels=2), DiscretizedMixtureOfLogistics(8, 2), (2, 2, 1), cond=CondSpec(classes=3)
     ),
+    "transformer": Model(Transformer(8, 2, 2, dropout=0.5), Bernoulli(), (2, 4)),
+    "transformer_any_order": Model(Transformer(8, 2, 2, positions="axial", any_order=True), Bernoulli(), (2, 3), AnyOrder()),
+    "transformer_rotary": Model(Transformer(8, 2, 1, positions="rotary", any_order=True), Categorical(3), (2, 2), AnyOrder()),
+    "transformer_grouped": Model(
+        Transformer(8, 2, 4, kv_heads=2, norm="rms", positions="sinusoidal", mask=Window(2), tied=True, bos=0),
+        Categorical(4),
+        (5,),
+    ),
+    "transformer_memory": Model(
+        Transformer(8, 2, 2, encoder_layers=1), Bernoulli(), (2, 3), Snake(), CondSpec(classes=3, memory=(3, 2))
+    ),
+    "transformer_mixture": Model(Transformer(8, 2, 2, mask=Strided(2)), MixtureOfLogistics(2), (2, 3)),
 }
 
 FURTHER = {
@@ -119,4 +144,8 @@ FURTHER = {
     "lmconv_real",
     "pixelcnnpp",
     "pixelcnnpp_rgb",
+    "transformer",
+    "transformer_rotary",
+    "transformer_grouped",
+    "transformer_mixture",
 }
