@@ -1,8 +1,16 @@
 """The lower half of scikit-learn's 8x8 digits, binarized, given the upper half: a memory that a transformer attends to.
 
 Command: python train.py configs/digits_lower_half.py
-Hardware and time: not measured yet
-Result: not measured yet
+Hardware and time: 2 CPU cores, 3.5 minutes of processor time in one thread (43 minutes by the clock, on a machine that was busy
+with other work throughout)
+Result: test -log p(lower | upper) = 8.45 +- 0.21 nats per example (0.381 bits/dim) with seed 0, chosen on validation (7.97) at
+step 600 of 800; independent Bernoulli 13.06
+
+Beside it: a transformer over the whole digit with the same fields, optimizer and steps, but without an encoder, a memory or a
+label (configs/digits_igpt.py without `cond`), needs 8.57 +- 0.17 for the same halves (8.14 on validation): the sum over sites
+t >= 32, row by row, of its -log p(x_t | x_<t). Image by image the difference is 0.12 +- 0.14 (0.17 +- 0.13 on validation), so
+that the memory is about as good as having the upper half in the sequence, and the cache half as long. What it holds is used:
+given the memory of another digit, a lower half costs 14.41.
 """
 
 import arjax
