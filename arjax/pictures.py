@@ -163,7 +163,8 @@ def attention_pictures(path, image, weights, start, known, site: tuple[int, int]
     from matplotlib.patches import Rectangle
 
     layers, heads = weights.shape[:2]
-    figure, panels = _figure("", layers, heads, size=(1.9 * heads + 0.4, 2.1 * layers + 0.5), squeeze=False)
+    tall = image.shape[0] / image.shape[1]
+    figure, panels = _figure("", layers, heads, size=(1.9 * heads + 0.4, (1.9 * tall + 0.3) * layers + 0.5), squeeze=False)
     ink = 0.96 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
     paper = np.where(known[..., None], ink, (0.80, 0.87, 0.95))
     for (layer, head), axes in np.ndenumerate(panels):
@@ -234,7 +235,12 @@ def _rule(axes, shape):
 def _name_colors(figure, colors):
     from matplotlib.patches import Patch
 
-    figure.legend(handles=[Patch(color=color, label=name) for name, color in colors.items()], loc="outside lower center", ncols=5)
+    figure.legend(
+        handles=[Patch(color=color, label=name) for name, color in colors.items()],
+        loc="outside lower center",
+        ncols=5,
+        fontsize="small",
+    )
 
 
 def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
