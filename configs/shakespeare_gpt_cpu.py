@@ -19,11 +19,11 @@ LENGTH = 64
 experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),
     model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(65), site_shape=(LENGTH,)),
-    optimizer=AdamW(learning_rate=1e-3, warmup=100, weight_decay=0.1, b2=0.99, final=0.1),
+    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
     batch_size=12,
-    steps=2000,
+    steps=1400,
     ema=0.99,
-    eval_every=500,
+    eval_every=700,
     eval_batch_size=256,
     samples=4,
 )

@@ -246,7 +246,7 @@ def test_its_size_at_the_papers_settings_is_that_of_the_paper():
 @pytest.mark.parametrize(
     ("net", "head", "shape"),
     [
-        (PixelCNNPP(width=4, resnets=1, levels=3), Bernoulli(), (8, 8)),
+        pytest.param(PixelCNNPP(width=4, resnets=1, levels=3), Bernoulli(), (8, 8), marks=pytest.mark.slow),
         (PixelCNNPP(width=4, resnets=2, levels=2), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 6)),
         (PixelCNNPP(width=4, resnets=1, levels=1), DiscretizedMixtureOfLogistics(16, 2), (3, 5, 1)),
     ],
