@@ -1,11 +1,14 @@
-"""A transformer on the characters of Shakespeare's plays, of the size and for the steps of nanoGPT's preset for a CPU: the first
-90 % to train, the last 10 % to validate.
+"""A transformer on the characters of Shakespeare's plays, of the size of nanoGPT's preset for a CPU: the first 90 % to train, the
+last 10 % to validate.
 
 Command: python train.py configs/shakespeare_gpt_cpu.py
-Hardware and time: not measured yet
-Result: not measured yet
+Hardware and time: 2 CPU cores, 115 seconds in all (151 seconds of processor time)
+Result: test -log p(x) = 1.8741 nats per character (2.704 bits) with seed 0, on the same characters as it was chosen on, at the
+last of 1500 steps; a first-order Markov table needs 2.4948, a histogram 3.3473
 
-What is printed is nats per character of windows of 64 characters, each scored without what stood before it.
+On the same machine nanoGPT's 2000 steps took 114 seconds (220 of processor time) to 1.886, its estimate on random windows. With
+its learning rate, 1e-3 falling to 1e-4, this network is at 1.902 after 2000 steps. What is printed is nats per character of
+windows of 64 characters, each scored without what stood before it.
 """
 
 import arjax
@@ -21,9 +24,9 @@ experiment = Experiment(
     model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(65), site_shape=(LENGTH,)),
     optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
     batch_size=12,
-    steps=1400,
+    steps=1500,
     ema=0.99,
-    eval_every=700,
+    eval_every=750,
     eval_batch_size=256,
     samples=4,
 )
