@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from arjax.cache import KeyValue, init_key_value, write_key_value, write_key_values
+from arjax.cache import KeyValue, init_key_value, write_key_value
 from arjax.layers.rotary import turn
 
 SEGMENTS, SHORTEST = 4, 32  # a cache has so many segments, unless they were shorter than this
@@ -105,10 +105,6 @@ class SelfAttention(nn.Module):
     def init_cache(self, batch: int, sites: int) -> KeyValue:
         segment = max(-(-sites // SEGMENTS), SHORTEST)
         return init_key_value(batch, self.kv_heads, sites, self.width // self.heads, segment, self.dtype)
-
-    def fill(self, cache: KeyValue, k, v) -> KeyValue:
-        """The cache that has the keys and values that `__call__` gave, from site 0 on."""
-        return write_key_values(cache, k, v)
 
     def step(self, cache: KeyValue, h, t, seen, turns=None):
         """h [B, D] at site t, seen bool [S], turns [B or 1, K / 2] each -> (cache, y [B, D])."""

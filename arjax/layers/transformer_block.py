@@ -63,10 +63,6 @@ class Block(nn.Module):
     def init_cache(self, batch: int, sites: int):
         return self.attention.init_cache(batch, sites)
 
-    def fill(self, cache, k, v):
-        """The cache that has the keys and values of the first sites."""
-        return self.attention.fill(cache, k, v)
-
     def remember(self, memory):
         """memory [B, S, D] -> the keys and values that its sites give, None where the block does not look at it."""
         return self.cross_attention.remember(memory.astype(self.dtype)) if self.cross else None

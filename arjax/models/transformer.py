@@ -23,7 +23,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from arjax.cache import KeyValue
+from arjax.cache import KeyValue, write_key_values
 from arjax.layers.attention_mask import Causal, attended
 from arjax.layers.dropout import dropout
 from arjax.layers.embedding import enter
@@ -147,7 +147,7 @@ class Transformer(nn.Module):
         step writes its own before it reads."""
         order = order[..., : x.shape[1]]
         _, known = self._body(self._tokens(x, order, cache.label), order, cache.remembered, cache.memory_mask, None)
-        layers = (block.fill(layer, k, v) for block, layer, (k, v) in zip(self.blocks, cache.layers, known, strict=True))
+        layers = (write_key_values(layer, k, v) for layer, (k, v) in zip(cache.layers, known, strict=True))
         return cache.replace(layers=tuple(layers))
 
     def step(self, cache, x, t, order, cond=None):
