@@ -17,20 +17,19 @@ import jax
 
 from arjax.data import training_batches
 from arjax.pictures import loss_curve
-from arjax.sampling import ancestral
-from arjax.training.baselines import baselines
 from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
-from arjax.training.evaluation import evaluate, validate
-from arjax.training.experiment import check_fits, run_keys
+from arjax.training.experiment import run_keys
 from arjax.training.failures import one_line_errors
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
+from arjax.training.load import learn
 from arjax.training.mesh import check_batch, place_batch, place_padded, replicated
 from arjax.training.metrics import read_metrics
-from arjax.training.report import closing_table, sample_cond
+from arjax.training.report import closing_table
 from arjax.training.run_directory import check_run, write_run
 from arjax.training.state import abstract_state, only, parts
+from arjax.training.tokenization import over_tokens
 
 
 def main(argv: list[str]) -> int:
@@ -39,16 +38,18 @@ def main(argv: list[str]) -> int:
     if jax.process_count() > 1:
         raise ValueError(f"{jax.process_count()} processes take part, but several hosts are not supported yet; start one process")
     check_run(run, experiment)
-    records = read_metrics(run / "metrics.jsonl")
+    task = experiment.task
+    records = read_metrics(run / "metrics.jsonl", task.measure)
     if records and records[-1]["split"] == "test":
         print(f"{run} is finished; choose another directory with --run to train again")
-        closing_table(experiment, run, records)
+        closing_table(over_tokens(experiment, learn(experiment, run)), run, records)
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.
-    model, values = experiment.model, experiment.data.values
+    learned = learn(experiment, run)
+    described, experiment = experiment, over_tokens(experiment, learned)
     splits = experiment.data.load()
-    check_fits(experiment, splits)
+    task.check_data(experiment, splits)
     batches = training_batches(splits.train, experiment.batch_size, experiment.seed)
     mesh = experiment.mesh.build()
     check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
@@ -56,13 +57,12 @@ def main(argv: list[str]) -> int:
     _, start, update = parts(experiment)
     abstract = abstract_state(start, batches[0], replicated(mesh))
     jax.eval_shape(update, abstract, batches[0], keys.train)
-    write_run(run, experiment, splits)
+    write_run(run, described, splits, learned)
 
     # Where they compute.
     start = jax.jit(start, out_shardings=replicated(mesh))
     update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
     place = functools.partial(place_batch, mesh=mesh)
-    shown = sample_cond(model, experiment.samples, splits.valid)
     scoring = {
         "batch_size": experiment.eval_batch_size,
         "key": keys.evaluate,
@@ -92,35 +92,31 @@ def main(argv: list[str]) -> int:
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
                 journal.settle()
-                nats = None
+                loss = None
                 if due:
                     journal.summarise()
                     began = time.monotonic()
-                    valid = validate(model, state.ema, splits.valid, values, **scoring)
-                    nats = valid.nats
+                    valid = task.validate(experiment, state.ema, state.state, splits.valid, **scoring)
+                    loss = valid.loss
                     journal.valid(step, valid, time.monotonic() - began)
                     if experiment.samples:
-                        journal.samples(step, ancestral(model, state.ema, keys.sample, experiment.samples, cond=shown))
-                        journal.density(step, state.ema, splits.train.x)
-                save(checkpoints, step, state, nats)
+                        task.show(experiment, state.ema, state.state, splits, keys.sample, step, journal)
+                save(checkpoints, step, state, loss)
                 if stop.signal:
                     again = shlex.join(["python", "train.py", *argv])
                     journal.note(f"interrupted and saved at step {step}; to continue: {again}")
                     return 128 + stop.signal
 
-            loss_curve(run / "loss.png", journal.records, experiment.data.title)
+            loss_curve(run / "loss.png", journal.records, experiment.data.title, task.measure)
 
             # The result: the test split under the parameters that validation chose.
-            best = restore_best(checkpoints, only(abstract, "ema"))
+            best = restore_best(checkpoints, only(abstract, "ema", "state"))
             for damaged in best.damaged:
                 journal.note(
                     f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
                 )
-            test = evaluate(model, best.state.ema, splits.test, values, ensemble=experiment.ensemble, **scoring)
-            beside = baselines(
-                experiment.data, splits, batch_size=experiment.eval_batch_size, key=keys.evaluate, classes=model.cond.classes
-            )
-            journal.test(best.step, test, {"valid_nats": best.nats, "baselines": beside, "parameters": num_params})
+            test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **scoring)
+            journal.test(best.step, test, {"parameters": num_params})
 
     closing_table(experiment, run, journal.records)
     return 0

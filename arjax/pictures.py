@@ -102,14 +102,16 @@ def _decibels(waveform) -> np.ndarray:
     return 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 1e-20)).T
 
 
-def loss_curve(path, records: list[dict], title: str = "") -> None:
-    """Nats per example against the step, a line for each split; `records` as in metrics.jsonl."""
+def loss_curve(path, records: list[dict], title: str = "", measure: str = "nats") -> None:
+    """What is `measure`d, per example, against the step, a line for each split; `records` as in metrics.jsonl."""
     figure, axes = _figure(title)
     for split in sorted({record["split"] for record in records}, reverse=True):
-        points = [(record["step"], record["nats"]) for record in records if record["split"] == split]
+        points = [(record["step"], record[measure]) for record in records if record["split"] == split]
         axes.plot(*zip(*points, strict=True), label=split, marker="." if len(points) < 40 else None, linewidth=1)
-    low, high = np.percentile([record["nats"] for record in records], [0, 90])
-    axes.set(xlabel="step", ylabel="nats per example", ylim=(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3))
+    low, high = np.percentile([record[measure] for record in records], [0, 90])
+    axes.set(
+        xlabel="step", ylabel=f"{measure} per example", ylim=(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
+    )
     axes.legend()
     axes.grid(alpha=0.3)
     _save(figure, path)

@@ -7,9 +7,10 @@ from typing import Annotated
 import tyro
 
 from arjax.bench import as_json, benchmark, report
-from arjax.commands.flags import require_positive
+from arjax.commands.flags import require_model, require_positive
 from arjax.training.command_line import edit, load_config
-from arjax.training.experiment import check_fits
+from arjax.training.load import learn
+from arjax.training.tokenization import over_tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +31,10 @@ class Bench:
     def __call__(self, flags: list[str]) -> None:
         require_positive(batch=self.batch, runs=self.runs)
         experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
+        require_model(self.config, experiment)
+        experiment = over_tokens(experiment, learn(experiment))
         splits = experiment.data.load()
-        check_fits(experiment, splits)
+        experiment.task.check_data(experiment, splits)
         figures = {"config": self.config} | benchmark(
             experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle
         )

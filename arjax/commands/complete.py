@@ -8,15 +8,15 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Run, require_positive, require_seed, require_suffix
+from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
 from arjax.data.batches import gather
 from arjax.orders import named
 from arjax.protocol import Cond
 from arjax.sampling import ancestral
-from arjax.training.experiment import check_fits
-from arjax.training.load import load
+from arjax.training.fits import check_fits
+from arjax.training.load import open_run
 from arjax.training.objective import cond_of
-from arjax.training.run_directory import read_run
+from arjax.training.report import pictured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,22 +46,21 @@ class Complete:
         require_positive(images=self.images, completions=self.completions)
         require_seed(self.seed)
         require_suffix(".png", png=self.png)
-        experiment = read_run(self.run, self.modules)
-        model, params = load(self.run, raw=self.raw, modules=self.modules)
+        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        model, data = require_model(self.run, experiment), experiment.data
         shape = (*model.site_shape, *model.head.event_shape)
-        if pictures.to_images(np.zeros((1, *shape)), model.head.vocab) is None:
+        if pictured(data, np.zeros((1, *shape), np.int32), model.head.vocab) is None:
             raise ValueError(
                 f"{self.run} models data of shape {shape}, no images (H, W), (H, W, 1) or (H, W, 3); "
                 "complete it in Python, by arjax.sample(..., observed=..., mask=...)"
             )
-        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
         splits = data.load()
-        check_fits(experiment, splits)
+        check_fits(data.title, model, splits)
         hidden = hide(self.mask, *shape[:2], self.seed)
         x, cond = self._examples(model, data, splits.test)
         drawn = _complete(model, params, jax.random.key(self.seed), x, hidden, self.completions, cond)
         png = self.png or Path(self.run) / "samples" / f"complete_{self.mask}_{self.seed}.png"
-        pictures.save_png(png, _grid(x, hidden, drawn, model.head.vocab))
+        pictures.save_png(png, _grid(data, x, hidden, drawn, model.head.vocab))
         print(f"{self.images} images, {self.mask} hidden, and {self.completions} completions of each in {png}")
 
     def _examples(self, model, data, split) -> tuple[np.ndarray, Cond]:
@@ -107,9 +106,11 @@ def _order_ending_with_the_hidden(model, mask):
     return None
 
 
-def _grid(x, hidden, drawn, vocab) -> np.ndarray:
+def _grid(data, x, hidden, drawn, vocab) -> np.ndarray:
     """uint8 [h, w, 3]: a row for each image [N, H, W, ...]: itself, half-hidden, completed [N, K, H, W, ...]."""
     rows = np.concatenate([x[:, None], x[:, None], drawn], axis=1)
-    images = pictures.to_images(rows.reshape(-1, *x.shape[1:]), vocab)
-    images[1 :: rows.shape[1], hidden] = 0.5
+    images = np.array(pictured(data, rows.reshape(-1, *x.shape[1:]), vocab))
+    # A token may stand for a patch of pixels.
+    patch = np.ones([size // sites for size, sites in zip(images.shape[1:3], hidden.shape, strict=True)], bool)
+    images[1 :: rows.shape[1], np.kron(hidden, patch)] = 0.5
     return pictures.image_grid(images, columns=rows.shape[1])

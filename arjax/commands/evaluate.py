@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import time
 from typing import Literal
 
@@ -9,13 +10,10 @@ import jax
 
 from arjax.commands.flags import Run
 from arjax.data.splits import unit
-from arjax.training.baselines import baselines
-from arjax.training.evaluation import evaluate
-from arjax.training.experiment import check_fits, run_keys
-from arjax.training.load import load
+from arjax.training.experiment import run_keys
+from arjax.training.load import open_run
 from arjax.training.mesh import Mesh, place_padded, replicated
 from arjax.training.report import result_table
-from arjax.training.run_directory import read_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,32 +33,21 @@ class Evaluate:
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
-        experiment = read_run(self.run, self.modules)
-        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
-        ensemble = experiment.ensemble if self.ensemble is None else self.ensemble
-        experiment = dataclasses.replace(experiment, data=data, ensemble=ensemble)
-        model, params = load(self.run, raw=self.raw, modules=self.modules)
-        splits = data.load()
-        check_fits(experiment, splits)
+        experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        if self.ensemble is not None:
+            experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
+        splits = experiment.data.load()
+        experiment.task.check_data(experiment, splits)
         mesh = Mesh().build()
-        scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate}
+        place = functools.partial(place_padded, mesh=mesh)
+        scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
+        params, state = jax.device_put((params, state), replicated(mesh))
         start = time.perf_counter()
-        scored = evaluate(
-            model,
-            jax.device_put(params, replicated(mesh)),
-            getattr(splits, self.split),
-            data.values,
-            ensemble=ensemble,
-            place=functools.partial(place_padded, mesh=mesh),
-            **scoring,
-        )
+        score = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
         seconds = time.perf_counter() - start
-        result = scored._asdict()
-        if self.split == "test":
-            result["baselines"] = baselines(data, splits, classes=model.cond.classes, **scoring)
-        count = len(scored.log_probs)
+        values = math.prod(splits.train.x.shape[1:])
         rows = {
-            "scored": f"{self.split} split, {count} examples of {model.num_dims} {unit(data)}s",
-            "rate": f"{count / seconds:,.0f} examples/s, compilation included",
+            "scored": f"{self.split} split, {score.examples} examples of {values} {unit(experiment.data)}s",
+            "rate": f"{score.examples / seconds:,.0f} examples/s, compilation included",
         }
-        result_table(experiment, self.run, self.split, result, rows)
+        result_table(experiment, self.run, self.split, score.record, rows)

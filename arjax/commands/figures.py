@@ -9,13 +9,12 @@ import numpy as np
 import tyro
 
 from arjax import figures
-from arjax.commands.flags import require_positive, require_suffix
+from arjax.commands.flags import require_model, require_positive, require_suffix
 from arjax.data.batches import gather
 from arjax.data.splits import shown
-from arjax.training.experiment import check_fits
-from arjax.training.load import load
+from arjax.training.fits import check_fits
+from arjax.training.load import open_run
 from arjax.training.objective import cond_of
-from arjax.training.run_directory import read_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,15 +59,14 @@ class Figures:
         print(f"{draw(path, self.height, self.width)} in {path}")
 
     def _attention_of_run(self, path: Path) -> str:
-        experiment = read_run(self.run, self.modules)
-        model, params = load(self.run, raw=self.raw, modules=self.modules)
+        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        model, data = require_model(self.run, experiment), experiment.data
         if not hasattr(model.net, "attention"):
             raise ValueError(
                 f"{self.run} is a {type(model.net).__name__}, which attends to nothing; choose a run of a Transformer"
             )
-        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
         splits = data.load()
-        check_fits(experiment, splits)
+        check_fits(data.title, model, splits)
         if not 0 <= self.example < len(splits.test.x):
             raise ValueError(
                 f"--example {self.example} is not in 0..{len(splits.test.x) - 1}, the test split; choose one that is"

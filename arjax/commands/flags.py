@@ -5,7 +5,16 @@ from typing import Annotated
 
 import tyro
 
+from arjax.protocol import Model
+
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
+def require_model(name: str, experiment):
+    """The arjax.Model that the run or config `name` is of. ValueError if it is of something else, as an autoencoder."""
+    if not isinstance(experiment.model, Model):
+        raise ValueError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
+    return experiment.model
 
 
 def require_positive(**counts: int) -> None:

@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Run, require_positive, require_seed, require_suffix
+from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
 from arjax.data.splits import encoded, heard, shown
 from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
-from arjax.training.load import load
-from arjax.training.report import rule_between, sample_cond, write_sounds, write_texts
-from arjax.training.run_directory import read_run
+from arjax.training.load import open_run
+from arjax.training.report import pictured, rule_between, sample_cond, write_sounds, write_texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,14 +59,13 @@ class Sample:
         require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
             raise ValueError("--tokens and --stop belong to --prompt; give one, or leave them out")
-        experiment = read_run(self.run, self.modules)
-        model, params = load(self.run, raw=self.raw, modules=self.modules)
+        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        model, data = require_model(self.run, experiment), experiment.data
         if self.label is not None and model.cond.classes is None:
             raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
         if self.label is not None and not 0 <= self.label < model.cond.classes:
             raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         # Only features have to come from data, which need not be there otherwise.
-        data = dataclasses.replace(experiment.data, root=self.root or experiment.data.root)
         cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:
             cond = cond.replace(label=jnp.full(batch, self.label, jnp.int32))
@@ -75,11 +73,11 @@ class Sample:
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
         key = jax.random.key(self.seed)
         if self.prompt is not None:
-            self._continue(model, params, key, experiment.data, batch, cond, transforms)
+            self._continue(model, params, key, data, batch, cond, transforms)
             return
         x = ancestral(model, params, key, batch, cond=cond, transforms=transforms)
-        texts, sound = shown(experiment.data, x), heard(experiment.data, x)
-        images = pictures.to_images(x, model.head.vocab) if texts is None and sound is None else None
+        texts, sound = shown(data, x), heard(data, x)
+        images = pictured(data, x, model.head.vocab) if texts is None and sound is None else None
         if self.png and sound is None and images is None:
             raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:

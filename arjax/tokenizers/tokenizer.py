@@ -6,7 +6,7 @@ the tokenizer of an image can be one part of a jitted program.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 # What a tokenizer learned: arrays by name.
 Learned = Mapping[str, Any]
@@ -49,3 +49,18 @@ class Tokenizer(Protocol):
     def over(self, data, learned: Learned):
         """The data set whose examples are the tokens of those of `data`: a Dataset."""
         ...
+
+
+class Fitted(NamedTuple):
+    """A tokenizer and what it learned."""
+
+    tokenizer: Any
+    learned: Learned
+
+    def encode(self, x):
+        """Examples [B, *shape] -> tokens [B, *token_shape]."""
+        return self.tokenizer.encode(self.learned, x)
+
+    def decode(self, tokens):
+        """Tokens [B, *token_shape] -> examples [B, *shape]."""
+        return self.tokenizer.decode(self.learned, tokens)

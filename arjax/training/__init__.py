@@ -3,9 +3,11 @@
 `train.py` at the root of the repository puts these parts together; each of them also stands alone.
 """
 
+from arjax.training.density_estimation import DensityEstimation
 from arjax.training.experiment import Experiment
 from arjax.training.mesh import Mesh
 from arjax.training.objective import Likelihood, Objective
 from arjax.training.optimizers import Adam, AdamW
+from arjax.training.task import Score, Task
 
-__all__ = ["Adam", "AdamW", "Experiment", "Likelihood", "Mesh", "Objective"]
+__all__ = ["Adam", "AdamW", "DensityEstimation", "Experiment", "Likelihood", "Mesh", "Objective", "Score", "Task"]

@@ -20,12 +20,12 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 
 
 class Restored(NamedTuple):
-    """`state` as saved at `step`, where validation gave `nats` (infinity if there was none); `damaged`: the steps that would
+    """`state` as saved at `step`, where validation gave this `loss` (infinity if there was none); `damaged`: the steps that would
     have come before it but could not be read."""
 
     state: object
     step: int
-    nats: float
+    loss: float
     damaged: tuple[int, ...]
 
 
@@ -41,10 +41,10 @@ def view_checkpoints(folder: Path) -> ocp.CheckpointManager:
     return _open(folder, read_only=True, create=False, save_interval_steps=0)
 
 
-def save(checkpoints: ocp.CheckpointManager, step: int, state, nats: float | None) -> None:
-    """Start writing `state`; `nats`: what its validation gave, None if there was none. The state may be donated at once."""
+def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None) -> None:
+    """Start writing `state`; `loss`: what its validation gave, None if there was none. The state may be donated at once."""
     # Orbax warns where a metric is missing: no validation is the worst of all.
-    metrics = {"nats": math.inf if nats is None else nats}
+    metrics = {"loss": math.inf if loss is None else loss}
     checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=metrics)
 
 
@@ -67,7 +67,7 @@ def restore_best(checkpoints: ocp.CheckpointManager, abstract) -> Restored:
     """The checkpoint whose validation was best among those that can be read; the latest of equals. `abstract` and errors as in
     `restore_latest`; ValueError if there is none. Changes nothing."""
     checkpoints.wait_until_finished()
-    steps = sorted(checkpoints.all_steps(), key=lambda step: (_nats(checkpoints, step), -step))
+    steps = sorted(checkpoints.all_steps(), key=lambda step: (_loss(checkpoints, step), -step))
     restored = _first_readable(checkpoints, steps, abstract)
     if restored is None:
         raise ValueError(f"{checkpoints.directory} holds no checkpoint; train for at least one validation")
@@ -141,19 +141,19 @@ def _set_aside(folder: Path) -> None:
 
 
 def _goodness(metrics) -> float:
-    return -metrics["nats"]
+    return -metrics["loss"]
 
 
-def _nats(checkpoints, step) -> float:
+def _loss(checkpoints, step) -> float:
     metrics = checkpoints.metrics(step)
-    return math.inf if metrics is None else metrics["nats"]
+    return math.inf if metrics is None else metrics["loss"]
 
 
 def _restore(checkpoints, step, abstract) -> Restored:
     _check_fit(_shapes_saved(checkpoints, step), abstract, f"checkpoint {step} in {checkpoints.directory}")
     how = ocp.checkpoint_utils.construct_restore_args(abstract)
     state = checkpoints.restore(step, args=ocp.args.PyTreeRestore(abstract, restore_args=how))
-    return Restored(state, step, _nats(checkpoints, step), ())
+    return Restored(state, step, _loss(checkpoints, step), ())
 
 
 def _shapes_saved(checkpoints, step) -> dict:

@@ -4,9 +4,9 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
-from arjax.orders import AnyOrder
+from arjax.data.values import is_random
+from arjax.training.density_estimation import DensityEstimation
 from arjax.training.mesh import Mesh
 from arjax.training.optimizers import AdamW
 
@@ -19,7 +19,14 @@ class Experiment:
     data: Any
     """The data set, and how its values become symbols."""
     model: Any
-    """The arjax.Model to fit."""
+    """The arjax.Model to fit, or what another task fits."""
+    task: Any = dataclasses.field(default_factory=DensityEstimation)
+    """What the run is for."""
+    tokenizer: Any = None
+    """What turns the data into tokens, which the model is of; learned from the training split, or read."""
+    # What it learned counts, and is compared as such, not where it lay.
+    tokenizer_from: str | None = dataclasses.field(default=None, compare=False)
+    """A run whose tokenizer is used, or which trained it as its model."""
     optimizer: Any = dataclasses.field(default_factory=AdamW)
     """The optimizer; its learning-rate schedule spans the run."""
     steps: int
@@ -60,20 +67,13 @@ class Experiment:
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
         self.optimizer.build(self.steps)
-        vocab, head = self.data.values.vocab, self.model.head
-        if vocab != head.vocab:
+        if self.tokenizer is not None and is_random(self.data.values):
             raise ValueError(
-                f"{self.data.values} gives {_symbols(vocab)}, but {type(head).__name__} models "
-                f"{_symbols(head.vocab)}; change one of them"
+                f"{self.data.values} draws values at random, which a tokenizer cannot encode once and for all; fix them"
             )
-        if self.ensemble > 1 and not (isinstance(self.model.order, AnyOrder) or self.model.cond.members):
-            raise ValueError(
-                f"ensemble={self.ensemble} needs something to average over; use order=AnyOrder() or "
-                "CondSpec(members=...), or set --ensemble 1"
-            )
-        orders = len(self.model.order.among) if isinstance(self.model.order, AnyOrder) else 0
-        if 0 < orders < self.ensemble:
-            raise ValueError(f"ensemble={self.ensemble} is more than the {orders} orders of the model; set --ensemble {orders}")
+        if self.tokenizer is None and self.tokenizer_from is not None:
+            raise ValueError(f"tokenizer_from={self.tokenizer_from} needs a tokenizer to be read; name it, or leave this out")
+        self.task.check(self)
 
 
 class Keys(NamedTuple):
@@ -88,48 +88,3 @@ class Keys(NamedTuple):
 def run_keys(experiment: Experiment) -> Keys:
     """The keys that the experiment's seed stands for."""
     return Keys(*jax.random.split(jax.random.key(experiment.seed), 4))
-
-
-def check_fits(experiment: Experiment, splits) -> None:
-    """ValueError unless the data, as its `load` gives them, have the shape and the labels that the model was made for."""
-    title, model = experiment.data.title, experiment.model
-    shape, expected = splits.train.x.shape[1:], (*model.site_shape, *model.head.event_shape)
-    event = model.head.event_shape
-    if shape[len(shape) - len(event) :] != event:
-        raise ValueError(
-            f"{title} has examples of shape {shape}, but {model.head} models {event[0]} values a site; choose a head of one"
-        )
-    if shape != expected:
-        raise ValueError(f"{title} has examples of shape {shape}, but the model's are {expected}; set --model.site-shape to fit")
-    if splits.train.counted is not None:
-        # In another order padding would come before what counts, which would be given it.
-        if isinstance(model.order, AnyOrder) or not np.array_equal(model.permutation, np.arange(model.num_sites)):
-            raise ValueError(f"{title} has sites that do not count, which needs Raster(), not {model.order}; leave out the order")
-        if splits.train.counted.shape[1:] != model.site_shape:
-            raise ValueError(
-                f"{title} says what counts for sites of shape {splits.train.counted.shape[1:]}, but the model's are "
-                f"{model.site_shape}; give one boolean for each site"
-            )
-    for name, declared in model.cond.features(model.site_shape).items():
-        features = getattr(splits.train, name)
-        if features is None or features.shape[1:] != declared:
-            has = f"no {name} features" if features is None else f"{name} features of shape {features.shape[1:]}"
-            flags = {"local": "--model.cond.local and --model.cond.hop", "memory": "--model.cond.memory"}[name]
-            raise ValueError(f"{title} has {has}, but the model wants {declared} for an example; set {flags} to fit")
-    if model.cond.classes is None:
-        return
-    if splits.train.label is None:
-        raise ValueError(
-            f"{title} has no labels, but the model is conditioned on {model.cond.classes} classes; "
-            "leave out CondSpec(classes=...)"
-        )
-    highest = max(int(split.label.max()) for split in splits)
-    if highest >= model.cond.classes:
-        raise ValueError(
-            f"{title} has labels up to {highest}, but the model knows classes 0..{model.cond.classes - 1}; "
-            f"set --model.cond.classes {highest + 1}"
-        )
-
-
-def _symbols(vocab):
-    return "real values" if vocab is None else f"symbols 0..{vocab - 1}"

@@ -11,14 +11,13 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from arjax.data.splits import heard, shown, unit
-from arjax.likelihood import bits_per_dim
-from arjax.pictures import density_over_histogram, image_grid, save_png, sound_picture, to_images
-from arjax.training.evaluation import Evaluation
+from arjax.data.splits import heard, shown
+from arjax.pictures import density_over_histogram, image_grid, save_png, sound_picture
 from arjax.training.experiment import Experiment
 from arjax.training.metrics import Metrics
 from arjax.training.progress import Progress
-from arjax.training.report import per_unit, rule_between, to_density, write_sounds, write_texts
+from arjax.training.report import pictured, rule_between, to_density, write_sounds, write_texts
+from arjax.training.task import Score
 
 # Samples of sound that a validation leaves behind: each is a file of its own.
 _HEARD = 8
@@ -37,8 +36,8 @@ class Journal:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            self.metrics = stack.enter_context(Metrics(self.run, self.first))
-            self.progress = stack.enter_context(Progress(self.first, self.experiment.steps, unit(self.experiment.data)))
+            self.metrics = stack.enter_context(Metrics(self.run, self.first, self.experiment.task.measure))
+            self.progress = stack.enter_context(Progress(self.first, self.experiment.steps))
             self._stack = stack.pop_all()
         earlier = self.metrics.records[-1]["seconds"] if self.metrics.records else 0.0
         self._began = time.monotonic() - earlier
@@ -63,11 +62,11 @@ class Journal:
         if self._pending is None:
             return
         (step, metrics), self._pending = self._pending, None
-        loss, self._grad_norm = float(metrics["loss"]), float(metrics["grad_norm"])
-        dims = float(metrics["dims"])
-        _check_finite("loss", loss, step, _TRAINING)
+        values = {name: float(value) for name, value in metrics.items()}
+        self._grad_norm = values.pop("grad_norm")
+        _check_finite("loss", values["loss"], step, _TRAINING)
         _check_finite("gradient's norm", self._grad_norm, step, _TRAINING)
-        self._losses.append((loss, dims))
+        self._updates.append(values)
         self._last = step
         self.progress.advance(step)
         if step % self.experiment.log_every == 0:
@@ -75,31 +74,29 @@ class Journal:
 
     def summarise(self) -> None:
         """Record the updates since the last record, if there were any."""
-        if not self._losses:
+        if not self._updates:
             return
         elapsed = max(time.monotonic() - self._counting_since, 1e-9)
-        rate = len(self._losses) * self.experiment.batch_size / elapsed
-        nats, dims = (float(mean) for mean in np.mean(self._losses, axis=0))
-        record = self._write(self._last, "train", nats, dims, {"grad_norm": self._grad_norm, "examples_per_second": rate})
-        self.progress.train(record)
+        rate = len(self._updates) * self.experiment.batch_size / elapsed
+        means = {name: float(np.mean([values[name] for values in self._updates])) for name in self._updates[0]}
+        record = self.experiment.task.record(means) | {"grad_norm": self._grad_norm, "examples_per_second": rate}
+        self._write(self._last, "train", record)
+        self.progress.train(self._last, f"{self.experiment.task.words(self.experiment, record)}  {rate:.0f} examples/s")
         self._restart()
 
-    def valid(self, step: int, result: Evaluation, seconds: float) -> None:
+    def valid(self, step: int, score: Score, seconds: float) -> None:
         """A validation, which took so many seconds. FloatingPointError if it is not finite."""
-        _check_finite("validation's -log p", result.nats, step, _VALIDATION)
-        rate = {"examples_per_second": len(result.log_probs) / seconds}
-        self._write(step, "valid", result.nats, result.dims, {"standard_error": result.standard_error} | rate)
-        self.note(f"step {step}  valid {result.nats:.3f} nats, {per_unit(self.experiment, result.nats, result.dims)}")
+        _check_finite(f"validation's {self.experiment.task.measure}", score.loss, step, _VALIDATION)
+        self._write(step, "valid", score.record | {"examples_per_second": score.examples / seconds})
+        self.note(f"step {step}  valid {self.experiment.task.words(self.experiment, score.record)}")
         self._restart()
 
     def samples(self, step: int, x) -> None:
         """Samples [B, *site_shape, *E] into samples/ and TensorBoard: as a picture, as text, of which the first also comes before
         whoever is watching, or the first few as sound and a picture of it."""
-        images = to_images(x, self.experiment.model.head.vocab)
+        images = pictured(self.experiment.data, x, self.experiment.model.head.vocab)
         if images is not None:
-            grid = image_grid(images)
-            save_png(self.run / "samples" / f"{step:08d}.png", grid)
-            self.metrics.image("samples", grid, step)
+            self.picture(step, "samples", image_grid(images))
         if (texts := shown(self.experiment.data, x)) is not None:
             write_texts(self.run / "samples" / f"{step:08d}.txt", texts)
             self.metrics.text("samples", rule_between(texts), step)
@@ -107,8 +104,7 @@ class Journal:
         if (sound := heard(self.experiment.data, x[:_HEARD])) is not None:
             write_sounds(self.run / "samples" / f"{step:08d}", sound)
             picture = sound_picture(*sound, f"{self.experiment.data.title}, step {step}")
-            save_png(self.run / "samples" / f"{step:08d}.png", picture)
-            self.metrics.image("samples", picture, step)
+            self.picture(step, "samples", picture)
             for i, waveform in enumerate(sound.waveforms):
                 self.metrics.audio(f"samples/{i}", waveform, sound.sample_rate, step)
         self._restart()
@@ -119,28 +115,29 @@ class Journal:
         if curve is not None:
             data = self.experiment.data
             picture = density_over_histogram(*curve, data.values(jax.random.key(0), x), f"{data.title}, step {step}")
-            save_png(self.run / "samples" / f"{step:08d}.png", picture)
-            self.metrics.image("density", picture, step)
+            self.picture(step, "density", picture)
         self._restart()
 
-    def test(self, step: int, result: Evaluation, facts: dict) -> None:
-        """The result, of the parameters of `step`, with `facts` that belong to it; what was not measured is None."""
-        _check_finite("test's -log p", result.nats, step, _IMPOSSIBLE)
-        known = {name: value for name, value in facts.items() if value is not None}
-        self._write(step, "test", result.nats, result.dims, {"standard_error": result.standard_error} | known)
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """uint8 [h, w, 3] into samples/, and under this name into TensorBoard."""
+        save_png(self.run / "samples" / f"{step:08d}.png", picture)
+        self.metrics.image(name, picture, step)
+        self._restart()
+
+    def test(self, step: int, score: Score, facts: dict) -> None:
+        """The result, of the parameters of `step`, with `facts` that belong to it."""
+        _check_finite(f"test's {self.experiment.task.measure}", score.loss, step, _IMPOSSIBLE)
+        self._write(step, "test", score.record | facts)
 
     def note(self, line: str) -> None:
         """Tell whoever is watching."""
         self.progress.note(line)
 
     def _restart(self):
-        self._losses, self._counting_since = [], time.monotonic()
+        self._updates, self._counting_since = [], time.monotonic()
 
-    def _write(self, step, split, nats, dims, more) -> dict:
-        record = {"step": step, "split": split, "nats": nats, "dims": dims, "bits_per_dim": bits_per_dim(nats, dims), **more}
-        record["seconds"] = time.monotonic() - self._began
-        self.metrics.write(record)
-        return record
+    def _write(self, step, split, record) -> None:
+        self.metrics.write({"step": step, "split": split, **record, "seconds": time.monotonic() - self._began})
 
 
 _SLOWER = "a smaller --optimizer.learning-rate, a longer --optimizer.warmup or a smaller --optimizer.clip"

@@ -1,34 +1,95 @@
-"""A trained model out of its run directory."""
+"""A trained model out of its run directory, and the tokenizer that belongs to it."""
 
+import dataclasses
 import os
 import warnings
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
+from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.checkpoints import restore_best, view_checkpoints
-from arjax.training.run_directory import read_run
+from arjax.training.experiment import Experiment
+from arjax.training.run_directory import difference, read_run, read_tokenizer
 from arjax.training.state import abstract_state, only, parts
+from arjax.training.tokenization import over_tokens
 
 
-def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] = ()):
-    """(model, params) of the checkpoint that was best on validation. Nothing that `run` holds is executed or changed.
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What a run trained: `model, params = load(run)`, and where the model is of tokens their `tokenizer`, else None."""
+
+    model: Any
+    params: Any
+    tokenizer: Fitted | None = None
+
+    def __iter__(self):
+        return iter((self.model, self.params))
+
+
+class Trained(NamedTuple):
+    """A run's experiment, over tokens where it has a tokenizer, and what training left."""
+
+    experiment: Experiment
+    params: Any
+    state: Any
+
+
+def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] = ()) -> Loaded:
+    """(model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is executed or
+    changed.
 
     params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. modules: names of modules,
-    besides arjax, whose dataclasses run.json may name. ValueError if `run` is no run directory, does not fit its description or
-    has no checkpoint that can be read; a warning if a better one is damaged.
+    besides arjax, whose dataclasses run.json may name. ValueError if `run` is no run directory, does not fit its description,
+    has another tokenizer than it was trained with or has no checkpoint that can be read; a warning if a better one is damaged.
     """
     experiment = read_run(run, modules)
+    learned = read_tokenizer(run, experiment)
+    fitted = None if learned is None else Fitted(experiment.tokenizer, learned)
+    trained = _restore(run, over_tokens(experiment, learned), raw)
+    return Loaded(experiment.model, experiment.task.learned(experiment.model, trained.params, trained.state), fitted)
+
+
+def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
+    """A run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
+    experiment = read_run(run, modules)
+    data = dataclasses.replace(experiment.data, root=root or experiment.data.root)
+    learned = read_tokenizer(run, experiment)
+    return _restore(run, over_tokens(dataclasses.replace(experiment, data=data), learned), raw)
+
+
+def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
+    """What the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before; else
+    what the run `tokenizer_from` holds; else what it learns from the training split. ValueError if that run has another."""
+    tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
+    if tokenizer is None:
+        return None
+    if run is not None and (run / "run.json").exists():
+        return read_tokenizer(run, experiment)
+    if source is None:
+        return tokenizer.fit(experiment.data)
+    other = read_run(source)
+    if other.tokenizer == tokenizer:
+        return read_tokenizer(source, other)
+    if other.model == tokenizer:
+        return load(source).params
+    candidate = other.model if other.tokenizer is None else other.tokenizer
+    raise ValueError(
+        f"the run {source} has no such tokenizer ({difference(candidate, tokenizer)}); describe the tokenizer as it is there, or "
+        "name another run with --tokenizer-from"
+    )
+
+
+def _restore(run, experiment: Experiment, raw: bool) -> Trained:
     folder = Path(run) / "checkpoints"
     if not folder.is_dir():
         raise ValueError(f"{run} holds no checkpoint yet; train for at least one validation")
-    model, which = experiment.model, "params" if raw else "ema"
-    batch = {"x": jnp.zeros((1, *model.site_shape, *model.head.event_shape))}
-    abstract = abstract_state(parts(experiment).start, batch, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
+    which = "params" if raw else "ema"
+    abstract = abstract_state(parts(experiment).start, {}, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
     with view_checkpoints(folder) as checkpoints:
-        best = restore_best(checkpoints, only(abstract, which))
+        best = restore_best(checkpoints, only(abstract, which, "state"))
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
-        warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=2)
-    return model, getattr(best.state, which)
+        warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)
+    return Trained(experiment, getattr(best.state, which), best.state.state)

@@ -8,38 +8,41 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import SummaryWriter
 
-# What every record has: the step, what was scored, nats per example, and the seconds the run had taken.
-_FIELDS = {"step": int, "split": str, "nats": int | float, "seconds": int | float}
+# What every record has besides its score: the step, what was scored, and the seconds the run had taken.
+_FIELDS = {"step": int, "split": str, "seconds": int | float}
 
 
-def read_metrics(path: Path) -> list[dict]:
-    """The records of metrics.jsonl, [] if there is no such file. Every one has the fields of every record. A last line
-    that was cut short is left out; ValueError for any other line that is no record."""
+def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
+    """The records of metrics.jsonl, [] if there is no such file. Every one has the fields of every record and the score that the
+    task calls `measure`. A last line that was cut short is left out; ValueError for any other line that is no record."""
     if not path.exists():
         return []
-    records = []
+    records, fields = [], _FIELDS | {measure: int | float}
     lines = path.read_text().splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
         except json.JSONDecodeError:
             record = None
-        if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in _FIELDS.items())):
+        if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())):
             if number == len(lines):
                 break
             raise ValueError(
-                f"{path} line {number} is no record with {', '.join(_FIELDS)}: {line.strip()[:60]!r}; mend or delete it"
+                f"{path} line {number} is no record with {', '.join(fields)}: {line.strip()[:60]!r}; mend or delete it"
             )
         records.append(record)
     return records
 
 
 class Metrics:
-    """The open metrics of a run. A run that goes on from `step` forgets what an earlier attempt wrote beyond it."""
+    """The open metrics of a run, whose score is called `measure`. One that goes on from `step` forgets what an earlier attempt
+    wrote beyond it."""
 
-    def __init__(self, run: Path, step: int):
+    def __init__(self, run: Path, step: int, measure: str = "nats"):
         self.path = run / "metrics.jsonl"
-        self.records = [record for record in read_metrics(self.path) if record["step"] <= step and record["split"] != "test"]
+        self.records = [
+            record for record in read_metrics(self.path, measure) if record["step"] <= step and record["split"] != "test"
+        ]
         # Written beside and renamed: a crash in between loses nothing.
         beside = self.path.with_suffix(".tmp")
         beside.write_text("".join(json.dumps(record) + "\n" for record in self.records))
@@ -48,7 +51,7 @@ class Metrics:
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def write(self, record: dict) -> None:
-        """Append one record: `step`, `split`, `nats`, `seconds` and other numbers."""
+        """Append one record: `step`, `split`, `seconds` and other numbers."""
         self.records.append(record)
         self._file.write(json.dumps(record, allow_nan=False) + "\n")
         self._file.flush()

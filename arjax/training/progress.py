@@ -9,10 +9,10 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """The progress from `first` to `last` steps, in bits per `unit`. A context manager; on a terminal the bar lives inside it."""
+    """The progress from `first` to `last` steps. A context manager; on a terminal the bar lives inside it."""
 
-    def __init__(self, first: int, last: int, unit: str = "dim"):
-        self.first, self.last, self.unit, self.started = first, last, unit, time.monotonic()
+    def __init__(self, first: int, last: int):
+        self.first, self.last, self.started = first, last, time.monotonic()
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         columns = (
             BarColumn(None),
@@ -39,13 +39,11 @@ class Progress:
         if self.bar:
             self.bar.update(self.task, completed=step)
 
-    def train(self, record: dict) -> None:
-        """Show a training record of metrics.jsonl."""
-        status = f"{record['bits_per_dim']:.4f} bits/{self.unit}  {record['examples_per_second']:.0f} examples/s"
+    def train(self, step: int, status: str) -> None:
+        """Show how training stands at this step."""
         if self.bar:
             self.bar.update(self.task, status=status)
             return
-        step = record["step"]
         left = (time.monotonic() - self.started) / max(1, step - self.first) * (self.last - step)
         print(f"step {step}/{self.last}  train {status}  {left:.0f} s left", flush=True)
 

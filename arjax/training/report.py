@@ -13,8 +13,8 @@ from arjax.data.batches import gather
 from arjax.data.splits import Sound, unit
 from arjax.data.wav import write_wav
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
+from arjax.pictures import to_images
 from arjax.protocol import Cond, CondSpec
-from arjax.training.experiment import Experiment
 from arjax.training.objective import cond_of
 
 
@@ -26,6 +26,12 @@ def sample_cond(model, count: int, examples) -> Cond:
         # A label and features belong together.
         return jax.tree.map(jnp.asarray, cond_of(model, gather(examples, np.arange(count) % len(examples.x))))
     return Cond(None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes)
+
+
+def pictured(data, x, vocab: int | None) -> np.ndarray | None:
+    """Examples [B, *site_shape, *E] as images in [0, 1], None if they are none: as the data set sees them, which is what tokens
+    need, else as `to_images` does."""
+    return data.see(x) if hasattr(data, "see") else to_images(x, vocab)
 
 
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
@@ -60,21 +66,19 @@ def rule_between(texts: list[str]) -> str:
     return f"\n{'-' * 40}\n".join(texts)
 
 
-def per_unit(experiment: Experiment, nats: float, dims: float) -> str:
+def per_unit(experiment, nats: float, dims: float) -> str:
     """Nats per example of `dims` values in words, per value: "1.5000 nats/char = 2.1640 bits/char"."""
     name = unit(experiment.data)
     return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
 
 
-def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> None:
+def closing_table(experiment, run: Path, records: list[dict]) -> None:
     """Print the result of a run: the last record of metrics.jsonl, that of the test split."""
     test = records[-1]
-    # Records of an older version have no `dims`: every value was counted.
-    every = experiment.model.num_dims
-    valid_dims = next((record.get("dims", every) for record in reversed(records) if record["split"] == "valid"), every)
-    chosen = f"{test['valid_nats']:.3f} nats = {per_unit(experiment, test['valid_nats'], valid_dims)}"
+    valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
+    chosen = f", {experiment.task.words(experiment, valid)} on the validation split" if valid else ""
     rows = {
-        "chosen": f"step {test['step']} of {experiment.steps}, {chosen} on the validation split",
+        "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
         "written to": f"{run}/: run.json metrics.jsonl loss.png samples/ checkpoints/ tensorboard/",
@@ -82,30 +86,11 @@ def closing_table(experiment: Experiment, run: Path, records: list[dict]) -> Non
     result_table(experiment, str(run), "test", test, rows)
 
 
-def result_table(experiment: Experiment, title: str, split: str, result: dict, rows: dict[str, str]) -> None:
-    """Print what a split scored under `experiment`, and `rows` below it.
-
-    result: `nats`, `dims`, `standard_error`, and `baselines`, nats by name, if there are any.
-    """
-    all_dims = experiment.model.num_dims
-    dims = result.get("dims", all_dims)
-    cond = experiment.model.cond
-    given = " given the label" if cond.classes else ""
-    knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
-    name = f"{split} -log p(x{' | ' if knows else ''}{', '.join(knows)})"
-    known = f" given the {' and '.join(knows)}" if knows else ""
-    scored = f"{result['nats']:.3f} ± {result['standard_error']:.3f} nats per example{known}"
-    result_rows = {name: f"{scored} = {per_unit(experiment, result['nats'], dims)}"}
-    for name, nats in result.get("baselines", {}).items():
-        result_rows[name] = f"{nats:.3f} nats per example{given} = {per_unit(experiment, nats, dims)}"
-    if dims != all_dims:
-        result_rows["counted"] = f"{dims:.1f} {unit(experiment.data)}s per example on average, of {all_dims}"
-    result_rows["data, split"] = experiment.data.title
-    if experiment.ensemble > 1:
-        result_rows["ensemble"] = f"mixture of {experiment.ensemble} orders and members"
+def result_table(experiment, title: str, split: str, record: dict, rows: dict[str, str]) -> None:
+    """Print what a split scored under `experiment`, as a record of metrics.jsonl, and `rows` below it."""
     table = Table(title=title, title_justify="left", show_header=False, title_style="bold")
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for row in (result_rows | rows).items():
+    for row in (experiment.task.rows(experiment, split, record) | rows).items():
         table.add_row(*row)
     Console(highlight=False).print(table)

@@ -1,6 +1,6 @@
 """A run directory: everything one experiment wrote, and run.json, which says which experiment that was.
 
-run.json  metrics.jsonl  checkpoints/  samples/  tensorboard/  loss.png
+run.json  metrics.jsonl  checkpoints/  samples/  tensorboard/  loss.png, and where there is a tokenizer tokenizer.safetensors
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ import jax
 from arjax.training.description import describe, modules_of, rebuild
 from arjax.training.experiment import Experiment
 from arjax.training.fingerprint import fingerprint
+from arjax.training.tokenization import FILE, digest, read_learned, save_learned
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
 
@@ -25,16 +26,16 @@ def check_run(run: Path, experiment: Experiment) -> None:
     if run.exists() and not run.is_dir():
         raise ValueError(f"{run} is a file, not a directory; choose another directory with --run")
     if (run / "run.json").exists():
-        difference = _difference_from(_read(run)["experiment"], experiment)
-        if difference is not None:
-            raise ValueError(f"{run} holds a different experiment ({difference}); choose another directory with --run")
-    elif run.exists() and any(path.name != ".run.json" for path in run.iterdir()):
+        other = _difference_from(_read(run)["experiment"], experiment)
+        if other is not None:
+            raise ValueError(f"{run} holds a different experiment ({other}); choose another directory with --run")
+    elif run.exists() and any(path.name not in (".run.json", FILE) for path in run.iterdir()):
         raise ValueError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
-def write_run(run: Path, experiment: Experiment, splits) -> None:
-    """Make `run` the directory of `experiment` on these data; one that is already stays as it is. ValueError if that was begun
-    on other data."""
+def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
+    """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
+    already stays as it is. ValueError if that was begun on other data."""
     data = fingerprint(splits)
     if (run / "run.json").exists():
         there = _read(run).get("data")
@@ -47,6 +48,10 @@ def write_run(run: Path, experiment: Experiment, splits) -> None:
         return
     run.mkdir(parents=True, exist_ok=True)
     content = {"experiment": describe(experiment), "data": data, "written_by": _circumstances()}
+    if learned is not None:
+        # Before run.json: a directory that has one has all that it names.
+        save_learned(run, learned)
+        content["tokenizer"] = digest(learned)
     text = json.dumps(content, indent=2, allow_nan=False)
     # Written beside and renamed, so that there is never half a run.json; a dot, so that a leftover is no run of its own.
     beside = run / ".run.json"
@@ -63,6 +68,14 @@ def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experimen
     if not isinstance(experiment, Experiment):
         raise ValueError(f"{Path(run) / 'run.json'} describes a {type(experiment).__name__}, no Experiment; was it edited?")
     return experiment
+
+
+def read_tokenizer(run: str | os.PathLike, experiment: Experiment):
+    """What the tokenizer of `experiment`, which `run` holds, learned; None if it has none. ValueError if it is not there, or not
+    what the run was trained with."""
+    if experiment.tokenizer is None:
+        return None
+    return read_learned(Path(run), experiment.tokenizer, str(_read(Path(run)).get("tokenizer")))
 
 
 def _read(run: Path) -> dict:
@@ -84,17 +97,17 @@ def _difference_from(data, experiment) -> str | None:
         there = rebuild(data, tuple(modules_of(describe(experiment))))
     except ValueError as error:  # it names what is not known here, so it is another one
         return str(error).split(";")[0]
-    return _difference(there, experiment, "")
+    return difference(there, experiment)
 
 
-def _difference(there, here, path) -> str | None:
+def difference(there, here, path: str = "") -> str | None:
     """Where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
     if there == here:
         return None
     if type(there) is type(here) and dataclasses.is_dataclass(here):
         fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
-        found = (_difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
-        return next((difference for difference in found if difference), None)
+        differences = (difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
+        return next(filter(None, differences), None)
     return f"{path.removeprefix('.')}: {json.dumps(describe(there))[:60]} there, {json.dumps(describe(here))[:60]} here"
 
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from arjax.training.experiment import Experiment
-from arjax.training.objective import Likelihood, Objective
+from arjax.training.objective import Objective
 
 
 @flax.struct.dataclass
@@ -42,7 +42,7 @@ class Parts(NamedTuple):
 
 def parts(experiment: Experiment) -> Parts:
     """The parts of the training of `experiment`. The caller jits them, where and how it computes."""
-    objective = Likelihood(experiment.model, experiment.data.values)
+    objective = experiment.task.objective(experiment)
     optimizer = experiment.optimizer.build(experiment.steps)
     options = {"objective": objective, "optimizer": optimizer, "ema": experiment.ema, "accumulate": experiment.accumulate}
     return Parts(objective, functools.partial(init_state, objective, optimizer), functools.partial(train_step, **options))
@@ -62,9 +62,9 @@ def abstract_state(start, batch: dict, sharding) -> TrainState:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
 
 
-def only(abstract: TrainState, name: str) -> TrainState:
-    """The same state with `...` for every leaf outside its part `name`: what to restore if no more is wanted."""
-    return jax.tree.map(lambda _: ..., abstract).replace(**{name: getattr(abstract, name)})
+def only(abstract: TrainState, *names: str) -> TrainState:
+    """The same state with `...` for every leaf outside its parts of these names: what to restore if no more is wanted."""
+    return jax.tree.map(lambda _: ..., abstract).replace(**{name: getattr(abstract, name) for name in names})
 
 
 def train_step(

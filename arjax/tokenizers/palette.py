@@ -1,0 +1,100 @@
+"""A palette: every pixel becomes the nearest of a few colours, found by k-means (Image GPT, Chen et al. 2020, section 2.1: 512
+colours, which shortens a colour image to a third)."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.pixels import check_range
+
+# Pixels that the colours are fitted to: more change them little, and k-means takes longer.
+_PIXELS = 200_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Palette:
+    """`colours` of RGB pixels (H, W, 3), or that many shades of gray (H, W), of values 0..255."""
+
+    colours: int = 512
+    seed: int = 0
+
+    lossless: ClassVar[bool] = False
+
+    def __post_init__(self):
+        if not 2 <= self.colours <= 2**16:
+            raise ValueError(f"Palette(colours={self.colours}) must have 2..65536 colours; choose so many, as 512")
+
+    @property
+    def vocab(self) -> int:
+        return self.colours
+
+    @property
+    def title(self) -> str:
+        return f"palette of {self.colours} colours"
+
+    def token_shape(self, shape):
+        if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
+            raise ValueError(f"a palette is of images (H, W) or (H, W, 3), not of examples of shape {shape}; give images")
+        return shape[:2]
+
+    def fit(self, data):
+        """{"colours": float32 [colours, C]}, the darkest first: k-means over pixels drawn from the training split."""
+        # It takes a second to import.
+        from sklearn.cluster import MiniBatchKMeans
+
+        if data.values.vocab != 256:
+            raise ValueError(f"{data.title} does not have 256 values a pixel; give it values=Levels(256)")
+        x = np.asarray(data.values(jax.random.key(0), data.load().train.x))
+        self.token_shape(x.shape[1:])
+        pixels = x.reshape(-1, x.shape[3] if x.ndim == 4 else 1)
+        rng = np.random.default_rng(self.seed)
+        drawn = pixels[rng.choice(len(pixels), min(len(pixels), _PIXELS), replace=False)].astype(np.float32)
+        distinct = len(np.unique(drawn, axis=0))
+        if distinct < self.colours:
+            raise ValueError(
+                f"{data.title} shows {distinct} different colours, fewer than the {self.colours} of the palette; choose fewer"
+            )
+        means = MiniBatchKMeans(self.colours, batch_size=4096, n_init=1, random_state=self.seed).fit(drawn).cluster_centers_
+        means = means[np.lexsort((*means.T, means.sum(axis=1)))]
+        return {"colours": means.astype(np.float32)}
+
+    def check(self, learned):
+        colours = learned.get("colours")
+        if set(learned) != {"colours"} or colours.ndim != 2 or len(colours) != self.colours or colours.shape[1] not in (1, 3):
+            shapes = {name: array.shape for name, array in learned.items()}
+            raise ValueError(f"{shapes} is no palette of {self.colours} colours; restore the file")
+        if not np.isfinite(colours).all():
+            raise ValueError("the palette has colours that are not finite; restore the file")
+
+    def encode(self, learned, x) -> jax.Array:
+        """Values [B, H, W] or [B, H, W, 3] -> tokens [B, H, W], the nearest colour; of equals the first."""
+        check_range("pixel", x, 256)
+        if np.ndim(x) != (4 if learned["colours"].shape[1] == 3 else 3):
+            raise ValueError(f"a palette of {learned['colours'].shape[1]} channels does not fit images of shape {np.shape(x)}")
+        return _nearest(jnp.asarray(learned["colours"]), jnp.asarray(x))
+
+    def decode(self, learned, tokens) -> jax.Array:
+        """Tokens [B, H, W] -> int32 values, the colours rounded."""
+        check_range("token", tokens, self.colours)
+        colours = jnp.round(jnp.clip(jnp.asarray(learned["colours"]), 0, 255)).astype(jnp.int32)
+        found = colours[jnp.asarray(tokens)]
+        return found if found.shape[-1] == 3 else found[..., 0]
+
+    def over(self, data, learned):
+        return TokenizedImages(data, self, learned)
+
+
+@jax.jit
+def _nearest(colours, x):
+    pixels = x[..., None] if colours.shape[1] == 1 else x
+
+    def of_row(row):
+        # A row of pixels at a time: all distances at once would take as much memory as `colours` such batches.
+        return jnp.square(row[..., None, :].astype(jnp.float32) - colours).sum(axis=-1).argmin(axis=-1)
+
+    rows = pixels.swapaxes(0, 1)
+    return jax.lax.map(of_row, rows).swapaxes(0, 1).astype(jnp.int32)

@@ -1,0 +1,127 @@
+"""Pixels by themselves: fewer bits for each value, or one.
+
+    Bits(b)       token = floor(x 2^b / V)          back: the middle of the values that have it
+    Binary(l)     token = 1 where x > l, else 0     back: 0 or V - 1
+
+x is a symbol 0..V-1, as `Levels(V)` makes them; nothing is learned. Bits with 2^b = V loses nothing. A binarization drawn at
+random (`Dynamic`) is no tokenizer: it is other tokens each time, see arjax.data.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.tokenizers.images import TokenizedImages
+
+
+@dataclasses.dataclass(frozen=True)
+class Bits:
+    """The upper `bits` of values 0..levels-1, both powers of two."""
+
+    bits: int
+    levels: int = 256
+
+    def __post_init__(self):
+        if self.bits < 1 or self.levels & (self.levels - 1) or 2**self.bits > self.levels:
+            raise ValueError(
+                f"Bits({self.bits}, levels={self.levels}) needs a power of two of levels, and 1 bit to all they have"
+            )
+
+    @property
+    def vocab(self) -> int:
+        return 2**self.bits
+
+    @property
+    def lossless(self) -> bool:
+        return self.vocab == self.levels
+
+    @property
+    def title(self) -> str:
+        return f"the upper {self.bits} bits"
+
+    def token_shape(self, shape):
+        return shape
+
+    def fit(self, data):
+        check_levels(data, self.levels)
+        return {}
+
+    def check(self, learned):
+        check_nothing(learned)
+
+    def encode(self, learned, x) -> jax.Array:
+        check_range("pixel", x, self.levels)
+        return jnp.asarray(x, jnp.int32) // (self.levels // self.vocab)
+
+    def decode(self, learned, tokens) -> jax.Array:
+        check_range("token", tokens, self.vocab)
+        width = self.levels // self.vocab
+        return jnp.asarray(tokens, jnp.int32) * width + width // 2
+
+    def over(self, data, learned):
+        return TokenizedImages(data, self, learned)
+
+
+@dataclasses.dataclass(frozen=True)
+class Binary:
+    """1 where a value of 0..levels-1 exceeds `level`."""
+
+    level: int = 127
+    levels: int = 256
+
+    vocab: ClassVar[int] = 2
+    lossless: ClassVar[bool] = False
+
+    def __post_init__(self):
+        if not 0 <= self.level < self.levels - 1:
+            raise ValueError(f"Binary(level={self.level}) leaves nothing above it; choose 0..{self.levels - 2}")
+
+    @property
+    def title(self) -> str:
+        return f"one bit, above {self.level} or not"
+
+    def token_shape(self, shape):
+        return shape
+
+    def fit(self, data):
+        check_levels(data, self.levels)
+        return {}
+
+    def check(self, learned):
+        check_nothing(learned)
+
+    def encode(self, learned, x) -> jax.Array:
+        check_range("pixel", x, self.levels)
+        return (jnp.asarray(x) > self.level).astype(jnp.int32)
+
+    def decode(self, learned, tokens) -> jax.Array:
+        check_range("token", tokens, 2)
+        return jnp.asarray(tokens, jnp.int32) * (self.levels - 1)
+
+    def over(self, data, learned):
+        return TokenizedImages(data, self, learned)
+
+
+def check_levels(data, levels: int) -> None:
+    """ValueError unless the values of `data` are symbols 0..levels-1."""
+    if data.values.vocab != levels:
+        raise ValueError(f"{data.title} does not have {levels} values a pixel; give it values=Levels({levels})")
+
+
+def check_nothing(learned) -> None:
+    """ValueError unless nothing was learned."""
+    if learned:
+        raise ValueError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")
+
+
+def check_range(kind: str, x, count: int) -> None:
+    """ValueError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
+    if isinstance(x, jax.core.Tracer) or not np.size(x):
+        return
+    x = np.asarray(x)
+    low, high = x.min(), x.max()
+    if low < 0 or high >= count:
+        raise ValueError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")
