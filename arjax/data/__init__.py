@@ -15,7 +15,7 @@ from arjax.data.sources import Source, data_root
 from arjax.data.splits import Dataset, Split, Splits, check_splits
 from arjax.data.text import Characters, TinyShakespeare, alphabet
 from arjax.data.toy import Bimodal
-from arjax.data.values import Dynamic, Levels, Real, Threshold, Values
+from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
 from arjax.data.windows import tile
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "MuLaw",
     "Npz",
     "Real",
+    "Scaled",
     "Source",
     "Split",
     "Splits",

@@ -131,6 +131,30 @@ class Real:
         return jnp.asarray(x).astype(jnp.float32)
 
 
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """x / highest, real values in [0, 1], in float32."""
+
+    highest: float = 255
+
+    vocab: ClassVar[None] = None
+    title: ClassVar[str] = "scaled to [0, 1]"
+
+    def __post_init__(self):
+        if not self.highest > 0:
+            raise ValueError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
+
+    @property
+    def support(self) -> str:
+        return f"numbers from 0 to {self.highest:g}"
+
+    def outside(self, x):
+        return ~_within(x, 0, self.highest)
+
+    def __call__(self, key, x):
+        return jnp.asarray(x).astype(jnp.float32) / self.highest
+
+
 def _within(x, low, high):
     # Bounds in float64, so that comparing float16 data with them does not overflow; NaN is never within.
     if x.dtype.kind == "f":

@@ -1,7 +1,23 @@
 """Tokenizers: data to a shorter or simpler sequence of integers, and back."""
 
+from arjax.tokenizers.codebook import Codebook, EMACodebook
+from arjax.tokenizers.fsq import FSQ
 from arjax.tokenizers.palette import Palette
 from arjax.tokenizers.pixels import Binary, Bits
+from arjax.tokenizers.quantizer import Quantizer
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
+from arjax.tokenizers.vqvae import VQVAE
 
-__all__ = ["Binary", "Bits", "Fitted", "Learned", "Palette", "Tokenizer"]
+__all__ = [
+    "FSQ",
+    "VQVAE",
+    "Binary",
+    "Bits",
+    "Codebook",
+    "EMACodebook",
+    "Fitted",
+    "Learned",
+    "Palette",
+    "Quantizer",
+    "Tokenizer",
+]

@@ -1,0 +1,192 @@
+"""The vector-quantized autoencoder of images (van den Oord, Vinyals, Kavukcuoglu 2017).
+
+    h = encoder(x) [H/s, W/s, D],   tokens = nearest(h),   x_hat = decoder(lookup(tokens))
+
+An image becomes a small map of tokens, in which another model is to find what is likely: the prior of the paper's section 3.3.
+What quantizes is a part: a codebook, or the grid of FSQ. Training is `arjax.training.reconstruction`; here is what it makes use
+of, and the result as a tokenizer, whose `learned` is parameters and state as one flat dict of arrays.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from arjax.tokenizers.autoencoder import Decoder, Encoder
+from arjax.tokenizers.codebook import EMACodebook
+
+# As many examples at once are enough to keep a machine busy, and few enough for its memory.
+BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class VQVAE:
+    """Tokenizer of images of values in [0, 1].
+
+    shape: (H, W) of grey or (H, W, C) of coloured images. strides: what each level divides height and width by. width: of the
+    convolutions at the coarsest level. residual_width, blocks: of the residual blocks there, on either side. quantizer:
+    EMACodebook, Codebook or FSQ, or whatever else is a Quantizer. Typed Any so that command lines can edit its fields.
+    """
+
+    shape: tuple[int, ...] = (28, 28)
+    strides: tuple[int, ...] = (2, 2)
+    width: int = 128
+    residual_width: int = 32
+    blocks: int = 2
+    quantizer: Any = EMACodebook()
+
+    lossless: ClassVar[bool] = False
+
+    def __post_init__(self):
+        if len(self.shape) not in (2, 3) or any(size < 1 for size in self.shape):
+            raise ValueError(f"shape={self.shape} is not that of an image; give (H, W) for grey or (H, W, C) for colour")
+        if any(stride < 1 for stride in self.strides):
+            raise ValueError(f"strides={self.strides} must each be at least 1; choose for example (2, 2)")
+        for name, least in (("width", 1), ("residual_width", 1), ("blocks", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}; choose more")
+        factor = math.prod(self.strides)
+        if any(size % factor for size in self.shape[:2]):
+            raise ValueError(
+                f"shape={self.shape} is not divisible by {factor}, the product of strides={self.strides}; "
+                "pad it or choose other strides"
+            )
+
+    @property
+    def vocab(self) -> int:
+        return self.quantizer.size
+
+    @property
+    def title(self) -> str:
+        return f"VQ-VAE of {self.vocab} codes"
+
+    def token_shape(self, shape):
+        if tuple(shape) != self.shape:
+            raise ValueError(f"an example has shape {tuple(shape)}, but this VQVAE is of shape={self.shape}; train one for it")
+        factor = math.prod(self.strides)
+        return self.shape[0] // factor, self.shape[1] // factor
+
+    def init(self, key) -> tuple[dict, dict]:
+        """(params {"encoder", "decoder", "quantizer"}, state), the state being the quantizer's. Works under jit."""
+        encoder_key, decoder_key, quantizer_key = jax.random.split(key, 3)
+        height, width = self.token_shape(self.shape)
+        codes, state = self.quantizer.init(quantizer_key)
+        params = {
+            "encoder": self._encoder.init(encoder_key, jnp.zeros((1, *self.shape[:2], self._channels)))["params"],
+            "decoder": self._decoder.init(decoder_key, jnp.zeros((1, height, width, self.quantizer.width)))["params"],
+            "quantizer": codes,
+        }
+        return params, state
+
+    def features(self, params, x):
+        """x [B, *shape] float32 -> h [B, H/s, W/s, D], what is quantized."""
+        return self._encoder.apply({"params": params["encoder"]}, x.reshape(len(x), *self.shape[:2], self._channels))
+
+    def picture(self, params, q):
+        """q [B, H/s, W/s, D] -> [B, *shape] float32, not confined to [0, 1]."""
+        return self._decoder.apply({"params": params["decoder"]}, q).reshape(len(q), *self.shape)
+
+    def reconstruct(self, params, state, x):
+        """x [B, *shape] -> (x_hat [B, *shape] in [0, 1], tokens [B, H/s, W/s])."""
+        tokens = self.quantizer.nearest(params["quantizer"], state, self.features(params, x))
+        q = self.quantizer.lookup(params["quantizer"], state, tokens)
+        return jnp.clip(self.picture(params, q), 0, 1), tokens
+
+    def fit(self, data):
+        raise ValueError("a VQVAE is not fitted along with a model; train it by itself with train.py, and name that run")
+
+    def flatten(self, params, state) -> dict:
+        """Parameters and state as `learned`: arrays by names as "params/encoder/enter/kernel"."""
+        return flatten_dict({"params": params, "state": state}, sep="/")
+
+    def unflatten(self, learned) -> tuple[dict, dict]:
+        """`learned` -> (params, state). It has to be this VQVAE's own, see `check`."""
+        names = flatten_dict(_abstract(self), sep="/", keep_empty_nodes=True)
+        tree = unflatten_dict({name: learned.get(name, empty) for name, empty in names.items()}, sep="/")
+        return tree["params"], tree["state"]
+
+    def check(self, learned):
+        expected = flatten_dict(_abstract(self), sep="/")
+        for name in sorted(expected.keys() ^ learned.keys()):
+            found = "has" if name in learned else "lacks"
+            raise ValueError(f"what was learned {found} {name!r}, unlike a {self}; give what such a tokenizer learned")
+        for name, leaf in expected.items():
+            array = np.asarray(learned[name])
+            if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
+                raise ValueError(
+                    f"learned {name!r} is {array.dtype} {array.shape}, not {leaf.dtype} {leaf.shape} as in a {self}; "
+                    "give what such a tokenizer learned"
+                )
+            if not np.isfinite(array).all():
+                raise ValueError(f"learned {name!r} has values that are not finite; train the tokenizer again")
+
+    def encode(self, learned, x):
+        """A NumPy array of more than BATCH examples passes through in parts of that many, and becomes a NumPy array."""
+        shape, dtype = np.shape(x), jnp.result_type(x)
+        if shape[1:] != self.shape or len(shape) != len(self.shape) + 1:
+            raise ValueError(f"x has shape {shape}, but this VQVAE takes [B, {', '.join(map(str, self.shape))}]; reshape it")
+        if not jnp.issubdtype(dtype, jnp.floating):
+            raise ValueError(f"x is {dtype}, but a VQVAE takes real values in [0, 1]; scale it as the data set's values do")
+        return _in_parts(functools.partial(_encode, self), learned, x)
+
+    def decode(self, learned, tokens):
+        """Tokens [B, H/s, W/s] -> float32 [B, *shape] in [0, 1]; in parts as `encode`."""
+        shape, dtype = np.shape(tokens), jnp.result_type(tokens)
+        expected = self.token_shape(self.shape)
+        if shape[1:] != expected or len(shape) != 3 or not jnp.issubdtype(dtype, jnp.integer):
+            raise ValueError(f"tokens are {dtype} {shape}, but this VQVAE's are integers [B, {expected[0]}, {expected[1]}]")
+        if not isinstance(tokens, jax.core.Tracer):
+            values = np.asarray(tokens)
+            wrong = values[(values < 0) | (values >= self.vocab)]
+            if wrong.size:
+                raise ValueError(f"{wrong[0]} is no token of this VQVAE, which are 0..{self.vocab - 1}; give its own")
+        return _in_parts(functools.partial(_decode, self), learned, tokens)
+
+    @property
+    def _channels(self) -> int:
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+    @property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.quantizer.width, self.strides, self.width, self.residual_width, self.blocks)
+
+    @property
+    def _decoder(self) -> Decoder:
+        return Decoder(self._channels, self.strides, self.width, self.residual_width, self.blocks)
+
+
+@functools.lru_cache(maxsize=16)
+def _abstract(model: VQVAE) -> dict:
+    """The shapes of {"params", "state"}."""
+    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    return {"params": params, "state": state}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode(model, learned, x):
+    params, state = model.unflatten(learned)
+    return model.quantizer.nearest(params["quantizer"], state, model.features(params, x.astype(jnp.float32)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _decode(model, learned, tokens):
+    params, state = model.unflatten(learned)
+    q = model.quantizer.lookup(params["quantizer"], state, tokens)
+    return jnp.clip(model.picture(params, q), 0, 1)
+
+
+def _in_parts(f, learned, x):
+    """f(learned, x), over BATCH examples at a time where x is a NumPy array of more."""
+    learned = {name: jnp.asarray(array) for name, array in learned.items()}
+    if not isinstance(x, np.ndarray) or len(x) <= BATCH:
+        return f(learned, jnp.asarray(x))
+    parts = [x[i : i + BATCH] for i in range(0, len(x), BATCH)]
+    # The last part is filled up, so that one program does them all.
+    missing = BATCH - len(parts[-1])
+    parts[-1] = np.concatenate([parts[-1], np.repeat(parts[-1][-1:], missing, axis=0)])
+    return np.concatenate([np.asarray(f(learned, part)) for part in parts])[: len(x)]
