@@ -54,8 +54,19 @@ class Bytes:
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
-        return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+        return show_utf8(x)
 
     def read(self, text: str) -> np.ndarray:
         """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
-        return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+        return read_utf8(text)
+
+
+def show_utf8(x) -> list[str]:
+    """Bytes [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+    return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+
+
+def read_utf8(text: str) -> np.ndarray:
+    """A string -> its bytes, uint8 [length], in UTF-8; surrogates, which stand for what Python could not decode, are the bytes
+    that were there."""
+    return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
