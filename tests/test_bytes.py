@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arjax.data import Bytes
-from arjax.data.splits import encoded, is_stream, shown, unit
+from arjax.data.splits import encoded, is_stream, original_bytes, shown, unit
 
 CONTENT = bytes(range(256)) * 2
 
@@ -69,3 +69,14 @@ def test_impossible_fields_and_files_are_refused(tmp_path):
         Bytes("none.bin", root=str(tmp_path)).load()
     with pytest.raises(ValueError, match=r"cannot be read"):
         Bytes(str(tmp_path)).load()
+
+
+def test_the_texts_are_the_parts_as_they_lie_in_the_file(tmp_path):
+    parts = Bytes(put(tmp_path, CONTENT), length=7, valid=0.25, test=0.125).texts()
+    assert [part.tobytes() for part in parts] == [CONTENT[:320], CONTENT[320:448], CONTENT[448:]]
+    whole = Bytes(put(tmp_path, CONTENT), length=7, valid=0.25, test=0)
+    parts, splits = whole.texts(), whole.load()
+    assert parts.test is parts.valid
+    assert np.may_share_memory(splits.valid.x, splits.test.x)
+    assert original_bytes(whole, splits.valid.x).tolist() == [7] * 18
+    assert original_bytes(object(), splits.valid.x) is None

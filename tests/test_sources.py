@@ -1,9 +1,11 @@
+import bz2
 import contextlib
 import gzip
 import hashlib
 import http.server
 import logging
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pooch
@@ -64,11 +66,21 @@ def test_the_checksum_does_not_depend_on_the_packing(tmp_path, level):
     assert read(LOCAL, str(tmp_path)) == CONTENT
 
 
-@pytest.mark.parametrize("name", ["fox", "fox.gz"])
-def test_an_unpacked_file_is_accepted_under_either_name(tmp_path, name):
+@pytest.mark.parametrize("name", ["fox.gz", "fox.bz2", "fox"])
+def test_how_a_file_is_packed_is_seen_by_its_content(tmp_path, name):
+    for pack in (gzip.compress, bz2.compress, bytes):
+        (tmp_path / name).write_bytes(pack(CONTENT))
+        assert read(Source(name, SHA256), str(tmp_path)) == CONTENT
+
+
+@pytest.mark.parametrize("end", ["gz", "bz2"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_unpacked_file_is_accepted_under_either_name(tmp_path, end, packed):
+    name = f"fox.{end}" if packed else "fox"
     (tmp_path / name).write_bytes(CONTENT)
-    assert find(LOCAL, str(tmp_path)) == tmp_path / name
-    assert read(LOCAL, str(tmp_path)) == CONTENT
+    source = Source(f"fox.{end}", SHA256)
+    assert find(source, str(tmp_path)) == tmp_path / name
+    assert read(source, str(tmp_path)) == CONTENT
 
 
 def test_a_missing_file_without_url_is_named_with_the_remedy(tmp_path):
@@ -98,25 +110,38 @@ def test_a_wrong_checksum_is_reported_with_both_sums(tmp_path):
     assert hashlib.sha256(CONTENT + b"!").hexdigest() in message
 
 
-def test_a_truncated_gzip_file_is_named_with_the_remedy(tmp_path):
-    (tmp_path / "fox.gz").write_bytes(gzip.compress(CONTENT)[:-20])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_truncated_packed_file_is_named_with_the_remedy(tmp_path, pack):
+    (tmp_path / "fox.gz").write_bytes(pack(CONTENT)[:-20])
     assert f"{tmp_path / 'fox.gz'} cannot be read (EOFError" in fault(LOCAL, tmp_path)
 
 
-def test_a_damaged_gzip_file_is_named_with_the_remedy(tmp_path):
-    packed = bytearray(gzip.compress(CONTENT))
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_damaged_packed_file_is_named_with_the_remedy(tmp_path, pack):
+    packed = bytearray(pack(CONTENT))
     packed[12:20] = bytes(8 * [0xFF])
     (tmp_path / "fox.gz").write_bytes(packed)
     assert "cannot be read" in fault(LOCAL, tmp_path)
 
 
-def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, pack):
     monkeypatch.setattr(sources, "MAX_BYTES", 1000)
-    (tmp_path / "fox.gz").write_bytes(gzip.compress(CONTENT))
+    (tmp_path / "fox.gz").write_bytes(pack(CONTENT))
     assert "more than 1000 bytes" in fault(LOCAL, tmp_path)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bytes])
+def test_of_a_file_that_unpacks_to_too_much_no_more_than_the_bound_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_BYTES", 2**20)
+    (tmp_path / "fox.gz").write_bytes(bz2.compress(bytes(2**26)))
+    tracemalloc.start()
+    assert "more than 1048576 bytes" in fault(LOCAL, tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**23
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, bytes])
 def test_a_missing_file_is_downloaded_once_and_stored_unpacked(tmp_path, monkeypatch, pack):
     root = tmp_path / "new" / "folder"
     with serving(monkeypatch, pack(CONTENT)) as source:

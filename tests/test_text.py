@@ -17,8 +17,8 @@ from arjax.data import (
     evaluation_batches,
     training_batches,
 )
-from arjax.data.splits import encoded, shown, unit
-from arjax.data.stream import windows
+from arjax.data.splits import encoded, original_bytes, shown, unit
+from arjax.data.stream import cut, windows
 from arjax.data.text import decode, encode
 from arjax.heads import Categorical
 from arjax.models import RNN
@@ -132,14 +132,38 @@ def test_another_file_under_the_name_of_tiny_shakespeare_is_refused(tmp_path):
     assert "tinyshakespeare.txt has the wrong checksum" in fault(TinyShakespeare(root=str(tmp_path)).load)
 
 
+# The bytes it stands for
+
+
+@pytest.mark.parametrize("test", [0.1, 0.0])
+def test_the_texts_are_utf_8_cut_at_the_same_characters(tmp_path, test):
+    text = "naïve — café 😀\r\n" * 40
+    data = Characters(put(tmp_path, text), "".join(sorted(set(text))), length=1, valid=0.15, test=test)
+    parts, splits = data.texts(), data.load()
+    for part, split in zip(parts, splits, strict=True):
+        assert part.dtype == np.uint8
+        assert part.tobytes().decode() == "".join(data.show(split.x))
+        assert original_bytes(data, split.x).sum() == len(part)
+    assert (parts.test is parts.valid) == (test == 0)
+    assert np.may_share_memory(splits.valid.x, splits.test.x) == (test == 0)
+
+
+def test_every_character_counts_the_bytes_it_takes():
+    data = Characters("x", "aé—😀")
+    assert data.bytes_per_symbol.tolist() == [1, 2, 3, 4]
+    assert original_bytes(data, np.array([[0, 1, 1], [3, 2, 0]])).tolist() == [5, 8]
+    assert TinyShakespeare().bytes_per_symbol.tolist() == [1] * 65
+
+
 # Windows that overlap are never copied all together
 
 
 def test_a_million_windows_are_loaded_checked_and_batched_in_little_memory():
     codes = np.random.default_rng(0).integers(0, 65, 1_000_000).astype(np.uint8)
     tracemalloc.start()
-    splits = windows(codes, 256, 0.05, 0.05, "here", "symbols")
+    splits = windows(cut(codes, 0.05, 0.05), 256, "here", "symbols")
     check_splits(splits, Levels(65), "here")
+    lengths = original_bytes(TinyShakespeare(), splits.train.x)
     batch = training_batches(splits.train, 32, seed=0)[3]["x"]
     next(evaluation_batches(splits.train, 500))
     _, peak = tracemalloc.get_traced_memory()
@@ -147,6 +171,7 @@ def test_a_million_windows_are_loaded_checked_and_batched_in_little_memory():
     assert splits.train.x.size > 200e6
     assert np.shares_memory(splits.train.x, codes)
     assert peak < 60e6
+    assert (lengths == 256).all()
     assert batch.shape == (32, 256)
     assert batch.flags.c_contiguous
 

@@ -16,6 +16,7 @@ from arjax.data.splits import Dataset, Split, Splits, check_splits
 from arjax.data.text import Characters, TinyShakespeare, alphabet
 from arjax.data.toy import Bimodal
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
+from arjax.data.wikipedia import WikipediaSample
 from arjax.data.windows import tile
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "TrainingBatches",
     "Values",
     "WavFolder",
+    "WikipediaSample",
     "alphabet",
     "check_splits",
     "data_root",

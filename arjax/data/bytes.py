@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arjax.data.splits import Splits
-from arjax.data.stream import check_windows, read_file, title, windows
+from arjax.data.stream import Parts, check_windows, cut, read_file, title, windows
 from arjax.data.values import Levels
 
 
@@ -33,17 +33,40 @@ class Bytes:
         check_windows(self.length, self.valid, self.test)
 
     @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
     def title(self) -> str:
-        return title(Path(self.path).name, "bytes", self.length, self.valid, self.test)
+        return title(self.name, "bytes", self.length, self.valid, self.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return np.ones(256, int)
 
     def load(self) -> Splits:
-        where, content = read_file(self.path, self.root)
-        return windows(np.frombuffer(content, np.uint8), self.length, self.valid, self.test, where, "bytes")
+        return windows(self.texts(), self.length, self.name, "bytes")
+
+    def texts(self) -> Parts:
+        """The parts as they lie in the file, uint8."""
+        _, content = read_file(self.path, self.root)
+        return cut(np.frombuffer(content, np.uint8), self.valid, self.test)
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
-        return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+        return show_utf8(x)
 
     def read(self, text: str) -> np.ndarray:
         """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
-        return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+        return read_utf8(text)
+
+
+def show_utf8(x) -> list[str]:
+    """Bytes [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+    return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+
+
+def read_utf8(text: str) -> np.ndarray:
+    """A string -> its bytes, uint8 [length], in UTF-8; surrogates, which stand for what Python could not decode, are the bytes
+    that were there."""
+    return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)

@@ -1,9 +1,10 @@
 """Where the files of the public data sets are: found under one folder, or downloaded there once, and always checked.
 
 A checksum is that of a file's *content*: the same images are about in several gzip wrappers, and unpacked. So a file named
-`x.gz` may also lie there as `x`, and a downloaded one is stored unpacked.
+`x.gz` or `x.bz2` may also lie there as `x`, and a downloaded one is stored unpacked.
 """
 
+import bz2
 import dataclasses
 import gzip
 import hashlib
@@ -89,16 +90,21 @@ def _download(source: Source, folder: Path) -> Path:
 
 def _unpack(path: Path) -> bytes:
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as file:
+        start = file.read(3)
+    opened = next((unpacker for magic, unpacker in _UNPACKERS.items() if start.startswith(magic)), open)
+    with opened(path, "rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise OSError(f"more than {MAX_BYTES} bytes")
     return content
 
 
+# How a packed file starts, whatever its name, and what opens it.
+_UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+
+
 def _unpacked_name(source: Source) -> str:
-    return source.file.removesuffix(".gz")
+    return source.file.removesuffix(".gz").removesuffix(".bz2")
 
 
 def _replace(source: Source) -> str:

@@ -36,6 +36,11 @@ class Dataset(Protocol):
     symbols [length] that are shown as it, see `encoded`; `hear(x)` makes examples waveforms, float32 [B, T] in [-1, 1], of
     `sample_rate: int` samples a second, see `heard`; `stream: ClassVar[bool]` is true where examples are cut out of streams of
     values, so that no site of theirs differs in kind from another, see `is_stream`.
+
+    Text that is one stream (see stream.py), and so can be given to a tokenizer, has `texts() -> Parts`: the three parts, cut
+    where those of the splits are, as UTF-8, uint8 [bytes]; `name: str`, `length: int` of a window and the fractions `valid` and
+    `test` held out, which a title is made of. `bytes_per_symbol`, integers [vocab], says how many of the original bytes each
+    symbol stands for, see `original_bytes`.
     """
 
     root: str | None
@@ -64,6 +69,15 @@ def shown(data, x) -> list[str] | None:
 def encoded(data, text: str) -> np.ndarray | None:
     """A string as symbols, integers [length], None if the data set's are no text. ValueError where it knows no such text."""
     return data.read(text) if hasattr(data, "read") else None
+
+
+def original_bytes(data, x: np.ndarray) -> np.ndarray | None:
+    """How many bytes of the original each example stands for, integers [N] for symbols x [N, length]; None if the data set does
+    not say."""
+    if not hasattr(data, "bytes_per_symbol"):
+        return None
+    sizes = data.bytes_per_symbol
+    return np.concatenate([sizes[x[block]].sum(axis=1) for block in _blocks(x)] or [np.zeros(0, int)])
 
 
 class Sound(NamedTuple):
@@ -127,15 +141,20 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
     return splits
 
 
-def _first_outside(x, values, block=2**22):
-    """The place of the first value outside the support, None if there is none. A block of examples at a time: where they overlap
-    (windows of a text), all of them together may be many times what lies in memory."""
-    rows = max(1, block * len(x) // x.size)
-    for start in range(0, len(x), rows):
-        outside = values.outside(x[start : start + rows])
+def _blocks(x, block=2**22) -> list[slice]:
+    """Slices of the examples, so many values each: where examples overlap (windows of a text), all of them together may be many
+    times what lies in memory."""
+    rows = max(1, block * len(x) // max(x.size, 1))
+    return [slice(start, start + rows) for start in range(0, len(x), rows)]
+
+
+def _first_outside(x, values):
+    """The place of the first value outside the support, None if there is none."""
+    for block in _blocks(x):
+        outside = values.outside(x[block])
         if outside.any():
             first, *rest = (int(i) for i in np.unravel_index(np.argmax(outside), outside.shape))
-            return (start + first, *rest)
+            return (block.start + first, *rest)
     return None
 
 

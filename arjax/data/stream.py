@@ -6,7 +6,9 @@ scored without what stood before them: -log p is exact for a model that takes wi
 the same model needs given the whole context, as far as context helps it. Longer windows make it tighter.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,26 +28,46 @@ def read_file(path: str, root: str | None) -> tuple[str, bytes]:
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({one_line(error)}); give a file") from error
     if not content:
-        raise ValueError(f"{file} is empty; give a file with at least one window in each part")
+        raise ValueError(f"{file} is empty; give a file that holds something")
     return str(file), content
 
 
-def windows(codes: np.ndarray, length: int, valid: float, test: float, where: str, symbols: str) -> Splits:
-    """[N] -> train [windows, length], a view of `codes` that copies nothing; valid and test [windows, length].
+class Parts(NamedTuple):
+    """The parts of one stream, each a sequence: 1-D arrays, or strings. `test` is `valid`, the same object, where no test part is
+    held out."""
+
+    train: Any
+    valid: Any
+    test: Any
+
+
+def cut(codes, valid: float, test: float) -> Parts:
+    """A sequence of N symbols -> its three parts, views of it where it is an array."""
+    first, second = cut_points(len(codes), valid, test)
+    held_out = codes[first:second]
+    return Parts(codes[:first], held_out, codes[second:] if test else held_out)
+
+
+def each(function: Callable, parts: Parts) -> Parts:
+    """What the function makes of each part; once, and shared, where the test part is the validation part."""
+    train, valid = function(parts.train), function(parts.valid)
+    return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
+
+
+def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
+    """Arrays [N] -> train [windows, length], a view that copies nothing; valid and test [windows, length], views too.
 
     ValueError if a part is shorter than one window; `where` names the file and `symbols` what it consists of in the message.
     """
-    first, second = cut_points(len(codes), valid, test)
-    parts = {"training": codes[:first], "validation": codes[first:second], "test": codes[second:] if test else codes[first:]}
-    for name, part in parts.items():
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
             raise ValueError(
                 f"{where}: its {name} part has {len(part)} {symbols}, less than one window of length={length}; choose a shorter "
                 "length or a longer file"
             )
-    held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts["validation"], parts["test"]))
+    held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts.valid, parts.test))
     # Codes need no check of their values, which would visit every symbol once for each window it is in.
-    return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts["training"], length)), *held_out)
+    return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts.train, length)), *held_out)
 
 
 def check_windows(length: int, valid: float, test: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from arjax.data.sources import Source, read
 from arjax.data.splits import Splits, cut_points
-from arjax.data.stream import check_windows, read_file, title, windows
+from arjax.data.stream import Parts, check_windows, cut, each, read_file, title, windows
 from arjax.data.values import Levels
 
 
@@ -44,12 +44,25 @@ class Characters:
         return Levels(len(self.alphabet))
 
     @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
     def title(self) -> str:
-        return title(Path(self.path).name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
+        return title(self.name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return utf8_lengths(self.alphabet)
 
     def load(self) -> Splits:
         where, text = _read_text(self.path, self.root)
-        return windows(encode(text, self.alphabet, where), self.length, self.valid, self.test, where, "characters")
+        return windows(cut(encode(text, self.alphabet, where), self.valid, self.test), self.length, where, "characters")
+
+    def texts(self) -> Parts:
+        """The same parts as UTF-8, uint8, whether or not the alphabet has their characters."""
+        _, text = _read_text(self.path, self.root)
+        return each(utf8, cut(text, self.valid, self.test))
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings."""
@@ -72,21 +85,31 @@ class TinyShakespeare:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     alphabet: ClassVar[str] = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    name: ClassVar[str] = "tinyshakespeare"
+    valid: ClassVar[float] = 0.1
+    test: ClassVar[float] = 0.0
     values: ClassVar[Any] = Levels(65)
     unit: ClassVar[str] = "char"
     stream: ClassVar[bool] = True
 
     def __post_init__(self):
-        check_windows(self.length, 0.1, 0.0)
+        check_windows(self.length, self.valid, self.test)
 
     @property
     def title(self) -> str:
-        return title("tinyshakespeare", f"{len(self.alphabet)} characters", self.length, 0.1, 0.0)
+        return title(self.name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return utf8_lengths(self.alphabet)
 
     def load(self) -> Splits:
-        text = read(TINY_SHAKESPEARE, self.root).decode()
-        codes = encode(text, self.alphabet, "tinyshakespeare")
-        return windows(codes, self.length, 0.1, 0.0, "tinyshakespeare", "characters")
+        codes = encode(read(TINY_SHAKESPEARE, self.root).decode(), self.alphabet, self.name)
+        return windows(cut(codes, self.valid, self.test), self.length, self.name, "characters")
+
+    def texts(self) -> Parts:
+        """The same parts as UTF-8, uint8."""
+        return each(utf8, cut(read(TINY_SHAKESPEARE, self.root).decode(), self.valid, self.test))
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings."""
@@ -133,6 +156,16 @@ def encode(text: str, alphabet: str, where: str) -> np.ndarray:
 def decode(x, alphabet: str) -> list[str]:
     """Symbols [B, length] -> B strings."""
     return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
+
+
+def utf8(text: str) -> np.ndarray:
+    """A string as its bytes, uint8 [N]."""
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def utf8_lengths(alphabet: str) -> np.ndarray:
+    """How many bytes each character of an alphabet takes in UTF-8, [len(alphabet)]."""
+    return np.array([len(character.encode()) for character in alphabet])
 
 
 def _read_text(path, root) -> tuple[str, str]:

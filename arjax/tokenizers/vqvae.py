@@ -19,6 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from arjax.tokenizers.autoencoder import Decoder, Encoder
 from arjax.tokenizers.codebook import EMACodebook
+from arjax.tokenizers.images import TokenizedImages
 
 # As many examples at once are enough to keep a machine busy, and few enough for its memory.
 BATCH = 500
@@ -146,6 +147,9 @@ class VQVAE:
             if wrong.size:
                 raise ValueError(f"{wrong[0]} is no token of this VQVAE, which are 0..{self.vocab - 1}; give its own")
         return _in_parts(functools.partial(_decode, self), learned, tokens)
+
+    def over(self, data, learned):
+        return TokenizedImages(data, self, learned)
 
     @property
     def _channels(self) -> int:

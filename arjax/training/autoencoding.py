@@ -1,0 +1,126 @@
+"""The task of a discrete autoencoder: the images it gives back should be those it was given."""
+
+import dataclasses
+import functools
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arjax.data import evaluation_batches
+from arjax.pictures import image_grid
+from arjax.training.reconstruction import Reconstruction, code_counts, perplexity, squared_error
+from arjax.training.task import Score
+
+
+@dataclasses.dataclass(frozen=True)
+class Autoencoding:
+    """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Task. `variance`: as in
+    Reconstruction."""
+
+    variance: float = 0.1
+
+    measure: ClassVar[str] = "mse"
+
+    def __post_init__(self):
+        if not self.variance > 0:
+            raise ValueError(f"Autoencoding(variance={self.variance}) must be positive; choose the variance of a pixel")
+
+    def check(self, experiment):
+        model, values = experiment.model, experiment.data.values
+        if not hasattr(model, "reconstruct"):
+            raise ValueError(f"Autoencoding trains a VQVAE, not {type(model).__name__}; choose another task")
+        if experiment.tokenizer is not None:
+            raise ValueError(f"a {type(model).__name__} is of images, not of the tokens of {experiment.tokenizer}; leave it out")
+        if values.vocab is not None:
+            raise ValueError(f"a {type(model).__name__} is of values in [0, 1], not of {values.title}; choose values=Scaled()")
+        if experiment.ensemble > 1:
+            raise ValueError(f"ensemble={experiment.ensemble} means nothing to an autoencoder; set --ensemble 1")
+
+    def check_data(self, experiment, splits):
+        shape = splits.train.x.shape[1:]
+        if shape != experiment.model.shape:
+            raise ValueError(
+                f"{experiment.data.title} has examples of shape {shape}, but the model's are {experiment.model.shape}; "
+                "set --model.shape to fit"
+            )
+
+    def objective(self, experiment):
+        return Reconstruction(experiment.model, experiment.data.values, self.variance)
+
+    def record(self, metrics):
+        return metrics
+
+    def validate(self, experiment, params, state, split, *, batch_size, key, place=jnp.asarray):
+        model, values = experiment.model, experiment.data.values
+        errors, counts = [], np.zeros(model.vocab)
+        for batch in evaluation_batches(split, batch_size):
+            real = batch["weight"] > 0
+            error, tokens = _score(model, values, params, state, place(batch["x"]), key)
+            errors.append(np.asarray(error)[: len(real)][real])
+            counts += np.asarray(code_counts(jnp.asarray(np.asarray(tokens)[: len(real)][real]), model.vocab))
+        errors = np.concatenate(errors).astype(np.float64)
+        record = {
+            "mse": float(errors.mean()),
+            "standard_error": float(errors.std() / math.sqrt(max(len(errors) - 1, 1))),
+            "perplexity": float(perplexity(counts)),
+            "used": float((counts > 0).mean()),
+        }
+        return Score(record["mse"], record, len(errors))
+
+    def test(self, experiment, params, state, splits, which, **scoring):
+        score = self.validate(experiment, params, state, getattr(splits, which), **scoring)
+        x = experiment.data.values(scoring["key"], splits.train.x)
+        beside = experiment.data.values(scoring["key"], getattr(splits, which).x)
+        mean = float(np.square(np.asarray(beside) - np.asarray(x).mean(axis=0)).mean(dtype=np.float64))
+        return score._replace(record=score.record | {"baselines": {"the mean image": mean}})
+
+    def show(self, experiment, params, state, splits, key, step, journal):
+        count = min(experiment.samples, len(splits.valid.x))
+        # Where the split is in the order of its classes, the first images are all of one.
+        x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
+        x_hat, _ = _reconstruct(experiment.model, params, state, x)
+        journal.picture(step, "reconstructions", beside(np.asarray(x), np.asarray(x_hat)))
+
+    def words(self, experiment, record):
+        used = f"perplexity {record['perplexity']:.0f}, {record['used']:.0%} of {experiment.model.vocab} codes used"
+        return f"mean squared error {record['mse']:.5f}, {used}"
+
+    def rows(self, experiment, split, record):
+        shape = experiment.model.token_shape(experiment.model.shape)
+        rows = {
+            f"{split} error": f"{record['mse']:.5f} ± {record['standard_error']:.5f} mean squared error of pixels in [0, 1]",
+            "codes": f"{record['used']:.1%} of {experiment.model.vocab} used, perplexity {record['perplexity']:.0f}",
+            "tokens": f"{' x '.join(map(str, shape))} an image of {' x '.join(map(str, experiment.model.shape))}",
+        }
+        for name, error in record.get("baselines", {}).items():
+            rows[name] = f"{error:.5f} mean squared error"
+        return rows | {"data, split": experiment.data.title}
+
+    def learned(self, model, params, state):
+        """What the model is as a tokenizer."""
+        return model.flatten(params, state)
+
+
+def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
+    columns = max(1, math.ceil(math.sqrt(len(x))))
+    rows = [part for i in range(0, len(x), columns) for part in (x[i : i + columns], x_hat[i : i + columns])]
+    blank = np.full_like(x[:1], 0.5)
+    filled = [np.concatenate([row, *[blank] * (columns - len(row))]) for row in rows]
+    return image_grid(np.concatenate(filled), columns=columns)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "values"))
+def _score(model, values, params, state, x, key):
+    """(the mean squared error of each example [B], tokens)."""
+    x = values(key, x)
+    x_hat, tokens = model.reconstruct(params, state, x)
+    return squared_error(x, x_hat), tokens
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _reconstruct(model, params, state, x):
+    return model.reconstruct(params, state, x)
