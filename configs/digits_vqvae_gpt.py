@@ -1,0 +1,31 @@
+"""A transformer over the tokens of `digits_vqvae`, given the label: the second half of a demo of two stages.
+
+Command: python train.py configs/digits_vqvae.py && python train.py configs/digits_vqvae_gpt.py
+Hardware and time: not measured yet
+Result: not measured yet
+"""
+
+import arjax
+from arjax.data import Digits, Scaled
+from arjax.heads import Categorical
+from arjax.models import Transformer
+from arjax.tokenizers import VQVAE, EMACodebook
+from arjax.training import AdamW, Experiment
+
+experiment = Experiment(
+    data=Digits(values=Scaled(16)),
+    tokenizer=VQVAE(shape=(8, 8), strides=(2,), width=64, residual_width=32, blocks=1, quantizer=EMACodebook(64, 16)),
+    tokenizer_from="runs/digits_vqvae",
+    model=arjax.Model(
+        net=Transformer(width=64, layers=3, heads=4, positions="axial", dropout=0.2),
+        head=Categorical(64),
+        site_shape=(4, 4),
+        cond=arjax.CondSpec(classes=10),
+    ),
+    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    batch_size=100,
+    steps=800,
+    ema=0.99,
+    eval_every=100,
+    samples=100,
+)
