@@ -299,7 +299,7 @@ def test_sample_writes_sound_and_a_picture(run, tmp_path, capsys):
         assert min(picture.size) > 200
     main(["sample", str(path), "--batch", "1"])
     assert (path / "samples" / "seed_0.png").exists()
-    assert arjax.load(path)[0].num_sites == 48
+    assert arjax.load(path).model.num_sites == 48
 
 
 def test_a_file_written_to_a_pipe_which_cannot_know_its_length_is_read(tmp_path):

@@ -39,7 +39,7 @@ def test_what_is_restored_is_what_was_saved(tmp_path):
     with open_checkpoints(tmp_path) as checkpoints:
         restored = restore_latest(checkpoints, ABSTRACT)
     jax.tree.map(np.testing.assert_array_equal, restored.state, tree(np.pi))
-    assert (restored.step, restored.nats, restored.damaged) == (7, 2.5, ())
+    assert (restored.step, restored.loss, restored.damaged) == (7, 2.5, ())
 
 
 def test_a_state_may_be_donated_as_soon_as_it_is_being_saved(tmp_path):
@@ -62,7 +62,7 @@ def test_the_last_two_and_the_best_are_kept(tmp_path):
         checkpoints.wait_until_finished()
         assert list(checkpoints.all_steps()) == [2, 5, 6]
         best, latest = restore_best(checkpoints, ABSTRACT), restore_latest(checkpoints, ABSTRACT)
-    assert (best.step, best.nats, int(best.state["step"])) == (2, 3.0, 2)
+    assert (best.step, best.loss, int(best.state["step"])) == (2, 3.0, 2)
     assert (latest.step, int(latest.state["step"])) == (6, 6)
 
 
@@ -103,7 +103,7 @@ def test_a_damaged_best_checkpoint_is_passed_over_for_the_next_best_and_left_alo
     before = contents(tmp_path)
     with view_checkpoints(tmp_path) as checkpoints:
         best = restore_best(checkpoints, ABSTRACT)
-    assert (best.step, best.nats, best.damaged, int(best.state["step"])) == (3, 2.0, (1,), 3)
+    assert (best.step, best.loss, best.damaged, int(best.state["step"])) == (3, 2.0, (1,), 3)
     assert contents(tmp_path) == before
     assert capfd.readouterr().err == ""
 

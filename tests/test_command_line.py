@@ -12,8 +12,8 @@ from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
 from arjax.training import AdamW, Experiment
 from arjax.training.command_line import edit, load_config, parse
-from arjax.training.experiment import check_fits
 from arjax.training.failures import one_line_errors
+from arjax.training.fits import check_fits
 
 EXPERIMENT = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
 CONFIG = """
@@ -217,7 +217,7 @@ def test_data_that_do_not_suit_the_head_are_refused_at_once():
 def test_data_that_do_not_suit_the_model_are_named(model, part):
     experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
     with pytest.raises(ValueError, match=re.escape(part)):
-        check_fits(experiment, experiment.data.load())
+        check_fits(experiment.data.title, experiment.model, experiment.data.load())
 
 
 def test_a_model_of_classes_needs_labels():
@@ -225,4 +225,4 @@ def test_a_model_of_classes_needs_labels():
     splits = Digits().load()
     unlabelled = Splits(*(Split(split.x) for split in splits))
     with pytest.raises(ValueError, match=r"digits 8x8.* has no labels"):
-        check_fits(Experiment(data=Digits(), model=model, steps=10, eval_every=5), unlabelled)
+        check_fits(Digits().title, model, unlabelled)

@@ -11,7 +11,6 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from runs import failure, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
@@ -20,6 +19,7 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
+from runs import failure, write_run_of_random_parameters
 
 ROOT = Path(__file__).parents[1]
 DATA = Digits(values=Threshold(7))
@@ -159,7 +159,7 @@ def test_a_damaged_checkpoint_is_warned_of_and_where_none_is_left_one_line_says_
     (run / "checkpoints" / "2" / "default" / "_METADATA").unlink()
     with pytest.warns(UserWarning, match="checkpoint 2 in .* is damaged; these are the parameters of step 1"):
         _, params = arjax.load(run)
-    jax.tree.map(np.testing.assert_array_equal, params, arjax.load(labelled)[1])
+    jax.tree.map(np.testing.assert_array_equal, params, arjax.load(labelled).params)
     (run / "checkpoints" / "1" / "default" / "_METADATA").unlink()
     assert "none of the checkpoints [1, 2] in" in failure(capsys, "evaluate", run)
 

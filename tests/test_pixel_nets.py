@@ -12,7 +12,7 @@ from arjax.models import MADE, GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP
 from arjax.orders import AnyOrder, Snake, Spiral, Topological
 from arjax.testing import lively_params
 from arjax.training import Experiment
-from arjax.training.experiment import check_fits
+from arjax.training.fits import check_fits
 
 KEY = jax.random.key(0)
 ROW_BY_ROW = [PixelCNN(width=3, blocks=1), GatedPixelCNN(width=3, layers=1), PixelCNNPP(width=3, resnets=1, levels=1)]
@@ -115,6 +115,6 @@ def test_data_without_colours_are_not_for_a_head_of_colours():
     experiment = Experiment(data=data, model=Model(PixelCNNPP(levels=1), head, (8, 8)), steps=1, eval_every=1)
     message = r"has examples of shape \(8, 8\), but Coupled.* models 3 values a site; choose a head of one"
     with pytest.raises(ValueError, match=message):
-        check_fits(experiment, data.load())
+        check_fits(data.title, experiment.model, data.load())
     with pytest.raises(ValueError, match=r"x has shape \(2, 8, 8\), but the model's data is \[B, 8, 8, 3\]"):
         arjax.log_prob(experiment.model, {}, np.zeros((2, 8, 8), int))

@@ -277,11 +277,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     kept = [int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
     assert kept
     assert max(kept) < step
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arjax.load(tmp_path / "run", raw=True)[1]))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arjax.load(tmp_path / "run", raw=True).params))
 
 
 def test_several_devices_continue_what_one_began(undisturbed, tmp_path):
     interrupted(tmp_path, signal.SIGTERM, "step 25/60")
     assert train(tmp_path, devices=4).returncode == 0
-    one, four = (arjax.load(folder / "run", raw=True)[1] for folder in (undisturbed[0], tmp_path))
+    one, four = (arjax.load(folder / "run", raw=True).params for folder in (undisturbed[0], tmp_path))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), one, four)
