@@ -90,11 +90,8 @@ class BPE:
         """Tokens [n] -> bytes, uint8 [N]."""
         vocabulary = self._vocabulary(learned)
         tokens = _checked(tokens, "tokens", self.vocab, "decode with the tokenizer that made them")
-        size = vocabulary.size[tokens]
-        end = np.cumsum(size)
-        # A byte of the result lies as far from the start of its token there as in the table.
-        shift = np.repeat(vocabulary.start[tokens] - (end - size), size)
-        return vocabulary.table[np.arange(len(shift)) + shift]
+        blocks = (tokens[start : start + 2**14] for start in range(0, len(tokens), 2**14))  # what a cache holds
+        return np.concatenate([np.zeros(0, np.uint8), *(_spelled(vocabulary, block) for block in blocks)])
 
     def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
         """How many bytes each token stands for, integers [vocab]."""
@@ -131,6 +128,14 @@ def _set_to(count) -> str:
 def _check_text(data):
     if not hasattr(data, "texts"):
         raise ValueError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
+
+
+def _spelled(vocabulary, tokens) -> np.ndarray:
+    size = vocabulary.size[tokens]
+    end = np.cumsum(size)
+    # A byte of the result lies as far from the start of its token there as in the table.
+    shift = np.repeat(vocabulary.start[tokens] - (end - size), size)
+    return vocabulary.table[np.arange(len(shift)) + shift]
 
 
 def _strings(x) -> Iterator[str]:
