@@ -1,5 +1,6 @@
 """Tokenizers: data to a shorter or simpler sequence of integers, and back."""
 
+from arjax.tokenizers.bpe import BPE
 from arjax.tokenizers.codebook import Codebook, EMACodebook
 from arjax.tokenizers.fsq import FSQ
 from arjax.tokenizers.palette import Palette
@@ -9,6 +10,7 @@ from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 from arjax.tokenizers.vqvae import VQVAE
 
 __all__ = [
+    "BPE",
     "FSQ",
     "VQVAE",
     "Binary",

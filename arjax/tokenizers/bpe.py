@@ -1,0 +1,154 @@
+"""Byte-pair encoding of bytes: text as tokens of one or more bytes each, every byte string given back as it was.
+
+Sennrich et al. 2016 (https://arxiv.org/abs/1508.07909): starting from single symbols, the pair of neighbours that is most
+frequent in the training text becomes a symbol of its own, again and again. Radford et al. 2019, section 2.2 (GPT-2): the symbols
+to start from are the 256 bytes, and no pair reaches across the words that an expression splits the text into. The work is done by
+Hugging Face's `tokenizers`, and the tokens are those it gives for the same file. It takes strings; bytes that are no UTF-8 become
+the tokens of single bytes here.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from arjax.data.stream import read_file
+from arjax.tokenizers.byte_level import LETTERS, Vocabulary, read_vocabulary
+from arjax.tokenizers.pieces import groups, pieces
+from arjax.tokenizers.text import TokenizedText
+from arjax.tokenizers.tokenizer import Learned
+
+
+@dataclasses.dataclass(frozen=True)
+class BPE:
+    """vocab: the number of tokens. file: a tokenizer.json to read instead of learning from the data, as given or relative to the
+    data root; GPT-2's is read as it is.
+
+    What is learned is that file: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out in a
+    text, it is one token, and decoded as it is written.
+    """
+
+    vocab: int
+    file: str | None = None
+
+    lossless: ClassVar[bool] = True
+
+    def __post_init__(self):
+        if self.vocab < 256:
+            raise ValueError(f"vocab={self.vocab} is fewer than the 256 bytes; choose at least 256 tokens")
+
+    @property
+    def title(self) -> str:
+        return f"BPE of {self.vocab} tokens"
+
+    def token_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The same: the length of a window counts tokens, each of which is as many bytes as it is."""
+        if len(shape) != 1:
+            raise ValueError(f"BPE encodes text, not examples of shape {shape}; choose a data set of text")
+        return shape
+
+    def fit(self, data) -> Learned:
+        """The file, or what the training part of the data set's texts teaches: pairs seen twice or more, the same ones each time.
+        ValueError if there are not `vocab` tokens."""
+        if self.file is not None:
+            return self._read(getattr(data, "root", None))
+        _check_text(data)
+        library = Tokenizer(models.BPE())
+        library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        library.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.vocab, min_frequency=2, initial_alphabet=LETTERS, special_tokens=[], show_progress=False
+        )
+        library.train_from_iterator(_strings(data.texts().train), trainer)
+        if library.get_vocab_size() != self.vocab:
+            raise ValueError(f"the text gives only {_set_to(library.get_vocab_size())}")
+        return {"json": np.frombuffer(library.to_str().encode(), np.uint8)}
+
+    def check(self, learned: Learned) -> None:
+        self._vocabulary(learned)
+
+    def encode(self, learned: Learned, x) -> np.ndarray:
+        """Bytes, uint8 [N] -> tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's tokens, any
+        other byte its own."""
+        vocabulary = self._vocabulary(learned)
+        content = _checked(x, "bytes", 256, "choose a data set of text").astype(np.uint8).tobytes()
+        tokens = [np.zeros(0, np.int32)]
+        for group in groups(pieces(content, vocabulary.literals)):
+            strings = [piece for piece in group if isinstance(piece, str)]
+            encoded = iter(vocabulary.library.encode_batch_fast(strings, add_special_tokens=False))
+            tokens += [
+                np.array(next(encoded).ids, np.int32)
+                if isinstance(piece, str)
+                else vocabulary.byte_tokens[np.frombuffer(piece, np.uint8)]
+                for piece in group
+            ]
+        return np.concatenate(tokens)
+
+    def decode(self, learned: Learned, tokens) -> np.ndarray:
+        """Tokens [n] -> bytes, uint8 [N]."""
+        vocabulary = self._vocabulary(learned)
+        tokens = _checked(tokens, "tokens", self.vocab, "decode with the tokenizer that made them")
+        blocks = (tokens[start : start + 2**14] for start in range(0, len(tokens), 2**14))  # what a cache holds
+        return np.concatenate([np.zeros(0, np.uint8), *(_spelled(vocabulary, block) for block in blocks)])
+
+    def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
+        """How many bytes each token stands for, integers [vocab]."""
+        return self._vocabulary(learned).size
+
+    def over(self, data, learned: Learned) -> TokenizedText:
+        _check_text(data)
+        self.check(learned)
+        return TokenizedText(data, self, learned)
+
+    def _vocabulary(self, learned: Learned) -> Vocabulary:
+        content = np.asarray(learned.get("json"))
+        if set(learned) != {"json"} or content.dtype != np.uint8 or content.ndim != 1:
+            raise ValueError(f"BPE learns a uint8 array named json, not {sorted(learned)}; give what BPE.fit returned")
+        vocabulary = read_vocabulary(content.tobytes())
+        if len(vocabulary.size) != self.vocab:
+            raise ValueError(f"vocab={self.vocab}, but the tokenizer.json has {_set_to(len(vocabulary.size))}")
+        return vocabulary
+
+    def _read(self, root) -> Learned:
+        where, content = read_file(self.file, root)
+        learned = {"json": np.frombuffer(content, np.uint8)}
+        try:
+            self.check(learned)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        return learned
+
+
+def _set_to(count) -> str:
+    return f"{count} tokens; set --tokenizer.vocab {count} and the head's to match"
+
+
+def _check_text(data):
+    if not hasattr(data, "texts"):
+        raise ValueError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
+
+
+def _spelled(vocabulary, tokens) -> np.ndarray:
+    size = vocabulary.size[tokens]
+    end = np.cumsum(size)
+    # A byte of the result lies as far from the start of its token there as in the table.
+    shift = np.repeat(vocabulary.start[tokens] - (end - size), size)
+    return vocabulary.table[np.arange(len(shift)) + shift]
+
+
+def _strings(x) -> Iterator[str]:
+    return (piece for piece in pieces(x.tobytes()) if isinstance(piece, str))
+
+
+def _checked(x, name, count, remedy) -> np.ndarray:
+    """[N] integers 0..count-1, as they are. ValueError naming the first that is none."""
+    x = np.asarray(x)
+    if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
+        raise ValueError(f"{name} are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")
+    outside = (x < 0) | (x >= count)
+    if outside.any():
+        i = int(np.argmax(outside))
+        raise ValueError(f"{name} are 0..{count - 1}, but at place {i} stands {int(x[i])}; {remedy}")
+    return x.astype(np.intp) if not x.size else x

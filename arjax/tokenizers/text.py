@@ -1,0 +1,66 @@
+"""The tokens of a text as a data set: its three parts encoded, and cut into windows of so many tokens."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from arjax.data.splits import Splits
+from arjax.data.stream import Parts, each, title, windows
+from arjax.data.values import Levels
+from arjax.tokenizers.tokenizer import Learned, Tokenizer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TokenizedText:
+    """The data set of text `data` (one with `texts`, see data/splits.py) in windows of data.length tokens.
+
+    tokenizer: one of bytes. Compared and hashed by identity, because what a tokenizer learned is arrays.
+    """
+
+    data: Any
+    tokenizer: Tokenizer
+    learned: Learned
+
+    unit: ClassVar[str] = "token"
+    stream: ClassVar[bool] = True
+
+    @property
+    def root(self) -> str | None:
+        return self.data.root
+
+    @property
+    def values(self) -> Any:
+        return Levels(self.tokenizer.vocab)
+
+    @property
+    def title(self) -> str:
+        data = self.data
+        return title(data.name, self.tokenizer.title, data.length, data.valid, data.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return self.tokenizer.bytes_per_symbol(self.learned)
+
+    def load(self) -> Splits:
+        return windows(self.tokens(), self.data.length, self.data.name, "tokens")
+
+    def tokens(self) -> Parts:
+        """The tokens of each part, int32."""
+        return each(self.encode, self.data.texts())
+
+    def show(self, x) -> list[str]:
+        """Tokens [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+        return [self.decode(row).tobytes().decode(errors="replace") for row in np.asarray(x)]
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its tokens [length]. What a command line could not decode are the bytes that were typed."""
+        return self.encode(np.frombuffer(text.encode(errors="surrogateescape"), np.uint8))
+
+    def encode(self, x) -> np.ndarray:
+        """Bytes, uint8 [N] -> tokens, int32 [n]."""
+        return self.tokenizer.encode(self.learned, x)
+
+    def decode(self, tokens) -> np.ndarray:
+        """Tokens [n] -> bytes, uint8 [N]."""
+        return self.tokenizer.decode(self.learned, tokens)

@@ -1,0 +1,28 @@
+"""A transformer on Shakespeare's plays as byte-pair tokens: 1024 of them, learned from the first 90 % of the text.
+
+Command: python train.py configs/shakespeare_bpe_gpt.py
+Hardware and time: not measured yet
+Result: not measured yet
+"""
+
+import arjax
+from arjax.data import TinyShakespeare
+from arjax.heads import Categorical
+from arjax.models import Transformer
+from arjax.tokenizers import BPE
+from arjax.training import AdamW, Experiment
+
+LENGTH = 64  # tokens
+
+experiment = Experiment(
+    data=TinyShakespeare(length=LENGTH),
+    tokenizer=BPE(1024),
+    model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(1024), site_shape=(LENGTH,)),
+    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
+    batch_size=12,
+    steps=1500,
+    ema=0.99,
+    eval_every=300,
+    eval_batch_size=64,
+    samples=4,
+)

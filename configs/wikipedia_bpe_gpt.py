@@ -1,0 +1,28 @@
+"""A transformer on six megabytes of English Wikipedia in MediaWiki's XML, as 1024 byte-pair tokens.
+
+Command: python train.py configs/wikipedia_bpe_gpt.py
+Hardware and time: not measured yet
+Result: not measured yet
+"""
+
+import arjax
+from arjax.data import WikipediaSample
+from arjax.heads import Categorical
+from arjax.models import Transformer
+from arjax.tokenizers import BPE
+from arjax.training import AdamW, Experiment
+
+LENGTH = 64  # tokens
+
+experiment = Experiment(
+    data=WikipediaSample(length=LENGTH),
+    tokenizer=BPE(1024),
+    model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(1024), site_shape=(LENGTH,)),
+    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
+    batch_size=12,
+    steps=3000,
+    ema=0.99,
+    eval_every=1000,
+    eval_batch_size=64,
+    samples=4,
+)
