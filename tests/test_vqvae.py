@@ -113,7 +113,7 @@ def test_what_another_tokenizer_learned_is_refused():
         GREY.check(learned | {name: learned[name].astype(np.float64)})
     with pytest.raises(ValueError, match="'state/codes' has values that are not finite"):
         GREY.check(learned | {"state/codes": np.full_like(learned["state/codes"], np.nan)})
-    with pytest.raises(ValueError, match="unlike a VQVAE"):
+    with pytest.raises(ValueError, match="unlike this VQ-VAE of 16 codes"):
         GREY.check(learned_by(COLOUR))
 
 

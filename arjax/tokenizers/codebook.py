@@ -36,7 +36,7 @@ class EMACodebook:
     width: int = 64
     decay: float = 0.99
     commitment: float = 0.25
-    revive: float = 0.03
+    revive: float = 0.1
 
     def __post_init__(self):
         _check(self)
@@ -84,7 +84,7 @@ class Codebook:
     width: int = 64
     decay: float = 0.99
     commitment: float = 0.25
-    revive: float = 0.03
+    revive: float = 0.1
 
     def __post_init__(self):
         _check(self)

@@ -113,14 +113,16 @@ class VQVAE:
 
     def check(self, learned):
         expected = flatten_dict(_abstract(self), sep="/")
-        for name in sorted(expected.keys() ^ learned.keys()):
+        unlike = expected.keys() ^ learned.keys()
+        if unlike:
+            name = min(unlike)
             found = "has" if name in learned else "lacks"
-            raise ValueError(f"what was learned {found} {name!r}, unlike a {self}; give what such a tokenizer learned")
+            raise ValueError(f"what was learned {found} {name!r}, unlike this {self.title}; give what such a tokenizer learned")
         for name, leaf in expected.items():
             array = np.asarray(learned[name])
             if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
                 raise ValueError(
-                    f"learned {name!r} is {array.dtype} {array.shape}, not {leaf.dtype} {leaf.shape} as in a {self}; "
+                    f"learned {name!r} is {array.dtype} {array.shape}, not {leaf.dtype} {leaf.shape} as in this {self.title}; "
                     "give what such a tokenizer learned"
                 )
             if not np.isfinite(array).all():
