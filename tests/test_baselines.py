@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arjax.data import Levels, Real, Split, Splits
-from arjax.data.text import windows
+from arjax.data.stream import cut, windows
 from arjax.training.baselines import baselines
 
 KEY = jax.random.key(3)
@@ -72,7 +72,7 @@ def test_a_stream_has_a_histogram_and_a_markov_table_of_what_counts(classes):
 
 def test_windows_that_overlap_are_not_counted_again_and_again():
     codes = RNG.integers(0, 3, 4000).astype(np.uint8)
-    overlapping = windows(codes, 8, 0.1, 0.1, "here", "symbols")
+    overlapping = windows(cut(codes, 0.1, 0.1), 8, "here", "symbols")
     apart = overlapping._replace(train=Split(codes[:3200].reshape(-1, 8)))
     options = {"batch_size": 64, "key": KEY}
     assert baselines(data(3, True), overlapping, **options) == baselines(data(3, True), apart, **options)
@@ -81,7 +81,7 @@ def test_windows_that_overlap_are_not_counted_again_and_again():
 def test_a_markov_source_is_found_out():
     # A value repeats the one before it nine times in ten.
     flips = RNG.random(40_000) < 0.1
-    splits = windows((np.cumsum(flips) % 2).astype(np.uint8), 50, 0.1, 0.1, "here", "symbols")
+    splits = windows(cut((np.cumsum(flips) % 2).astype(np.uint8), 0.1, 0.1), 50, "here", "symbols")
     result = baselines(data(2, stream=True), splits, batch_size=64, key=KEY)
     assert result["histogram"] / 50 == pytest.approx(math.log(2), abs=0.01)
     assert result["first-order Markov table"] / 50 == pytest.approx(0.325 + (math.log(2) - 0.325) / 50, abs=0.01)
@@ -89,7 +89,7 @@ def test_a_markov_source_is_found_out():
 
 def test_a_validation_split_that_is_the_test_split_again_is_not_counted():
     codes = RNG.integers(0, 3, 4000).astype(np.uint8)
-    held_out = windows(codes, 8, 0.1, 0.0, "here", "symbols")
+    held_out = windows(cut(codes, 0.1, 0.0), 8, "here", "symbols")
     counts = np.bincount(codes[:3600], minlength=3) + 1
     expected = -np.log(counts / counts.sum())[held_out.test.x].sum(axis=1).mean()
     result = baselines(data(3, stream=True), held_out, batch_size=64, key=KEY)

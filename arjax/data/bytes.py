@@ -45,12 +45,16 @@ class Bytes:
         return np.ones(256, int)
 
     def load(self) -> Splits:
-        return windows(self.texts(), self.length, self.name, "bytes")
+        where, parts = self._parts()
+        return windows(parts, self.length, where, "bytes")
 
     def texts(self) -> Parts:
         """The parts as they lie in the file, uint8."""
-        _, content = read_file(self.path, self.root)
-        return cut(np.frombuffer(content, np.uint8), self.valid, self.test)
+        return self._parts()[1]
+
+    def _parts(self) -> tuple[str, Parts]:
+        where, content = read_file(self.path, self.root)
+        return where, cut(np.frombuffer(content, np.uint8), self.valid, self.test)
 
     def show(self, x) -> list[str]:
         """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
