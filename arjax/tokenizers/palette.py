@@ -44,21 +44,22 @@ class Palette:
     def fit(self, data):
         """{"colours": float32 [colours, C]}, the darkest first: k-means over pixels drawn from the training split."""
         # It takes a second to import.
-        from sklearn.cluster import MiniBatchKMeans
+        from sklearn.cluster import KMeans
 
         if data.values.vocab != 256:
             raise ValueError(f"{data.title} does not have 256 values a pixel; give it values=Levels(256)")
         x = np.asarray(data.values(jax.random.key(0), data.load().train.x))
         self.token_shape(x.shape[1:])
         pixels = x.reshape(-1, x.shape[3] if x.ndim == 4 else 1)
-        rng = np.random.default_rng(self.seed)
-        drawn = pixels[rng.choice(len(pixels), min(len(pixels), _PIXELS), replace=False)].astype(np.float32)
-        distinct = len(np.unique(drawn, axis=0))
-        if distinct < self.colours:
+        drawn = pixels[np.random.default_rng(self.seed).choice(len(pixels), min(len(pixels), _PIXELS), replace=False)]
+        # Each colour once, with its weight: of many equal pixels k-means would make several equal colours.
+        distinct, counts = np.unique(drawn, axis=0, return_counts=True)
+        if len(distinct) < self.colours:
             raise ValueError(
-                f"{data.title} shows {distinct} different colours, fewer than the {self.colours} of the palette; choose fewer"
+                f"{data.title} shows {len(distinct)} different colours, fewer than the {self.colours} of the palette; choose fewer"
             )
-        means = MiniBatchKMeans(self.colours, batch_size=4096, n_init=1, random_state=self.seed).fit(drawn).cluster_centers_
+        fitted = KMeans(self.colours, n_init=1, max_iter=50, random_state=self.seed).fit(distinct, sample_weight=counts)
+        means = fitted.cluster_centers_
         means = means[np.lexsort((*means.T, means.sum(axis=1)))]
         return {"colours": means.astype(np.float32)}
 
