@@ -11,9 +11,9 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
 from arjax.data.splits import encoded, heard, shown
-from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
+from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, decoded, stream
 from arjax.training.load import open_run
-from arjax.training.report import pictured, rule_between, sample_cond, write_sounds, write_texts
+from arjax.training.report import rule_between, sample_cond, write_sounds, write_texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Sample:
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, as the model knows them, label, local and memory; of continuations also
-    their length)."""
+    their length, of images drawn as tokens also these)."""
     root: str | None = None
     """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
@@ -75,13 +75,17 @@ class Sample:
         if self.prompt is not None:
             self._continue(model, params, key, data, batch, cond, transforms)
             return
-        x = ancestral(model, params, key, batch, cond=cond, transforms=transforms)
+        if hasattr(data, "visible"):  # tokens of images
+            tokens, x = decoded(model, params, data, key, batch, cond=cond, transforms=transforms)
+            arrays, images = {"x": x, "tokens": tokens}, data.visible(x)
+        else:
+            x = ancestral(model, params, key, batch, cond=cond, transforms=transforms)
+            arrays, images = {"x": x}, pictures.to_images(x, model.head.vocab)
         texts, sound = shown(data, x), heard(data, x)
-        images = pictured(data, x, model.head.vocab) if texts is None and sound is None else None
         if self.png and sound is None and images is None:
             raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
-            self._write_arrays(cond, x=x)
+            self._write_arrays(cond, **arrays)
         stem = self._stem()
         png = self.png or stem.with_suffix(".png")
         if texts is not None:

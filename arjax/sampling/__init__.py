@@ -4,6 +4,7 @@
     naive          a full parallel pass for every site: the oracle
     fixed_point    iterate x <- sample(theta(x), noise) until nothing changes: Jacobi's method on the triangular system
                    (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
+    decoded        tokens as `ancestral` draws them, and the images they stand for, in one program
     generate       continues sequences of several lengths, as `ancestral` would, until they end; `stream` shows them on the way
 
 Site t draws its noise from `fold_in(key, t)`, so they return the same samples (on accelerators whose matrix products
@@ -12,18 +13,21 @@ observed sites come first in the order and are forced, so what follows is drawn 
 """
 
 from arjax.sampling.ancestral import ancestral
+from arjax.sampling.decoded import Decoded, decoded
 from arjax.sampling.fixed_point import fixed_point
 from arjax.sampling.generate import Generated, generate, stream
 from arjax.sampling.naive import naive
 from arjax.sampling.transforms import MinP, Temperature, TopK, TopP
 
 __all__ = [
+    "Decoded",
     "Generated",
     "MinP",
     "Temperature",
     "TopK",
     "TopP",
     "ancestral",
+    "decoded",
     "fixed_point",
     "generate",
     "naive",

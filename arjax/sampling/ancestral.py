@@ -28,7 +28,7 @@ def ancestral(
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
     if observed is not None and hasattr(model.net, "prefill") and (known := _known(forced)):
         return _continued(model, params, key, order, cond, x, forced, known, transforms)
-    return _ancestral(model, params, key, order, cond, x, forced, transforms)
+    return from_start(model, params, key, order, cond, x, forced, transforms)
 
 
 def _known(forced) -> np.int32:
@@ -37,7 +37,9 @@ def _known(forced) -> np.int32:
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
-def _ancestral(model, params, key, order, cond, observed, forced, transforms):
+def from_start(model, params, key, order, cond, observed, forced, transforms):
+    """Samples [B, *site_shape, *E], a site at a time from the first; the arguments as `prepare` gives them."""
+
     def body(carry, t):
         cache, x = step(model, params, key, *carry, t, order, cond, observed[:, t], forced[:, t], transforms)
         return (cache, x), x

@@ -63,7 +63,12 @@ class TokenizedImages:
 
     def see(self, tokens) -> np.ndarray:
         """Tokens [B, *token_shape] -> images in [0, 1]."""
-        return _in_unit_range(self.decode(np.asarray(tokens)), self.data.values.vocab)
+        return self.visible(self.decode(np.asarray(tokens)))
+
+    def visible(self, x) -> np.ndarray:
+        """Images as the data's values make them, [B, ...], symbols or real values in [0, 1] -> float32 in [0, 1]."""
+        vocab = self.data.values.vocab
+        return np.clip(x, 0, 1) if vocab is None else to_images(x, vocab)
 
     def distortion(self) -> float:
         """The mean squared error of the test split's images in [0, 1], encoded and decoded."""
@@ -72,15 +77,9 @@ class TokenizedImages:
         for start in range(0, len(x), _CHUNK):
             images = self.examples(x[start : start + _CHUNK])
             decoded = self.tokenizer.decode(self.learned, self.tokenizer.encode(self.learned, images))
-            vocab = self.data.values.vocab
-            error = _in_unit_range(images, vocab) - _in_unit_range(np.asarray(decoded), vocab)
+            error = self.visible(images) - self.visible(np.asarray(decoded))
             total += float(np.square(error, dtype=np.float64).sum())
         return total / (len(x) * images[0].size)
-
-
-def _in_unit_range(images, vocab):
-    """Symbols 0..vocab-1, or real values that are in [0, 1] already, as float32 in [0, 1]."""
-    return np.clip(images, 0, 1) if vocab is None else to_images(images, vocab)
 
 
 def _in_chunks(function, x) -> np.ndarray:

@@ -56,7 +56,7 @@ class Palette:
         distinct, counts = np.unique(drawn, axis=0, return_counts=True)
         if len(distinct) < self.colours:
             raise ValueError(
-                f"{data.title} shows {len(distinct)} different colours, fewer than the {self.colours} of the palette; choose fewer"
+                f"{data.title} shows {len(distinct)} different colours, fewer than a palette of {self.colours}; choose fewer"
             )
         fitted = KMeans(self.colours, n_init=1, max_iter=50, random_state=self.seed).fit(distinct, sample_weight=counts)
         means = fitted.cluster_centers_

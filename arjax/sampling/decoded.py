@@ -1,0 +1,38 @@
+"""Generation in two stages (van den Oord et al. 2017, section 3.3): tokens from their model, and images from the tokens, as one
+program."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+
+from arjax.protocol import Cond, Model
+from arjax.sampling.ancestral import from_start
+from arjax.sampling.prepare import prepare
+
+
+class Decoded(NamedTuple):
+    """`tokens`: int32 [B, *site_shape]; `x`: what they stand for, [B, *shape]."""
+
+    tokens: jax.Array
+    x: jax.Array
+
+
+def decoded(
+    model: Model, params, tokenizer: Any, key, batch: int, *, order=None, cond: Cond | None = None, transforms=()
+) -> Decoded:
+    """`batch` samples of tokens as `arjax.sample` draws them, and what they are decoded to.
+
+    tokenizer: of images, with what it learned, as `arjax.load(run).tokenizer`. The other arguments and errors are those of
+    `arjax.sample`; ValueError for a tokenizer of text, whose tokens stand for texts of several lengths.
+    """
+    if len(model.site_shape) == 1:
+        raise ValueError(f"tokens of shape {model.site_shape} are no images'; draw them with arjax.sample and decode each text")
+    order, cond, x, forced, transforms = prepare(model, batch, order, cond, None, None, transforms)
+    return _decoded(model, tokenizer.tokenizer, params, dict(tokenizer.learned), key, order, cond, x, forced, transforms)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "tokenizer", "transforms"))
+def _decoded(model, tokenizer, params, learned, key, order, cond, x, forced, transforms):
+    tokens = from_start(model, params, key, order, cond, x, forced, transforms)
+    return Decoded(tokens, tokenizer.decode(learned, tokens))
