@@ -32,7 +32,7 @@ BYTES, TOKENS, VOCAB = 144, 64, 1024
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

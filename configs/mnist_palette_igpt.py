@@ -23,9 +23,9 @@ experiment = Experiment(
     ),
     optimizer=AdamW(learning_rate=3e-3, warmup=50, weight_decay=0.1),
     batch_size=8,
-    steps=1000,
+    steps=600,
     ema=0.99,
-    eval_every=500,
+    eval_every=300,
     eval_batch_size=50,
     samples=40,
 )

@@ -20,9 +20,9 @@ experiment = Experiment(
     model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(1024), site_shape=(LENGTH,)),
     optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
     batch_size=12,
-    steps=3000,
+    steps=1500,
     ema=0.99,
-    eval_every=1000,
+    eval_every=500,
     eval_batch_size=64,
     samples=4,
 )

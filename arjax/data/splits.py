@@ -41,6 +41,9 @@ class Dataset(Protocol):
     where those of the splits are, as UTF-8, uint8 [bytes]; `name: str`, `length: int` of a window and the fractions `valid` and
     `test` held out, which a title is made of. `bytes_per_symbol`, integers [vocab], says how many of the original bytes each
     symbol stands for, see `original_bytes`.
+
+    Tokens of images have `see(x)`: the images in [0, 1] that tokens stand for; `visible(images)`: the same of images as a
+    tokenizer decodes them; `distortion() -> float`: what encoding costs; and, as tokens of text, `tokenizer` and `learned`.
     """
 
     root: str | None

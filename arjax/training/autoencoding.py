@@ -106,7 +106,7 @@ class Autoencoding:
 
 def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
-    columns = max(1, math.ceil(math.sqrt(len(x))))
+    columns = math.ceil(math.sqrt(2 * len(x)))
     rows = [part for i in range(0, len(x), columns) for part in (x[i : i + columns], x_hat[i : i + columns])]
     blank = np.full_like(x[:1], 0.5)
     filled = [np.concatenate([row, *[blank] * (columns - len(row))]) for row in rows]
