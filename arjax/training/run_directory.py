@@ -108,7 +108,8 @@ def difference(there, here, path: str = "") -> str | None:
         fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
         differences = (difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
         return next(filter(None, differences), None)
-    return f"{path.removeprefix('.')}: {json.dumps(describe(there))[:60]} there, {json.dumps(describe(here))[:60]} here"
+    where = f"{path.removeprefix('.')}: " if path else ""
+    return f"{where}{json.dumps(describe(there))[:60]} there, {json.dumps(describe(here))[:60]} here"
 
 
 def _circumstances() -> dict:
