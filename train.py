@@ -11,7 +11,6 @@ command or the data is wrong; 130 or 143 interrupted and saved.
 import functools
 import shlex
 import sys
-import time
 
 import jax
 
@@ -57,7 +56,8 @@ def main(argv: list[str]) -> int:
     _, start, update = parts(experiment)
     abstract = abstract_state(start, batches[0], replicated(mesh))
     jax.eval_shape(update, abstract, batches[0], keys.train)
-    write_run(run, described, splits, learned)
+    # What identifies the data is what lies in their files: tokens may differ in the last place from device to device.
+    write_run(run, described, splits if learned is None else described.data.load(), learned)
 
     # Where they compute.
     start = jax.jit(start, out_shardings=replicated(mesh))
@@ -95,10 +95,9 @@ def main(argv: list[str]) -> int:
                 loss = None
                 if due:
                     journal.summarise()
-                    began = time.monotonic()
                     valid = task.validate(experiment, state.ema, state.state, splits.valid, **scoring)
                     loss = valid.loss
-                    journal.valid(step, valid, time.monotonic() - began)
+                    journal.valid(step, valid)
                     if experiment.samples:
                         task.show(experiment, state.ema, state.state, splits, keys.sample, step, journal)
                 save(checkpoints, step, state, loss)
@@ -116,7 +115,7 @@ def main(argv: list[str]) -> int:
                     f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
                 )
             test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **scoring)
-            journal.test(best.step, test, {"parameters": num_params})
+            journal.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": num_params})
 
     closing_table(experiment, run, journal.records)
     return 0

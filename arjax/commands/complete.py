@@ -61,7 +61,9 @@ class Complete:
         drawn = _complete(model, params, jax.random.key(self.seed), x, hidden, self.completions, cond)
         png = self.png or Path(self.run) / "samples" / f"complete_{self.mask}_{self.seed}.png"
         pictures.save_png(png, _grid(data, x, hidden, drawn, model.head.vocab))
-        print(f"{self.images} images, {self.mask} hidden, and {self.completions} completions of each in {png}")
+        # A tokenizer looks at more pixels than its token is drawn at.
+        seen = "; tokens beside the hidden ones were made with a look at what they hide" if hasattr(data, "visible") else ""
+        print(f"{self.images} images, {self.mask} hidden, and {self.completions} completions of each in {png}{seen}")
 
     def _examples(self, model, data, split) -> tuple[np.ndarray, Cond]:
         """The images [N, H, W, ...] as the model knows them, and their condition."""

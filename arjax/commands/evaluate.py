@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import time
 from typing import Literal
 
 import jax
@@ -42,12 +41,10 @@ class Evaluate:
         place = functools.partial(place_padded, mesh=mesh)
         scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
         params, state = jax.device_put((params, state), replicated(mesh))
-        start = time.perf_counter()
         score = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
-        seconds = time.perf_counter() - start
         values = math.prod(splits.train.x.shape[1:])
         rows = {
             "scored": f"{self.split} split, {score.examples} examples of {values} {unit(experiment.data)}s",
-            "rate": f"{score.examples / seconds:,.0f} examples/s, compilation included",
+            "rate": f"{score.examples / score.seconds:,.0f} examples/s, compilation included",
         }
         result_table(experiment, self.run, self.split, score.record, rows)

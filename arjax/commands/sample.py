@@ -31,7 +31,7 @@ class Sample:
     tokens: int | None = None
     """Symbols to draw behind the prompt; by default as many as the model has room for, at most 200."""
     stop: str | None = None
-    """The character that a continuation ends with, if it is drawn."""
+    """The character, or of tokens the very token, that a continuation ends with, if it is drawn."""
     label: int | None = None
     """The class to draw, if the model knows classes; by default all of them in turn."""
     temperature: float | None = None

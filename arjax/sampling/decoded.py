@@ -28,6 +28,11 @@ def decoded(
     """
     if len(model.site_shape) == 1:
         raise ValueError(f"tokens of shape {model.site_shape} are no images'; draw them with arjax.sample and decode each text")
+    if tokenizer.tokenizer.vocab != model.head.vocab:
+        raise ValueError(
+            f"{model.head} draws {model.head.vocab} symbols, but the tokenizer has {tokenizer.tokenizer.vocab} tokens; give the "
+            "one that the model was trained on"
+        )
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, None, None, transforms)
     return _decoded(model, tokenizer.tokenizer, params, dict(tokenizer.learned), key, order, cond, x, forced, transforms)
 

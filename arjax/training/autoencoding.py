@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import time
 from typing import ClassVar
 
 import jax
@@ -18,7 +19,8 @@ from arjax.training.task import Score
 @dataclasses.dataclass(frozen=True)
 class Autoencoding:
     """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Task. `variance`: as in
-    Reconstruction."""
+    Reconstruction. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
+    `features`, `picture`, `reconstruct` and `flatten`."""
 
     variance: float = 0.1
 
@@ -46,6 +48,13 @@ class Autoencoding:
                 f"{experiment.data.title} has examples of shape {shape}, but the model's are {experiment.model.shape}; "
                 "set --model.shape to fit"
             )
+        for part in _in_blocks(splits.train.x):
+            x = np.asarray(experiment.data.values(jax.random.key(0), part))
+            if x.min() < 0 or x.max() > 1:
+                raise ValueError(
+                    f"{experiment.data.title} has values from {x.min():g} to {x.max():g}, but an autoencoder's are in [0, 1]; "
+                    "choose values=Scaled() with the highest of them"
+                )
 
     def objective(self, experiment):
         return Reconstruction(experiment.model, experiment.data.values, self.variance)
@@ -55,7 +64,7 @@ class Autoencoding:
 
     def validate(self, experiment, params, state, split, *, batch_size, key, place=jnp.asarray):
         model, values = experiment.model, experiment.data.values
-        errors, counts = [], np.zeros(model.vocab)
+        errors, counts, began = [], np.zeros(model.vocab), time.perf_counter()
         for batch in evaluation_batches(split, batch_size):
             real = batch["weight"] > 0
             error, tokens = _score(model, values, params, state, place(batch["x"]), key)
@@ -68,14 +77,18 @@ class Autoencoding:
             "perplexity": float(perplexity(counts)),
             "used": float((counts > 0).mean()),
         }
-        return Score(record["mse"], record, len(errors))
+        return Score(record["mse"], record, len(errors), time.perf_counter() - began)
 
     def test(self, experiment, params, state, splits, which, **scoring):
         score = self.validate(experiment, params, state, getattr(splits, which), **scoring)
-        x = experiment.data.values(scoring["key"], splits.train.x)
-        beside = experiment.data.values(scoring["key"], getattr(splits, which).x)
-        mean = float(np.square(np.asarray(beside) - np.asarray(x).mean(axis=0)).mean(dtype=np.float64))
-        return score._replace(record=score.record | {"baselines": {"the mean image": mean}})
+
+        def blocks(split):
+            return (np.asarray(experiment.data.values(scoring["key"], part)) for part in _in_blocks(split.x))
+
+        mean = sum(x.sum(axis=0, dtype=np.float64) for x in blocks(splits.train)) / len(splits.train.x)
+        split = getattr(splits, which)
+        error = sum(float(np.square(x - mean).sum()) for x in blocks(split)) / (len(split.x) * mean.size)
+        return score._replace(record=score.record | {"baselines": {"the mean image": error}})
 
     def show(self, experiment, params, state, splits, key, step, journal):
         count = min(experiment.samples, len(splits.valid.x))
@@ -102,6 +115,10 @@ class Autoencoding:
     def learned(self, model, params, state):
         """What the model is as a tokenizer."""
         return model.flatten(params, state)
+
+
+def _in_blocks(x, size: int = 5000):
+    return (x[start : start + size] for start in range(0, len(x), size))
 
 
 def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:

@@ -141,12 +141,16 @@ def _set_aside(folder: Path) -> None:
 
 
 def _goodness(metrics) -> float:
-    return -metrics["loss"]
+    return -_value(metrics)
 
 
 def _loss(checkpoints, step) -> float:
     metrics = checkpoints.metrics(step)
-    return math.inf if metrics is None else metrics["loss"]
+    return math.inf if metrics is None else _value(metrics)
+
+
+def _value(metrics) -> float:
+    return metrics["loss"] if "loss" in metrics else metrics["nats"]  # as an older version called it
 
 
 def _restore(checkpoints, step, abstract) -> Restored:

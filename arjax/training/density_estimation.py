@@ -1,6 +1,7 @@
 """The task of nearly every run: fit p(x | condition) by maximum likelihood, judge it by exact -log p in nats per example."""
 
 import dataclasses
+import time
 from typing import ClassVar
 
 from arjax.data.splits import original_bytes, unit
@@ -53,19 +54,23 @@ class DensityEstimation:
         return {"nats": nats, "dims": dims, "bits_per_dim": bits_per_dim(nats, dims)}
 
     def validate(self, experiment, params, state, split, **scoring):
+        began = time.perf_counter()
         result = validate(experiment.model, params, split, experiment.data.values, **scoring)
-        return Score(result.nats, _record(experiment, split, result), len(result.log_probs))
+        seconds = time.perf_counter() - began
+        return Score(result.nats, _record(experiment, split, result), len(result.log_probs), seconds)
 
     def test(self, experiment, params, state, splits, which, **scoring):
         model, data, split = experiment.model, experiment.data, getattr(splits, which)
+        began = time.perf_counter()
         result = evaluate(model, params, split, data.values, ensemble=experiment.ensemble, **scoring)
+        seconds = time.perf_counter() - began
         record = _record(experiment, split, result)
         if which == "test":  # what they are held beside is fitted on the other two
             plain = {name: scoring[name] for name in ("batch_size", "key")}
             record["baselines"] = baselines(data, splits, classes=model.cond.classes, **plain)
-            if hasattr(data, "distortion"):
+            if _lossy(data):
                 record["distortion"] = data.distortion()
-        return Score(result.nats, record, len(result.log_probs))
+        return Score(result.nats, record, len(result.log_probs), seconds)
 
     def show(self, experiment, params, state, splits, key, step, journal):
         cond = sample_cond(experiment.model, experiment.samples, splits.valid)
@@ -73,12 +78,15 @@ class DensityEstimation:
         journal.density(step, params, splits.train.x)
 
     def words(self, experiment, record):
-        words = f"{record['nats']:.3f} nats, {per_unit(experiment, record['nats'], record['dims'])}"
+        # Records of an older version have no `dims`: every value was counted.
+        dims = record.get("dims", experiment.model.num_dims)
+        words = f"{record['nats']:.3f} nats, {per_unit(experiment, record['nats'], dims)}"
+        words += " (lossy)" if _lossy(experiment.data) else ""
         return words + (f", {record['bits_per_byte']:.4f} bits/byte" if _adds(experiment, record) else "")
 
     def rows(self, experiment, split, record):
-        nats, dims = record["nats"], record["dims"]
         data, every = experiment.data, experiment.model.num_dims
+        nats, dims = record["nats"], record.get("dims", every)
         cond = experiment.model.cond
         given = " given the label" if cond.classes else ""
         knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
@@ -90,11 +98,13 @@ class DensityEstimation:
             rows["in bytes"] = f"{record['bits_per_byte']:.4f} bits per byte of the original"
         for baseline, score in record.get("baselines", {}).items():
             rows[baseline] = f"{score:.3f} nats per example{given} = {per_unit(experiment, score, dims)}"
+            if _adds(experiment, record):
+                rows[baseline] += f", {record['bits_per_byte'] * score / nats:.4f} bits/byte"
         if dims != every:
             rows["counted"] = f"{dims:.1f} {unit(data)}s per example on average, of {every}"
         rows["data, split"] = data.title
-        if (tokenizer := getattr(data, "tokenizer", None)) and not tokenizer.lossless:
-            rows["lossy"] = f"these are nats of tokens ({tokenizer.title}), never to be put beside a likelihood of the data"
+        if _lossy(data):
+            rows["lossy"] = f"these are nats of tokens ({data.tokenizer.title}), never to be put beside a likelihood of the data"
         if "distortion" in record:
             rows["distortion"] = f"{record['distortion']:.5f} mean squared error of test images in [0, 1], encoded and decoded"
         if experiment.ensemble > 1:
@@ -110,7 +120,14 @@ def _record(experiment, split, result: Evaluation) -> dict:
     record["standard_error"] = result.standard_error
     if (count := original_bytes(experiment.data, split.x)) is not None:
         record["bits_per_byte"] = bits_per_dim(result.nats, float(count.mean()))
+    if _lossy(experiment.data):
+        record["lossy"] = True
     return record
+
+
+def _lossy(data) -> bool:
+    """Are these tokens from which the data do not come back?"""
+    return hasattr(data, "tokenizer") and not data.tokenizer.lossless
 
 
 def _adds(experiment, record) -> bool:

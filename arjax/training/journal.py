@@ -84,10 +84,10 @@ class Journal:
         self.progress.train(self._last, f"{self.experiment.task.words(self.experiment, record)}  {rate:.0f} examples/s")
         self._restart()
 
-    def valid(self, step: int, score: Score, seconds: float) -> None:
-        """A validation, which took so many seconds. FloatingPointError if it is not finite."""
+    def valid(self, step: int, score: Score) -> None:
+        """A validation. FloatingPointError if it is not finite."""
         _check_finite(f"validation's {self.experiment.task.measure}", score.loss, step, _VALIDATION)
-        self._write(step, "valid", score.record | {"examples_per_second": score.examples / seconds})
+        self._write(step, "valid", score.record | {"examples_per_second": score.examples / score.seconds})
         self.note(f"step {step}  valid {self.experiment.task.words(self.experiment, score.record)}")
         self._restart()
 

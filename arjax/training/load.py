@@ -10,10 +10,11 @@ import jax
 
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.checkpoints import restore_best, view_checkpoints
+from arjax.training.description import describe, modules_of
 from arjax.training.experiment import Experiment
 from arjax.training.run_directory import difference, read_run, read_tokenizer
 from arjax.training.state import abstract_state, only, parts
-from arjax.training.tokenization import over_tokens
+from arjax.training.tokenization import digest, over_tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +62,38 @@ def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = No
 
 def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     """What the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before; else
-    what the run `tokenizer_from` holds; else what it learns from the training split. ValueError if that run has another."""
+    what the run `tokenizer_from` holds; else what it learns from the training split. ValueError if these two runs differ in it,
+    or if it is not for such data."""
     tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
     if tokenizer is None:
         return None
-    if run is not None and (run / "run.json").exists():
-        return read_tokenizer(run, experiment)
-    if source is None:
-        return tokenizer.fit(experiment.data)
-    other = read_run(source)
+    begun = run is not None and (run / "run.json").exists()
+    kept = read_tokenizer(run, experiment) if begun else None
+    # A run that was begun has a copy of its own, and needs the other no more.
+    if source is None or (begun and not Path(source).exists()):
+        return kept if begun else tokenizer.fit(experiment.data)
+    taken = _learned_there(experiment, source)
+    if begun and digest(taken) != digest(kept):
+        raise ValueError(
+            f"{run} was begun with another tokenizer than that of {source}, which was trained again since; choose another "
+            "directory with --run, or name no --tokenizer-from"
+        )
+    return taken
+
+
+def _learned_there(experiment: Experiment, source: str) -> Learned:
+    """What the experiment's tokenizer learned in the run `source`."""
+    tokenizer, modules = experiment.tokenizer, tuple(modules_of(describe(experiment)))
+    other = read_run(source, modules)
+    if tokenizer in (other.tokenizer, other.model) and other.data.values != experiment.data.values:
+        raise ValueError(
+            f"the tokenizer of {source} is of {other.data.values.title}, these data are {experiment.data.values.title}; give "
+            "both the same values"
+        )
     if other.tokenizer == tokenizer:
         return read_tokenizer(source, other)
     if other.model == tokenizer:
-        return load(source).params
+        return load(source, modules=modules).params
     candidate = other.model if other.tokenizer is None else other.tokenizer
     raise ValueError(
         f"the run {source} has no such tokenizer ({difference(candidate, tokenizer)}); describe the tokenizer as it is there, or "

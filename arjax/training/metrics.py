@@ -56,7 +56,7 @@ class Metrics:
         self._file.write(json.dumps(record, allow_nan=False) + "\n")
         self._file.flush()
         for name, value in record.items():
-            if name not in ("step", "split") and isinstance(value, int | float):
+            if name not in ("step", "split", "lossy") and isinstance(value, int | float):
                 self._board.add_scalar(f"{record['split']}/{name}", value, record["step"])
 
     def image(self, name: str, image: np.ndarray, step: int) -> None:

@@ -15,7 +15,7 @@ class Objective(Protocol):
     """A frozen dataclass. `state` holds what changes in training but is not learned by gradient (a tree, often empty)."""
 
     def init(self, key: jax.Array, batch: dict) -> tuple[Any, Any]:
-        """key, an example batch -> (params, state). Works under jit."""
+        """key, an example batch -> (params, state). Works under jit. Where a run is loaded the batch is {}: shapes are known."""
         ...
 
     def loss(self, params, state, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[Any, dict]]:

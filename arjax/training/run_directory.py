@@ -29,7 +29,7 @@ def check_run(run: Path, experiment: Experiment) -> None:
         other = _difference_from(_read(run)["experiment"], experiment)
         if other is not None:
             raise ValueError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif run.exists() and any(path.name not in (".run.json", FILE) for path in run.iterdir()):
+    elif run.exists() and any(path.name not in (".run.json", f".{FILE}", FILE) for path in run.iterdir()):
         raise ValueError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 

@@ -10,11 +10,12 @@ from arjax.training.objective import Objective
 
 class Score(NamedTuple):
     """What a split scored. `loss`: what validation chooses by, the lower the better; `record`: numbers by name for metrics.jsonl,
-    the loss among them; `examples`: how many there were."""
+    the loss among them; `examples`: how many there were; `seconds`: what scoring them took."""
 
     loss: float
     record: dict[str, Any]
     examples: int
+    seconds: float
 
 
 class Task(Protocol):

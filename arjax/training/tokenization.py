@@ -5,6 +5,7 @@ What a tokenizer learned lies in tokenizer.safetensors, and its sha256 in run.js
 
 import dataclasses
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def digest(learned: Learned) -> str:
     """The sha256 of all arrays, their names, dtypes and shapes."""
     hashed = hashlib.sha256()
     for name in sorted(learned):
-        array = np.ascontiguousarray(learned[name])
+        array = np.asarray(learned[name], order="C")
         hashed.update(f"{name} {array.dtype} {list(array.shape)}\n".encode())
         hashed.update(array.tobytes())
     return hashed.hexdigest()
@@ -37,8 +38,10 @@ def digest(learned: Learned) -> str:
 
 def save_learned(run: Path, learned: Learned) -> None:
     """Write what a tokenizer learned into the run directory."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in learned.items()}
-    safetensors.numpy.save_file(arrays, run / FILE)
+    # Written beside and renamed, as run.json is.
+    beside = run / f".{FILE}"
+    beside.write_bytes(safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in learned.items()}))
+    os.replace(beside, run / FILE)
 
 
 def read_learned(run: Path, tokenizer, sha256: str) -> Learned:
