@@ -66,16 +66,17 @@ class TokenizedImages:
         return _in_unit_range(self.decode(np.asarray(tokens)), self.data.values.vocab)
 
     def distortion(self) -> float:
-        """The mean squared error of the test split's images in [0, 1], encoded and decoded."""
+        """The mean squared error of the test split's images in [0, 1], encoded and decoded; or of what is there instead of
+        images."""
         x = self.data.load().test.x
         total = 0.0
         for start in range(0, len(x), _CHUNK):
             images = self.examples(x[start : start + _CHUNK])
             decoded = self.tokenizer.decode(self.learned, self.tokenizer.encode(self.learned, images))
-            vocab = self.data.values.vocab
-            error = _in_unit_range(images, vocab) - _in_unit_range(np.asarray(decoded), vocab)
-            total += float(np.square(error, dtype=np.float64).sum())
-        return total / (len(x) * images[0].size)
+            total += float(np.square(images - np.asarray(decoded), dtype=np.float64).sum())
+        vocab = self.data.values.vocab
+        highest = 1 if vocab is None else max(vocab - 1, 1)
+        return total / (len(x) * images[0].size * highest**2)
 
 
 def _in_unit_range(images, vocab):
