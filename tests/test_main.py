@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from runs import failure, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
@@ -19,7 +20,6 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
-from runs import failure, write_run_of_random_parameters
 
 ROOT = Path(__file__).parents[1]
 DATA = Digits(values=Threshold(7))

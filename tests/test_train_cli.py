@@ -13,7 +13,8 @@ import pytest
 
 import arjax
 import train as script
-from arjax.training.evaluation import Evaluation
+from arjax.training import DensityEstimation
+from arjax.training.task import Score
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -225,7 +226,7 @@ def test_a_model_that_cannot_be_traced_leaves_no_directory_to_block_the_correcte
 def test_a_run_does_not_go_on_with_other_data_under_the_same_path(narrow, monkeypatch):
     argv = ["narrow.py", "--model.net.width", "4"]
     with monkeypatch.context() as patch:
-        patch.setattr(script, "validate", lambda *_, **__: (_ for _ in ()).throw(InterruptedError("killed")))
+        patch.setattr(DensityEstimation, "validate", lambda *_, **__: (_ for _ in ()).throw(InterruptedError("killed")))
         with pytest.raises(InterruptedError):
             script.main(argv)
     before = Path("mine.npz").read_bytes()
@@ -259,8 +260,8 @@ def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_next_best_and_says
 
 
 def test_a_result_that_is_not_finite_is_not_blamed_on_the_optimizer(narrow, monkeypatch):
-    monkeypatch.setattr(script, "evaluate", lambda *_, **__: Evaluation(float("inf"), 64.0, 0.0, np.zeros(3)))
-    with pytest.raises(FloatingPointError, match=r"\Athe test's -log p is inf at step 2; [^\n]*\Z") as error:
+    monkeypatch.setattr(DensityEstimation, "test", lambda *_, **__: Score(float("inf"), {"nats": float("inf"), "dims": 64.0}, 3))
+    with pytest.raises(FloatingPointError, match=r"\Athe test's nats is inf at step 2; [^\n]*\Z") as error:
         script.main(["narrow.py", "--model.net.width", "4"])
     assert "--optimizer" not in str(error.value)
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from arjax.data import Scaled
-from arjax.tokenizers import FSQ, VQVAE, Codebook, EMACodebook, vqvae
+from arjax.tokenizers import FSQ, VQVAE, Codebook, EMACodebook
 from arjax.tokenizers.autoencoder import depth_to_space
 from arjax.training.reconstruction import Reconstruction, code_counts, perplexity, squared_error
 from arjax.training.state import init_state, train_step
@@ -68,7 +68,7 @@ def test_many_images_are_encoded_and_decoded_in_parts(monkeypatch):
     learned, x = learned_by(GREY), images(GREY, 7)
     tokens = np.asarray(GREY.encode(learned, x))
     pictures = np.asarray(GREY.decode(learned, tokens))
-    monkeypatch.setattr(vqvae, "BATCH", 3)
+    monkeypatch.setattr("arjax.tokenizers.images.PART", 3)
     np.testing.assert_array_equal(GREY.encode(learned, x), tokens)
     np.testing.assert_allclose(GREY.decode(learned, tokens), pictures, atol=1e-6)
     assert GREY.encode(learned, x).dtype == np.int32

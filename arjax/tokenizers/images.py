@@ -11,8 +11,8 @@ from arjax.data.values import Levels
 from arjax.pictures import to_images
 from arjax.tokenizers.tokenizer import Learned, Tokenizer
 
-# Images encoded or decoded at once: the memory it takes has a bound, however many there are.
-_CHUNK = 500
+# Examples encoded or decoded at once: enough to keep a machine busy, and few enough for its memory.
+PART = 500
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +47,9 @@ class TokenizedImages:
             )
         self.tokenizer.token_shape(self.examples(splits.train.x[:1]).shape[1:])
         dtype = np.min_scalar_type(self.tokenizer.vocab - 1)
-        return Splits(*(Split(self.encode(split.x).astype(dtype), split.label) for split in splits))
+        train, valid, test = (Split(self.encode(split.x).astype(dtype), split.label) for split in splits)
+        # Where they are one, baselines must not be fitted on what they are tested on.
+        return Splits(train, valid, valid if np.may_share_memory(splits.valid.x, splits.test.x) else test)
 
     def examples(self, x) -> np.ndarray:
         """Raw values [B, ...] as the tokenizer is given them."""
@@ -55,11 +57,11 @@ class TokenizedImages:
 
     def encode(self, x) -> np.ndarray:
         """Raw images [B, ...] -> tokens, int32 [B, *token_shape]."""
-        return _in_chunks(lambda part: self.tokenizer.encode(self.learned, self.examples(part)), x)
+        return in_parts(lambda part: self.tokenizer.encode(self.learned, self.examples(part)), x)
 
     def decode(self, tokens) -> np.ndarray:
         """Tokens [B, *token_shape] -> images as the data's values make them."""
-        return _in_chunks(lambda part: self.tokenizer.decode(self.learned, part), tokens)
+        return in_parts(lambda part: self.tokenizer.decode(self.learned, part), tokens)
 
     def see(self, tokens) -> np.ndarray:
         """Tokens [B, *token_shape] -> images in [0, 1]."""
@@ -71,17 +73,25 @@ class TokenizedImages:
         return np.clip(x, 0, 1) if vocab is None else to_images(x, vocab)
 
     def distortion(self) -> float:
-        """The mean squared error of the test split's images in [0, 1], encoded and decoded."""
+        """The mean squared error of the test split's images in [0, 1], encoded and decoded; or of what is there instead of
+        images."""
         x = self.data.load().test.x
         total = 0.0
-        for start in range(0, len(x), _CHUNK):
-            images = self.examples(x[start : start + _CHUNK])
-            decoded = self.tokenizer.decode(self.learned, self.tokenizer.encode(self.learned, images))
-            error = self.visible(images) - self.visible(np.asarray(decoded))
+        for start in range(0, len(x), 10 * PART):
+            part = x[start : start + 10 * PART]
+            error = self.examples(part) - self.decode(self.encode(part))
             total += float(np.square(error, dtype=np.float64).sum())
-        return total / (len(x) * images[0].size)
+        vocab = self.data.values.vocab
+        highest = 1 if vocab is None else max(vocab - 1, 1)
+        return total / (x.size * highest**2)
 
 
-def _in_chunks(function, x) -> np.ndarray:
-    parts = [np.asarray(function(x[start : start + _CHUNK])) for start in range(0, len(x), _CHUNK)]
+def in_parts(function, x) -> np.ndarray:
+    """function(x), over PART examples at a time; the last part is filled up with its last example, so that one program does all."""
+    parts = []
+    for start in range(0, max(len(x), 1), PART):
+        part = np.asarray(x[start : start + PART])
+        missing = PART - len(part) if len(x) > PART else 0
+        filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+        parts.append(np.asarray(function(filled))[: len(part)])
     return np.concatenate(parts)

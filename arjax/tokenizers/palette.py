@@ -56,7 +56,8 @@ class Palette:
         distinct, counts = np.unique(drawn, axis=0, return_counts=True)
         if len(distinct) < self.colours:
             raise ValueError(
-                f"{data.title} shows {len(distinct)} different colours, fewer than a palette of {self.colours}; choose fewer"
+                f"{data.title} shows {len(distinct)} different colours, fewer than the {self.colours} of the palette; "
+                "choose fewer"
             )
         fitted = KMeans(self.colours, n_init=1, max_iter=50, random_state=self.seed).fit(distinct, sample_weight=counts)
         means = fitted.cluster_centers_
@@ -74,9 +75,14 @@ class Palette:
     def encode(self, learned, x) -> jax.Array:
         """Values [B, H, W] or [B, H, W, 3] -> tokens [B, H, W], the nearest colour; of equals the first."""
         check_range("pixel", x, 256)
-        if np.ndim(x) != (4 if learned["colours"].shape[1] == 3 else 3):
-            raise ValueError(f"a palette of {learned['colours'].shape[1]} channels does not fit images of shape {np.shape(x)}")
-        return _nearest(jnp.asarray(learned["colours"]), jnp.asarray(x))
+        colours = learned["colours"]
+        channels = colours.shape[1:] if colours.shape[1] > 1 else ()
+        if np.ndim(x) < 3 or np.shape(x)[3:] != channels:
+            raise ValueError(
+                f"a palette of {colours.shape[1]} channels does not fit images of shape {np.shape(x)}; give [B, H, W] for 1, "
+                "[B, H, W, 3] for 3"
+            )
+        return _nearest(jnp.asarray(colours), jnp.asarray(x))
 
     def decode(self, learned, tokens) -> jax.Array:
         """Tokens [B, H, W] -> int32 values, the colours rounded."""
@@ -95,7 +101,7 @@ def _nearest(colours, x):
 
     def of_row(row):
         # A row of pixels at a time: all distances at once would take as much memory as `colours` such batches.
-        return jnp.square(row[..., None, :].astype(jnp.float32) - colours).sum(axis=-1).argmin(axis=-1)
+        return jnp.square(row[..., None, :].astype(jnp.float32) - colours[None, None]).sum(axis=-1).argmin(axis=-1)
 
     rows = pixels.swapaxes(0, 1)
     return jax.lax.map(of_row, rows).swapaxes(0, 1).astype(jnp.int32)

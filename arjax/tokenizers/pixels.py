@@ -27,7 +27,8 @@ class Bits:
     def __post_init__(self):
         if self.bits < 1 or self.levels & (self.levels - 1) or 2**self.bits > self.levels:
             raise ValueError(
-                f"Bits({self.bits}, levels={self.levels}) needs a power of two of levels, and 1 bit to all they have"
+                f"Bits({self.bits}, levels={self.levels}) are no bits of levels that are a power of two; choose such levels, and "
+                "from 1 bit to all they have"
             )
 
     @property

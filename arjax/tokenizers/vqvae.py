@@ -19,10 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from arjax.tokenizers.autoencoder import Decoder, Encoder
 from arjax.tokenizers.codebook import EMACodebook
-from arjax.tokenizers.images import TokenizedImages
-
-# As many examples at once are enough to keep a machine busy, and few enough for its memory.
-BATCH = 500
+from arjax.tokenizers.images import TokenizedImages, in_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,13 +126,13 @@ class VQVAE:
                 raise ValueError(f"learned {name!r} has values that are not finite; train the tokenizer again")
 
     def encode(self, learned, x):
-        """A NumPy array of more than BATCH examples passes through in parts of that many, and becomes a NumPy array."""
+        """x [B, *shape] -> tokens, int32 [B, H/s, W/s]. A NumPy array passes through in parts and becomes a NumPy array."""
         shape, dtype = np.shape(x), jnp.result_type(x)
         if shape[1:] != self.shape or len(shape) != len(self.shape) + 1:
             raise ValueError(f"x has shape {shape}, but this VQVAE takes [B, {', '.join(map(str, self.shape))}]; reshape it")
         if not jnp.issubdtype(dtype, jnp.floating):
             raise ValueError(f"x is {dtype}, but a VQVAE takes real values in [0, 1]; scale it as the data set's values do")
-        return _in_parts(functools.partial(_encode, self), learned, x)
+        return _apply(functools.partial(_encode, self), learned, x)
 
     def decode(self, learned, tokens):
         """Tokens [B, H/s, W/s] -> float32 [B, *shape] in [0, 1]; in parts as `encode`."""
@@ -148,7 +145,7 @@ class VQVAE:
             wrong = values[(values < 0) | (values >= self.vocab)]
             if wrong.size:
                 raise ValueError(f"{wrong[0]} is no token of this VQVAE, which are 0..{self.vocab - 1}; give its own")
-        return _in_parts(functools.partial(_decode, self), learned, tokens)
+        return _apply(functools.partial(_decode, self), learned, tokens)
 
     def over(self, data, learned):
         return TokenizedImages(data, self, learned)
@@ -186,13 +183,9 @@ def _decode(model, learned, tokens):
     return jnp.clip(model.picture(params, q), 0, 1)
 
 
-def _in_parts(f, learned, x):
-    """f(learned, x), over BATCH examples at a time where x is a NumPy array of more."""
+def _apply(function, learned, x):
+    """function(learned, x), in parts where x is a NumPy array, of which there may be many examples."""
     learned = {name: jnp.asarray(array) for name, array in learned.items()}
-    if not isinstance(x, np.ndarray) or len(x) <= BATCH:
-        return f(learned, jnp.asarray(x))
-    parts = [x[i : i + BATCH] for i in range(0, len(x), BATCH)]
-    # The last part is filled up, so that one program does them all.
-    missing = BATCH - len(parts[-1])
-    parts[-1] = np.concatenate([parts[-1], np.repeat(parts[-1][-1:], missing, axis=0)])
-    return np.concatenate([np.asarray(f(learned, part)) for part in parts])[: len(x)]
+    if isinstance(x, np.ndarray):
+        return in_parts(functools.partial(function, learned), x)
+    return function(learned, jnp.asarray(x))

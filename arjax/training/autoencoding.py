@@ -27,8 +27,10 @@ class Autoencoding:
     measure: ClassVar[str] = "mse"
 
     def __post_init__(self):
-        if not self.variance > 0:
-            raise ValueError(f"Autoencoding(variance={self.variance}) must be positive; choose the variance of a pixel")
+        if not 0 < self.variance < math.inf:
+            raise ValueError(
+                f"Autoencoding(variance={self.variance}) must be positive and finite; choose about the variance of a pixel"
+            )
 
     def check(self, experiment):
         model, values = experiment.model, experiment.data.values
