@@ -81,7 +81,7 @@ def cells(picture, rows, columns, height, width):
 @pytest.mark.parametrize("count", [1, 4, 5, 7])
 def test_below_each_image_stands_its_reconstruction(count, channels):
     x, x_hat = (np.random.default_rng(seed).random((count, 2, 3, *channels), np.float32) for seed in (1, 2))
-    columns = {1: 1, 4: 2, 5: 3, 7: 3}[count]
+    columns = {1: 2, 4: 3, 5: 4, 7: 4}[count]
     rows = 2 * -(-count // columns)
     drawn = cells(beside(x, x_hat), rows, columns, 2, 3)
     for i in range(rows // 2 * columns):
@@ -107,7 +107,7 @@ def test_images_from_all_over_the_validation_split_are_shown_with_what_becomes_o
     splits = Splits(Split(X[::-1]), Split(X), Split(X[::-1]))
     Autoencoding().show(experiment, *trained, splits, jax.random.key(0), 7, journal)
     assert (journal.step, journal.name) == (7, "reconstructions")
-    columns = int(np.ceil(np.sqrt(len(shown))))
+    columns = int(np.ceil(np.sqrt(2 * len(shown))))
     drawn = cells(journal.pixels, 2 * -(-len(shown) // columns), columns, 4, 4)
     x = X[list(shown)] / np.float32(16)
     for i, image in enumerate(x):

@@ -87,7 +87,8 @@ class TokenizedImages:
 
 
 def in_parts(function, x) -> np.ndarray:
-    """function(x), over PART examples at a time; the last part is filled up with its last example, so that one program does all."""
+    """function(x), over PART examples at a time; the last part is filled up with its last example, so that one program does
+    them all."""
     parts = []
     for start in range(0, max(len(x), 1), PART):
         part = np.asarray(x[start : start + PART])
