@@ -1,5 +1,6 @@
 """Runs over the tokens of images, from train.py to what is read back, and what ends them in one line."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from PIL import Image
-from runs import failure
+from runs import failure, write_run_of_random_parameters
 
 import arjax
 import train as script
@@ -17,6 +18,9 @@ from arjax.__main__ import main
 from arjax.data import Levels, Npz
 from arjax.tokenizers import Palette
 from arjax.training import DensityEstimation
+from arjax.training.command_line import load_config
+from arjax.training.load import learn
+from arjax.training.run_directory import check_run
 from arjax.training.tokenization import read_learned
 
 CONFIG = """
@@ -51,10 +55,11 @@ def write(folder, name, tokenizer, vocab, levels):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two finished runs: of a palette, and of all bits of 16 levels, which lose nothing."""
+    """Two runs: of a palette, finished by train.py, and of all bits of 16 levels, which lose nothing."""
     folder = tmp_path_factory.mktemp("runs")
-    for name, arguments in {"palette": ("Palette(5)", 5, 256), "bits": ("Bits(4, 16)", 16, 16)}.items():
-        assert script.main([str(write(folder, name, *arguments)), "--run", str(folder / name)]) == 0
+    assert script.main([str(write(folder, "palette", "Palette(5)", 5, 256)), "--run", str(folder / "palette")]) == 0
+    experiment = load_config(str(write(folder, "bits", "Bits(4, 16)", 16, 16)))
+    write_run_of_random_parameters(folder / "bits", experiment.data, experiment.model, experiment.tokenizer)
     return folder
 
 
@@ -284,6 +289,33 @@ def test_a_tokenizer_is_taken_from_another_run_and_kept(folder, tmp_path):
     # The directory has its own, wherever it came from.
     assert script.main([*argv, "--tokenizer-from", str(source)]) == 0
     assert script.main(argv) == 0
+
+
+def test_a_run_of_ones_own_classes_gives_its_tokenizer_to_another_of_them(folder, tmp_path, monkeypatch):
+    (tmp_path / "my_tokenizers.py").write_text(
+        "import dataclasses\n\nfrom arjax.tokenizers import Palette\n\n\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Mine(Palette):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    experiment = load_config(str(folder / "palette.py"))
+    import my_tokenizers
+
+    experiment = dataclasses.replace(experiment, tokenizer=my_tokenizers.Mine(5))
+    write_run_of_random_parameters(tmp_path / "run", experiment.data, experiment.model, experiment.tokenizer)
+    learned = learn(dataclasses.replace(experiment, tokenizer_from=str(tmp_path / "run")))
+    np.testing.assert_array_equal(learned["colours"], Palette(5).fit(experiment.data)["colours"])
+
+
+def test_what_was_killed_before_it_had_a_run_json_does_not_stand_in_the_way(folder, tmp_path):
+    (tmp_path / "tokenizer.safetensors").write_bytes(b"half a fi")
+    (tmp_path / ".run.json").write_text("{")
+    experiment = load_config(str(folder / "palette.py"))
+    check_run(tmp_path, experiment)
+    write_run_of_random_parameters(tmp_path, experiment.data, experiment.model, experiment.tokenizer)
+    assert arjax.load(tmp_path).tokenizer.learned["colours"].shape == (5, 1)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(ValueError, match=r"is not empty and holds no run\.json; choose another"):
+        check_run(tmp_path, experiment)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import jax
 
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.checkpoints import restore_best, view_checkpoints
+from arjax.training.description import describe, modules_of
 from arjax.training.experiment import Experiment
 from arjax.training.run_directory import difference, read_run, read_tokenizer
 from arjax.training.state import abstract_state, only, parts
@@ -69,11 +70,13 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
         return read_tokenizer(run, experiment)
     if source is None:
         return tokenizer.fit(experiment.data)
-    other = read_run(source)
+    # What this experiment is made of is trusted already.
+    modules = tuple(modules_of(describe(experiment)))
+    other = read_run(source, modules)
     if other.tokenizer == tokenizer:
         return read_tokenizer(source, other)
     if other.model == tokenizer:
-        return load(source).params
+        return load(source, modules=modules).params
     candidate = other.model if other.tokenizer is None else other.tokenizer
     raise ValueError(
         f"the run {source} has no such tokenizer ({difference(candidate, tokenizer)}); describe the tokenizer as it is there, or "
