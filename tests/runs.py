@@ -9,14 +9,18 @@ from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.checkpoints import open_checkpoints, save
 from arjax.training.experiment import run_keys
+from arjax.training.load import learn
 from arjax.training.run_directory import write_run
 from arjax.training.state import parts
+from arjax.training.tokenization import over_tokens
 
 
-def write_run_of_random_parameters(run, data, model):
-    """A run directory with random parameters of the model as its only checkpoint."""
-    experiment = Experiment(data=data, model=model, steps=1, eval_every=1, eval_batch_size=125)
-    write_run(run, experiment, experiment.data.load())
+def write_run_of_random_parameters(run, data, model, tokenizer=None):
+    """A run directory with random parameters of the model as its only checkpoint, over tokens if there is a tokenizer."""
+    experiment = Experiment(data=data, tokenizer=tokenizer, model=model, steps=1, eval_every=1, eval_batch_size=125)
+    described, learned = experiment, learn(experiment)
+    experiment = over_tokens(experiment, learned)
+    write_run(run, described, experiment.data.load(), learned)
     batch = {"x": jnp.zeros((1, *model.site_shape, *model.head.event_shape)), "label": jnp.zeros(1, jnp.int32)}
     state = parts(experiment).start(run_keys(experiment).init, batch)
     with open_checkpoints(run / "checkpoints") as checkpoints:

@@ -260,7 +260,9 @@ def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_next_best_and_says
 
 
 def test_a_result_that_is_not_finite_is_not_blamed_on_the_optimizer(narrow, monkeypatch):
-    monkeypatch.setattr(DensityEstimation, "test", lambda *_, **__: Score(float("inf"), {"nats": float("inf"), "dims": 64.0}, 3))
+    monkeypatch.setattr(
+        DensityEstimation, "test", lambda *_, **__: Score(float("inf"), {"nats": float("inf"), "dims": 64.0}, 3, 1.0)
+    )
     with pytest.raises(FloatingPointError, match=r"\Athe test's nats is inf at step 2; [^\n]*\Z") as error:
         script.main(["narrow.py", "--model.net.width", "4"])
     assert "--optimizer" not in str(error.value)

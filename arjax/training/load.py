@@ -70,13 +70,15 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     begun = run is not None and (run / "run.json").exists()
     kept = read_tokenizer(run, experiment) if begun else None
     # A run that was begun has a copy of its own, and needs the other no more.
-    if source is None or (begun and not Path(source).exists()):
-        return kept if begun else tokenizer.fit(experiment.data)
+    if begun and (source is None or not Path(source).exists()):
+        return kept
+    if source is None:
+        return tokenizer.fit(experiment.data)
     taken = _learned_there(experiment, source)
     if begun and digest(taken) != digest(kept):
         raise ValueError(
             f"{run} was begun with another tokenizer than that of {source}, which was trained again since; choose another "
-            "directory with --run, or name no --tokenizer-from"
+            "directory with --run, or go on with --tokenizer-from None"
         )
     return taken
 

@@ -108,8 +108,13 @@ def difference(there, here, path: str = "") -> str | None:
         fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
         differences = (difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
         return next(filter(None, differences), None)
-    where = f"{path.removeprefix('.')}: " if path else ""
-    return f"{where}{json.dumps(describe(there))[:60]} there, {json.dumps(describe(here))[:60]} here"
+    name = f"{path.removeprefix('.')}: " if path else ""
+    return f"{name}{_short(there)} there, {_short(here)} here"
+
+
+def _short(value) -> str:
+    # Of objects that differ before their fields do, the class says it.
+    return type(value).__name__ if dataclasses.is_dataclass(value) else json.dumps(describe(value))[:60]
 
 
 def _circumstances() -> dict:
