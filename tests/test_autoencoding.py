@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arjax import Model
-from arjax.data import Digits, Dynamic, Levels, Scaled
+from arjax.data import Digits, Dynamic, Levels, Real, Scaled
 from arjax.data.splits import Split, Splits
 from arjax.heads import Categorical
 from arjax.models import MADE
@@ -141,3 +141,16 @@ def changed(**changes):
 def test_parts_that_do_not_fit_are_refused(make, part):
     with pytest.raises(ValueError, match=ONE_LINE.format(part)):
         make()
+
+
+def test_images_beyond_zero_and_one_are_refused():
+    experiment = Experiment(
+        data=Digits(values=Scaled(8)),
+        model=VQVAE(shape=(8, 8), strides=(2,), width=4, residual_width=2, blocks=0, quantizer=EMACodebook(4, 2)),
+        task=Autoencoding(),
+        steps=200,
+        eval_every=200,
+    )
+    data = Digits(values=Real()).load()
+    with pytest.raises(ValueError, match=r"has values from 0 to 2, but an autoencoder's are in \[0, 1\]; choose values=Scaled"):
+        experiment.task.check_data(experiment, data)

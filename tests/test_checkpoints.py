@@ -3,6 +3,7 @@ import shutil
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save, view_checkpoints
@@ -40,6 +41,14 @@ def test_what_is_restored_is_what_was_saved(tmp_path):
         restored = restore_latest(checkpoints, ABSTRACT)
     jax.tree.map(np.testing.assert_array_equal, restored.state, tree(np.pi))
     assert (restored.step, restored.loss, restored.damaged) == (7, 2.5, ())
+
+
+def test_what_an_older_version_saved_is_restored(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, nats in ((1, 4.0), (2, 3.0), (3, 5.0)):
+            checkpoints.save(step, args=ocp.args.PyTreeSave(tree(float(step))), metrics={"nats": nats})
+        best = restore_best(checkpoints, ABSTRACT)
+    assert (best.step, best.loss) == (2, 3.0)
 
 
 def test_a_state_may_be_donated_as_soon_as_it_is_being_saved(tmp_path):

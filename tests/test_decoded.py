@@ -71,3 +71,9 @@ def test_tokens_of_text_are_refused():
     model = Model(Transformer(width=8, layers=1, heads=2), Categorical(300), (4,))
     with pytest.raises(ValueError, match=r"tokens of shape \(4,\) are no images'; draw them with arjax.sample"):
         arjax.sampling.decoded(model, {}, Fitted(None, {}), KEY, 1)
+
+
+def test_a_head_of_more_symbols_than_there_are_tokens_is_refused():
+    model = model_of(7, (2, 2))
+    with pytest.raises(ValueError, match=r"draws 7 symbols, but the tokenizer has 6 tokens; give the one"):
+        decoded(model, {}, palette(), KEY, 1)

@@ -136,9 +136,10 @@ def test_samples_and_completions_are_seen_as_images(folder, tmp_path):
     run, tokenizer = str(folder / "palette"), arjax.load(folder / "palette").tokenizer
     main(["sample", run, "--batch", "4", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
     with np.load(tmp_path / "s.npz") as arrays:
-        x = arrays["x"]
-    assert x.max() < 5
-    np.testing.assert_array_equal(picture_of(tmp_path / "s.png", 2, 2).reshape(4, 6, 4), tokenizer.decode(x))
+        x, tokens = arrays["x"], arrays["tokens"]
+    assert tokens.max() < 5
+    np.testing.assert_array_equal(x, tokenizer.decode(tokens))
+    np.testing.assert_array_equal(picture_of(tmp_path / "s.png", 2, 2).reshape(4, 6, 4), x)
     main(["complete", run, "--images", "2", "--completions", "3", "--png", str(tmp_path / "c.png")])
     truth, left, *drawn = np.moveaxis(picture_of(tmp_path / "c.png", 2, 5), 1, 0)
     test = Npz(str(folder / "palette.npz"), Levels(256)).load().test.x[[0, 4]]

@@ -1,5 +1,6 @@
 """An autoencoder's run, and a run over its tokens: what they leave, what the commands make of them, how wrong ones end."""
 
+import dataclasses
 import json
 import shutil
 
@@ -12,8 +13,11 @@ from runs import failure
 import arjax
 import train as script
 from arjax.__main__ import main
-from arjax.data import Digits
+from arjax.data import Digits, Scaled
 from arjax.training.autoencoding import beside
+from arjax.training.load import learn
+from arjax.training.run_directory import read_run
+from arjax.training.tokenization import digest
 
 FIRST = """
 from arjax.data import Digits, Scaled
@@ -148,10 +152,11 @@ def test_samples_and_completions_are_images_and_no_maps_of_tokens(folder, tmp_pa
     tokenizer, run = arjax.load(folder / "second").tokenizer, str(folder / "second")
     main(["sample", run, "--batch", "9", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
     with np.load(tmp_path / "s.npz") as arrays:
-        x = arrays["x"]
-    assert x.shape == (9, 4, 4)
+        x, tokens = arrays["x"], arrays["tokens"]
+    assert tokens.shape == (9, 4, 4)
+    np.testing.assert_allclose(x, tokenizer.decode(tokens), atol=1e-6)
     drawn = cells(tmp_path / "s.png", 3, 3).reshape(9, 8, 8).astype(int)
-    assert abs(drawn - np.round(np.asarray(tokenizer.decode(x)) * 255)).max() <= 1
+    assert abs(drawn - np.round(x * 255)).max() <= 1
     main(["complete", run, "--mask", "lower", "--images", "2", "--completions", "3", "--png", str(tmp_path / "c.png")])
     truth, left, *_ = np.moveaxis(cells(tmp_path / "c.png", 2, 5), 1, 0)
     encoded = np.asarray(tokenizer.decode(tokenizer.encode(X.test.x[[0, 149]] / np.float32(16))))
@@ -271,3 +276,25 @@ def test_a_third_run_takes_the_tokenizer_from_the_second(folder, tmp_path):
     assert script.main([*argv, "--samples", "0"]) == 0
     one, other = (json.loads((run / "run.json").read_text())["tokenizer"] for run in (second, tmp_path / "third"))
     assert one == other
+
+
+def test_an_autoencoder_that_was_trained_again_is_noticed_by_the_run_over_its_tokens(folder, tmp_path):
+    second = read_run(folder / "second")
+    kept = digest(learn(second, folder / "second"))
+    assert kept == digest(arjax.load(folder / "first").params)
+    gone = dataclasses.replace(second, tokenizer_from=str(tmp_path / "gone"))
+    assert digest(learn(gone, folder / "second")) == kept  # a run has a copy of its own
+    again = ["--run", str(tmp_path / "again"), "--seed", "1"]
+    assert script.main([str(folder / "first.py"), *again]) == 0
+    changed = dataclasses.replace(second, tokenizer_from=str(tmp_path / "again"))
+    with pytest.raises(ValueError, match=r"second was begun with another tokenizer than that of .*again, which was"):
+        learn(changed, folder / "second")
+
+
+def test_a_tokenizer_of_other_values_is_refused(folder):
+    second = read_run(folder / "second")
+    other = dataclasses.replace(second, data=Digits(values=Scaled(255)))
+    with pytest.raises(
+        ValueError, match=r"first is of values=Scaled\(highest=16\), these data have values=Scaled\(highest=255\);"
+    ):
+        learn(other)

@@ -89,8 +89,8 @@ def _learned_there(experiment: Experiment, source: str) -> Learned:
     other = read_run(source, modules)
     if tokenizer in (other.tokenizer, other.model) and other.data.values != experiment.data.values:
         raise ValueError(
-            f"the tokenizer of {source} is of {other.data.values.title}, these data are {experiment.data.values.title}; give "
-            "both the same values"
+            f"the tokenizer of {source} is of values={other.data.values}, these data have values={experiment.data.values}; give "
+            "both the same"
         )
     if other.tokenizer == tokenizer:
         return read_tokenizer(source, other)
