@@ -179,16 +179,6 @@ def begin(folder, run, monkeypatch):
             script.main(again(folder, "palette", run))
 
 
-def test_an_interrupted_run_goes_on_with_its_own_tokens_to_the_same_parameters(folder, tmp_path, monkeypatch, capsys):
-    begin(folder, tmp_path / "run", monkeypatch)
-    with monkeypatch.context() as patch:
-        patch.setattr(Palette, "fit", lambda *_: pytest.fail("the tokenizer was learned again"))
-        assert script.main(again(folder, "palette", tmp_path / "run")) == 0
-    assert "continuing from step 2" in capsys.readouterr().out
-    same_parameters(folder / "palette", tmp_path / "run")
-    assert records(tmp_path / "run") == records(folder / "palette")
-
-
 def flip(run):
     content = bytearray((run / "tokenizer.safetensors").read_bytes())
     content[-1] ^= 1
@@ -246,13 +236,22 @@ def test_a_damaged_tokenizer_is_one_line_for_whoever_reads_the_run(damage, folde
     assert not run.with_name("other").exists()
 
 
-def test_a_run_with_a_damaged_tokenizer_does_not_go_on(folder, tmp_path, monkeypatch):
-    begin(folder, tmp_path / "run", monkeypatch)
-    flip(tmp_path / "run")
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+def test_an_interrupted_run_goes_on_with_its_own_tokens_alone_to_the_same_parameters(folder, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    begin(folder, run, monkeypatch)
+    whole = (run / "tokenizer.safetensors").read_bytes()
+    flip(run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     with pytest.raises(ValueError, match="is not the tokenizer that this run was trained with"):
-        script.main(again(folder, "palette", tmp_path / "run"))
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
+        script.main(again(folder, "palette", run))
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    (run / "tokenizer.safetensors").write_bytes(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(Palette, "fit", lambda *_: pytest.fail("the tokenizer was learned again"))
+        assert script.main(again(folder, "palette", run)) == 0
+    assert "continuing from step 2" in capsys.readouterr().out
+    same_parameters(folder / "palette", run)
+    assert records(run) == records(folder / "palette")
 
 
 def test_whichever_byte_of_the_file_is_another_it_is_found_or_changes_nothing(run):
