@@ -1,8 +1,9 @@
 """A discrete autoencoder of Fashion-MNIST: 7x7 tokens of 512 codes for 28x28 pixels, the codebook by exponential moving average.
 
 Command: python train.py configs/fashion_vqvae.py
-Hardware and time: not measured yet
-Result: not measured yet
+Hardware and time: 2 CPU cores, 1094 seconds in all on a busy machine (alone, a step takes 0.15 s)
+Result: test mean squared error 0.00414 of pixels in [0, 1] with seed 0, all 512 codes in use, perplexity 397;
+of the mean image 0.08664
 """
 
 from arjax.data import FashionMNIST, Scaled

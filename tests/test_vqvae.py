@@ -130,7 +130,7 @@ def test_what_cannot_be_encoded_or_decoded_is_refused():
     with pytest.raises(ValueError, match="tokens are float"):
         GREY.decode(learned, np.zeros((2, 2, 3)))
     for wrong in (-1, 16):
-        with pytest.raises(ValueError, match=f"{wrong} is no token of this VQVAE, which are 0..15"):
+        with pytest.raises(ValueError, match=f"token {wrong} is not in 0..15; give tokens of this tokenizer"):
             GREY.decode(learned, np.full((2, 2, 3), wrong))
     with pytest.raises(ValueError, match=r"an example has shape \(8, 12, 3\), but this VQVAE is of shape=\(8, 12\)"):
         GREY.token_shape((8, 12, 3))

@@ -96,3 +96,13 @@ def in_parts(function, x) -> np.ndarray:
         filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         parts.append(np.asarray(function(filled))[: len(part)])
     return np.concatenate(parts)
+
+
+def check_range(kind: str, x, count: int) -> None:
+    """ValueError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
+    if isinstance(x, jax.core.Tracer) or not np.size(x):
+        return
+    x = np.asarray(x)
+    low, high = x.min(), x.max()
+    if low < 0 or high >= count:
+        raise ValueError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.tokenizers.images import TokenizedImages
-from arjax.tokenizers.pixels import check_range
+from arjax.tokenizers.images import TokenizedImages, check_range
 
 # Pixels that the colours are fitted to: more change them little, and k-means takes longer.
 _PIXELS = 200_000

@@ -12,9 +12,8 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.images import TokenizedImages, check_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +115,3 @@ def check_nothing(learned) -> None:
     """ValueError unless nothing was learned."""
     if learned:
         raise ValueError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")
-
-
-def check_range(kind: str, x, count: int) -> None:
-    """ValueError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
-    if isinstance(x, jax.core.Tracer) or not np.size(x):
-        return
-    x = np.asarray(x)
-    low, high = x.min(), x.max()
-    if low < 0 or high >= count:
-        raise ValueError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")

@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from arjax.tokenizers.autoencoder import Decoder, Encoder
 from arjax.tokenizers.codebook import EMACodebook
-from arjax.tokenizers.images import TokenizedImages, in_parts
+from arjax.tokenizers.images import TokenizedImages, check_range, in_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,12 +139,10 @@ class VQVAE:
         shape, dtype = np.shape(tokens), jnp.result_type(tokens)
         expected = self.token_shape(self.shape)
         if shape[1:] != expected or len(shape) != 3 or not jnp.issubdtype(dtype, jnp.integer):
-            raise ValueError(f"tokens are {dtype} {shape}, but this VQVAE's are integers [B, {expected[0]}, {expected[1]}]")
-        if not isinstance(tokens, jax.core.Tracer):
-            values = np.asarray(tokens)
-            wrong = values[(values < 0) | (values >= self.vocab)]
-            if wrong.size:
-                raise ValueError(f"{wrong[0]} is no token of this VQVAE, which are 0..{self.vocab - 1}; give its own")
+            raise ValueError(
+                f"tokens are {dtype} {shape}, but this VQVAE's are integers [B, {expected[0]}, {expected[1]}]; give those"
+            )
+        check_range("token", tokens, self.vocab)
         return _apply(functools.partial(_decode, self), learned, tokens)
 
     def over(self, data, learned):

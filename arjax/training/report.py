@@ -77,11 +77,12 @@ def closing_table(experiment, run: Path, records: list[dict]) -> None:
     test = records[-1]
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
     chosen = f", {experiment.task.words(experiment, valid)} on the validation split" if valid else ""
+    tokenizer = " tokenizer.safetensors" if hasattr(experiment.data, "tokenizer") else ""
     rows = {
         "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
-        "written to": f"{run}/: run.json metrics.jsonl loss.png samples/ checkpoints/ tensorboard/",
+        "written to": f"{run}/: run.json{tokenizer} metrics.jsonl loss.png samples/ checkpoints/ tensorboard/",
     }
     result_table(experiment, str(run), "test", test, rows)
 
