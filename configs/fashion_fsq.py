@@ -1,8 +1,9 @@
 """A discrete autoencoder of Fashion-MNIST: 7x7 tokens of 512 codes for 28x28 pixels, by finite scalar quantization.
 
 Command: python train.py configs/fashion_fsq.py
-Hardware and time: not measured yet
-Result: not measured yet
+Hardware and time: 2 CPU cores, 614 seconds in all
+Result: test mean squared error 0.00440 of pixels in [0, 1] with seed 0, all 512 codes in use, perplexity 317; the codebook of
+`fashion_vqvae` gives 0.00414
 """
 
 from arjax.data import FashionMNIST, Scaled
