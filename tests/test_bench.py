@@ -30,6 +30,7 @@ def test_a_call_is_timed_by_its_median_and_what_the_first_took_longer():
     assert 0.15 < extra < 0.3
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
     experiment = Experiment(
         data=Digits(values=Threshold(7)),

@@ -82,6 +82,7 @@ def test_the_kit_passes_on_counted_parameters_with_an_empty_bin():
         part(model, params, KEY)
 
 
+@pytest.mark.slow
 def test_several_sites_are_independent_and_obey_the_rest_of_the_law():
     model = Model(Histogram(), Ordinal(3), (2, 2), AnyOrder())
     params = testing.lively_params(model, KEY)

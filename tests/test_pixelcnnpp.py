@@ -251,6 +251,7 @@ def test_its_size_at_the_papers_settings_is_that_of_the_paper():
         (PixelCNNPP(width=4, resnets=1, levels=1), DiscretizedMixtureOfLogistics(16, 2), (3, 5, 1)),
     ],
 )
+@pytest.mark.slow
 def test_cached_samples_are_naive_samples(net, head, shape):
     model = Model(net, head, shape)
     params = lively_params(model, KEY)

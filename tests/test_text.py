@@ -26,12 +26,12 @@ from arjax.protocol import Model
 from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.checkpoints import open_checkpoints, save
-from arjax.training.evaluation import Evaluation
 from arjax.training.experiment import run_keys
 from arjax.training.journal import Journal
 from arjax.training.report import per_unit
 from arjax.training.run_directory import read_run, write_run
 from arjax.training.state import parts
+from arjax.training.task import Score
 
 ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 
@@ -308,7 +308,7 @@ def test_samples_of_a_training_run_are_written_and_the_first_is_printed(run, cap
     x = encode("hello world\nworld hello\n", experiment.data.alphabet, "here").reshape(2, 12)
     with Journal(run, experiment, 0) as journal:
         journal.samples(7, x)
-        journal.valid(7, Evaluation(12 * np.log(2), 12.0, 0.1, np.zeros(3, np.float32)), 1.0)
+        journal.valid(7, Score(12 * np.log(2), {"nats": 12 * np.log(2), "dims": 12.0}, examples=3, seconds=1.0))
     printed = capsys.readouterr().out
     assert (run / "samples" / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
     assert printed.startswith("hello world\n")

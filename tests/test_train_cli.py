@@ -120,6 +120,7 @@ def test_a_finished_run_says_so_and_changes_nothing(undisturbed):
     assert {path: path.stat().st_mtime_ns for path in (folder / "run").rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_in_the_very_same_parameters(undisturbed, tmp_path):
     # In the first interval, where nothing is saved yet; as a checkpoint is being written; between two.
     for line in ("step 15/60", "step 20  valid", "step 45/60"):
@@ -129,6 +130,7 @@ def test_a_run_killed_again_and_again_ends_in_the_very_same_parameters(undisturb
     assert records(tmp_path) == records(undisturbed[0])
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_saves_says_how_to_continue_and_does(undisturbed, tmp_path):
     saved = 0
     for number, line, status in ((signal.SIGTERM, "step 25/60", 143), (signal.SIGINT, "step 45/60", 130)):
@@ -283,6 +285,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arjax.load(tmp_path / "run", raw=True).params))
 
 
+@pytest.mark.slow
 def test_several_devices_continue_what_one_began(undisturbed, tmp_path):
     interrupted(tmp_path, signal.SIGTERM, "step 25/60")
     assert train(tmp_path, devices=4).returncode == 0

@@ -237,6 +237,7 @@ def test_the_conditional_given_any_observed_sites_is_the_enumerated_one_in_every
 
 
 @pytest.mark.parametrize("known", [1, 4])
+@pytest.mark.slow
 def test_after_a_prompt_steps_go_on_as_one_pass_does(known):
     made = model(TINY(positions="rotary", any_order=True, kv_heads=1), cond=CONDITION)
     params, orders, cond = lively_params(made, KEY), jnp.asarray(random_orders()), random_cond(made, KEY, BATCH)
@@ -249,6 +250,7 @@ def test_after_a_prompt_steps_go_on_as_one_pass_does(known):
 # Numbers
 
 
+@pytest.mark.slow
 def test_bfloat16_is_float32_to_a_few_percent_and_its_steps_are_its_pass():
     made, halved = (model(TINY(dtype=dtype), cond=CONDITION) for dtype in ("float32", "bfloat16"))
     params = arjax.init(made, KEY)

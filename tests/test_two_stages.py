@@ -278,6 +278,7 @@ def test_a_third_run_takes_the_tokenizer_from_the_second(folder, tmp_path):
     assert one == other
 
 
+@pytest.mark.slow
 def test_an_autoencoder_that_was_trained_again_is_noticed_by_the_run_over_its_tokens(folder, tmp_path):
     second = read_run(folder / "second")
     kept = digest(learn(second, folder / "second"))
