@@ -1,8 +1,9 @@
 """A discrete autoencoder of scikit-learn's 8x8 digits: 4x4 tokens of 64 codes. The first half of a demo of two stages.
 
 Command: python train.py configs/digits_vqvae.py
-Hardware and time: not measured yet
-Result: not measured yet
+Hardware and time: 2 CPU cores, 30 seconds in all on a busy machine
+Result: test mean squared error 0.00517 of pixels in [0, 1] with seed 0, all 64 codes in use, perplexity 59; of the mean image
+0.07437
 """
 
 from arjax.data import Digits, Scaled
