@@ -47,9 +47,14 @@ class TokenizedImages:
             )
         self.tokenizer.token_shape(self.examples(splits.train.x[:1]).shape[1:])
         dtype = np.min_scalar_type(self.tokenizer.vocab - 1)
-        train, valid, test = (Split(self.encode(split.x).astype(dtype), split.label) for split in splits)
+
+        def encoded(split):
+            return Split(self.encode(split.x).astype(dtype), split.label)
+
+        valid = encoded(splits.valid)
         # Where they are one, baselines must not be fitted on what they are tested on.
-        return Splits(train, valid, valid if np.may_share_memory(splits.valid.x, splits.test.x) else test)
+        one = np.may_share_memory(splits.valid.x, splits.test.x)
+        return Splits(encoded(splits.train), valid, valid if one else encoded(splits.test))
 
     def examples(self, x) -> np.ndarray:
         """Raw values [B, ...] as the tokenizer is given them."""

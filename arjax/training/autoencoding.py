@@ -12,7 +12,7 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.pictures import image_grid
-from arjax.training.reconstruction import Reconstruction, code_counts, perplexity, squared_error
+from arjax.training.reconstruction import Reconstruction, perplexity, squared_error
 from arjax.training.task import Score
 
 
@@ -71,7 +71,7 @@ class Autoencoding:
             real = batch["weight"] > 0
             error, tokens = _score(model, values, params, state, place(batch["x"]), key)
             errors.append(np.asarray(error)[: len(real)][real])
-            counts += np.asarray(code_counts(jnp.asarray(np.asarray(tokens)[: len(real)][real]), model.vocab))
+            counts += np.bincount(np.asarray(tokens)[: len(real)][real].ravel(), minlength=model.vocab)
         errors = np.concatenate(errors).astype(np.float64)
         record = {
             "mse": float(errors.mean()),
