@@ -4,8 +4,8 @@
     python train.py configs/mnist_made.py --model.net.hidden 500 500 --optimizer.learning-rate 1e-3 --run runs/wide
 
 A config (a file in configs/) builds the experiment; flags edit its fields; `python train.py CONFIG --help` lists them. The same
-command again continues a run that was interrupted, exactly. Exit status: 0 finished; 1 the numbers did not stay finite; 2 the
-command or the data is wrong; 130 or 143 interrupted and saved.
+command again continues a run that was interrupted, exactly. On several hosts each runs the same command (docs/clusters.md).
+Exit status: 0 finished; 1 the numbers did not stay finite; 2 the command or the data is wrong; 130 or 143 interrupted and saved.
 """
 
 import functools
@@ -20,22 +20,23 @@ from arjax.training.checkpoints import open_checkpoints, restore_best, restore_l
 from arjax.training.command_line import parse
 from arjax.training.experiment import run_keys
 from arjax.training.failures import one_line_errors
+from arjax.training.hosts import by_first, own_directory
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
 from arjax.training.load import learn
-from arjax.training.mesh import check_batch, place_batch, place_padded, replicated
+from arjax.training.lock import alone_in
+from arjax.training.mesh import check_batch, local_rows, over_state, place_batch, place_padded, title
 from arjax.training.metrics import read_metrics
 from arjax.training.report import closing_table
 from arjax.training.run_directory import check_run, write_run
 from arjax.training.state import abstract_state, only, parts
+from arjax.training.step import compile_start, compile_step, memory
 from arjax.training.tokenization import over_tokens
 
 
 def main(argv: list[str]) -> int:
     # What was asked for, and whether it was done before.
     experiment, run = parse(argv)
-    if jax.process_count() > 1:
-        raise ValueError(f"{jax.process_count()} processes take part, but several hosts are not supported yet; start one process")
     check_run(run, experiment)
     task = experiment.task
     records = read_metrics(run / "metrics.jsonl", task.measure)
@@ -49,19 +50,15 @@ def main(argv: list[str]) -> int:
     described, experiment = experiment, over_tokens(experiment, learned)
     splits = experiment.data.load()
     task.check_data(experiment, splits)
-    batches = training_batches(splits.train, experiment.batch_size, experiment.seed)
     mesh = experiment.mesh.build()
     check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
+    batches = training_batches(splits.train, experiment.batch_size, experiment.seed, local_rows(experiment.batch_size, mesh))
     keys = run_keys(experiment)
     _, start, update = parts(experiment)
-    abstract = abstract_state(start, batches[0], replicated(mesh))
+    abstract = over_state(abstract_state(start, batches[0]), mesh, experiment.model)
     jax.eval_shape(update, abstract, batches[0], keys.train)
     # What identifies the data is what lies in their files: tokens may differ in the last place from device to device.
-    write_run(run, described, splits if learned is None else described.data.load(), learned)
-
-    # Where they compute.
-    start = jax.jit(start, out_shardings=replicated(mesh))
-    update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0)
+    raw = splits if learned is None else described.data.load()
     place = functools.partial(place_batch, mesh=mesh)
     scoring = {
         "batch_size": experiment.eval_batch_size,
@@ -69,15 +66,24 @@ def main(argv: list[str]) -> int:
         "place": functools.partial(place_padded, mesh=mesh),
     }
     num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
-    print(f"{experiment.data.title}; {num_params:,} parameters; devices: {mesh.size} {jax.default_backend()}; {run}", flush=True)
 
-    with open_checkpoints(run / "checkpoints") as checkpoints:
+    with alone_in(run), own_directory(run) as folder, jax.set_mesh(mesh):
+        by_first(lambda: write_run(run, described, raw, learned))
+        print(f"{experiment.data.title}; {num_params:,} parameters; {title(mesh)}; {run}", flush=True)
+
         # From the last good checkpoint, or from the beginning.
-        restored = restore_latest(checkpoints, abstract)
+        restored = restore_latest(run / "checkpoints", abstract)
         first = 0 if restored is None else restored.step
-        state = start(keys.init, place(batches[0])) if restored is None else restored.state
+        example = place(batches[first])
+        update = compile_step(update, abstract, example, keys.train, mesh)
+        print(f"memory of a step, as it was compiled: {memory(update)}", flush=True)
+        state = compile_start(start, abstract)(keys.init, example) if restored is None else restored.state
 
-        with Journal(run, experiment, first) as journal, Interruption() as stop:
+        with (
+            open_checkpoints(run / "checkpoints") as checkpoints,
+            Journal(folder, experiment, first) as journal,
+            Interruption(mesh) as stop,
+        ):
             if restored is not None:
                 journal.note(
                     f"continuing from step {first}"
@@ -85,10 +91,11 @@ def main(argv: list[str]) -> int:
                 )
 
             for step in range(first + 1, experiment.steps + 1):
-                state, metrics = update(state, place(batches[step - 1]), keys.train)
+                state, metrics, asked = update(state, place(batches[step - 1]), keys.train, stop.asked())
                 journal.train(step, metrics)
+                signal = stop.agreed(asked)
                 due = step % experiment.eval_every == 0 or step == experiment.steps
-                if not (due or stop.signal):
+                if not (due or signal):
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
                 journal.settle()
@@ -101,23 +108,23 @@ def main(argv: list[str]) -> int:
                     if experiment.samples:
                         task.show(experiment, state.ema, state.state, splits, keys.sample, step, journal)
                 save(checkpoints, step, state, loss)
-                if stop.signal:
+                if signal:
                     again = shlex.join(["python", "train.py", *argv])
                     journal.note(f"interrupted and saved at step {step}; to continue: {again}")
-                    return 128 + stop.signal
+                    return 128 + signal
 
-            loss_curve(run / "loss.png", journal.records, experiment.data.title, task.measure)
+            loss_curve(folder / "loss.png", journal.records, experiment.data.title, task.measure)
 
             # The result: the test split under the parameters that validation chose.
-            best = restore_best(checkpoints, only(abstract, "ema", "state"))
+            checkpoints.wait_until_finished()
+            best = restore_best(run / "checkpoints", only(abstract, "ema", "state"))
             for damaged in best.damaged:
                 journal.note(
                     f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
                 )
             test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **scoring)
             journal.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": num_params})
-
-    closing_table(experiment, run, journal.records)
+        closing_table(experiment, run, journal.records)
     return 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "arjax"
 FLOORS = (
-    ("orders", "protocol", "arguments", "cache"),
+    ("orders", "protocol", "arguments", "cache", "sharding"),
     ("data", "heads", "layers", "pictures", "flops"),
     ("models", "tokenizers"),
     ("likelihood", "sampling", "coding", "interop"),

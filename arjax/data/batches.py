@@ -5,7 +5,8 @@ Epoch e visits the examples in a random order of its own; the epochs lie end to 
 exactly. The random orders are a grain MapDataset, one element an epoch: a shuffled MapDataset of single examples gives the
 same guarantee but spends a few microseconds of Python on each, a hundred times the cost of gathering it.
 
-Several processes share a batch in contiguous parts, so that together they hold the very batch that one process would.
+Of several processes each gathers the rows of a batch that its devices hold, so that together they have the very batch that one
+process would.
 """
 
 import dataclasses
@@ -21,12 +22,12 @@ from arjax.data.splits import Split
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingBatches:
-    """`batches[step]` for any step >= 0: what `gather` gives of B / processes examples."""
+    """`batches[step]` for any step >= 0: what `gather` gives of the rows of a batch that this process holds."""
 
     split: Split
     order: Callable[[int], np.ndarray]  # epoch -> [N], the examples as that epoch visits them
     batch_size: int
-    part: slice  # of the global batch, what this process gets
+    rows: slice | np.ndarray  # of the global batch, those that this process gets
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         step = operator.index(step)
@@ -36,28 +37,27 @@ class TrainingBatches:
         indices = self.order(epoch)[place : place + self.batch_size]
         if len(indices) < self.batch_size:  # the epoch ends within this batch
             indices = np.concatenate([indices, self.order(epoch + 1)[: self.batch_size - len(indices)]])
-        return gather(self.split, indices[self.part])
+        return gather(self.split, indices[self.rows])
 
 
-def training_batches(split: Split, batch_size: int, seed: int, process_index: int = 0, process_count: int = 1) -> TrainingBatches:
-    """Endless shuffled batches with random access. `batch_size` is the global one, of which this process gets its part.
+def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> TrainingBatches:
+    """Endless shuffled batches with random access. `batch_size` is the global one, of which this process gets `rows`, places in
+    0..batch_size-1.
 
-    ValueError if the batch is larger than the split or cannot be shared equally.
+    ValueError if the batch is larger than the split, or has no such rows.
     """
     num = len(split.x)
     if not 1 <= batch_size <= num:
         raise ValueError(f"batch_size={batch_size} is not in 1..{num}, the size of the training split; choose one that is")
-    if batch_size % process_count:
-        raise ValueError(f"batch_size={batch_size} is not divisible by process_count={process_count}; choose a multiple")
-    if not 0 <= process_index < process_count:
-        raise ValueError(f"process_index={process_index} is not in 0..{process_count - 1}; give this process's own number")
+    places = np.arange(batch_size)[rows] if isinstance(rows, slice) else np.asarray(rows)
+    if places.size == 0 or places.min() < 0 or places.max() >= batch_size:
+        raise ValueError(f"rows={rows} are none of a batch of {batch_size}; give places in 0..{batch_size - 1}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed} is not in 0..2**32-1; choose one that is")
     orders = grain.MapDataset.range(1).repeat().seed(seed).random_map(lambda _, rng: rng.permutation(num))
-    share = batch_size // process_count
     # A batch needs at most two epochs' orders: keep those, so that each is drawn once.
     order = functools.lru_cache(maxsize=2)(orders.__getitem__)
-    return TrainingBatches(split, order, batch_size, slice(process_index * share, (process_index + 1) * share))
+    return TrainingBatches(split, order, batch_size, rows)
 
 
 def evaluation_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:

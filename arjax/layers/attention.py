@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float
 
 from arjax.cache import KeyValue, init_key_value, write_key_value
 from arjax.layers.rotary import turn
+from arjax.sharding import BATCH, TENSOR, constrain
 
 SEGMENTS, SHORTEST = 4, 32  # a cache has so many segments, unless they were shorter than this
 MANY = 64  # single-row products at once
@@ -118,7 +119,7 @@ class SelfAttention(nn.Module):
         q, k, v = jnp.split(dense(h, self.w_in, self.b_in).reshape(shape), (self.heads, self.heads + self.kv_heads), axis=-2)
         if turns is not None:
             q, k = (turn(part, by) for part, by in zip((q, k), turns, strict=True))
-        return q, k, v
+        return tuple(constrain(part, BATCH, *(None,) * (part.ndim - 3), TENSOR) for part in (q, k, v))
 
 
 class CrossAttention(nn.Module):

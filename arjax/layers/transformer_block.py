@@ -14,6 +14,7 @@ import jax
 from arjax.layers.attention import CrossAttention, SelfAttention, dense
 from arjax.layers.dropout import dropout
 from arjax.layers.norm import Norm, NormName
+from arjax.sharding import BATCH, TENSOR, constrain
 
 ActivationName = Literal["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
 ACTIVATIONS = {
@@ -77,7 +78,8 @@ class Block(nn.Module):
         if self.cross:
             h = self._add(h, self.cross_attention(self.norm_cross(h).astype(self.dtype), remembered, memory_mask), keys[0])
         inside = ACTIVATIONS[self.activation](dense(self.norm_mlp(h).astype(self.dtype), self.w_up, self.b_up))
+        inside = constrain(inside, BATCH, *(None,) * (inside.ndim - 2), TENSOR)
         return self._add(h, dense(inside, self.w_down, self.b_down), keys[1])
 
     def _add(self, h, y, key):
-        return h + dropout(y, self.dropout, key).astype(h.dtype)
+        return constrain(h + dropout(y, self.dropout, key).astype(h.dtype), BATCH)

@@ -32,6 +32,7 @@ from arjax.layers.places import PlaceName, Places, grid
 from arjax.layers.rotary import angles
 from arjax.layers.transformer_block import ActivationName, Block
 from arjax.protocol import Spec
+from arjax.sharding import BATCH, TENSOR, constrain
 
 PositionName = Literal[PlaceName, "rotary"]
 DtypeName = Literal["float32", "bfloat16"]
@@ -77,6 +78,21 @@ class Transformer(nn.Module):
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True
+    # What of a parameter lies along the mesh axis `tensor`: of every block the columns that make heads and hidden units, and the
+    # rows that bring them together again.
+    tensor_axes: ClassVar[dict[str, int]] = {
+        "attention.w_in": 1,
+        "attention.b_in": 0,
+        "attention.w_out": 0,
+        "cross_attention.w_query": 1,
+        "cross_attention.b_query": 0,
+        "cross_attention.w_memory": 1,
+        "cross_attention.b_memory": 0,
+        "cross_attention.w_out": 0,
+        "w_up": 1,
+        "b_up": 0,
+        "w_down": 0,
+    }
 
     def __post_init__(self):
         for name in ("width", "layers", "heads", "kv_heads", "mlp"):
@@ -186,7 +202,7 @@ class Transformer(nn.Module):
         order = jnp.atleast_2d(order)
         content = self._symbol(x, order)
         start = jnp.broadcast_to(self._start()[None, None], (len(x), 1, self.width))
-        return jnp.concatenate([start, content[:, :-1]], axis=1) + self._next(order) + label[:, None]
+        return constrain(jnp.concatenate([start, content[:, :-1]], axis=1) + self._next(order) + label[:, None], BATCH)
 
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
@@ -245,4 +261,5 @@ class Transformer(nn.Module):
         """[..., D] -> [..., P] float32."""
         v = self.table[0].T if self.tied else self.v
         dtype = jnp.dtype(self.dtype)
-        return jnp.matmul(self.last_norm(h).astype(dtype), v.astype(dtype), preferred_element_type=jnp.float32)
+        theta = jnp.matmul(self.last_norm(h).astype(dtype), v.astype(dtype), preferred_element_type=jnp.float32)
+        return constrain(theta, BATCH, *(None,) * (theta.ndim - 2), TENSOR)

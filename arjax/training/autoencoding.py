@@ -12,6 +12,7 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.pictures import image_grid
+from arjax.training.mesh import to_host
 from arjax.training.reconstruction import Reconstruction, perplexity, squared_error
 from arjax.training.task import Score
 
@@ -70,8 +71,8 @@ class Autoencoding:
         for batch in evaluation_batches(split, batch_size):
             real = batch["weight"] > 0
             error, tokens = _score(model, values, params, state, place(batch["x"]), key)
-            errors.append(np.asarray(error)[: len(real)][real])
-            counts += np.bincount(np.asarray(tokens)[: len(real)][real].ravel(), minlength=model.vocab)
+            errors.append(to_host(error)[: len(real)][real])
+            counts += np.bincount(to_host(tokens)[: len(real)][real].ravel(), minlength=model.vocab)
         errors = np.concatenate(errors).astype(np.float64)
         record = {
             "mse": float(errors.mean()),
@@ -97,7 +98,7 @@ class Autoencoding:
         # Where the split is in the order of its classes, the first images are all of one.
         x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
         x_hat, _ = _reconstruct(experiment.model, params, state, x)
-        journal.picture(step, "reconstructions", beside(np.asarray(x), np.asarray(x_hat)))
+        journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
 
     def words(self, experiment, record):
         used = f"perplexity {record['perplexity']:.0f}, {record['used']:.0%} of {experiment.model.vocab} codes used"

@@ -1,11 +1,14 @@
 """Checkpoints by orbax: written in the background; the last two and the best are kept; what is restored is what was saved.
 
-A checkpoint counts once it is complete, so that a run killed while writing one has the one before. One that cannot be read is
-passed over for the next, and never deleted: what could not be read here may be readable elsewhere.
+A checkpoint counts once it is complete, so that a run killed while writing one has the one before. One that cannot be read, or
+holds other bits than were saved, is passed over for the next, and never deleted: what could not be read here may be readable
+elsewhere. Of several processes each writes and reads what its devices hold, and all agree on what is damaged.
 """
 
 import contextlib
+import gc
 import itertools
+import json
 import logging
 import math
 import sys
@@ -15,8 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental.multihost_utils import process_allgather
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+from arjax.training.checksum import checksums
+from arjax.training.hosts import by_first
 
 
 class Restored(NamedTuple):
@@ -30,47 +38,41 @@ class Restored(NamedTuple):
 
 
 def open_checkpoints(folder: Path) -> ocp.CheckpointManager:
-    """The checkpoints in `folder`, which is made if need be. Close them when done: that waits for what is being written.
-    ValueError if what was noted of them cannot be read."""
+    """The checkpoints in `folder`, which is made if need be. Close them when done: that waits for what is being written. Those
+    whose note of what validation gave cannot be read are set aside under the name damaged.STEP."""
+    by_first(lambda: _set_aside(folder, [step for step in _steps(folder) if _note(folder, step) is None]))
     best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
-    return _open(folder, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
-
-
-def view_checkpoints(folder: Path) -> ocp.CheckpointManager:
-    """The checkpoints in `folder`, to be read only: nothing in it changes, not even what another process is writing."""
-    return _open(folder, read_only=True, create=False, save_interval_steps=0)
+    options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
+    return ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None) -> None:
     """Start writing `state`; `loss`: what its validation gave, None if there was none. The state may be donated at once."""
     # Orbax warns where a metric is missing: no validation is the worst of all.
-    metrics = {"loss": math.inf if loss is None else loss}
-    checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=metrics)
+    note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state)}
+    checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
 
 
-def restore_latest(checkpoints: ocp.CheckpointManager, abstract) -> Restored | None:
-    """The newest checkpoint that can be read, None if there is none at all. Newer ones, which cannot, are set aside under the
-    name damaged.STEP, so that their steps can be saved again.
+def restore_latest(folder: Path, abstract) -> Restored | None:
+    """The newest checkpoint in `folder` that can be read, None if there is none at all. Newer ones, which cannot, are set aside
+    under the name damaged.STEP, so that their steps can be saved again.
 
     abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. ValueError if a checkpoint
     holds other arrays than these, or if there are checkpoints but none can be read.
     """
-    restored = _first_readable(checkpoints, sorted(checkpoints.all_steps(), reverse=True), abstract)
+    restored = _first_readable(folder, sorted(_steps(folder), reverse=True), abstract)
     if restored and restored.damaged:
-        for step in restored.damaged:
-            _set_aside(Path(checkpoints.directory) / str(step))
-        checkpoints.reload()
+        by_first(lambda: _set_aside(folder, restored.damaged))
     return restored
 
 
-def restore_best(checkpoints: ocp.CheckpointManager, abstract) -> Restored:
-    """The checkpoint whose validation was best among those that can be read; the latest of equals. `abstract` and errors as in
-    `restore_latest`; ValueError if there is none. Changes nothing."""
-    checkpoints.wait_until_finished()
-    steps = sorted(checkpoints.all_steps(), key=lambda step: (_loss(checkpoints, step), -step))
-    restored = _first_readable(checkpoints, steps, abstract)
+def restore_best(folder: Path, abstract) -> Restored:
+    """The checkpoint in `folder` whose validation was best among those that can be read; the latest of equals. `abstract` and
+    errors as in `restore_latest`; ValueError if there is none. Changes nothing."""
+    steps = sorted(_steps(folder), key=lambda step: (_loss(_note(folder, step)), -step))
+    restored = _first_readable(folder, steps, abstract)
     if restored is None:
-        raise ValueError(f"{checkpoints.directory} holds no checkpoint; train for at least one validation")
+        raise ValueError(f"{folder} holds no checkpoint; train for at least one validation")
     return restored
 
 
@@ -78,90 +80,103 @@ class _Misfit(Exception):
     """A checkpoint is readable and is of something else."""
 
 
-def _open(folder, **options) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(best_fn=_goodness, **options)
-    # The handler is named so that what a checkpoint holds can be asked before anything is restored.
-    handler = ocp.PyTreeCheckpointHandler()
-    try:
-        with _quietly():
-            return ocp.CheckpointManager(folder.absolute(), item_handlers=handler, options=options)
-    except ValueError as error:  # the metrics of all steps are read here
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"the checkpoints in {folder} cannot be opened ({reason}); delete the damaged one") from error
+class _Damaged(Exception):
+    """A checkpoint is not what was saved."""
 
 
-def _first_readable(checkpoints, steps: Iterable[int], abstract) -> Restored | None:
-    damaged, reason = [], None
+def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:
+    damaged, reason = [], ""
     for step in steps:
-        try:
-            with _quietly():
-                return _restore(checkpoints, step, abstract)._replace(damaged=tuple(damaged))
-        except _Misfit as misfit:
-            raise ValueError(str(misfit)) from None
-        except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
-            damaged.append(step)
-            reason = error
+        with _quietly():
+            try:
+                return _restore(folder, step, abstract)._replace(damaged=tuple(damaged))
+            except _Misfit as misfit:
+                raise ValueError(str(misfit)) from None
+            except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
+                damaged.append(step)
+                reason = type(error).__name__ + (f": {error}" if isinstance(error, _Damaged) else "")
+            time.sleep(0.2)  # what the reader's threads leave comes a little later,
+            gc.collect()  # or when it is cleared away
     if damaged:
         raise ValueError(
-            f"none of the checkpoints {sorted(damaged)} in {checkpoints.directory} can be read "
-            f"({type(reason).__name__}); delete the directory to start afresh"
-        ) from reason
+            f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); delete the directory to start afresh"
+        )
     return None
 
 
 @contextlib.contextmanager
 def _quietly():
-    """What orbax logs about errors that are handled here, and what the threads of its reader print, is not for the user."""
+    """What orbax logs about errors that are handled here, and what its threads leave when one array cannot be read, is not for
+    the user."""
     logger, print_unraisable = logging.getLogger("absl"), sys.unraisablehook
     level = logger.level
-
-    def hook(unraisable):
-        # When one array cannot be read orbax closes its event loop, and the threads that read the others do not find it.
-        if str(unraisable.exc_value) != "Event loop is closed":
-            print_unraisable(unraisable)
-
     logger.setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = hook
+    sys.unraisablehook = lambda _: None
     try:
         yield
-    except _Misfit:
-        raise
-    except Exception:
-        time.sleep(0.2)  # these threads come a little later
-        raise
     finally:
         sys.unraisablehook = print_unraisable
         logger.setLevel(level)
 
 
-def _set_aside(folder: Path) -> None:
+def _set_aside(folder: Path, steps: Iterable[int]) -> None:
     # Orbax takes no folder for a checkpoint whose name is no number.
-    names = itertools.chain([f"damaged.{folder.name}"], (f"damaged.{folder.name}.{i}" for i in itertools.count(2)))
-    folder.rename(next(path for path in map(folder.with_name, names) if not path.exists()))
+    for step in steps:
+        names = itertools.chain([f"damaged.{step}"], (f"damaged.{step}.{i}" for i in itertools.count(2)))
+        (folder / str(step)).rename(next(path for path in map(folder.joinpath, names) if not path.exists()))
 
 
-def _goodness(metrics) -> float:
-    return -_value(metrics)
+def _steps(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
 
 
-def _loss(checkpoints, step) -> float:
-    metrics = checkpoints.metrics(step)
-    return math.inf if metrics is None else _value(metrics)
+def _note(folder: Path, step: int) -> dict | None:
+    """What was noted beside a checkpoint: `loss`, or as an older version called it `nats`, and `checksums`, which that had not.
+    None if that cannot be read."""
+    try:
+        note = json.loads((folder / str(step) / "metrics" / "metrics").read_text())
+        return note if isinstance(_loss(note), float) and isinstance(note.get("checksums", {}), dict) else None
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return None
 
 
-def _value(metrics) -> float:
-    return metrics["loss"] if "loss" in metrics else metrics["nats"]  # as an older version called it
+def _loss(note: dict | None) -> float:
+    return math.inf if note is None else note["loss"] if "loss" in note else note["nats"]
 
 
-def _restore(checkpoints, step, abstract) -> Restored:
-    _check_fit(_shapes_saved(checkpoints, step), abstract, f"checkpoint {step} in {checkpoints.directory}")
-    how = ocp.checkpoint_utils.construct_restore_args(abstract)
-    state = checkpoints.restore(step, args=ocp.args.PyTreeRestore(abstract, restore_args=how))
-    return Restored(state, step, _loss(checkpoints, step), ())
+def _goodness(note: dict) -> float:
+    return -_loss(note)
 
 
-def _shapes_saved(checkpoints, step) -> dict:
-    metadata = checkpoints.item_metadata(step)
+def _restore(folder: Path, step: int, abstract) -> Restored:
+    note, arrays = _note(folder, step), (folder / str(step) / "default").absolute()
+    if note is None:
+        raise _Damaged("what was noted of it cannot be read")
+    # By the handler alone: a manager would wait for all processes even where one of them cannot read.
+    handler = ocp.PyTreeCheckpointHandler()
+    _check_fit(_shapes(handler.metadata(arrays)), abstract, f"checkpoint {step} in {folder}")
+    args = ocp.args.PyTreeRestore(abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract))
+    state = _by_all(lambda: handler.restore(arrays, args=args))
+    saved = note.get("checksums", {})
+    for name, found in checksums(state).items():
+        if found != saved.get(name, found):
+            raise _Damaged(f"{name} has the checksum {found}, but was saved with {saved[name]}")
+    return Restored(state, step, _loss(note), ())
+
+
+def _by_all(action):
+    """What `action` returns, if it does on every process. Without this those that can read would wait for one that cannot."""
+    result, error = None, None
+    try:
+        result = action()
+    except Exception as failure:
+        error = failure
+    if not np.all(process_allgather(np.bool_(error is None))):
+        raise error or _Damaged("another process cannot read its part")
+    return result
+
+
+def _shapes(metadata) -> dict:
     leaves = jax.tree.leaves(metadata.tree, is_leaf=lambda leaf: hasattr(leaf, "shape"))
     return {leaf.name: (tuple(leaf.shape), leaf.dtype) for leaf in leaves if hasattr(leaf, "shape")}
 

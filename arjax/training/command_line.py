@@ -20,6 +20,7 @@ import flax.linen as nn
 import tyro
 
 from arjax.training.experiment import Experiment
+from arjax.training.hosts import Hosts, meet
 
 USAGE = "python train.py configs/NAME.py [flags]"
 
@@ -29,6 +30,8 @@ class _Command:
     experiment: Annotated[Any, tyro.conf.arg(name="")]
     run: str
     """Directory of the run: parameters, metrics, samples. The same command again continues what it holds."""
+    hosts: Hosts = Hosts()
+    """The processes that train together."""
 
 
 def parse(argv: list[str]) -> tuple[Experiment, Path]:
@@ -41,6 +44,8 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
         given = argv[0] if argv else "nothing"
         raise ValueError(f"the config must come first, not {given}; use: {USAGE}; {_listing(Path('configs'))}")
     config, *flags = argv
+    # Before the config is executed, which may compute something.
+    meet(_hosts(flags))
     return edit(load_config(config), flags, f"runs/{Path(config).stem}", f"python train.py {config}")
 
 
@@ -86,6 +91,19 @@ def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tu
         registry=_rules(),
     )
     return command.experiment, Path(command.run)
+
+
+def _hosts(flags: list[str]) -> Hosts:
+    """What the flags say of the processes that train together. Errors in them are told later, with those of all flags."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Form:
+        hosts: Hosts = Hosts()
+
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        form, _ = tyro.cli(Form, args=flags, return_unknown_args=True, add_help=False)
+        return form.hosts
+    return Hosts()
 
 
 def read_flags(form, flags: list[str], program: str, **options):

@@ -12,6 +12,7 @@ from arjax.sampling import ancestral
 from arjax.training.baselines import baselines
 from arjax.training.evaluation import Evaluation, evaluate, validate
 from arjax.training.fits import check_fits
+from arjax.training.mesh import to_host
 from arjax.training.objective import Likelihood
 from arjax.training.report import per_unit, sample_cond
 from arjax.training.task import Score
@@ -74,7 +75,7 @@ class DensityEstimation:
 
     def show(self, experiment, params, state, splits, key, step, journal):
         cond = sample_cond(experiment.model, experiment.samples, splits.valid)
-        journal.samples(step, ancestral(experiment.model, params, key, experiment.samples, cond=cond))
+        journal.samples(step, to_host(ancestral(experiment.model, params, key, experiment.samples, cond=cond)))
         journal.density(step, params, splits.train.x)
 
     def words(self, experiment, record):

@@ -12,6 +12,7 @@ import numpy as np
 from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
 from arjax.orders import named
+from arjax.training.mesh import to_host
 from arjax.training.objective import counted_dims, draw_cond, draw_condition, draw_order
 
 
@@ -60,7 +61,7 @@ def _evaluate(score, model, params, split, values, batch_size, key, place):
     log_probs, dims = [], []
     for i, (batch, real) in enumerate(_batches(split, batch_size)):
         scores = score(model, values, params, jax.tree.map(place, batch), keys, i)
-        log_probs.append(np.asarray(scores)[: len(real)][real])
+        log_probs.append(to_host(scores)[: len(real)][real])
         dims.append(np.asarray(counted_dims(model, batch))[real])
     log_probs, dims = np.concatenate(log_probs), np.concatenate(dims).astype(np.float64)
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means

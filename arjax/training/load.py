@@ -6,12 +6,11 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
 from arjax.tokenizers.tokenizer import Fitted, Learned
-from arjax.training.checkpoints import restore_best, view_checkpoints
+from arjax.training.checkpoints import restore_best
 from arjax.training.description import describe, modules_of
 from arjax.training.experiment import Experiment
+from arjax.training.mesh import on_one_device
 from arjax.training.run_directory import difference, read_run, read_tokenizer
 from arjax.training.state import abstract_state, only, parts
 from arjax.training.tokenization import digest, over_tokens
@@ -108,9 +107,8 @@ def _restore(run, experiment: Experiment, raw: bool) -> Trained:
     if not folder.is_dir():
         raise ValueError(f"{run} holds no checkpoint yet; train for at least one validation")
     which = "params" if raw else "ema"
-    abstract = abstract_state(parts(experiment).start, {}, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
-    with view_checkpoints(folder) as checkpoints:
-        best = restore_best(checkpoints, only(abstract, which, "state"))
+    abstract = on_one_device(abstract_state(parts(experiment).start, {}))
+    best = restore_best(folder, only(abstract, which, "state"))
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
         warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)

@@ -15,6 +15,7 @@ from arjax.data.wav import write_wav
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.pictures import to_images
 from arjax.protocol import Cond, CondSpec
+from arjax.training.mesh import to_host
 from arjax.training.objective import cond_of
 
 
@@ -46,7 +47,7 @@ def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
     else:
         points = np.arange(model.head.vocab)
     at = jnp.asarray(points, model.dtype).reshape(-1, *model.site_shape, *model.head.event_shape)
-    return points, np.exp(np.asarray(log_prob(model, params, at)))
+    return points, np.exp(to_host(log_prob(model, params, at)))
 
 
 def write_texts(path: Path, texts: list[str]) -> None:

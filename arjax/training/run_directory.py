@@ -16,6 +16,7 @@ import jax
 from arjax.training.description import describe, modules_of, rebuild
 from arjax.training.experiment import Experiment
 from arjax.training.fingerprint import fingerprint
+from arjax.training.lock import FILE as LOCK
 from arjax.training.tokenization import FILE, digest, read_learned, save_learned
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
@@ -29,13 +30,14 @@ def check_run(run: Path, experiment: Experiment) -> None:
         other = _difference_from(_read(run)["experiment"], experiment)
         if other is not None:
             raise ValueError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif run.exists() and any(path.name not in (".run.json", f".{FILE}", FILE) for path in run.iterdir()):
+    elif run.exists() and any(path.name not in (LOCK, ".run.json", f".{FILE}", FILE) for path in run.iterdir()):
         raise ValueError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
 def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
     """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
-    already stays as it is. ValueError if that was begun on other data."""
+    already stays as it is. ValueError if that was begun on other data, or as in `check_run`."""
+    check_run(run, experiment)
     data = fingerprint(splits)
     if (run / "run.json").exists():
         there = _read(run).get("data")

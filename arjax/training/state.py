@@ -56,10 +56,9 @@ def init_state(objective: Objective, optimizer: optax.GradientTransformation, ke
     return TrainState(jnp.zeros((), jnp.int32), params, ema, optimizer.init(params), state)
 
 
-def abstract_state(start, batch: dict, sharding) -> TrainState:
-    """The shapes of the state that `start(key, batch)` makes, each with this sharding: what a checkpoint is restored to."""
-    shapes = jax.eval_shape(start, jax.random.key(0), batch)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+def abstract_state(start, batch: dict) -> TrainState:
+    """The shapes of the state that `start(key, batch)` makes; with shardings, what a checkpoint is restored to."""
+    return jax.eval_shape(start, jax.random.key(0), batch)
 
 
 def only(abstract: TrainState, *names: str) -> TrainState:
