@@ -1,4 +1,4 @@
-"""The sampler: one loop over `step`, with a fixed-size cache."""
+"""The sampler: one loop over `step`, with a fixed-size cache. On a mesh (`jax.set_mesh`) the batch is split over it."""
 
 import functools
 
@@ -11,6 +11,7 @@ from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
 from arjax.sampling.site import step
+from arjax.sharding import BATCH, constrain, constrain_batch
 
 
 def ancestral(
@@ -44,7 +45,8 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
         cache, x = step(model, params, key, *carry, t, order, cond, observed[:, t], forced[:, t], transforms)
         return (cache, x), x
 
-    cache = model.apply(params, len(observed), order, cond, method="init_cache")
+    observed = constrain(observed, BATCH)
+    cache = constrain_batch(model.apply(params, len(observed), order, cond, method="init_cache"), len(observed))
     _, x = jax.lax.scan(body, (cache, jnp.zeros_like(observed[:, 0])), jnp.arange(model.num_sites))
     return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
 
@@ -58,7 +60,8 @@ def _continued(model, params, key, order, cond, observed, forced, known, transfo
         cache, new = step(model, params, key, cache, x[:, t - 1], t, order, cond, observed[:, t], forced[:, t], transforms)
         return t + 1, cache, x.at[:, t].set(new)
 
-    cache = model.apply(params, len(observed), order, cond, method="init_cache")
+    observed = constrain(observed, BATCH)
+    cache = constrain_batch(model.apply(params, len(observed), order, cond, method="init_cache"), len(observed))
     cache = model.apply(params, cache, observed, known, order, cond, method="prefill")
     _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, (known, cache, observed))
     return restore(x, order, model.site_shape)
