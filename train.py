@@ -16,7 +16,7 @@ import jax
 
 from arjax.data import training_batches
 from arjax.pictures import loss_curve
-from arjax.training.checkpoints import open_checkpoints, restore_best, restore_latest, save
+from arjax.training.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
 from arjax.training.experiment import run_keys
 from arjax.training.failures import one_line_errors
@@ -116,7 +116,7 @@ def main(argv: list[str]) -> int:
             loss_curve(folder / "loss.png", journal.records, experiment.data.title, task.measure)
 
             # The result: the test split under the parameters that validation chose.
-            checkpoints.wait_until_finished()
+            finish(checkpoints)
             best = restore_best(run / "checkpoints", only(abstract, "ema", "state"))
             for damaged in best.damaged:
                 journal.note(

@@ -6,14 +6,17 @@ elsewhere. Of several processes each writes and reads what its devices hold, and
 """
 
 import contextlib
+import errno
 import gc
 import itertools
 import json
 import logging
 import math
+import os
+import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,20 +40,38 @@ class Restored(NamedTuple):
     damaged: tuple[int, ...]
 
 
-def open_checkpoints(folder: Path) -> ocp.CheckpointManager:
-    """The checkpoints in `folder`, which is made if need be. Close them when done: that waits for what is being written. Those
-    whose note of what validation gave cannot be read are set aside under the name damaged.STEP."""
+@contextlib.contextmanager
+def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
+    """The checkpoints in `folder`, which is made if need be; at the end waits for what is being written. Those whose note of what
+    validation gave cannot be read are set aside under the name damaged.STEP. OSError if one cannot be written."""
     by_first(lambda: _set_aside(folder, [step for step in _steps(folder) if _note(folder, step) is None]))
     best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
     options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
-    return ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
+    checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
+    try:
+        yield checkpoints
+        finish(checkpoints)
+    except BaseException:
+        # Whatever went wrong comes first: closing says once more what could not be written.
+        with _quietly(), contextlib.suppress(Exception):
+            checkpoints.close()
+        raise
+    checkpoints.close()
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None) -> None:
-    """Start writing `state`; `loss`: what its validation gave, None if there was none. The state may be donated at once."""
+    """Start writing `state`; `loss`: what its validation gave, None if there was none. The state may be donated at once. OSError
+    if this one, or the one before, cannot be written."""
     # Orbax warns where a metric is missing: no validation is the worst of all.
     note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state)}
-    checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
+    with _writing(checkpoints):
+        checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
+
+
+def finish(checkpoints: ocp.CheckpointManager) -> None:
+    """Wait until all is written. OSError if it cannot be."""
+    with _writing(checkpoints):
+        checkpoints.wait_until_finished()
 
 
 def restore_latest(folder: Path, abstract) -> Restored | None:
@@ -82,6 +103,23 @@ class _Misfit(Exception):
 
 class _Damaged(Exception):
     """A checkpoint is not what was saved."""
+
+
+@contextlib.contextmanager
+def _writing(checkpoints):
+    """What orbax raises where a file cannot be written, of whatever kind, becomes an OSError."""
+    with _quietly():
+        try:
+            yield
+        except jax.errors.JaxRuntimeError:  # no file's fault: the computation failed, or another process was lost
+            raise
+        except Exception as error:
+            known = re.search(r"os_error_code='(\d+)'|\[Errno (\d+)\]", str(error))
+            code = int(known[1] or known[2]) if known else errno.EIO
+        else:
+            return
+        gc.collect()
+    raise OSError(code, f"a checkpoint cannot be written ({os.strerror(code)})", str(checkpoints.directory))
 
 
 def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:

@@ -9,7 +9,10 @@
 import contextlib
 import os
 import sys
+import traceback
 from pathlib import Path
+
+import jax
 
 from arjax.training.experiment import Experiment
 
@@ -51,6 +54,15 @@ def _explained():
         _exit(2, f"{error.strerror or error}{where}; check the path, its permissions and the free space")
     except KeyboardInterrupt:
         _exit(130, "interrupted")
+    except Exception as error:
+        if not jax.distributed.is_initialized():
+            raise
+        # Another process was lost, or is about to be: waiting for it as Python ends would end in a stack trace of JAX's.
+        if isinstance(error, jax.errors.JaxRuntimeError):
+            print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+        else:
+            traceback.print_exc()
+        os._exit(1)
 
 
 def _is_ours(error: BaseException) -> bool:

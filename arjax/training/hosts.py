@@ -4,6 +4,7 @@ command, all compute every step, and what must be done once the first of them do
 What is lost with one process is lost for all: JAX ends the others within half a minute, and they start again together.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import os
@@ -100,8 +101,8 @@ def own_directory(run: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-# JAX ends a process that lost another with a stack trace. A companion that outlives it says what to do; it hears nothing any more
-# when the process ends, and a full stop before that when it ends on its own.
+# A process that lost another ends without a chance to speak. A companion that outlives it says what to do: it hears when the
+# process ends, and a full stop before that if it ends on its own.
 _COMPANION = """
 import sys
 if not sys.stdin.buffer.read().endswith(b"."):
@@ -115,6 +116,4 @@ def _leave_last_words() -> None:
         "and the others' output); start all of them again with the same command: they continue from the last checkpoint"
     )
     companion = subprocess.Popen([sys.executable, "-S", "-c", _COMPANION, words], stdin=subprocess.PIPE, start_new_session=True)
-    import atexit
-
     atexit.register(companion.communicate, b".")
