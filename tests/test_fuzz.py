@@ -1,6 +1,7 @@
 """Damaged and hostile files: whatever the bytes, a reader gives something back or refuses in one line, in time.
 
-With ARJAX_FUZZ_EXAMPLES=n each test tries n files; by default few, so that the suite stays quick.
+The default suite tries few files, always the same. `make test-slow` tries more, and others each time; ARJAX_FUZZ_EXAMPLES=n
+tries as many as one likes.
 """
 
 import copy
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from readers import JSON, READERS, outcome
+from readers import JSON, READERS, Hang, Reader, outcome
 
 QUICK = int(os.environ.get("ARJAX_FUZZ_EXAMPLES", "40"))
 # A deadline of hypothesis would count what a busy machine does besides; `outcome` has its own.
 few = settings(max_examples=QUICK, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+many = settings(few, max_examples=10 * QUICK, derandomize=False)
 
 EXTREMES = [b"\0" * 4, b"\xff" * 4, b"\xff" * 8, b"\xff\xff\xff\x7f", b"\x7f\xff\xff\xff", b"\0\0\0\x80", b"\xff" * 7 + b"\x7f"]
 
@@ -131,3 +133,33 @@ def test_arbitrary_bytes_are_read_or_refused_in_one_line(name, content):
 @given(st.data())
 def test_an_edited_document_is_read_or_refused_in_one_line(name, data):
     holds(name, data.draw(edited(READERS[name].valid)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+@many
+@given(st.data())
+def test_many_more_files_are_read_or_refused_in_one_line(name, data):
+    valid = READERS[name].valid
+    kinds = [damaged(valid), st.binary(max_size=300), *([edited(valid), edited(valid)] if name in JSON else [])]
+    holds(name, data.draw(st.one_of(kinds)))
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("x"), MemoryError(), ValueError("two\nlines"), ValueError("\x1b[31m"), Hang()])
+def test_any_other_end_is_a_failure(fault, tmp_path):
+    def read(content, folder):
+        raise fault
+
+    with pytest.raises((RuntimeError, MemoryError, ValueError, Hang)):
+        outcome(Reader(b"", read), b"", tmp_path)
+
+
+def test_a_reader_that_does_not_end_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr("readers.SECONDS", 0.2)
+
+    def read(content, folder):
+        while True:
+            pass
+
+    with pytest.raises(Hang):
+        outcome(Reader(b"", read), b"", tmp_path)

@@ -1,8 +1,9 @@
 """The arrays of an .npz file, which may come from anyone: nothing of their size is made before that size is known and bounded.
 
 An .npz is a zip file of .npy files. Python's reader of the one and NumPy's of the other believe what a header promises: one of a
-few bytes could ask for any amount of memory. Here the directory of the archive and the header of each array have to agree, and
-compressed arrays together must not take more than MAX_BYTES; stored ones take no more than the file.
+few bytes could ask for any amount of memory. Here the directory of the archive and the header of each array have to agree, with
+each other and with the length of the file; and compressed arrays together must not take more than MAX_BYTES. So what is made
+takes at most as much as the file where nothing is compressed, else at most 1032 times as much and MAX_BYTES.
 """
 
 import io
@@ -17,8 +18,9 @@ from arjax.data.sources import one_line
 
 MAX_BYTES = 2**32
 _CHUNK = 2**20
-# What numpy.savez and numpy.savez_compressed write; others may ask for gigabytes just to begin with.
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What numpy.savez and numpy.savez_compressed write, and how many bytes it can make of one; other methods may ask for gigabytes
+# just to begin with.
+_METHODS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -37,16 +39,18 @@ def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[st
             total = sum(info.file_size for info in chosen.values())
             if total > max(MAX_BYTES, size):
                 raise OSError(f"its arrays take {total} bytes, more than {MAX_BYTES} and than the file: store them uncompressed")
-            return {name: _array(archive, info) for name, info in chosen.items()}
+            return {name: _array(archive, info, size) for name, info in chosen.items()}
     except Exception as error:  # both readers raise whatever they stumble over in a damaged file
         raise ValueError(
             f"{where} is not a readable .npz ({one_line(error)}); save it by numpy.savez, without object arrays"
         ) from error
 
 
-def _array(archive, info) -> np.ndarray:
+def _array(archive, info, size) -> np.ndarray:
     if info.compress_type not in _METHODS:
         raise OSError(f"{info.filename} is compressed by method {info.compress_type}, neither stored nor deflated")
+    if info.compress_size > size or info.file_size > _METHODS[info.compress_type] * info.compress_size:
+        raise OSError(f"{info.filename} promises {info.file_size} bytes out of {info.compress_size}, more than there can be")
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         if version not in _HEADERS:
