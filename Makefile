@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow fuzz lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python train.py configs/digits_made.py
@@ -14,6 +14,12 @@ test: $(VENV)/installed
 # As users run it: with all of XLA's optimizations, which compile too slowly for `make test`.
 test-slow: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m "slow or contract"
+
+# Each parser of outside bytes for a minute, guided by coverage. What breaks one is left in build/fuzz.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[fuzz]" --constraint constraints.txt
+	mkdir -p build/fuzz
+	$(BIN)/python tests/fuzz_readers.py -max_total_time=60 -artifact_prefix=build/fuzz/
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

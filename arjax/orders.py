@@ -302,6 +302,8 @@ def _spiral(height: int, width: int):
 def _hilbert(height: int, width: int):
     def curve(r, c, down, right, side):
         # (down, right) are the two edge vectors of the square that starts at (r, c); the curve runs along `right`.
+        if min(r, r + (side - 1) * (down[0] + right[0])) >= height or min(c, c + (side - 1) * (down[1] + right[1])) >= width:
+            return  # none of it is data: a strip would take as long as the square around it
         if side == 1:
             yield r, c
             return
@@ -315,4 +317,4 @@ def _hilbert(height: int, width: int):
         )
 
     side = 1 << (max(height, width) - 1).bit_length()
-    return ((r, c) for r, c in curve(0, 0, (1, 0), (0, 1), side) if r < height and c < width)
+    return curve(0, 0, (1, 0), (0, 1), side)

@@ -141,6 +141,10 @@ class Head(Protocol):
         ...
 
 
+# More than any model has: a description that someone else wrote must not ask for any amount of memory.
+MAX_SITES = 2**22
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """p(x) = prod_t head(x_t | theta_t): a net, a head, the data's shape, the order of generation, the kind of condition.
@@ -166,6 +170,10 @@ class Model:
             raise ValueError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
         if not self.site_shape or any(size < 1 for size in self.site_shape):
             raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
+        if math.prod(self.site_shape) > MAX_SITES:
+            raise ValueError(
+                f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows of the data"
+            )
         if isinstance(self.order, AnyOrder) and not self.net.any_order:
             raise ValueError(
                 f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or "

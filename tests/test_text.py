@@ -220,7 +220,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path, content, part):
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     assert "there is no file none.txt" in fault(Characters("none.txt", "ab", root=str(tmp_path)).load)
-    assert "cannot be read" in fault(Characters(str(tmp_path), "ab").load)
+    assert "is no file" in fault(Characters(str(tmp_path), "ab").load)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,15 @@ A model generates sound of one window's length.
 
 import dataclasses
 import hashlib
-import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from arjax.data.archive import read_arrays
 from arjax.data.quantization import MuLaw
-from arjax.data.sources import Source, data_root, one_line, read
+from arjax.data.sources import Source, data_root, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
 from arjax.data.wav import read_wav
 from arjax.data.windows import check_windows, tile
@@ -77,12 +76,10 @@ FSDD_AUDIO = "6f643a7422de89763625dfc9aa79427e69f7a690223a5bc5752a2f56db5af465"
 def _fsdd(root) -> tuple[np.ndarray, ...]:
     """audio, offsets, digit, speaker, take. ValueError unless the samples are those of the published recordings."""
     names = {"audio": np.int16, "offsets": np.int64, "digit": np.int32, "speaker": np.int32, "take": np.int32}
-    content = read(FSDD, root)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as data:
-            arrays = tuple(data[name].astype(dtype) for name, dtype in names.items())
-    except (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"fsdd.npz cannot be read ({one_line(error)}); make it anew, with {', '.join(names)}") from error
+    there = read_arrays(read(FSDD, root), "fsdd.npz", names)
+    if not all(name in there and there[name].ndim == 1 and there[name].dtype.kind in "iu" for name in names):
+        raise ValueError(f"fsdd.npz does not hold rows of whole numbers {', '.join(names)}; make it anew, with these")
+    arrays = tuple(there[name].astype(dtype) for name, dtype in names.items())
     if hashlib.sha256(arrays[0].tobytes()).hexdigest() != FSDD_AUDIO or {len(array) for array in arrays[2:]} != {3000}:
         raise ValueError("fsdd.npz holds other samples than the 3000 published recordings; make it anew, in their names' order")
     return arrays

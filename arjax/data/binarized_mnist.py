@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from arjax.data.archive import read_arrays
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
@@ -49,8 +50,9 @@ class BinarizedMNIST:
 
 
 def _load_packed(root) -> Splits:
-    with np.load(io.BytesIO(read(PACKED, root)), allow_pickle=False) as data:
-        return Splits(*(Split(_images(np.unpackbits(data[name], axis=1)), data[f"{name}_label"]) for name in Splits._fields))
+    names = [name + suffix for name in Splits._fields for suffix in ("", "_label")]
+    data = read_arrays(read(PACKED, root), PACKED.file, names)
+    return Splits(*(Split(_images(np.unpackbits(data[name], axis=1)), data[f"{name}_label"]) for name in Splits._fields))
 
 
 def _load_matlab(root) -> Splits:

@@ -5,11 +5,9 @@ held against a published one. The split is by place: the first 3200 for training
 """
 
 import dataclasses
-import io
 from typing import Any
 
-import numpy as np
-
+from arjax.data.archive import read_arrays
 from arjax.data.sources import Source, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
@@ -36,7 +34,7 @@ class Cifar10Subset:
         )
 
     def load(self) -> Splits:
-        with np.load(io.BytesIO(read(FIRST4000, self.root)), allow_pickle=False) as data:
-            x, label = data["images"], data["labels"]
+        data = read_arrays(read(FIRST4000, self.root), FIRST4000.file, ("images", "labels"))
+        x, label = data["images"], data["labels"]
         parts = slice(None, _VALID), slice(_VALID, _TEST), slice(_TEST, None)
         return check_splits(Splits(*(Split(x[part], label[part]) for part in parts)), self.values, "CIFAR-10 subset")

@@ -8,11 +8,11 @@ split comes in that file only, unless `connect4.test.data` is put there by hand.
 
 import dataclasses
 import importlib.resources
-import io
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from arjax.data.archive import read_arrays
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
@@ -96,8 +96,8 @@ def parse_text(content: bytes, where: str, shape: tuple[int, int]) -> np.ndarray
 
 def _load_packed(name, root) -> Splits:
     dim = SIZES[name][0]
-    with np.load(io.BytesIO(read(PACKED, root)), allow_pickle=False) as data:
-        return Splits(*(Split(np.unpackbits(data[f"{name}_{split}"], axis=1, count=dim)) for split in Splits._fields))
+    data = read_arrays(read(PACKED, root), PACKED.file, [f"{name}_{split}" for split in Splits._fields])
+    return Splits(*(Split(np.unpackbits(rows, axis=1, count=dim)) for rows in data.values()))
 
 
 def _load_text(name, root) -> Splits:

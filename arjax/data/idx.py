@@ -25,6 +25,8 @@ def parse(content: bytes, where: str, ndim: int) -> np.ndarray:
     if len(content) < start:
         raise ValueError(f"{where} is truncated: it ends within its header; get it again")
     shape = struct.unpack(f">{ndim}I", content[4:start])
+    if 0 in shape:
+        raise ValueError(f"{where} holds no values: its shape is {shape}; give the published file")
     expected = start + math.prod(shape)
     if len(content) != expected:
         fault = "is truncated" if len(content) < expected else "has trailing bytes"

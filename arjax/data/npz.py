@@ -5,14 +5,13 @@ examples come with: `train_label` [N], whole numbers from 0; `train_local`, loca
 """
 
 import dataclasses
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from arjax.data.sources import data_root, one_line
+from arjax.data.archive import read_arrays
+from arjax.data.sources import data_root
 from arjax.data.splits import Split, Splits, check_splits
 
 
@@ -34,7 +33,8 @@ class Npz:
             path = data_root(self.root) / path  # an absolute path stays as it is
         if not path.exists():
             raise ValueError(f"there is no file {self.path}, neither as given nor in {data_root(self.root)}; check the path")
-        arrays = _arrays(path)
+        suffixes = ("", "_label", "_local", "_memory", "_length", "_counted")
+        arrays = read_arrays(path, str(path), [name + suffix for name in Splits._fields for suffix in suffixes])
         missing = [name for name in Splits._fields if name not in arrays]
         if missing:
             raise ValueError(
@@ -61,17 +61,3 @@ def _split(arrays, name, path) -> Split:
             )
         counted = np.arange(x.shape[1]) < length[:, None]
     return Split(x, counted=counted, **{part: arrays.get(f"{name}_{part}") for part in ("label", "local", "memory")})
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that the splits are made of. Pickled ones are refused: reading them could run anything."""
-    suffixes = ("", "_label", "_local", "_memory", "_length", "_counted")
-    wanted = [name + suffix for name in Splits._fields for suffix in suffixes]
-    try:
-        # np.load would give a bare .npy too, and what it says of other files misleads; an .npz is a zip file.
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as data:
-            return {name: np.asarray(data[name]) for name in data.files if name in wanted}
-    except (OSError, EOFError, ValueError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} is not a readable .npz ({one_line(error)}); save it by numpy.savez, without object arrays"
-        ) from error

@@ -9,6 +9,7 @@ import dataclasses
 import gzip
 import hashlib
 import os
+import reprlib
 import textwrap
 import zlib
 from pathlib import Path
@@ -117,4 +118,18 @@ def _replace(source: Source) -> str:
 
 def one_line(error: Exception) -> str:
     """The error, shortened to one line."""
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+    return printable(textwrap.shorten(f"{type(error).__name__}: {error}", 300))
+
+
+def brief(value) -> str:
+    """What a file gives for something, on one line; of what is long or deep, its ends."""
+    return printable(_REPR.repr(value))
+
+
+def printable(text: str) -> str:
+    """The same, what would not print written out: what a file says must not steer a terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 120

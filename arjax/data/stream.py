@@ -23,6 +23,9 @@ def read_file(path: str, root: str | None) -> tuple[str, bytes]:
         file = data_root(root) / file  # an absolute path stays as it is
     if not file.exists():
         raise ValueError(f"there is no file {path}, neither as given nor in {data_root(root)}; check the path")
+    # A device or a pipe could keep its reader waiting, or be without an end.
+    if not file.is_file():
+        raise ValueError(f"{file} is no file; give one")
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -37,6 +37,10 @@ class Characters:
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
             raise ValueError(f"alphabet={self.alphabet!r} must name at least one character, each once; see arjax.data.alphabet")
+        if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
+            raise ValueError(
+                f"alphabet={self.alphabet!r} names half of a character, a surrogate, which no text has; leave it out"
+            )
         check_windows(self.length, self.valid, self.test)
 
     @property

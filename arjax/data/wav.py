@@ -12,6 +12,9 @@ import numpy as np
 from arjax.data.quantization import to_int16
 from arjax.data.sources import one_line
 
+# Whole numbers, real numbers, and either of them with more said. Others are not given to the library, which knows many.
+_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
+_CHUNKS = 1000
 _WHOLE, _REAL = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), ("FLOAT", "DOUBLE")
 
 
@@ -61,10 +64,17 @@ def _data_bytes(path: Path) -> tuple[int, int]:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"WAVE":
             raise ValueError(f"{path} is no WAV file, it does not begin as one; convert it, or remove it")
-        while len(chunk := file.read(8)) == 8:
+        for _ in range(_CHUNKS):
+            if len(chunk := file.read(8)) < 8:
+                raise ValueError(f"{path} is truncated: it ends before its samples begin; get it again")
             name, length = struct.unpack("<4sI", chunk)
+            following = file.tell() + length + length % 2  # chunks begin at even places
+            if name == b"fmt " and (tag := file.read(2)) not in _TAGS:
+                raise ValueError(
+                    f"{path} has samples of format 0x{tag[::-1].hex()}, not whole or real numbers; convert it to 16-bit PCM"
+                )
             if name == b"data":
                 # Whoever writes to a pipe cannot go back to say how much it was.
                 return (0 if length == 2**32 - 1 else length), size - file.tell()
-            file.seek(length + length % 2, 1)  # chunks begin at even places
-    raise ValueError(f"{path} is truncated: it ends before its samples begin; get it again")
+            file.seek(following)
+    raise ValueError(f"{path} has {_CHUNKS} chunks before its samples; remove what is no sound")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from arjax.data.sources import brief, one_line
+
 CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
 
@@ -57,7 +59,7 @@ class Settings:
             raise ValueError(f"{self._value(name)} is not computed here; only {json.dumps(value)} is")
 
     def _value(self, name):
-        return f"{self.file}: {name}={json.dumps(self.values[name])}" if name in self.values else f"{self.file}: absent {name}"
+        return f"{self.file}: {name}={_json(self.values[name])}" if name in self.values else f"{self.file}: absent {name}"
 
 
 def read_settings(folder: Path) -> Settings:
@@ -81,7 +83,7 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
         held = _read_safetensors(folder / file, ignored)
         absent = [name for name in names if name not in held and not ignored.fullmatch(name)]
         if absent:
-            raise ValueError(f"{folder / file} holds no tensor {absent[0]!r}, which {INDEX} says it does; fetch both again")
+            raise ValueError(f"{folder / file} holds no tensor {brief(absent[0])}, which {INDEX} says it does; fetch both again")
         found |= held
     return found
 
@@ -102,7 +104,7 @@ def _read_json(file: Path) -> dict:
     try:
         values = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:  # ValueError: no JSON, or no Unicode
-        raise ValueError(f"{file} is no valid JSON ({_line(error)}); fetch it again") from error
+        raise ValueError(f"{file} is no valid JSON ({one_line(error)}); fetch it again") from error
     if not isinstance(values, dict):
         raise ValueError(f"{file} holds a {type(values).__name__}, not an object with named values; fetch it again")
     return values
@@ -114,9 +116,9 @@ def _shards(index: Path) -> dict[tuple[str, ...], str]:
     if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
         raise ValueError(f"{index} has no weight_map from tensors to files; fetch it again")
     for file in names.values():
-        # A name with folders in it could point anywhere on this machine.
-        if Path(file).name != file or not file.endswith(".safetensors"):
-            raise ValueError(f"{index} names {file!r}, no safetensors file beside it; fetch it again")
+        # A name with folders in it could point anywhere on this machine; one longer than a name may be is no file's.
+        if Path(file).name != file or len(file.encode(errors="replace")) > 255 or not file.endswith(".safetensors"):
+            raise ValueError(f"{index} names {brief(file)}, no safetensors file beside it; fetch it again")
         if not (index.parent / file).is_file():
             raise ValueError(f"{index.parent} holds no {file}, which {index.name} names; fetch it too")
     return {tuple(name for name in names if names[name] == file): file for file in sorted(set(names.values()))}
@@ -131,17 +133,18 @@ def _read_safetensors(file: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
             return {name: _float32(file, opened, name) for name in names}
     except SafetensorError as error:
         raise ValueError(
-            f"{file} is truncated, damaged or no safetensors file, or a Git LFS pointer to one ({_line(error)}); fetch it again"
+            f"{file} is truncated, damaged or no safetensors file, or a Git LFS pointer to one ({one_line(error)}); "
+            "fetch it again"
         ) from error
 
 
 def _float32(file, opened, name):
     kind = opened.get_slice(name).get_dtype()
     if kind not in ("F32", "F16", "BF16"):
-        raise ValueError(f"{file}: tensor {name!r} is {kind}; only F32, F16 and BF16 are read, so save it as one of them")
+        raise ValueError(f"{file}: tensor {brief(name)} is {kind}; only F32, F16 and BF16 are read, so save it as one of them")
     tensor = opened.get_tensor(name).astype(np.float32)
     if not np.isfinite(tensor).all():
-        raise ValueError(f"{file}: tensor {name!r} holds numbers that are not finite; fetch the file again")
+        raise ValueError(f"{file}: tensor {brief(name)} holds numbers that are not finite; fetch the file again")
     return tensor
 
 
@@ -160,5 +163,9 @@ def _replace(file: Path, data: bytes) -> None:
     os.replace(part, file)
 
 
-def _line(error) -> str:
-    return " ".join(str(error).split())
+def _json(value) -> str:
+    try:
+        text = json.dumps(value)
+    except RecursionError:  # the file's nesting was just short of the limit
+        return brief(value)
+    return text if len(text) <= 200 else brief(value)

@@ -10,6 +10,7 @@ counterpart here is an error, never ignored. Nothing is downloaded, and no pickl
 import os
 from pathlib import Path
 
+from arjax.data.sources import brief
 from arjax.interop import gpt2, imagegpt
 from arjax.interop.folder import read_settings, read_tensors, write
 from arjax.interop.settings import require_expressible
@@ -33,7 +34,9 @@ def load_huggingface(folder: str | os.PathLike):
     for architecture in (gpt2, imagegpt):
         if kind == architecture.MODEL_TYPE:
             return architecture.load(settings, read_tensors(folder, BUFFERS))
-    raise ValueError(f"{settings.file}: model_type={kind!r} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are")
+    raise ValueError(
+        f"{settings.file}: model_type={brief(kind)} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are"
+    )
 
 
 def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:

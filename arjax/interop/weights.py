@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.data.sources import brief
 from arjax.models.transformer import Transformer
 from arjax.protocol import Model, init
 
@@ -79,7 +80,7 @@ def fit(tensors: dict[str, np.ndarray], expected: Iterator[Weight]) -> tuple[dic
     for name, tensor in tensors.items():
         bare = name.removeprefix(PREFIX)
         if bare in named:
-            raise ValueError(f"tensor {bare!r} is there with and without the prefix {PREFIX!r}; keep one of them")
+            raise ValueError(f"tensor {brief(bare)} is there with and without the prefix {PREFIX!r}; keep one of them")
         named[bare] = tensor
     ours, rest = {}, {}
     for weight in expected:
@@ -93,7 +94,7 @@ def fit(tensors: dict[str, np.ndarray], expected: Iterator[Weight]) -> tuple[dic
         (rest if weight.ours is None else ours)[weight.ours or weight.theirs] = tensor
     if named:
         name, tensor = next(iter(named.items()))
-        raise ValueError(f"tensor {name!r} {tensor.shape} has no place in the model that config.json describes; remove it")
+        raise ValueError(f"tensor {brief(name)} {tensor.shape} has no place in the model that config.json describes; remove it")
     return ours, rest
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from arjax.data.sources import printable
+
 
 def _letters() -> list[str]:
     """The character that stands for each byte, as in GPT-2's encoder.py: itself if that prints, else the next from U+0100 on."""
@@ -141,4 +143,4 @@ def _built(described, model, ids):
 def _short(value) -> str:
     """In a few words, on one line."""
     text = str(value) if isinstance(value, Exception) else repr(value)
-    return " ".join(text.split())[:80]
+    return printable(" ".join(text.split())[:80])

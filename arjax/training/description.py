@@ -15,6 +15,11 @@ from typing import Any, Literal
 
 import flax.linen as nn
 
+from arjax.data.sources import brief, one_line, printable
+
+# No experiment comes near it.
+DEPTH = 50
+
 
 def describe(value) -> Any:
     """`value` as JSON data. ValueError for anything but the kinds named above."""
@@ -36,25 +41,35 @@ def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
     """The object that `describe` turned into `data`, equal to it.
 
     trusted: names of modules, besides arjax, whose dataclasses may be built. ValueError if `data` names any other class or a
-    field it does not have, or gives a field a value of the wrong type.
+    field it does not have, gives a field a value of the wrong type, or nests deeper than DEPTH.
     """
-    if isinstance(data, list):
-        return tuple(rebuild(item, trusted) for item in data)
-    if not isinstance(data, dict):
+    return _rebuild(data, trusted, DEPTH)
+
+
+def _rebuild(data, trusted, depth) -> Any:
+    if not isinstance(data, list | dict):
         return data
+    if not depth:
+        raise ValueError(f"the description nests deeper than {DEPTH} lists and classes; mend it")
+    if isinstance(data, list):
+        return tuple(_rebuild(item, trusted, depth - 1) for item in data)
     cls = _find_class(data.get("class"), trusted)
-    values = {name: rebuild(value, trusted) for name, value in data.items() if name != "class"}
+    values = {name: _rebuild(value, trusted, depth - 1) for name, value in data.items() if name != "class"}
     hints = typing.get_type_hints(cls)
     known = {field.name for field in _fields(cls)}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"{data['class']} has no field {name!r}; it was written by another version of its module")
+            raise ValueError(f"{data['class']} has no field {brief(name)}; it was written by another version of its module")
         if not _fits(value, hints[name]):
-            raise ValueError(f"{data['class']} wants {hints[name]} for {name!r}, but is given {value!r}; mend the description")
+            raise ValueError(
+                f"{data['class']} wants {hints[name]} for {name!r}, but is given {brief(value)}; mend the description"
+            )
     try:
         return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"{data['class']} cannot be built: {error}; mend the description") from error
+    except Exception as error:  # fields typed Any may hold what no constructor expects, so they may stumble over anything
+        if type(error) is ValueError and "\n" not in str(error) and len(str(error)) < 500:
+            raise ValueError(str(error)) from error  # as ours, wherever it was raised
+        raise ValueError(f"{data['class']} cannot be built: {one_line(error)}; mend the description") from error
 
 
 def modules_of(data) -> set[str]:
@@ -76,15 +91,18 @@ def _find_class(path, trusted):
     module, _, qualname = path.partition(":") if isinstance(path, str) else ("", "", "")
     # Commands are flags of a person, not parts of an experiment.
     ours = module.startswith("arjax.") and "__" not in module and not module.startswith("arjax.commands.")
+    ours = ours and all(name.isidentifier() for name in module.split("."))
     if module not in trusted and not ours:
         raise ValueError(
-            f"the description names the class {path!r}, which is none of this package's; if you trust its module, name it: "
-            f"modules=({module!r},), or on the command line --modules {module}"
+            f"the description names the class {brief(path)}, which is none of this package's; if you trust its module, name it: "
+            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])}"
         )
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        raise ValueError(f"the description names the class {path!r}, but {error}; was the package's version another?") from error
+        raise ValueError(
+            f"the description names the class {brief(path)}, but {one_line(error)}; was the package's version another?"
+        ) from error
     for name in qualname.split("."):
         found = getattr(found, name, None)
     # Only where it was defined: what a module merely imports is not its own.
@@ -93,7 +111,7 @@ def _find_class(path, trusted):
         and dataclasses.is_dataclass(found)
         and (found.__module__, found.__qualname__) == (module, qualname)
     ):
-        raise ValueError(f"the description names {path!r}, which is no dataclass; was the package's version another?")
+        raise ValueError(f"the description names {brief(path)}, which is no dataclass; was the package's version another?")
     return found
 
 

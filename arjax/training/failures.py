@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jax
 
+from arjax.data.sources import printable
 from arjax.training.experiment import Experiment
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -76,5 +77,5 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _exit(status: int, error) -> None:
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    print("error:", printable(" ".join(str(error).split())), file=sys.stderr)
     raise SystemExit(status)

@@ -1,6 +1,7 @@
 """metrics.jsonl: one JSON object a line, the history of a run; and the same scalars, and its samples, for TensorBoard."""
 
 import json
+import math
 import os
 import textwrap
 from pathlib import Path
@@ -18,20 +19,29 @@ def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     if not path.exists():
         return []
     records, fields = [], _FIELDS | {measure: int | float}
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())):
+        record = _record(line, fields)
+        if record is None:
             if number == len(lines):
                 break
-            raise ValueError(
-                f"{path} line {number} is no record with {', '.join(fields)}: {line.strip()[:60]!r}; mend or delete it"
-            )
+            start = line.strip()[:60].decode(errors="replace")
+            raise ValueError(f"{path} line {number} is no record with {', '.join(fields)}: {start!r}; mend or delete it")
         records.append(record)
     return records
+
+
+def _record(line: bytes, fields: dict) -> dict | None:
+    """The JSON object with these fields, their numbers finite as all that is ever written; None if it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):  # ValueError: no JSON, no Unicode, or an integer of thousands of digits
+        return None
+    if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())):
+        return None
+    numbers = [record[name] for name in fields if not isinstance(record[name], str)]
+    # Of integers, those that a float holds.
+    return record if all(abs(number) < 2**1023 and math.isfinite(number) for number in numbers) else None
 
 
 class Metrics:

@@ -1,0 +1,71 @@
+"""The arrays of an .npz file, which may come from anyone: nothing of their size is made before that size is known and bounded.
+
+An .npz is a zip file of .npy files. Python's reader of the one and NumPy's of the other believe what a header promises: one of a
+few bytes could ask for any amount of memory. Here the directory of the archive and the header of each array have to agree, with
+each other and with the length of the file; and compressed arrays together must not take more than MAX_BYTES. So what is made
+takes at most as much as the file where nothing is compressed, else at most 1032 times as much and MAX_BYTES.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from arjax.data.sources import one_line
+
+MAX_BYTES = 2**32
+_CHUNK = 2**20
+# What numpy.savez and numpy.savez_compressed write, and how many bytes it can make of one; other methods may ask for gigabytes
+# just to begin with.
+_METHODS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Those of the arrays `names` that the .npz, named by its path or given as its content, holds, in this order. ValueError in
+    one line, in which `where` names it, if it is none, is damaged, or holds more than MAX_BYTES and more than it is long. Pickled
+    arrays are refused: reading them could run anything."""
+    # A device or a pipe could keep its reader waiting, or be without an end.
+    if isinstance(file, Path) and not file.is_file():
+        raise ValueError(f"{where} is not a readable .npz: it is no file; give one")
+    size = len(file) if isinstance(file, bytes) else file.stat().st_size
+    try:
+        with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
+            held = {info.filename: info for info in archive.infolist()}
+            chosen = {name: held[f"{name}.npy"] for name in names if f"{name}.npy" in held}
+            total = sum(info.file_size for info in chosen.values())
+            if total > max(MAX_BYTES, size):
+                raise OSError(f"its arrays take {total} bytes, more than {MAX_BYTES} and than the file: store them uncompressed")
+            return {name: _array(archive, info, size) for name, info in chosen.items()}
+    except Exception as error:  # both readers raise whatever they stumble over in a damaged file
+        raise ValueError(
+            f"{where} is not a readable .npz ({one_line(error)}); save it by numpy.savez, without object arrays"
+        ) from error
+
+
+def _array(archive, info, size) -> np.ndarray:
+    if info.compress_type not in _METHODS:
+        raise OSError(f"{info.filename} is compressed by method {info.compress_type}, neither stored nor deflated")
+    if info.compress_size > size or info.file_size > _METHODS[info.compress_type] * info.compress_size:
+        raise OSError(f"{info.filename} promises {info.file_size} bytes out of {info.compress_size}, more than there can be")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in _HEADERS:
+            raise OSError(f"{info.filename} is in version {version} of its format, not in {' or '.join(map(str, _HEADERS))}")
+        shape, in_columns, dtype = _HEADERS[version](member)
+        if dtype.hasobject:
+            raise OSError(f"{info.filename} holds Python objects, and these are pickled")
+        promised, there = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if promised != there:
+            raise OSError(f"{info.filename} has shape {shape} of {dtype}, {promised} bytes, and {there} are there")
+        flat = np.empty(there, np.uint8)
+        for start in range(0, there, _CHUNK):
+            chunk = flat[start : start + _CHUNK]
+            content = member.read(len(chunk))
+            if len(content) != len(chunk):
+                raise OSError(f"{info.filename} is truncated")
+            chunk[:] = np.frombuffer(content, np.uint8)
+    return flat.view(dtype).reshape(shape, order="F" if in_columns else "C") if there else np.empty(shape, dtype)

@@ -1,0 +1,251 @@
+"""Every reader of bytes from outside, as one table: a valid file, and how it is read.
+
+The tests damage the valid file, and a fuzzer starts from it. A reader gives something back or refuses in one line (`outcome`):
+never another exception, and none that was raised by a library, which the commands would show with a traceback.
+"""
+
+import dataclasses
+import functools
+import gzip
+import io
+import json
+import signal
+import struct
+import traceback
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from huggingface_folders import GPT2, tensors_of, write_folder
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+import arjax
+from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, idx, sources
+from arjax.data.wav import read_wav
+from arjax.heads import Bernoulli
+from arjax.interop import load_huggingface
+from arjax.models import MADE
+from arjax.orders import AnyOrder, Reversed, Spiral
+from arjax.protocol import CondSpec, Model
+from arjax.tokenizers import BPE, Palette
+from arjax.tokenizers.byte_level import LETTERS, read_vocabulary
+from arjax.training import Experiment
+from arjax.training.description import describe
+from arjax.training.metrics import read_metrics
+from arjax.training.run_directory import read_run
+from arjax.training.tokenization import digest, read_learned
+
+PACKAGE = Path(arjax.__file__).parent
+SECONDS = 20  # a damaged file of a few kilobytes takes milliseconds; the machine may be busy
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """valid: the bytes of a file that is read without complaint. read: (bytes, empty folder to put them in) -> what it holds."""
+
+    valid: bytes
+    read: Callable[[bytes, Path], object]
+
+
+class Hang(BaseException):
+    """No exception that a reader could catch."""
+
+
+def outcome(reader: Reader, content: bytes, folder: Path) -> str | None:
+    """The line with which the reader refuses, None if it takes the content. AssertionError, or whatever was raised, where it does
+    neither; Hang after SECONDS."""
+    previous = signal.signal(signal.SIGALRM, _hang)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what NumPy says of old headers
+            reader.read(content, folder)
+    except ValueError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not Path(frames[-1].filename).is_relative_to(PACKAGE):
+            raise
+        line = str(error)
+        assert line.isprintable(), f"no line: {line!r}"
+        assert 0 < len(line) < 2000, f"no short line: {line!r}"
+        return line
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    return None
+
+
+def _hang(*_):
+    raise Hang(f"no answer in {SECONDS} seconds")
+
+
+def as_file(name: str, read: Callable[[Path], object]):
+    """A reader of the file `name`."""
+
+    def of_content(content, folder):
+        (folder / name).write_bytes(content)
+        return read(folder / name)
+
+    return of_content
+
+
+X = np.arange(24, dtype=np.uint8).reshape(3, 2, 4) % 2
+IDX = b"\0\0\x08\x03" + struct.pack(">3I", *X.shape) + X.tobytes()
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def zipped(members: dict[str, bytes], method=zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive whose checksums are right, whatever its members hold."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def _read_npz(content, folder):
+    return as_file("mine.npz", lambda path: Npz(str(path), Levels(2)).load())(content, folder)
+
+
+def _read_member(*names):
+    valid = {"train.npy": npy(X), "valid.npy": npy(X), "test.npy": npy(X)}
+    return lambda content, folder: _read_npz(zipped(valid | dict.fromkeys(names, content)), folder)
+
+
+def wav(samples: bytes, tag: int, bits: int, before: bytes = b"") -> bytes:
+    form = struct.pack("<HHIIHH", tag, 1, 8000, 8000 * bits // 8, bits // 8, bits)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + before + b"data" + struct.pack("<I", len(samples)) + samples
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def _text(read):
+    return as_file("mine.txt", lambda path: read(str(path)).load())
+
+
+LEARNED = {"colours": np.array([[0.0], [100.0], [255.0]], np.float32)}
+
+
+def _read_learned(content, folder):
+    """With the sha256 of what is there, so that it is no wrong sum that stops it."""
+    (folder / "tokenizer.safetensors").write_bytes(content)
+    try:
+        sha256 = digest(safetensors.numpy.load(content))
+    except Exception:
+        sha256 = "none"
+    return read_learned(folder, Palette(3), sha256)
+
+
+@functools.cache
+def _folder_of(file: str) -> dict[str, bytes]:
+    """A tiny GPT-2 in the files of a folder, its tensors in this one."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = GPT2 | {"n_layer": 1}
+        write_folder(Path(folder), config, tensors_of(config), file=file)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+SHARD = "model-00001-of-00001.safetensors"
+
+
+def _of_folder(name: str, file: str = "model.safetensors"):
+    def read(content, folder):
+        for other, there in (_folder_of(file) | {name: content}).items():
+            (folder / other).write_bytes(there)
+        return load_huggingface(folder)
+
+    return read
+
+
+def _with_header(content, folder):
+    """A safetensors file of this header over the bytes of the valid one."""
+    whole = _folder_of("model.safetensors")["model.safetensors"]
+    data = whole[8 + struct.unpack("<Q", whole[:8])[0] :]
+    return _of_folder("model.safetensors")(struct.pack("<Q", len(content)) + content + data, folder)
+
+
+def _header() -> bytes:
+    whole = _folder_of("model.safetensors")["model.safetensors"]
+    return whole[8 : 8 + struct.unpack("<Q", whole[:8])[0]]
+
+
+def _index() -> bytes:
+    held = safetensors.numpy.load(_folder_of(SHARD)[SHARD])
+    return json.dumps({"weight_map": dict.fromkeys(held, SHARD)}).encode()
+
+
+def _tokenizer_json() -> bytes:
+    vocab = {letter: byte for byte, letter in enumerate(LETTERS)} | {"th": 256, "the": 257}
+    library = Tokenizer(models.BPE(vocab=vocab, merges=[("t", "h"), ("th", "e")]))
+    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    library.add_special_tokens(["<|endoftext|>"])
+    return library.to_str().encode()
+
+
+def _read_tokenizer(content, folder):
+    (folder / "tokenizer.json").write_bytes(content)
+    read_vocabulary.cache_clear()
+    bpe = BPE(259, str(folder / "tokenizer.json"))
+    learned = bpe.fit(None)
+    text = np.frombuffer(b"the thing\n\xff<|endoftext|>" + bytes(range(256)), np.uint8)
+    np.testing.assert_array_equal(bpe.decode(learned, bpe.encode(learned, text)), text)
+    return learned
+
+
+EXPERIMENT = Experiment(
+    data=Digits(),
+    model=Model(MADE(hidden=(5, 6)), Bernoulli(), (8, 8), AnyOrder(Reversed(Spiral())), CondSpec(classes=10)),
+    steps=10,
+    eval_every=5,
+)
+RUN = json.dumps({"experiment": describe(EXPERIMENT), "data": {}, "written_by": {}}, indent=1).encode()
+METRICS = b"".join(
+    json.dumps({"step": step, "split": "valid", "seconds": 1.5 * step, "nats": 2.0}).encode() + b"\n" for step in (1, 2, 3)
+)
+TEXT = "Ein Löwe, two lions.\n".encode() * 8
+
+READERS = {
+    "idx": Reader(IDX, lambda content, folder: idx.parse(content, "the file", 3)),
+    "gzip": Reader(
+        gzip.compress(IDX, mtime=0), as_file("mine.gz", lambda path: sources.read(sources.Source(path.name, None), path.parent))
+    ),
+    "npz": Reader(npz(train=X, valid=X, test=X, train_label=[0, 1, 2], valid_label=[0, 1, 2], test_label=[0, 1, 2]), _read_npz),
+    "npz member": Reader(npy(X), _read_member("train.npy")),
+    "npz lengths": Reader(npy(np.array([1, 2, 2])), _read_member("train_length.npy", "valid_length.npy", "test_length.npy")),
+    "fsdd": Reader(
+        npz(audio=np.zeros(9, np.int16), offsets=np.arange(4), digit=[1, 2, 3], speaker=[0, 1, 2], take=[0, 9, 20]),
+        as_file("fsdd.npz", lambda path: audio._fsdd(path.parent)),
+    ),
+    "wav": Reader(wav(bytes(range(64)), 1, 16), as_file("mine.wav", lambda path: read_wav(path, 8000))),
+    "wav of real numbers": Reader(
+        wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_wav(path, 8000))
+    ),
+    "density": Reader(b"0,1,1\n1,0,0\n", lambda content, folder: density.parse_text(content, "the file", (2, 3))),
+    "characters": Reader(TEXT, _text(lambda path: Characters(path, alphabet(path), 4, 0.2, 0.2))),
+    "bytes": Reader(TEXT, _text(lambda path: Bytes(path, 4, 0.2, 0.2))),
+    "learned": Reader(safetensors.numpy.save(LEARNED), _read_learned),
+    "config.json": Reader(json.dumps(GPT2 | {"n_layer": 1}).encode(), _of_folder("config.json")),
+    "safetensors": Reader(_folder_of("model.safetensors")["model.safetensors"], _of_folder("model.safetensors")),
+    "safetensors header": Reader(_header(), _with_header),
+    "safetensors index": Reader(_index(), _of_folder("model.safetensors.index.json", SHARD)),
+    "tokenizer.json": Reader(_tokenizer_json(), _read_tokenizer),
+    "run.json": Reader(RUN, as_file("run.json", lambda path: read_run(path.parent))),
+    "metrics.jsonl": Reader(METRICS, as_file("metrics.jsonl", read_metrics)),
+}
+# Those whose files are JSON, whose structure is edited too.
+JSON = tuple(name for name, reader in READERS.items() if reader.valid[:1] == b"{" and name != "metrics.jsonl")
