@@ -53,7 +53,7 @@ def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
             raise ValueError(f"{data['class']} wants {hints[name]} for {name!r}, but is given {value!r}; mend the description")
     try:
         return cls(**values)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:  # a part of another kind lacks what is asked of it
         raise ValueError(f"{data['class']} cannot be built: {error}; mend the description") from error
 
 
@@ -83,7 +83,7 @@ def _find_class(path, trusted):
         )
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # no name at all is a ValueError
         raise ValueError(f"the description names the class {path!r}, but {error}; was the package's version another?") from error
     for name in qualname.split("."):
         found = getattr(found, name, None)

@@ -18,11 +18,11 @@ def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     if not path.exists():
         return []
     records, fields = [], _FIELDS | {measure: int | float}
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_text(errors="replace").splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             record = None
         if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())):
             if number == len(lines):
