@@ -41,8 +41,8 @@ def main(argv: list[str]) -> int:
     task = experiment.task
     records = read_metrics(run / "metrics.jsonl", task.measure)
     if records and records[-1]["split"] == "test":
-        print(f"{run} is finished; choose another directory with --run to train again")
         closing_table(over_tokens(experiment, learn(experiment, run)), run, records)
+        print(f"{run} is finished; choose another directory with --run to train again")
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.

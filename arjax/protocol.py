@@ -166,10 +166,14 @@ class Model:
             raise ValueError(
                 "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
             ) from error
+        if not hasattr(self.net, "clone"):
+            raise ValueError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
         if not isinstance(self.cond, CondSpec):
             raise ValueError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
         if not self.site_shape or any(size < 1 for size in self.site_shape):
-            raise ValueError(f"site_shape={self.site_shape} must name at least one axis, each of at least one site")
+            raise ValueError(
+                f"site_shape={self.site_shape} must name at least one axis, each of at least one site; give that of the data"
+            )
         if math.prod(self.site_shape) > MAX_SITES:
             raise ValueError(
                 f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows of the data"

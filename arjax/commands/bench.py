@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from arjax.bench import as_json, benchmark, report
-from arjax.commands.flags import require_model, require_positive
+from arjax.commands.flags import require_model, require_positive, require_room
 from arjax.training.command_line import edit, load_config
 from arjax.training.load import learn
 from arjax.training.tokenization import over_tokens
@@ -30,6 +30,7 @@ class Bench:
 
     def __call__(self, flags: list[str]) -> None:
         require_positive(batch=self.batch, runs=self.runs)
+        require_room(json=self.json)
         experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
         require_model(self.config, experiment)
         experiment = over_tokens(experiment, learn(experiment))

@@ -31,7 +31,19 @@ def require_seed(seed: int) -> None:
 
 
 def require_suffix(suffix: str, **paths: Path | None) -> None:
-    """ValueError unless every path, by the name of its flag, ends in `suffix` or is None."""
+    """ValueError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
     for name, path in paths.items():
         if path is not None and path.suffix != suffix:
             raise ValueError(f"--{name} {path} must end in {suffix}; rename it")
+    require_room(**paths)
+
+
+def require_room(**paths: Path | None) -> None:
+    """ValueError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part, which is
+    no folder. It may be None."""
+    for name, path in paths.items():
+        if path is None:
+            continue
+        above = next(parent for parent in path.parents if parent.exists())
+        if path.is_dir() or not above.is_dir():
+            raise ValueError(f"--{name} {path}: {path if path.is_dir() else above} is there already; choose another path")

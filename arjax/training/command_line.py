@@ -68,8 +68,9 @@ def load_config(path: str | Path) -> Experiment:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises, it is theirs to mend
+        # Not by its loader, which would leave bytecode beside the config, and takes it for a file changed within the second.
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # whatever the user's code raises, it is theirs to mend
         raise ValueError(
             f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {_one_line(str(error))}"
         ) from error
@@ -147,7 +148,8 @@ def _where(error: Exception, path: Path) -> str:
 
 
 def _configs(folder: Path) -> list[Path]:
-    return sorted(p for place in {folder, Path("configs")} - {Path(".")} for p in place.glob("*.py"))
+    # At the root of the repository lies train.py itself.
+    return sorted(p for place in {folder, Path("configs")} for p in place.glob("*.py") if p.name != Path(sys.argv[0]).name)
 
 
 def _listing(folder: Path) -> str:

@@ -99,7 +99,7 @@ def _find_class(path, trusted):
         )
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # no name at all is a ValueError
         raise ValueError(
             f"the description names the class {brief(path)}, but {one_line(error)}; was the package's version another?"
         ) from error

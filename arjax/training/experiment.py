@@ -58,6 +58,8 @@ class Experiment:
         for name in ("steps", "batch_size", "accumulate", "eval_every", "eval_batch_size", "log_every", "ensemble"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        if self.steps >= 2**31:
+            raise ValueError(f"steps={self.steps} is not below 2**31, where int32 ends that counts them; choose fewer")
         if self.samples < 0:
             raise ValueError(f"samples={self.samples} must not be negative; choose 0 or more")
         if not 0 <= self.seed < 2**32:

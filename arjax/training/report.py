@@ -74,8 +74,14 @@ def per_unit(experiment, nats: float, dims: float) -> str:
 
 
 def closing_table(experiment, run: Path, records: list[dict]) -> None:
-    """Print the result of a run: the last record of metrics.jsonl, that of the test split."""
+    """Print the result of a run: the last record of metrics.jsonl, that of the test split. ValueError if it is not whole."""
     test = records[-1]
+    lacking = [name for name in ("standard_error", "parameters") if name not in test]
+    if lacking:
+        raise ValueError(
+            f"the last record of {run / 'metrics.jsonl'} has no {', '.join(lacking)}; delete that line, and the same command "
+            "tests again"
+        )
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
     chosen = f", {experiment.task.words(experiment, valid)} on the validation split" if valid else ""
     tokenizer = " tokenizer.safetensors" if hasattr(experiment.data, "tokenizer") else ""
