@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
-def init_ring(slots: int, batch: int, width: int) -> Float[Array, "{slots} B D"]:
+def init_ring(slots: int, batch: int, width: int, dtype=jnp.float32) -> Float[Array, "{slots} B D"]:
     """Zeros: what a sequence has before its start."""
-    return jnp.zeros((slots, batch, width), jnp.float32)
+    return jnp.zeros((slots, batch, width), dtype)
 
 
 def write_ring(ring: Float[Array, "slots B D"], h: Float[Array, "B D"], t: Int[Array, ""]) -> Float[Array, "slots B D"]:
@@ -29,11 +29,11 @@ def read_ring(ring: Float[Array, "slots B D"], t: Int[Array, ""], lag: int) -> F
     return jax.lax.dynamic_index_in_dim(ring, (t + len(ring) - lag) % len(ring), 0, keepdims=False)
 
 
-def init_canvas(batch: int, height: int, width: int, channels: int, kernel: int) -> Float[Array, "B h w C"]:
+def init_canvas(batch: int, height: int, width: int, channels: int, kernel: int, dtype=jnp.float32) -> Float[Array, "B h w C"]:
     """A map of zeros with a margin all around, as wide as half a kernel: what a convolution is told of a picture before any of it
     is known."""
     margin = kernel // 2
-    return jnp.zeros((batch, height + 2 * margin, width + 2 * margin, channels), jnp.float32)
+    return jnp.zeros((batch, height + 2 * margin, width + 2 * margin, channels), dtype)
 
 
 def write_canvas(

@@ -7,7 +7,7 @@ from zoo import ZOO
 
 from arjax.data import Digits, Levels, Real, Split, Splits
 from arjax.heads import Bernoulli
-from arjax.models import MADE
+from arjax.models import MADE, PixelCNNPP
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
 from arjax.training import AdamW, Experiment
@@ -49,6 +49,14 @@ def test_flags_edit_fields_at_any_depth():
     assert experiment.optimizer == AdamW(learning_rate=0.5, clip=None)
     assert (experiment.data.root, experiment.data.values.level, experiment.steps, experiment.mesh.data) == ("here", 3, 99, 2)
     assert str(run) == "there"
+
+
+def test_what_a_net_computes_in_and_whether_again_are_flags():
+    model = Model(PixelCNNPP(4, 1, 1), Bernoulli(), (8, 8))
+    experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
+    flags = ["--model.net.dtype", "bfloat16", "--model.net.remat"]
+    net = edit(experiment, flags, "runs/x", "python train.py configs/x.py")[0].model.net
+    assert net == PixelCNNPP(4, 1, 1, dtype="bfloat16", remat=True)
 
 
 @pytest.mark.parametrize("name", ZOO)

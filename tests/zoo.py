@@ -66,6 +66,9 @@ ZOO = {
     "wavenet_coordinates": Model(WaveNet(1, 2, width=6, skip=5, readout=4, coordinates=True), Bernoulli(), (2, 3), AnyOrder()),
     "wavenet_local": Model(WaveNet(1, 2, width=6, skip=5, readout=4), Categorical(3), (5,), cond=CondSpec(local=2, hop=2)),
     "wavenet_discretized": Model(WaveNet(2, 1, width=6, skip=5, readout=4), DiscretizedMixtureOfLogistics(4, 2), (4,), Random(1)),
+    "wavenet_bfloat16": Model(
+        WaveNet(1, 3, width=6, skip=5, readout=4, dtype="bfloat16"), Categorical(3), (5,), cond=CondSpec(classes=3, local=2)
+    ),
     "pixelcnn": Model(PixelCNN(width=4, blocks=2, head=(5,), kernel=5), Bernoulli(), (3, 3)),
     "pixelcnn_rgb": Model(PixelCNN(width=6, blocks=1, head=(6,), kernel=3, coordinates=True), Categorical(4), (1, 2, 3)),
     "pixelcnn_coupled": Model(
@@ -73,6 +76,12 @@ ZOO = {
     ),
     "pixelcnn_labels": Model(
         PixelCNN(width=4, blocks=1, kernel=3, dropout=0.5), MixtureOfLogistics(2), (3, 2), cond=CondSpec(classes=3)
+    ),
+    "pixelcnn_bfloat16": Model(
+        PixelCNN(width=6, blocks=1, head=(6,), kernel=3, coordinates=True, dtype="bfloat16"),
+        Categorical(4),
+        (1, 2, 3),
+        cond=CondSpec(classes=3),
     ),
     "gated_pixelcnn": Model(GatedPixelCNN(width=3, layers=2, head=(5,), kernel=5), Bernoulli(), (3, 3)),
     "gated_pixelcnn_rgb": Model(
@@ -83,6 +92,12 @@ ZOO = {
     ),
     "gated_pixelcnn_labels": Model(
         GatedPixelCNN(width=4, layers=1, kernel=3, dropout=0.5), MixtureOfLogistics(2), (3, 2), cond=CondSpec(classes=3)
+    ),
+    "gated_pixelcnn_bfloat16": Model(
+        GatedPixelCNN(width=6, layers=1, head=(6,), kernel=3, dtype="bfloat16"),
+        Categorical(4),
+        (1, 2, 3),
+        cond=CondSpec(classes=3),
     ),
     "lmconv": Model(LMConv(width=4, blocks=2, kernel=5), Bernoulli(), (3, 3), AnyOrder()),
     "lmconv_coupled": Model(
@@ -96,10 +111,14 @@ ZOO = {
         CondSpec(classes=2),
     ),
     "lmconv_real": Model(LMConv(width=4, blocks=3, kernel=3), MixtureOfLogistics(2), (2, 3), Hilbert()),
+    "lmconv_bfloat16": Model(LMConv(width=4, blocks=2, kernel=5, dtype="bfloat16"), Bernoulli(), (3, 3), AnyOrder()),
     "pixelcnnpp": Model(PixelCNNPP(width=3, resnets=1, levels=2, coordinates=True), Bernoulli(), (4, 4)),
     "pixelcnnpp_rgb": Model(PixelCNNPP(width=3, resnets=1, levels=1), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2)),
     "pixelcnnpp_labels": Model(
         PixelCNNPP(width=3, resnets=1, levels=2), DiscretizedMixtureOfLogistics(8, 2), (2, 2, 1), cond=CondSpec(classes=3)
+    ),
+    "pixelcnnpp_bfloat16": Model(
+        PixelCNNPP(width=3, resnets=1, levels=2, dtype="bfloat16"), Categorical(4), (2, 2), cond=CondSpec(classes=3)
     ),
     "transformer": Model(Transformer(8, 2, 2, dropout=0.5), Bernoulli(), (2, 4)),
     "transformer_any_order": Model(Transformer(8, 2, 2, positions="axial", any_order=True), Bernoulli(), (2, 3), AnyOrder()),
@@ -113,6 +132,9 @@ ZOO = {
         Transformer(8, 2, 2, encoder_layers=1), Bernoulli(), (2, 3), Snake(), CondSpec(classes=3, memory=(3, 2))
     ),
     "transformer_mixture": Model(Transformer(8, 2, 2, mask=Strided(2)), MixtureOfLogistics(2), (2, 3)),
+    "transformer_bfloat16": Model(
+        Transformer(8, 2, 2, positions="axial", any_order=True, dtype="bfloat16"), Categorical(3), (2, 3), AnyOrder()
+    ),
 }
 
 FURTHER = {
@@ -136,20 +158,26 @@ FURTHER = {
     "wavenet_coordinates",
     "wavenet_local",
     "wavenet_discretized",
+    "wavenet_bfloat16",
     "pixelcnn_coupled",
     "pixelcnn_labels",
+    "pixelcnn_bfloat16",
     "gated_pixelcnn_rgb",
     "gated_pixelcnn_coupled",
     "gated_pixelcnn_labels",
+    "gated_pixelcnn_bfloat16",
     "lmconv_coupled",
     "lmconv_labels",
     "lmconv_real",
+    "lmconv_bfloat16",
     "pixelcnnpp",
     "pixelcnnpp_rgb",
     "pixelcnnpp_labels",
+    "pixelcnnpp_bfloat16",
     "transformer",
     "transformer_rotary",
     "transformer_grouped",
     "transformer_memory",
     "transformer_mixture",
+    "transformer_bfloat16",
 }

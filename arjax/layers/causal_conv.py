@@ -4,7 +4,7 @@
 
 W [kernel, D, G] has the present last. All taps lie side by side in one matrix product, which on a CPU is about as fast as
 XLA's convolution, forwards and backwards, and a step is the same product over the taps that a ring remembers (Le Paine et al.
-2016).
+2016). All is computed in the type of h.
 """
 
 import jax.numpy as jnp
@@ -18,9 +18,9 @@ def causal_conv(h: Float[Array, "B T D"], w: Float[Array, "kernel D G"], dilatio
     return _product([_delay(h, lag) for lag in _lags(len(w), dilation)] + [h], w)
 
 
-def causal_conv_ring(kernel: int, dilation: int, batch: int, width: int) -> Float[Array, "slots B D"]:
+def causal_conv_ring(kernel: int, dilation: int, batch: int, width: int, dtype=jnp.float32) -> Float[Array, "slots B D"]:
     """What `causal_conv_step` needs to remember, before the start: (kernel - 1) dilation + 1 slots."""
-    return init_ring((kernel - 1) * dilation + 1, batch, width)
+    return init_ring((kernel - 1) * dilation + 1, batch, width, dtype)
 
 
 def causal_conv_step(
@@ -43,4 +43,5 @@ def _delay(h, lag):
 
 
 def _product(taps, w):
-    return jnp.concatenate(taps, axis=-1) @ w.reshape(-1, w.shape[-1])
+    h = jnp.concatenate(taps, axis=-1)
+    return h @ w.reshape(-1, w.shape[-1]).astype(h.dtype)

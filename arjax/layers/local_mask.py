@@ -5,7 +5,8 @@
 `strict` leaves out the pixel itself: the first layer. Where a masked convolution masks its weights, the same at every pixel, this
 one masks what they are applied to, at every pixel anew. The order may be traced, and so differ from call to call.
 
-For one pixel no mask is needed. A canvas holds h where it has been computed and zeros elsewhere: the zeros are the mask.
+For one pixel no mask is needed. A canvas holds h where it has been computed and zeros elsewhere: the zeros are the mask. All is
+computed in the type of h.
 """
 
 import jax
@@ -35,7 +36,7 @@ def local_conv(
     """y at every pixel: one product, of the masked windows of all pixels. They are made again for the gradient and not kept,
     since they take kernel^2 times the memory of h (the paper's appendix does so, too)."""
     windows = [jnp.where(mask[None, ..., tap, None], h, 0) for tap, h in enumerate(_shifts(h, len(w), outside=0))]
-    return jnp.concatenate(windows, axis=-1) @ w.reshape(-1, w.shape[-1]) + b[None, None, None]
+    return jnp.concatenate(windows, axis=-1) @ w.reshape(-1, w.shape[-1]).astype(h.dtype) + b.astype(h.dtype)[None, None, None]
 
 
 def local_conv_step(
@@ -43,7 +44,8 @@ def local_conv_step(
 ) -> Float[Array, "B G"]:
     """y at the pixel (i, j), from a canvas that knows what has been generated, and nothing else."""
     window = read_canvas(canvas, len(w), len(w), i, j)
-    return window.reshape(len(window), -1) @ w.reshape(-1, w.shape[-1]) + b[None]
+    w, b = w.reshape(-1, w.shape[-1]).astype(canvas.dtype), b.astype(canvas.dtype)
+    return window.reshape(len(window), -1) @ w + b[None]
 
 
 def _shifts(h, kernel, *, outside):

@@ -6,7 +6,8 @@ Pixels are generated row by row, and within a pixel its channel groups one after
 told the groups below g (mask A, `strict`: the first layer), or those up to g (mask B). The rows of a kernel below the pixel are
 no part of W [kernel // 2 + 1, kernel, C, G], where `groups` split C and G into equal contiguous parts.
 
-For one pixel no mask is needed. A canvas holds h where it has been computed and zeros elsewhere: the zeros are the mask.
+For one pixel no mask is needed. A canvas holds h where it has been computed and zeros elsewhere: the zeros are the mask. All is
+computed in the type of h.
 """
 
 from typing import NamedTuple
@@ -65,14 +66,17 @@ def masked_conv(h: Float[Array, "B H W C"], w: Float[Array, "rows kernel C G"], 
     """y at every pixel, for weights that are zero where the mask is."""
     rows, kernel = w.shape[:2]
     padding = ((rows - 1, 0), (kernel // 2, kernel // 2))
-    y = jax.lax.conv_general_dilated(h, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b[None, None, None]
+    y = jax.lax.conv_general_dilated(h, w.astype(h.dtype), (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y + b.astype(h.dtype)[None, None, None]
 
 
-def masked_conv_canvas(w: Float[Array, "rows kernel C G"], batch: int, height: int, width: int) -> Float[Array, "B h w C"]:
+def masked_conv_canvas(
+    w: Float[Array, "rows kernel C G"], batch: int, height: int, width: int, dtype=jnp.float32
+) -> Float[Array, "B h w C"]:
     """What `masked_conv_step` has to remember of h, before any of it is known. A kernel of 1 only looks at its own pixel."""
     kernel, channels = w.shape[1:3]
-    return init_canvas(batch, height, width, channels, kernel) if kernel > 1 else init_canvas(batch, 1, 1, channels, kernel)
+    height, width = (height, width) if kernel > 1 else (1, 1)
+    return init_canvas(batch, height, width, channels, kernel, dtype)
 
 
 def write_group(canvas: Float[Array, "B h w C"], h: Float[Array, "B D"], at: Place, kernel: int) -> Float[Array, "B h w C"]:
@@ -91,7 +95,8 @@ def masked_conv_step(
     rows, kernel = w.shape[:2]
     row, column = (at.row, at.column) if kernel > 1 else (0, 0)
     window = read_canvas(canvas, rows, kernel, row, column)
-    return window.reshape(len(window), -1) @ own_group(w.reshape(-1, w.shape[-1]), at, groups) + own_group(b[None], at, groups)
+    w, b = (own_group(h, at, groups).astype(canvas.dtype) for h in (w.reshape(-1, w.shape[-1]), b[None]))
+    return window.reshape(len(window), -1) @ w + b
 
 
 def own_group(h: Float[Array, "*B G"], at: Place, groups: int) -> Float[Array, "*B D"]:

@@ -13,7 +13,7 @@ The transposed convolution gives every h_ij to the four pixels that share its pl
 so that no pixel is told more than the first of the four may know.
 
 One row needs the row above it, which is kept; one pixel, of a map that is computed row by row, what lies 1, W and W + 1 pixels
-back, which is kept in a ring.
+back, which is kept in a ring. All is computed in the type of h.
 """
 
 import jax
@@ -41,9 +41,9 @@ def shifted_conv_row(
     return _conv(jnp.stack([above, h], axis=1)[:, -w.shape[0] :], w, b, stride, 0)[:, 0]
 
 
-def shifted_conv_ring(width: int, batch: int, channels: int) -> Float[Array, "slots B C"]:
+def shifted_conv_ring(width: int, batch: int, channels: int, dtype=jnp.float32) -> Float[Array, "slots B C"]:
     """What `shifted_conv_step` has to remember of a map of this width."""
-    return init_ring(width + 2, batch, channels)
+    return init_ring(width + 2, batch, channels, dtype)
 
 
 def shifted_conv_step(
@@ -54,7 +54,7 @@ def shifted_conv_step(
     at_edge = site % width == 0
     taps = [read_ring(ring, site, lag) for lag in (width + 1, width, 1, 0)]
     window = jnp.concatenate([jnp.where(at_edge, 0, h) if tap % 2 == 0 else h for tap, h in enumerate(taps)], axis=1)
-    return window @ w.reshape(-1, w.shape[-1]) + b[None]
+    return window @ w.reshape(-1, w.shape[-1]).astype(ring.dtype) + b.astype(ring.dtype)[None]
 
 
 def shifted_transpose(
@@ -62,16 +62,17 @@ def shifted_transpose(
 ) -> Float[Array, "B 2*H 2*W G"]:
     """y of the transposed convolution, of a whole map; of a row as a map of one row; for W [2, 2, C, G], of a pixel too."""
     batch, height, width, _ = h.shape
-    parts = jnp.einsum("bhwc,aecg->bhaweg", h, w)
+    parts = jnp.einsum("bhwc,aecg->bhaweg", h, w.astype(h.dtype))
     if w.shape[1] == 3:
         before, same, after = (parts[..., e, :] for e in range(3))
         after += jnp.pad(before[:, :, :, 1:], ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
         parts = jnp.stack([same, after], axis=-2)
-    return parts.reshape(batch, 2 * height, 2 * width, -1) + b[None, None, None]
+    return parts.reshape(batch, 2 * height, 2 * width, -1) + b.astype(h.dtype)[None, None, None]
 
 
 def _conv(h, w, b, stride, top):
     kernel = w.shape[1]
     padding = ((top, 0), (1, kernel - 2))
-    y = jax.lax.conv_general_dilated(h, w, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    w, b, strides = w.astype(h.dtype), b.astype(h.dtype), (stride, stride)
+    y = jax.lax.conv_general_dilated(h, w, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     return y + b[None, None, None]

@@ -16,6 +16,7 @@ once a row is complete, over the next one; the horizontal stack's in terms of `c
 that is generated next. What is above speaks to all gates of a row before its first pixel is drawn.
 """
 
+import functools
 import itertools
 import math
 from typing import ClassVar
@@ -25,11 +26,14 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName
 from arjax.layers.masked_conv import causal_mask, check_kernel, masked_normal, own_group, place
 from arjax.layers.pixels import check_embedding, pixel_features
 from arjax.layers.raster import check_channels, check_raster
+from arjax.layers.remat import recomputed
 from arjax.layers.start import shift, start
 from arjax.protocol import Spec
 
@@ -57,7 +61,9 @@ class GatedPixelCNN(nn.Module):
     width: the channels of each stack. layers: the gated layers after the first. kernel: of the first layer, at least 3;
     block_kernel: of the others; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a
     learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is.
-    dropout: the rate behind every gate.
+    dropout: the rate behind every gate. dtype: what is computed and cached in; the parameters, the residual stream, the sum of
+    the skip connections and the last layer, which gives theta, are float32. remat: layers are computed again for the gradient and
+    not kept.
     """
 
     width: int = 32
@@ -68,6 +74,8 @@ class GatedPixelCNN(nn.Module):
     embedding: int | None = None
     coordinates: bool = False
     dropout: float = 0.0
+    dtype: DtypeName = "float32"
+    remat: bool = False
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = False
@@ -84,6 +92,7 @@ class GatedPixelCNN(nn.Module):
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
+        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -138,23 +147,23 @@ class GatedPixelCNN(nn.Module):
             return _conv_rows(jnp.pad(v, ((0, 0), (len(self.v[k]) - 1, 0), (0, 0), (0, 0))), self.v[k], self.v_b[k])
 
         def conv(i, h):
-            return _conv_left(h, self.w[i] * self.masks[i], self.b[i])
+            return _conv_left(h.astype(self._type(i)), self.w[i] * self.masks[i], self.b[i])
 
         places = self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
-        told = self._vertical(shift(maps), conv_rows, self._bias(cond), places, keys[::2])
-        return self._horizontal(maps, conv, told, keys[1::2]).reshape(len(x), self.spec.num_sites, -1)
+        told = self._vertical(shift(maps), conv_rows, self._bias(cond), places, keys[::2], self.remat)
+        return self._horizontal(maps, conv, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)
 
     def init_cache(self, batch, order, cond=None):
         width, layers = self.spec.sites[1], self.layers + 1
 
-        def zeros(*shape):
-            return jnp.zeros(shape, jnp.float32)
+        def zeros(*shape, dtype=self.dtype):
+            return jnp.zeros(shape, dtype)
 
         return Cache(
             row=zeros(batch, self.kernel // 2 + width, self._groups * self._features),
             above=tuple(zeros(batch, len(v) - 1, width, v.shape[2]) for v in self.v),
             told=zeros(width, layers, batch, 2 * self.width),
-            windows=tuple(zeros(batch, *w.shape[:2]) for w in self.w[1:]),
+            windows=tuple(zeros(batch, *w.shape[:2], dtype=self._type(i)) for i, w in enumerate(self.w) if i),
             bias=self._bias(cond),
         )
 
@@ -176,9 +185,10 @@ class GatedPixelCNN(nn.Module):
             if i == 0:
                 window = jax.lax.dynamic_slice_in_dim(row, at.column, margin + 1, axis=1)
             else:
-                window = windows[i] = _push(windows[i], h, at)
+                window = windows[i] = _push(windows[i], h.astype(self._type(i)), at)
             w, b = self.w[i].reshape(-1, self.w[i].shape[-1]), self.b[i][None]
-            return window.reshape(len(window), -1) @ own_group(w, at, groups) + own_group(b, at, groups)
+            w, b = (own_group(part, at, groups).astype(window.dtype) for part in (w, b))
+            return window.reshape(len(window), -1) @ w + b
 
         own = own_group(jax.lax.dynamic_index_in_dim(told, at.column, keepdims=False), at, groups)
         theta = self._horizontal(None, conv, own, [None] * (self.layers + 1))
@@ -197,24 +207,34 @@ class GatedPixelCNN(nn.Module):
         told = self._vertical(row[:, None, -width:], conv_rows, bias, places, [None] * (self.layers + 1))
         return jnp.zeros_like(row), tuple(seen), jnp.stack(told)[:, :, 0].transpose(2, 0, 1, 3)
 
-    def _vertical(self, rows, conv, bias, places, keys):
+    def _vertical(self, rows, conv, bias, places, keys, remat=False):
         """From the symbols of the row above, [B, rows, W, features], to what every horizontal gate is told, [B, rows, W, 2 D] a
         layer. bias [B or 1, layers, stacks, 2 D]."""
-        bias, told = bias[:, None, None], []
-        for k in range(self.layers + 1):
-            if k == 0:
-                v = conv(0, rows) + places
-            else:
-                v = conv(k, dropout(self._gate(v + bias[..., k - 1, 0, :], self.width), self.dropout, keys[k]))
-            told.append(v @ self.link[k] + bias[..., k, 1, :])
+        bias = bias[:, None, None]
+
+        def layer(k, v, key):
+            v = conv(k, dropout(self._gate(v + bias[..., k - 1, 0, :], self.width), self.dropout, key))
+            return v, tell(k, v)
+
+        def tell(k, v):
+            return v @ self.link[k].astype(v.dtype) + bias[..., k, 1, :]
+
+        v = conv(0, rows) + places
+        told = [tell(0, v)]
+        for k in range(1, self.layers + 1):
+            v, new = recomputed(functools.partial(layer, k), remat)(v, keys[k])
+            told.append(new)
         return told
 
-    def _horizontal(self, x, conv, told, keys):
+    def _horizontal(self, x, conv, told, keys, remat=False):
         """From the symbols, of all pixels or (known to `conv` already) of one, to theta. told: [..., 2 D] a layer."""
         share, h, skip = self.width // self._groups, 0, 0
+
+        def layer(k, h, told, key):
+            return conv(2 * k + 1, dropout(self._gate(conv(2 * k, h) + told, share), self.dropout, key))
+
         for k in range(self.layers + 1):
-            gated = self._gate(conv(2 * k, h if k else x) + told[k], share)
-            out = conv(2 * k + 1, dropout(gated, self.dropout, keys[k]))
+            out = recomputed(functools.partial(layer, k), remat)(h if k else x, told[k], keys[k]).astype(jnp.float32)
             if k < self.layers:
                 residual, out = _halves(out, share)
                 h += residual
@@ -228,6 +248,10 @@ class GatedPixelCNN(nn.Module):
         value, gate = _halves(h, share)
         return jnp.tanh(value) * jax.nn.sigmoid(gate)
 
+    def _type(self, i):
+        """What the i-th horizontal convolution computes in."""
+        return jnp.dtype(jnp.float32 if i == len(self.w) - 1 else self.dtype)
+
     @property
     def _groups(self) -> int:
         """The number of sites in a pixel."""
@@ -239,31 +263,33 @@ class GatedPixelCNN(nn.Module):
         return math.prod(self.spec.event) * (self.embedding or 1)
 
     def _enter(self, x):
-        """[..., *E] -> [..., features] float32."""
-        return pixel_features(x, self.spec, self.table if self.embedding else None)
+        """[..., *E] -> [..., features]."""
+        return pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
 
     def _bias(self, cond):
         """[B or 1, layers, stacks, 2 D]"""
         if not self.spec.cond.classes:
-            return jnp.zeros((1, self.layers + 1, 2, 2 * self.width), jnp.float32)
-        return self.label_b[cond.label]
+            return jnp.zeros((1, self.layers + 1, 2, 2 * self.width), self.dtype)
+        return self.label_b[cond.label].astype(self.dtype)
 
     def _places(self, pixels):
         """[n] -> [n, 2 D]: what the places of these pixels add to the first layer."""
         if not self.coordinates:
-            return jnp.zeros((len(pixels), 2 * self.width), jnp.float32)
-        return jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place
+            return jnp.zeros((len(pixels), 2 * self.width), self.dtype)
+        return (jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place).astype(self.dtype)
 
 
 def _conv_rows(v, w, b):
     """[B, rows - 1 + n, W, C] -> [B, n, W, G]: w [rows, kernel, C, G] over each row and those just above it."""
     margin = w.shape[1] // 2
-    y = jax.lax.conv_general_dilated(v, w, (1, 1), ((0, 0), (margin, margin)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b[None, None, None]
+    w, padding = w.astype(v.dtype), ((0, 0), (margin, margin))
+    y = jax.lax.conv_general_dilated(v, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y + b.astype(v.dtype)[None, None, None]
 
 
 def _conv_left(h, w, b):
     """[B, H, W, C] -> [B, H, W, G]: w [taps, C, G] over each pixel and those just left of it."""
+    w, b = w.astype(h.dtype), b.astype(h.dtype)
     if len(w) == 1:
         return h @ w[0] + b[None, None, None]
     padding = ((0, 0), (len(w) - 1, 0))

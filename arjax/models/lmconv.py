@@ -28,9 +28,11 @@ import jax
 import jax.numpy as jnp
 
 from arjax.cache import init_canvas, write_canvas
+from arjax.layers.choices import check_choices
 from arjax.layers.concat_elu import concat_elu
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName, product
 from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
 from arjax.layers.masked_conv import check_kernel
 from arjax.layers.pixels import check_embedding, pixel_features
@@ -53,7 +55,8 @@ class LMConv(nn.Module):
 
     width: the channels between blocks. kernel: of the first convolution; block_kernel: of the two in every block; both odd.
     embedding: the width of a learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first
-    layer where a pixel is. dropout: the rate inside the blocks.
+    layer where a pixel is. dropout: the rate inside the blocks. dtype: what is computed and cached in; the parameters, the
+    residual stream, what is normalised and theta are float32.
     """
 
     width: int = 32
@@ -63,6 +66,7 @@ class LMConv(nn.Module):
     embedding: int | None = None
     coordinates: bool = False
     dropout: float = 0.0
+    dtype: DtypeName = "float32"
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = True
@@ -77,6 +81,7 @@ class LMConv(nn.Module):
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
+        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -121,18 +126,19 @@ class LMConv(nn.Module):
         mask = local_mask(order, *sites, self.block_kernel, strict=False)
 
         def conv(i, h):
-            return local_conv(h, self.w[i], self.b[i], mask if i else strict)
+            return local_conv(h.astype(self.dtype), self.w[i], self.b[i], mask if i else strict)
 
         h = conv(0, self._enter(x)[:, inverse(order)].reshape(len(x), *sites, -1))
         if self.coordinates:
-            h += self._places(jnp.arange(self.spec.num_sites)).reshape(1, *sites, -1)
+            h = h + self._places(jnp.arange(self.spec.num_sites)).reshape(1, *sites, -1)
         keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
         theta = self._body(h, conv, self._bias(cond)[:, None, None], keys)
         return theta.reshape(len(x), self.spec.num_sites, -1)[:, order]
 
     def init_cache(self, batch, order, cond=None):
-        canvases = tuple(init_canvas(batch, *self.spec.sites, w.shape[2], len(w)) for w in self.w)
-        return Cache(canvases, self._bias(cond))
+        dtype = jnp.dtype(self.dtype)
+        canvases = (init_canvas(batch, *self.spec.sites, w.shape[2], len(w), dtype) for w in self.w)
+        return Cache(tuple(canvases), self._bias(cond))
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
@@ -141,30 +147,30 @@ class LMConv(nn.Module):
         canvases = list(cache.canvases)
 
         def conv(i, h):
-            canvases[i] = write_canvas(canvases[i], h, len(self.w[i]), *(at if i else before))
+            canvases[i] = write_canvas(canvases[i], h.astype(self.dtype), len(self.w[i]), *(at if i else before))
             return local_conv_step(canvases[i], self.w[i], self.b[i], *at)
 
         h = conv(0, start(self._enter(x), t))
         if self.coordinates:
-            h += self._places(order[t][None])
+            h = h + self._places(order[t][None])
         theta = self._body(h, conv, cache.bias, [None] * self.blocks)
         return cache.replace(canvases=tuple(canvases)), theta
 
     def _body(self, h, conv, bias, keys):
         """From the first convolution's h to theta, of all pixels or of one. bias [..., blocks, 2 D]."""
-        axes = (1,) * (h.ndim - 1)
+        axes, h = (1,) * (h.ndim - 1), h.astype(jnp.float32)
         mirrored = []
         for block in range(self.blocks):
-            inside = _normalise(conv(2 * block + 1, concat_elu(h)))
+            inside = _normalise(conv(2 * block + 1, concat_elu(h)).astype(jnp.float32))
             inside = inside * self.scale[block].reshape(*axes, -1) + self.shift[block].reshape(*axes, -1)
             if block >= (self.blocks + 1) // 2:
-                inside += concat_elu(mirrored.pop()) @ self.w_skip[self.blocks - 1 - block]
+                inside += product(concat_elu(mirrored.pop()), self.w_skip[self.blocks - 1 - block], self.dtype)
             gate = conv(2 * block + 2, dropout(concat_elu(inside), self.dropout, keys[block])) + bias[..., block, :]
             value, opening = jnp.split(gate, 2, axis=-1)
             h += value * jax.nn.sigmoid(opening)
             if block < self.blocks // 2:
                 mirrored.append(h)
-        return jax.nn.elu(h) @ self.w_out + self.b_out.reshape(*axes, -1)
+        return product(jax.nn.elu(h), self.w_out, self.dtype) + self.b_out.reshape(*axes, -1)
 
     @property
     def _features(self) -> int:
@@ -172,15 +178,15 @@ class LMConv(nn.Module):
         return math.prod(self.spec.event) * (self.embedding or 1)
 
     def _enter(self, x):
-        """[..., *E] -> [..., features + 1] float32."""
-        features = pixel_features(x, self.spec, self.table if self.embedding else None)
+        """[..., *E] -> [..., features + 1]"""
+        features = pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
         return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1)
 
     def _bias(self, cond):
         """[B or 1, blocks, 2 D]"""
         if not self.spec.cond.classes:
-            return jnp.zeros((1, self.blocks, 2 * self.width), jnp.float32)
-        return self.label_b[cond.label]
+            return jnp.zeros((1, self.blocks, 2 * self.width), self.dtype)
+        return self.label_b[cond.label].astype(self.dtype)
 
     def _places(self, pixels):
         """[n] -> [n, D]: what the places of these pixels add to the first layer."""

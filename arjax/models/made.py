@@ -14,7 +14,7 @@ caches in which everything unfinished is still zero. The zeros are the masks; ea
 """
 
 import math
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import flax.linen as nn
 import flax.struct
@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.layers.choices import check_choices
 from arjax.layers.dropout import dropout
 from arjax.layers.start import start
 from arjax.orders import inverse
@@ -66,9 +67,7 @@ class MADE(nn.Module):
     def __post_init__(self):
         if not self.hidden or any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
-        for name, known in (("activation", Activation), ("degrees", Degrees)):
-            if getattr(self, name) not in get_args(known):
-                raise ValueError(f"{name}={getattr(self, name)!r} is not known; choose one of {', '.join(get_args(known))}")
+        check_choices(self)
         if self.degree_seed < 0:
             raise ValueError(f"degree_seed={self.degree_seed} is negative; choose 0 or more")
         if not 0 <= self.dropout < 1:

@@ -24,8 +24,10 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName
 from arjax.layers.masked_conv import (
     causal_mask,
     check_kernel,
@@ -58,7 +60,8 @@ class PixelCNN(nn.Module):
     width: the channels inside a block, half as many as between blocks. kernel: of the first convolution; block_kernel: of every
     block's; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a learned vector for
     each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is. dropout: the rate
-    inside the blocks.
+    inside the blocks. dtype: what is computed and cached in; the parameters, the residual stream and the last layer, which gives
+    theta, are float32.
     """
 
     width: int = 32
@@ -69,6 +72,7 @@ class PixelCNN(nn.Module):
     embedding: int | None = None
     coordinates: bool = False
     dropout: float = 0.0
+    dtype: DtypeName = "float32"
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = False
@@ -83,6 +87,7 @@ class PixelCNN(nn.Module):
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
+        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -114,16 +119,18 @@ class PixelCNN(nn.Module):
         maps = self._enter(x).reshape(len(x), height, width, -1)
 
         def conv(i, h):
-            return masked_conv(h, self.w[i] * self.masks[i], self.b[i])
+            return masked_conv(h.astype(self._type(i)), self.w[i] * self.masks[i], self.b[i])
 
         h = conv(0, maps)
         if self.coordinates:
-            h += self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
+            h = h + self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
         keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
         return self._body(h, conv, self._bias(cond)[:, None, None], keys).reshape(len(x), self.spec.num_sites, -1)
 
     def init_cache(self, batch, order, cond=None):
-        return Cache(tuple(masked_conv_canvas(w, batch, *self.spec.sites[:2]) for w in self.w), self._bias(cond))
+        sites = self.spec.sites[:2]
+        canvases = (masked_conv_canvas(w, batch, *sites, self._type(i)) for i, w in enumerate(self.w))
+        return Cache(tuple(canvases), self._bias(cond))
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
@@ -132,17 +139,18 @@ class PixelCNN(nn.Module):
         canvases = list(cache.canvases)
 
         def conv(i, h, written=at):
-            canvases[i] = write_group(canvases[i], h, written, self.w[i].shape[1])
+            canvases[i] = write_group(canvases[i], h.astype(self._type(i)), written, self.w[i].shape[1])
             return masked_conv_step(canvases[i], self.w[i], self.b[i], at, groups)
 
         h = conv(0, start(self._enter(x), t), before)
         if self.coordinates:
-            h += own_group(self._places((t // groups)[None]), at, groups)
+            h = h + own_group(self._places((t // groups)[None]), at, groups)
         theta = self._body(h, conv, own_group(cache.bias, at, groups), [None] * self.blocks)
         return cache.replace(canvases=tuple(canvases)), theta
 
     def _body(self, h, conv, bias, keys):
         """From the first convolution's h to theta, of all pixels or of one. bias [..., blocks, D]."""
+        h = h.astype(jnp.float32)
         for block in range(self.blocks):
             first = 1 + 3 * block
             inside = conv(first + 1, jax.nn.relu(conv(first, jax.nn.relu(h)))) + bias[..., block, :]
@@ -150,6 +158,10 @@ class PixelCNN(nn.Module):
         for i in range(1 + 3 * self.blocks, len(self.w)):
             h = conv(i, jax.nn.relu(h))
         return h
+
+    def _type(self, i):
+        """What the i-th convolution computes in."""
+        return jnp.dtype(jnp.float32 if i == len(self.w) - 1 else self.dtype)
 
     @property
     def _groups(self) -> int:
@@ -162,14 +174,14 @@ class PixelCNN(nn.Module):
         return math.prod(self.spec.event) * (self.embedding or 1)
 
     def _enter(self, x):
-        """[..., *E] -> [..., features] float32."""
-        return pixel_features(x, self.spec, self.table if self.embedding else None)
+        """[..., *E] -> [..., features]."""
+        return pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
 
     def _bias(self, cond):
         """[B or 1, blocks, D]"""
         if not self.spec.cond.classes:
-            return jnp.zeros((1, self.blocks, self.width), jnp.float32)
-        return self.label_b[cond.label]
+            return jnp.zeros((1, self.blocks, self.width), self.dtype)
+        return self.label_b[cond.label].astype(self.dtype)
 
     def _places(self, pixels):
         """[n] -> [n, D]: what the places of these pixels add to the first layer."""

@@ -21,6 +21,7 @@ time, each remembering as much of what a convolution read as it will read again.
 first of the pixels that share it, when all that it may depend on is known, and each part of it once.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
@@ -31,11 +32,14 @@ import jax
 import jax.numpy as jnp
 
 from arjax.cache import write_ring
+from arjax.layers.choices import check_choices
 from arjax.layers.concat_elu import concat_elu
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName, product
 from arjax.layers.pixels import pixel_features
 from arjax.layers.raster import check_raster
+from arjax.layers.remat import recomputed
 from arjax.layers.shifted_conv import (
     shifted_conv,
     shifted_conv_ring,
@@ -55,6 +59,7 @@ class Way(NamedTuple):
     conv(level, name, h): a shifted convolution. coarser(level, h): h halved, through all coarser levels and doubled again.
     tell(level, name, h): u's block of this name has h, for ul; told(level, name): what that is to ul's block of this name; each
     None in the other stream. bias [..., blocks, 2 D]: the label's, of every block. keys: each block's dropout key, or None.
+    remat: are blocks computed again for the gradient? Only where `conv` remembers nothing.
     """
 
     conv: Callable
@@ -63,6 +68,7 @@ class Way(NamedTuple):
     told: Callable | None
     bias: jax.Array
     keys: tuple[jax.Array | None, ...]
+    remat: bool = False
 
 
 @flax.struct.dataclass
@@ -85,7 +91,8 @@ class PixelCNNPP(nn.Module):
 
     width: the channels of each stream. resnets: the blocks at each level and on either way. levels: how many resolutions, each
     half as high and wide as the one before. coordinates: also tell the first layers where a pixel is. dropout: the rate inside
-    the blocks.
+    the blocks. dtype: what is computed and cached in; the parameters, the streams h and theta are float32. remat: blocks are
+    computed again for the gradient, and not kept.
     """
 
     width: int = 160
@@ -93,6 +100,8 @@ class PixelCNNPP(nn.Module):
     levels: int = 3
     coordinates: bool = False
     dropout: float = 0.5
+    dtype: DtypeName = "float32"
+    remat: bool = False
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = False
@@ -103,6 +112,7 @@ class PixelCNNPP(nn.Module):
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -155,14 +165,16 @@ class PixelCNNPP(nn.Module):
 
         def way(stream, bias, key, **exchange):
             def coarser(level, h):
-                h = shifted_conv(h, *self._conv(stream, level, "halve"), stride=2)
-                return shifted_transpose(self._level(stream, level + 1, h, here), *self._conv(stream, level, "double"))
+                h = shifted_conv(h.astype(self.dtype), *self._conv(stream, level, "halve"), stride=2)
+                h = self._level(stream, level + 1, h, here)
+                return shifted_transpose(h.astype(self.dtype), *self._conv(stream, level, "double"))
 
             here = Way(
-                conv=lambda level, name, h: shifted_conv(h, *self._conv(stream, level, name)),
+                conv=lambda level, name, h: shifted_conv(h.astype(self.dtype), *self._conv(stream, level, name)),
                 coarser=coarser,
                 bias=bias[:, None, None],
                 keys=tuple([None] * len(self._blocks) if key is None else jax.random.split(key, len(self._blocks))),
+                remat=self.remat,
                 **exchange,
             )
             return here
@@ -172,26 +184,26 @@ class PixelCNNPP(nn.Module):
         ul = way("ul", ul_bias, keys[1], tell=None, told=lambda level, name: messages[level, name])
         h, above = self._first(u, shift(maps), jnp.arange(height * width).reshape(height, width))
         self._level("u", 0, h, u)
-        h = self._level("ul", 0, above + moved_right @ self.w["left"], ul)
+        h = self._level("ul", 0, above + self._product(moved_right, "left"), ul)
         return self._theta(h).reshape(len(x), self.spec.num_sites, -1)
 
     def init_cache(self, batch, order, cond=None):
-        rows, rings = [], []
+        rows, rings, dtype = [], [], jnp.dtype(self.dtype)
         for level in range(self.levels):
             width = self.spec.sites[1] >> level
             row, ring = {}, {}
             for name in (name for at, name in self._blocks if at == level):
                 for conv in (f"{name}_in", f"{name}_out"):
-                    row[conv] = jnp.zeros((batch, width, 2 * self.width), jnp.float32)
-                    ring[conv] = shifted_conv_ring(width, batch, 2 * self.width)
-                row[f"{name}_told"] = jnp.zeros((batch, width, self.width), jnp.float32)
+                    row[conv] = jnp.zeros((batch, width, 2 * self.width), dtype)
+                    ring[conv] = shifted_conv_ring(width, batch, 2 * self.width, dtype)
+                row[f"{name}_told"] = jnp.zeros((batch, width, self.width), dtype)
             if level + 1 < self.levels:
-                row["halve"] = jnp.zeros((batch, width, self.width), jnp.float32)
-                ring["halve"] = shifted_conv_ring(width, batch, self.width)
-                row["double"] = ring["double"] = jnp.zeros((batch, 2, width, self.width), jnp.float32)
+                row["halve"] = jnp.zeros((batch, width, self.width), dtype)
+                ring["halve"] = shifted_conv_ring(width, batch, self.width, dtype)
+                row["double"] = ring["double"] = jnp.zeros((batch, 2, width, self.width), dtype)
             rows.append(row)
             rings.append(ring)
-        drawn = jnp.zeros((batch, self.spec.sites[1], self._features), jnp.float32)
+        drawn = jnp.zeros((batch, self.spec.sites[1], self._features), dtype)
         above = jnp.zeros((batch, self.spec.sites[1], self.width), jnp.float32)
         rows[0] |= {"first": drawn, "above": drawn, "above_told": above}
         return Cache(drawn, tuple(rows), tuple(rings), *self._bias(cond))
@@ -212,18 +224,19 @@ class PixelCNNPP(nn.Module):
 
         rows = jax.lax.cond(j == 0, run, lambda rows: rows, cache.rows)
         memory = [dict(ring) for ring in cache.rings]
-        h = _column(rows[0]["above_told"], j) + jnp.where(j == 0, 0, before) @ self.w["left"]
+        h = _column(rows[0]["above_told"], j) + self._product(jnp.where(j == 0, 0, before), "left")
         theta = self._theta(self._level("ul", 0, h, self._pixel_way(memory, rows, i, j, cache.ul_bias)))
         return cache.replace(drawn=drawn, rows=rows, rings=tuple(memory)), theta
 
     def _level(self, stream, level, h, way):
         """h after all blocks of this level and of the coarser ones."""
+        h = h.astype(jnp.float32)
         passed = [h]
         for k in range(self.resnets):
             h = self._block(stream, level, f"before{k}", h, way)
             passed.append(h)
         if level + 1 < self.levels:
-            h = way.coarser(level, h)
+            h = way.coarser(level, h).astype(jnp.float32)
         else:
             passed.pop()
         for k, skip in enumerate(reversed(passed)):
@@ -231,35 +244,43 @@ class PixelCNNPP(nn.Module):
         return h
 
     def _block(self, stream, level, name, h, way, skip=None):
+        told = None if way.told is None else way.told(level, name)
+        h, telling = recomputed(functools.partial(self._inside, stream, level, name, way), way.remat)(h, skip, told)
+        if way.tell is not None:
+            way.tell(level, name, telling)
+        return h
+
+    def _inside(self, stream, level, name, way, h, skip, told):
+        """(h after a block, what the other stream's block is to be told of it)."""
         number = self._blocks.index((level, name))
         inside = way.conv(level, f"{name}_in", concat_elu(h))
         if skip is not None:
-            inside += concat_elu(skip) @ self.w[f"{stream}{level}_{name}_skip"]
-        if way.told is not None:
-            inside += way.told(level, name)
+            inside += self._product(concat_elu(skip), f"{stream}{level}_{name}_skip")
+        if told is not None:
+            inside += told
         inside = dropout(concat_elu(inside), self.dropout, way.keys[number])
         a, gate = jnp.split(way.conv(level, f"{name}_out", inside) + way.bias[..., number, :], 2, axis=-1)
         h += a * jax.nn.sigmoid(gate)
-        if way.tell is not None:
-            way.tell(level, name, concat_elu(h) @ self.w[f"{level}_{name}_told"])
-        return h
+        return h, None if way.tell is None else self._product(concat_elu(h), f"{level}_{name}_told")
 
     def _row_way(self, memory, i, bias):
         """For row i of u at one level and, where they are due, of the coarser levels. `memory`, the levels' `Cache.rows`, is
         replaced part by part."""
 
         def conv(level, name, h):
+            h = h.astype(self.dtype)
             above, memory[level][name] = memory[level][name], h
             return shifted_conv_row(above, h, *self._conv("u", level, name))
 
         def coarser(level, h):
+            h = h.astype(self.dtype)
             above, memory[level]["halve"] = memory[level]["halve"], h
 
             def run(deeper, _):
                 inner = [*memory[: level + 1], *(dict(rows) for rows in deeper)]
                 h_low = shifted_conv_row(above, h, *self._conv("u", level, "halve"), stride=2)
                 h_low = self._level("u", level + 1, h_low, self._row_way(inner, i // 2, bias))
-                return inner[level + 1 :], shifted_transpose(h_low[:, None], *self._conv("u", level, "double"))
+                return inner[level + 1 :], shifted_transpose(h_low[:, None].astype(self.dtype), *self._conv("u", level, "double"))
 
             memory[level + 1 :], memory[level]["double"] = jax.lax.cond(
                 i % 2 == 0, run, lambda *kept: kept, memory[level + 1 :], memory[level]["double"]
@@ -277,7 +298,7 @@ class PixelCNNPP(nn.Module):
 
         def write(level, name, h):
             width = self.spec.sites[1] >> level
-            memory[level][name] = write_ring(memory[level][name], h, i * width + j)
+            memory[level][name] = write_ring(memory[level][name], h.astype(self.dtype), i * width + j)
             return memory[level][name], *self._conv("ul", level, name), i * width + j, width
 
         def conv(level, name, h):
@@ -290,7 +311,7 @@ class PixelCNNPP(nn.Module):
                 inner = [*memory[: level + 1], *(dict(rings) for rings in deeper)]
                 h_low = shifted_conv_step(*halved)
                 h_low = self._level("ul", level + 1, h_low, self._pixel_way(inner, rows, i // 2, j // 2, bias))
-                four = shifted_transpose(h_low[:, None, None], *self._conv("ul", level, "double"))
+                four = shifted_transpose(h_low[:, None, None].astype(self.dtype), *self._conv("ul", level, "double"))
                 return inner[level + 1 :], jax.lax.dynamic_update_slice(double, four, (0, 0, j, 0))
 
             memory[level + 1 :], memory[level]["double"] = jax.lax.cond(
@@ -305,15 +326,19 @@ class PixelCNNPP(nn.Module):
 
     def _first(self, way, above, pixels):
         """u's first h, and what is above to ul's, from the rows above and the numbers of the pixels, [H, W] or [W]."""
-        parts = way.conv(0, "first", above), way.conv(0, "above", above)
+        parts = (way.conv(0, name, above).astype(jnp.float32) for name in ("first", "above"))
         if self.coordinates:
             places = jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place
             parts = (h + place[None] for h, place in zip(parts, jnp.split(places, 2, axis=-1), strict=True))
         return parts
 
     def _theta(self, h):
-        theta = jax.nn.elu(h) @ self.w["theta"]
+        theta = product(jax.nn.elu(h), self.w["theta"], self.dtype)
         return theta + self.theta_b.reshape((1,) * (theta.ndim - 1) + (-1,))
+
+    def _product(self, h, name):
+        """[..., C] -> [..., G]"""
+        return h.astype(self.dtype) @ self.w[name].astype(self.dtype)
 
     def _conv(self, stream, level, name):
         """(w, b) of a convolution."""
@@ -335,15 +360,15 @@ class PixelCNNPP(nn.Module):
         return math.prod(self.spec.event) + 1
 
     def _enter(self, x):
-        """[..., *E] -> [..., features] float32."""
-        features = pixel_features(x, self.spec)
+        """[..., *E] -> [..., features]"""
+        features = pixel_features(x, self.spec).astype(self.dtype)
         return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1)
 
     def _bias(self, cond):
         """[B or 1, blocks, 2 D], of u and of ul."""
         if not self.spec.cond.classes:
-            return (jnp.zeros((1, len(self._blocks), 2 * self.width), jnp.float32),) * 2
-        return tuple(jnp.moveaxis(self.label_b[cond.label], 1, 0))
+            return (jnp.zeros((1, len(self._blocks), 2 * self.width), self.dtype),) * 2
+        return tuple(jnp.moveaxis(self.label_b[cond.label].astype(self.dtype), 1, 0))
 
 
 def _column(row, j):

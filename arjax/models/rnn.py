@@ -20,13 +20,14 @@ the data, wherever that is less. A step then looks one row up.
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
 from arjax.layers.embedding import enter
@@ -96,8 +97,7 @@ class RNN(nn.Module):
     spec: Spec | None = None
 
     def __post_init__(self):
-        if self.cell not in CELLS:
-            raise ValueError(f"cell={self.cell!r} is not known; choose one of {', '.join(get_args(CellName))}")
+        check_choices(self)
         for name in ("width", "depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")

@@ -16,7 +16,7 @@ one parallel pass (`prefill`).
 """
 
 import math
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import flax.struct
@@ -25,7 +25,9 @@ import jax.numpy as jnp
 
 from arjax.cache import KeyValue, write_key_values
 from arjax.layers.attention_mask import Causal, attended
+from arjax.layers.choices import check_choices
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName, product
 from arjax.layers.embedding import enter
 from arjax.layers.norm import Norm, NormName
 from arjax.layers.places import PlaceName, Places, grid
@@ -35,7 +37,6 @@ from arjax.protocol import Spec
 from arjax.sharding import BATCH, TENSOR, constrain
 
 PositionName = Literal[PlaceName, "rotary"]
-DtypeName = Literal["float32", "bfloat16"]
 
 
 @flax.struct.dataclass
@@ -57,7 +58,7 @@ class Transformer(nn.Module):
     mask: what a site attends to of what is before it, any dataclass as in layers/attention_mask.py. tied: theta by the table
     that symbols enter by. bos: the symbol that stands for the start; None learns one. encoder_layers: of the memory's encoder.
     dropout: the rate for what enters and for what every block adds. dtype: what is computed and cached in; the parameters, the
-    residual stream, softmax and theta are float32.
+    residual stream, softmax and theta are float32. remat: blocks are computed again for the gradient, and not kept.
     """
 
     width: int = 128
@@ -75,6 +76,7 @@ class Transformer(nn.Module):
     encoder_layers: int = 2
     dropout: float = 0.0
     dtype: DtypeName = "float32"
+    remat: bool = False
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True
@@ -102,10 +104,7 @@ class Transformer(nn.Module):
             raise ValueError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
         if self.heads % (self.kv_heads or self.heads):
             raise ValueError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
-        kinds = {"activation": ActivationName, "norm": NormName, "positions": PositionName, "dtype": DtypeName}
-        for name, known in kinds.items():
-            if getattr(self, name) not in get_args(known):
-                raise ValueError(f"{name}={getattr(self, name)!r} is not known; choose one of {', '.join(get_args(known))}")
+        check_choices(self)
         if self.encoder_layers < 0:
             raise ValueError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
         if not 0 <= self.dropout < 1:
@@ -209,9 +208,13 @@ class Transformer(nn.Module):
         (mask, turns), known = self._sight(order), []
         keys = [None] * self.layers if key is None else jax.random.split(key, self.layers)
         for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
-            h, k, v = block(h, mask, turns, memory, memory_mask, key)
+            h, k, v = self._run(block, h, mask, turns, memory, memory_mask, key)
             known.append((k, v))
         return h, known
+
+    def _run(self, block, *args):
+        """What a block gives for all sites; with `remat`, it is run again for the gradient."""
+        return nn.remat(Block.__call__)(block, *args) if self.remat else block(*args)
 
     def _sight(self, order):
         """order [L] or [B, L] -> (what each site sees [1, L, L], how far queries and keys are turned, or None)."""
@@ -232,7 +235,7 @@ class Transformer(nn.Module):
         mask = jnp.ones((1, h.shape[1]), bool) if cond.memory_mask is None else cond.memory_mask
         keys = [None] * self.encoder_layers if key is None else jax.random.split(key, self.encoder_layers)
         for block, key in zip(self.encoder, keys, strict=True):
-            h, _, _ = block(h, mask[:, None], key=key)
+            h, _, _ = self._run(block, h, mask[:, None], None, None, None, key)
         memory = self.encoder_norm(h)
         return tuple(block.remember(memory) for block in self.blocks), mask[:, None]
 
@@ -260,6 +263,5 @@ class Transformer(nn.Module):
     def _theta(self, h):
         """[..., D] -> [..., P] float32."""
         v = self.table[0].T if self.tied else self.v
-        dtype = jnp.dtype(self.dtype)
-        theta = jnp.matmul(self.last_norm(h).astype(dtype), v.astype(dtype), preferred_element_type=jnp.float32)
+        theta = product(self.last_norm(h), v, self.dtype)
         return constrain(theta, BATCH, *(None,) * (theta.ndim - 2), TENSOR)

@@ -15,6 +15,7 @@ does not depend on how far the net sees, and (kernel - 1) d_l + 1 vectors are st
 taps of a layer are one, and so are the skip connections of all layers, S = (S^1 ... S^L) applied to every z side by side.
 """
 
+import functools
 import itertools
 import math
 
@@ -24,10 +25,13 @@ import jax
 import jax.numpy as jnp
 
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
+from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
+from arjax.layers.dtype import DtypeName, product
 from arjax.layers.embedding import enter
 from arjax.layers.local import upsample
+from arjax.layers.remat import recomputed
 from arjax.layers.start import shift, start
 from arjax.protocol import Spec
 
@@ -50,7 +54,9 @@ class WaveNet(nn.Module):
     kernel: the taps of every convolution. width, skip, readout: the residual channels, the skip channels, and the width between
     these and theta. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and
     without them only the model's own, since it could not tell one from another. dropout: the rate for gated activations. Labels
-    and local features enter the gates of every layer. A bit or a real value enters as itself.
+    and local features enter the gates of every layer. A bit or a real value enters as itself. dtype: what is computed and cached
+    in; the parameters, the residual stream h and theta are float32. remat: layers are computed again for the gradient, and not
+    kept.
     """
 
     stacks: int = 3
@@ -61,6 +67,8 @@ class WaveNet(nn.Module):
     readout: int = 128
     coordinates: bool = False
     dropout: float = 0.0
+    dtype: DtypeName = "float32"
+    remat: bool = False
     spec: Spec | None = None
 
     def __post_init__(self):
@@ -71,6 +79,7 @@ class WaveNet(nn.Module):
             raise ValueError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        check_choices(self)
         super().__post_init__()
 
     @property
@@ -123,52 +132,61 @@ class WaveNet(nn.Module):
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
         keys = [None] * len(self._dilations) if key is None else jax.random.split(key, len(self._dilations))
-        local = upsample(cond.local, self.w_up, order) if self.spec.cond.local else None
+        local = self._local(cond, order)
         h = causal_conv(shift(self._enter(x)), self.w_first, 1) + self.b_first[None, None]
         if self.coordinates:
             h += self._place(order)[None]
         gated = []
-        for layer, dilation in enumerate(self._dilations):
-            a = causal_conv(h, self.w[layer], dilation) + self._bias(layer, cond)[:, None]
-            z = dropout(self._gate(layer, a, local), self.dropout, keys[layer])
+        for layer, key in enumerate(keys):
+            run = recomputed(functools.partial(self._run, layer), self.remat)
+            h, z = run(h, self._bias(layer, cond)[:, None], local, key)
             gated.append(z)
-            h = self._add(layer, h, z)
         return self._read_out(gated)
 
     def init_cache(self, batch, order, cond=None):
         return Cache(
-            first=causal_conv_ring(self.kernel, 1, batch, self.width),
-            rings=tuple(causal_conv_ring(self.kernel, dilation, batch, self.width) for dilation in self._dilations),
+            first=causal_conv_ring(self.kernel, 1, batch, self.width, jnp.dtype(self.dtype)),
+            rings=tuple(causal_conv_ring(self.kernel, d, batch, self.width, jnp.dtype(self.dtype)) for d in self._dilations),
             biases=tuple(self._bias(layer, cond) for layer in range(len(self._dilations))),
-            local=jnp.moveaxis(upsample(cond.local, self.w_up, order), 1, 0) if self.spec.cond.local else None,
+            local=jnp.moveaxis(self._local(cond, order), 1, 0) if self.spec.cond.local else None,
         )
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         local = None if cache.local is None else cache.local[t]
         first, h = causal_conv_step(cache.first, start(self._enter(x), t), t, self.w_first, 1)
-        h += self.b_first[None]
+        h = h + self.b_first[None]
         if self.coordinates:
             h += self._place(order[t][None])
         rings, gated = [], []
         for layer, dilation in enumerate(self._dilations):
-            ring, a = causal_conv_step(cache.rings[layer], h, t, self.w[layer], dilation)
+            ring, a = causal_conv_step(cache.rings[layer], h.astype(self.dtype), t, self.w[layer], dilation)
             rings.append(ring)
             gated.append(self._gate(layer, a + cache.biases[layer], local))
             h = self._add(layer, h, gated[-1])
         return cache.replace(first=first, rings=tuple(rings)), self._read_out(gated)
 
+    def _run(self, layer, h, bias, local, key):
+        """All sites' h [B, T, D] before a layer -> (h after it, z [B, T, D])."""
+        a = causal_conv(h.astype(self.dtype), self.w[layer], self._dilations[layer]) + bias
+        z = dropout(self._gate(layer, a, local), self.dropout, key)
+        return self._add(layer, h, z), z
+
     def _enter(self, x):
         """[..., *E] -> [..., D]"""
-        return enter(x, self.w_in, self.spec.event)
+        return enter(x, self.w_in, self.spec.event).astype(self.dtype)
+
+    def _local(self, cond, order):
+        """[B, T, D]: the upsampled features in generation order, None without."""
+        return upsample(cond.local.astype(self.dtype), self.w_up, order) if self.spec.cond.local else None
 
     def _gate(self, layer, a, local):
         """[..., 2D], and [..., D] or None -> z [..., D]"""
-        f, g = jnp.split(a if local is None else a + local @ self.w_local[layer], 2, axis=-1)
+        f, g = jnp.split(a if local is None else a + local @ self.w_local[layer].astype(a.dtype), 2, axis=-1)
         return jnp.tanh(f) * jax.nn.sigmoid(g)
 
     def _add(self, layer, h, z):
-        """[..., D], [..., D] -> [..., D]: what the next layer sees; after the last nobody looks."""
+        """h [..., D] float32, z [..., D] -> h after the layer; after the last nobody looks."""
         if layer == len(self.r):
             return h
         return h + _affine(z, self.r[layer], self.r_b[layer])
@@ -176,14 +194,14 @@ class WaveNet(nn.Module):
     def _read_out(self, gated):
         """Every layer's z [..., D] -> theta [..., P]"""
         h = jnp.concatenate(gated, axis=-1)
-        for i, (v, c) in enumerate(zip(self.v, self.c, strict=True)):
+        for i, (v, c) in enumerate(zip(self.v[:-1], self.c, strict=False)):
             h = _affine(jax.nn.relu(h) if i else h, v, c)
-        return h
+        return product(jax.nn.relu(h), self.v[-1], self.dtype) + _along(self.c[-1], h)
 
     def _bias(self, layer, cond):
         """[B or 1, 2D]"""
         bias = self.b[layer][None]
-        return bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias
+        return (bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias).astype(self.dtype)
 
     def _place(self, sites):
         """[n] -> [n, D]: what the places of these sites add to the first layer."""
@@ -191,5 +209,10 @@ class WaveNet(nn.Module):
 
 
 def _affine(h, w, b):
-    """[..., D], [D, G], [G] -> [..., G]"""
-    return h @ w + b.reshape((1,) * (h.ndim - 1) + b.shape)
+    """[..., D], [D, G], [G] -> [..., G], in the type of h"""
+    return h @ w.astype(h.dtype) + _along(b, h).astype(h.dtype)
+
+
+def _along(b, h):
+    """[G] as broadcast along all axes of h but the last."""
+    return b.reshape((1,) * (h.ndim - 1) + b.shape)

@@ -21,6 +21,7 @@ from arjax.testing.cases import (
     repeat_cond,
     to_data,
 )
+from arjax.testing.tolerance import tolerance as stated
 
 
 class LawBroken(AssertionError):
@@ -48,8 +49,10 @@ def check_causality(model: Model, params, key) -> None:
             _check_jacobian(model, params, x[:1], order, repeat_cond(cond, 1))
 
 
-def check_step(model: Model, params, key, tolerance: float = 1e-5) -> None:
-    """`step` computes what `__call__` does, site by site, to a relative `tolerance` (float32); at t = 0 it ignores its x."""
+def check_step(model: Model, params, key, tolerance: float | None = None) -> None:
+    """`step` computes what `__call__` does, site by site, to a relative `tolerance` (None: that of the net's dtype); at t = 0 it
+    ignores its x."""
+    tolerance = stated(model).theta if tolerance is None else tolerance
     x_key, cond_key, order_key = jax.random.split(key, 3)
     x = random_symbols(model, x_key, BATCH)
     cond = random_cond(model, cond_key, BATCH)
@@ -74,9 +77,10 @@ def check_step(model: Model, params, key, tolerance: float = 1e-5) -> None:
             )
 
 
-def check_order_per_example(model: Model, params, key, tolerance: float = 1e-5) -> None:
+def check_order_per_example(model: Model, params, key, tolerance: float | None = None) -> None:
     """Where the net takes an order for each example, [B, T]: theta and log_prob of each are what its own order [T] gives alone,
-    to a relative `tolerance` (float32). Nothing to check for other nets."""
+    to a relative `tolerance` (None: that of the net's dtype). Nothing to check for other nets."""
+    tolerance = stated(model).theta if tolerance is None else tolerance
     if not getattr(model.net, "order_per_example", False) or not model.net.any_order:
         return
     x_key, cond_key, order_key = jax.random.split(key, 3)

@@ -18,11 +18,14 @@ from arjax.testing.cases import (
     to_data,
 )
 from arjax.testing.law import LawBroken
+from arjax.testing.tolerance import tolerance as stated
 
 
-def check_prefill(model: Model, params, key, tolerance: float = 1e-5) -> None:
-    """For a net with `prefill`: n symbols at once, then steps, give the theta of `__call__` to a relative `tolerance` (float32),
-    whatever stands behind these n; for several n, for prompts padded to all sites and to half of them, in every order."""
+def check_prefill(model: Model, params, key, tolerance: float | None = None) -> None:
+    """For a net with `prefill`: n symbols at once, then steps, give the theta of `__call__` to a relative `tolerance` (None:
+    that of the net's dtype), whatever stands behind these n; for several n, for prompts padded to all sites and to half of them,
+    in every order."""
+    tolerance = stated(model).theta if tolerance is None else tolerance
     if not hasattr(model.net, "prefill"):
         return
     x_key, cond_key, order_key = jax.random.split(key, 3)

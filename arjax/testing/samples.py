@@ -23,11 +23,12 @@ from arjax.testing.cases import (
     to_data,
 )
 from arjax.testing.law import LawBroken
+from arjax.testing.tolerance import tolerance
 
 
 def check_samplers(model: Model, params, key) -> None:
-    """The cached, naive and fixed-point samplers return the same samples from one key; where the space is enumerable, the
-    samples follow its law (chi-square, p > 1e-4 at this key)."""
+    """The cached, naive and fixed-point samplers return the same samples from one key, but for the few that a net in bfloat16
+    may round to other symbols; where the space is enumerable, the samples follow its law (chi-square, p > 1e-4 at this key)."""
     cond_key, order_key, key, law_key = jax.random.split(key, 4)
     again = jax.random.clone  # the law wants one key for all three
     cond = random_cond(model, cond_key, BATCH)
@@ -86,9 +87,10 @@ def _require_refusal(model, params, key, cond, observed, mask):
 
 def _require_same_samples(model, cached, other, order, name):
     # Real samples agree to rounding, symbols exactly.
-    tolerance = 1e-4 if model.head.vocab is None else 0
-    different = jnp.abs(cached - other) > tolerance * jnp.maximum(1, jnp.abs(other))
-    if different.any():
+    allowed = tolerance(model)
+    differ_by = 10 * allowed.theta if model.head.vocab is None else 0
+    different = jnp.abs(cached - other) > differ_by * jnp.maximum(1, jnp.abs(other))
+    if different.reshape(len(different), -1).any(axis=1).mean() > allowed.parted:
         t = int(
             jnp.argmax(arrange(different, order, model.site_shape).reshape(len(cached), model.num_sites, -1).any(axis=(0, 2)))
         )
