@@ -47,16 +47,18 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
     by_first(lambda: _set_aside(folder, [step for step in _steps(folder) if _note(folder, step) is None]))
     best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
     options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
-    checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
-    try:
-        yield checkpoints
-        finish(checkpoints)
-    except BaseException:
-        # Whatever went wrong comes first: closing says once more what could not be written.
-        with _quietly(), contextlib.suppress(Exception):
-            checkpoints.close()
-        raise
-    checkpoints.close()
+    # What its threads log of a file that cannot be written is raised here, too.
+    with _unlogged():
+        checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
+        try:
+            yield checkpoints
+            finish(checkpoints)
+        except BaseException:
+            # Whatever went wrong comes first: closing says once more what could not be written.
+            with _quietly(), contextlib.suppress(Exception):
+                checkpoints.close()
+            raise
+        checkpoints.close()
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None) -> None:
@@ -146,14 +148,22 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
 def _quietly():
     """What orbax logs about errors that are handled here, and what its threads leave when one array cannot be read, is not for
     the user."""
-    logger, print_unraisable = logging.getLogger("absl"), sys.unraisablehook
+    print_unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        with _unlogged():
+            yield
+    finally:
+        sys.unraisablehook = print_unraisable
+
+
+@contextlib.contextmanager
+def _unlogged():
+    logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = lambda _: None
     try:
         yield
     finally:
-        sys.unraisablehook = print_unraisable
         logger.setLevel(level)
 
 
