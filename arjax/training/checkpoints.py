@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,14 +48,14 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
     best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
     options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
     # What its threads log of a file that cannot be written is raised here, too.
-    with _unlogged():
+    with _silent(_is_late):
         checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
         try:
             yield checkpoints
             finish(checkpoints)
         except BaseException:
             # Whatever went wrong comes first: closing says once more what could not be written.
-            with _quietly(), contextlib.suppress(Exception):
+            with _silent(lambda _: True), contextlib.suppress(Exception):
                 checkpoints.close()
             raise
         checkpoints.close()
@@ -110,7 +110,7 @@ class _Damaged(Exception):
 @contextlib.contextmanager
 def _writing(checkpoints):
     """What orbax raises where a file cannot be written, of whatever kind, becomes an OSError."""
-    with _quietly():
+    with _silent(lambda _: True):
         try:
             yield
         except jax.errors.JaxRuntimeError:  # no file's fault: the computation failed, or another process was lost
@@ -127,7 +127,7 @@ def _writing(checkpoints):
 def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:
     damaged, reason = [], ""
     for step in steps:
-        with _quietly():
+        with _silent(lambda _: True):
             try:
                 return _restore(folder, step, abstract)._replace(damaged=tuple(damaged))
             except _Misfit as misfit:
@@ -145,26 +145,23 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
 
 
 @contextlib.contextmanager
-def _quietly():
-    """What orbax logs about errors that are handled here, and what its threads leave when one array cannot be read, is not for
-    the user."""
-    print_unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        with _unlogged():
-            yield
-    finally:
-        sys.unraisablehook = print_unraisable
-
-
-@contextlib.contextmanager
-def _unlogged():
-    logger = logging.getLogger("absl")
+def _silent(is_noise: Callable[[BaseException], bool]):
+    """What orbax logs about errors that are raised and handled here is not for the user, nor are those that its threads stumble
+    over afterwards, where nobody could catch them."""
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
+    sys.unraisablehook = lambda unraisable: None if is_noise(unraisable.exc_value) else hook(unraisable)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         logger.setLevel(level)
+
+
+def _is_late(error) -> bool:
+    """When one array cannot be written orbax closes its event loop, and the threads that write the others do not find it."""
+    return str(error) == "Event loop is closed"
 
 
 def _set_aside(folder: Path, steps: Iterable[int]) -> None:
