@@ -20,7 +20,7 @@ from arjax.training.checkpoints import finish, open_checkpoints, restore_best, r
 from arjax.training.command_line import parse
 from arjax.training.experiment import run_keys
 from arjax.training.failures import one_line_errors
-from arjax.training.hosts import by_first, own_directory
+from arjax.training.hosts import own_directory
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
 from arjax.training.load import learn
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
     num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
 
     with alone_in(run), own_directory(run) as folder, jax.set_mesh(mesh):
-        by_first(lambda: write_run(run, described, raw, learned))
+        write_run(run, described, raw, learned)
         print(f"{experiment.data.title}; {num_params:,} parameters; {title(mesh)}; {run}", flush=True)
 
         # From the last good checkpoint, or from the beginning.

@@ -24,6 +24,8 @@ from arjax.training.failures import one_line_errors
 
 ROOT = Path(__file__).parents[1]
 ROWS = [*BAD_CONFIGS, *BAD_FLAGS, *BAD_DATA, *BAD_RUNS, *BAD_COMMANDS]
+# Every fourth belongs to the default suite, all to `make test-slow`.
+MARKED = [pytest.param(row, marks=() if i % 4 == 0 else pytest.mark.slow) for i, row in enumerate(ROWS)]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def check_refused(outcome, says):
     assert any(mark in err for mark in ("; ", "list the flags with", "the config bad.py fails")), err
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.argv}: {row.says}")
+@pytest.mark.parametrize("row", MARKED, ids=lambda row: f"{row.argv}: {row.says}")
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(row, here, monkeypatch, capfd):
     if row.spoil:
         row.spoil()

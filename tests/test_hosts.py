@@ -1,4 +1,8 @@
+import os
 import re
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +67,47 @@ def test_wrong_flags_of_hosts_are_one_line(tmp_path):
         with pytest.raises(ValueError, match=part) as error:
             parse([str(tmp_path / "tiny.py"), *flags])
         assert "\n" not in str(error.value)
+
+
+MEET = """
+import jax
+from arjax.training.failures import one_line_errors
+from arjax.training.hosts import Hosts, by_first, meet
+with one_line_errors():
+    meet(Hosts(join=True))
+    by_first(lambda: print("first is", jax.process_index()))
+    print(jax.process_index(), "of", jax.process_count())
+"""
+
+
+def meeting(env: dict):
+    env = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")} | {"JAX_PLATFORMS": "cpu"} | env
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", MEET], env=env, **streams)
+
+
+@pytest.mark.slow
+def test_processes_of_a_slurm_job_find_each_other_without_a_flag():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    job = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_NODES": "1"}
+    job |= {"JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo", "JAX_COORDINATOR_PORT": str(port)}
+    processes = [meeting(job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)}) for i in range(2)]
+    try:
+        ends = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    said = [[line for line in out.splitlines() if "Gloo" not in line] for out, _ in ends]
+    assert said == [["first is 0", "0 of 2"], ["1 of 2"]], ends
+    assert [process.returncode for process in processes] == [0, 0]
+
+
+@pytest.mark.slow
+def test_where_there_is_no_job_to_join_one_line_says_so():
+    alone = meeting({})
+    out, err = alone.communicate(timeout=120)
+    assert (alone.returncode, out) == (2, "")
+    assert err.startswith("error: the other processes cannot be joined (")
+    assert err.count("\n") == 1

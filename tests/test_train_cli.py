@@ -106,8 +106,20 @@ def test_a_run_leaves_everything_behind_and_says_what_it_found(undisturbed):
         "digits 8x8",
         "threshold at 7",
         "mixture of 2",
+        "memory of a step, as it was compiled: ",
+        " MiB on each device",
     ):
         assert part in printed
+
+
+@pytest.mark.slow
+def test_the_same_command_again_elsewhere_gives_the_same_parameters_samples_and_numbers(undisturbed, tmp_path):
+    assert train(tmp_path).returncode == 0
+    same_parameters(undisturbed[0], tmp_path)
+    assert records(tmp_path) == records(undisturbed[0])
+    one, other = (sorted((folder / "run" / "samples").iterdir()) for folder in (undisturbed[0], tmp_path))
+    assert [path.name for path in one] == [path.name for path in other]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
 
 
 def test_a_finished_run_says_so_and_changes_nothing(undisturbed):

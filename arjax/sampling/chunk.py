@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.sampling.site import step
+from arjax.sharding import constrain_batch
 
 
 def start(model, params, prompts, lengths, order, cond):
@@ -27,12 +28,12 @@ def start(model, params, prompts, lengths, order, cond):
 
 @functools.partial(jax.jit, static_argnames=("model", "batch"))
 def _empty(model, params, batch, order, cond):
-    return model.apply(params, batch, order, cond, method="init_cache")
+    return constrain_batch(model.apply(params, batch, order, cond, method="init_cache"), batch)
 
 
 @functools.partial(jax.jit, static_argnames="model")
 def _filled(model, params, x, n, order, cond):
-    cache = model.apply(params, len(x), order, cond, method="init_cache")
+    cache = _empty(model, params, len(x), order, cond)
     return model.apply(params, cache, x, n, order, cond, method="prefill")
 
 

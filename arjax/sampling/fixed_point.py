@@ -10,6 +10,7 @@ from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
 from arjax.sampling.site import draw, force
+from arjax.sharding import BATCH, constrain
 
 
 def fixed_point(
@@ -33,8 +34,9 @@ def _fixed_point(model, params, key, order, cond, observed, forced, transforms):
         new = sweep(x)
         return new, jnp.any(new != x), evaluations + 1
 
+    start = constrain(jnp.zeros_like(observed), BATCH)
     # After n sweeps the first n sites are final, whatever the rest started from; the last sweep only confirms.
     x, _, evaluations = jax.lax.while_loop(
-        lambda carry: carry[1] & (carry[2] <= model.num_sites), body, (jnp.zeros_like(observed), jnp.array(True), jnp.array(0))
+        lambda carry: carry[1] & (carry[2] <= model.num_sites), body, (start, jnp.array(True), jnp.array(0))
     )
     return restore(x, order, model.site_shape), evaluations

@@ -10,6 +10,7 @@ from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
 from arjax.sampling.site import draw, force
+from arjax.sharding import BATCH, constrain
 
 
 def naive(
@@ -26,5 +27,5 @@ def _naive(model, params, key, order, cond, observed, forced, transforms):
         drawn = force(forced[:, t], observed[:, t], draw(model, key, t, theta, transforms))
         return x.at[:, t].set(drawn), None
 
-    x, _ = jax.lax.scan(body, jnp.zeros_like(observed), jnp.arange(model.num_sites))
+    x, _ = jax.lax.scan(body, constrain(jnp.zeros_like(observed), BATCH), jnp.arange(model.num_sites))
     return restore(x, order, model.site_shape)

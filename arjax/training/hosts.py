@@ -7,6 +7,7 @@ What is lost with one process is lost for all: JAX ends the others within half a
 import atexit
 import contextlib
 import dataclasses
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jax.experimental.multihost_utils import broadcast_one_to_all
+from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
 
 # Seconds without a sign of life after which a process counts as lost, and that one which is done waits for the others.
 PATIENCE = 25
@@ -88,6 +89,15 @@ def by_first(action: Callable[[], None]) -> None:
         raise error
     if failed:
         raise ValueError("process 0 cannot go on, and has said why; correct that, and start all processes again")
+
+
+def check_same(what: str, value) -> None:
+    """ValueError, on every process, unless all have the same value, as its `repr` says it; `what` names it."""
+    if jax.process_count() == 1:
+        return
+    digests = process_allgather(np.frombuffer(hashlib.sha256(repr(value).encode()).digest(), np.uint8))
+    if (digests != digests[:1]).any():
+        raise ValueError(f"{what} differ between the processes; give all of them the same command, version and files")
 
 
 @contextlib.contextmanager

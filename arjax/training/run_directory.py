@@ -16,6 +16,7 @@ import jax
 from arjax.training.description import describe, modules_of, rebuild
 from arjax.training.experiment import Experiment
 from arjax.training.fingerprint import fingerprint
+from arjax.training.hosts import by_first, check_same
 from arjax.training.lock import FILE as LOCK
 from arjax.training.tokenization import FILE, digest, read_learned, save_learned
 
@@ -36,29 +37,39 @@ def check_run(run: Path, experiment: Experiment) -> None:
 
 def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
     """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
-    already stays as it is. ValueError if that was begun on other data, or as in `check_run`."""
+    already stays as it is. ValueError if that was begun on other data, as in `check_run`, or if processes that train together
+    were given different ones."""
+    content = {"experiment": describe(experiment), "data": fingerprint(splits)}
+    if learned is not None:
+        content["tokenizer"] = digest(learned)
+    check_same("the experiment, its tokenizer or its data", content)
+    by_first(lambda: _write(run, experiment, content, learned))
+
+
+def _write(run, experiment, content, learned):
     check_run(run, experiment)
-    data = fingerprint(splits)
     if (run / "run.json").exists():
-        there = _read(run).get("data")
-        if isinstance(there, dict) and there != data:  # an older version did not write it
-            name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
-            raise ValueError(
-                f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back "
-                "as they were, or choose another directory with --run"
-            )
+        _check_data(run, content["data"])
         return
     run.mkdir(parents=True, exist_ok=True)
-    content = {"experiment": describe(experiment), "data": data, "written_by": _circumstances()}
     if learned is not None:
         # Before run.json: a directory that has one has all that it names.
         save_learned(run, learned)
-        content["tokenizer"] = digest(learned)
-    text = json.dumps(content, indent=2, allow_nan=False)
+    text = json.dumps(content | {"written_by": _circumstances()}, indent=2, allow_nan=False)
     # Written beside and renamed, so that there is never half a run.json; a dot, so that a leftover is no run of its own.
     beside = run / ".run.json"
     beside.write_text(text + "\n")
     os.replace(beside, run / "run.json")
+
+
+def _check_data(run, data):
+    there = _read(run).get("data")
+    if isinstance(there, dict) and there != data:  # an older version did not write it
+        name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
+        raise ValueError(
+            f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back as they "
+            "were, or choose another directory with --run"
+        )
 
 
 def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:
