@@ -112,7 +112,9 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(row, here, monk
     assert tree(here) == before
 
 
-@pytest.mark.parametrize("row", [table[0] for table in (BAD_CONFIGS, BAD_FLAGS, BAD_DATA, BAD_RUNS, BAD_COMMANDS)], ids=str)
+@pytest.mark.parametrize(
+    "row", [table[0] for table in (BAD_CONFIGS, BAD_FLAGS, BAD_DATA, BAD_RUNS, BAD_COMMANDS)], ids=lambda row: row.argv
+)
 def test_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
     if row.spoil:
         row.spoil()
