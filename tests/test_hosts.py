@@ -99,6 +99,7 @@ def test_processes_of_a_slurm_job_find_each_other_without_a_flag():
     finally:
         for process in processes:
             process.kill()
+            process.wait()
     said = [[line for line in out.splitlines() if "Gloo" not in line] for out, _ in ends]
     assert said == [["first is 0", "0 of 2"], ["1 of 2"]], ends
     assert [process.returncode for process in processes] == [0, 0]
