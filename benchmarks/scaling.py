@@ -32,7 +32,7 @@ from arjax.training.objective import Likelihood
 from arjax.training.state import TrainState, abstract_state, init_state, train_step
 from arjax.training.step import compile_start, compile_step
 
-DEVICES, RUNS = 256, 15
+DEVICES, RUNS = 256, 9
 MIB, GB = 2**20, 1e9
 
 
@@ -173,7 +173,7 @@ def memory_checks() -> None:
     for name, kept in (("kept", contextlib.nullcontext), ("recomputed", recomputed)):
         for width, sites, batch in ((128, 256, 64), (256, 16, 8)):
             plans = []
-            for layers in (1, 5):
+            for layers in (4, 8):
                 model = arjax.Model(Transformer(width=width, layers=layers, heads=8), Categorical(64), (sites,))
                 with kept():
                     plans.append(step_of(model, Mesh(1, 8), batch, AdamW().build(10)).compile().memory_analysis())
