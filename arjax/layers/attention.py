@@ -115,11 +115,25 @@ class SelfAttention(nn.Module):
 
     def _project(self, h, turns):
         """[..., D] -> queries [..., N, K], keys and values [..., M, K], turned."""
-        shape = (*h.shape[:-1], self.heads + 2 * self.kv_heads, self.width // self.heads)
-        q, k, v = jnp.split(dense(h, self.w_in, self.b_in).reshape(shape), (self.heads, self.heads + self.kv_heads), axis=-2)
+        q, k, v = self._apart(h) if self.kv_heads == self.heads else self._cut(h)
         if turns is not None:
             q, k = (turn(part, by) for part, by in zip((q, k), turns, strict=True))
         return tuple(constrain(part, BATCH, *(None,) * (part.ndim - 3), TENSOR) for part in (q, k, v))
+
+    def _apart(self, h):
+        """Queries, keys and values where there are as many of each. Over `tensor` the columns of w_in are in other hands than the
+        heads that they make. The weights are handed over, which are the same for every site, and not what they make of each."""
+        shape = (3, self.heads, self.width // self.heads)
+        w = constrain(self.w_in.astype(h.dtype)).reshape(self.width, *shape)
+        b = constrain(self.b_in.astype(h.dtype)).reshape((1,) * (h.ndim - 1) + shape)
+        y = jnp.einsum("...d,dcnk->...cnk", h, constrain(w, None, None, TENSOR)) + b
+        y = constrain(y, BATCH, *(None,) * (y.ndim - 3), TENSOR)
+        return (y[..., part, :, :] for part in range(3))
+
+    def _cut(self, h):
+        """Queries, keys and values where there are fewer of the latter."""
+        shape = (*h.shape[:-1], self.heads + 2 * self.kv_heads, self.width // self.heads)
+        return jnp.split(dense(h, self.w_in, self.b_in).reshape(shape), (self.heads, self.heads + self.kv_heads), axis=-2)
 
 
 class CrossAttention(nn.Module):
