@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow fuzz lint clean
+.PHONY: demo test test-slow torture fuzz lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python train.py configs/digits_made.py
@@ -13,7 +13,11 @@ test: $(VENV)/installed
 
 # As users run it: with all of XLA's optimizations, which compile too slowly for `make test`.
 test-slow: $(VENV)/installed
-	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m "slow or contract"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=10 $(BIN)/python -m pytest -m "slow or contract"
+
+# Runs are killed, interrupted, damaged, crowded and given full disks, and must end as if they had been left alone.
+torture: $(VENV)/installed
+	$(BIN)/python -m pytest -n 0 -m slow tests/test_torture.py tests/test_torture_disk.py tests/test_torture_hosts.py
 
 # Each parser of outside bytes for a minute, guided by coverage. What breaks one is left in build/fuzz.
 fuzz: $(VENV)/installed

@@ -19,7 +19,7 @@ from arjax.pictures import loss_curve
 from arjax.training.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
 from arjax.training.command_line import parse
 from arjax.training.experiment import run_keys
-from arjax.training.failures import one_line_errors
+from arjax.training.failures import one_line_errors, written_to
 from arjax.training.hosts import own_directory
 from arjax.training.interruption import Interruption
 from arjax.training.journal import Journal
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
     }
     num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
 
-    with alone_in(run), own_directory(run) as folder, jax.set_mesh(mesh):
+    with written_to(run), alone_in(run), own_directory(run) as folder, jax.set_mesh(mesh):
         write_run(run, described, raw, learned)
         print(f"{experiment.data.title}; {num_params:,} parameters; {title(mesh)}; {run}", flush=True)
 
@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
 
         with (
             open_checkpoints(run / "checkpoints") as checkpoints,
-            Journal(folder, experiment, first) as journal,
+            Journal(folder, experiment, first, () if restored is None else restored.updates) as journal,
             Interruption(mesh) as stop,
         ):
             if restored is not None:
@@ -107,7 +107,7 @@ def main(argv: list[str]) -> int:
                     journal.valid(step, valid)
                     if experiment.samples:
                         task.show(experiment, state.ema, state.state, splits, keys.sample, step, journal)
-                save(checkpoints, step, state, loss)
+                save(checkpoints, step, state, loss, journal.updates)
                 if signal:
                     again = shlex.join(["python", "train.py", *argv])
                     journal.note(f"interrupted and saved at step {step}; to continue: {again}")

@@ -129,7 +129,9 @@ def test_where_no_checkpoint_can_be_read_one_line_says_so_and_nothing_is_touched
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("note", ["{", "[]", "{}", '{"loss": "low"}', '{"loss": 1.0, "checksums": 3}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "note", ["{", "[]", "{}", '{"loss": "low"}', '{"loss": 1.0, "checksums": 3}', '{"loss": 1.0, "updates": [3]}', "[" * 100_000]
+)
 def test_a_checkpoint_whose_note_is_damaged_is_set_aside_like_any_other(tmp_path, note, capfd):
     with open_checkpoints(tmp_path) as checkpoints:
         for step in (1, 2):
@@ -225,3 +227,12 @@ def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path):
 def test_nothing_saved_is_no_best(tmp_path):
     with pytest.raises(ValueError, match="holds no checkpoint"):
         restore_best(tmp_path, ABSTRACT)
+
+
+def test_updates_that_no_record_told_of_come_back_with_the_state(tmp_path):
+    updates = [{"loss": 0.1}, {"loss": 1e-17}]
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+        save(checkpoints, 2, tree(2.0), None, updates)
+    assert restore_latest(tmp_path, ABSTRACT).updates == tuple(updates)
+    assert restore_best(tmp_path, ABSTRACT).updates == ()

@@ -31,12 +31,13 @@ from arjax.training.hosts import by_first
 
 
 class Restored(NamedTuple):
-    """`state` as saved at `step`, where validation gave this `loss` (infinity if there was none); `damaged`: the steps that would
-    have come before it but could not be read."""
+    """`state` as saved at `step`, where validation gave this `loss` (infinity if there was none), with the `updates` that no
+    record told of yet; `damaged`: the steps that would have come before it but could not be read."""
 
     state: object
     step: int
     loss: float
+    updates: tuple[dict, ...]
     damaged: tuple[int, ...]
 
 
@@ -55,17 +56,19 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
             finish(checkpoints)
         except BaseException:
             # Whatever went wrong comes first: closing says once more what could not be written.
-            with _silent(lambda _: True), contextlib.suppress(Exception):
-                checkpoints.close()
+            with _silent(lambda _: True):
+                with contextlib.suppress(Exception):
+                    checkpoints.close()
+                _let_threads_end()
             raise
         checkpoints.close()
 
 
-def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None) -> None:
-    """Start writing `state`; `loss`: what its validation gave, None if there was none. The state may be donated at once. OSError
-    if this one, or the one before, cannot be written."""
+def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None, updates=()) -> None:
+    """Start writing `state`; `loss`: what its validation gave, None if there was none; `updates`: the numbers of those that no
+    record tells of yet. The state may be donated at once. OSError if this one, or the one before, cannot be written."""
     # Orbax warns where a metric is missing: no validation is the worst of all.
-    note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state)}
+    note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state), "updates": list(updates)}
     with _writing(checkpoints):
         checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
 
@@ -135,8 +138,7 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
             except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
                 damaged.append(step)
                 reason = type(error).__name__ + (f": {error}" if isinstance(error, _Damaged) else "")
-            time.sleep(0.2)  # what the reader's threads leave comes a little later,
-            gc.collect()  # or when it is cleared away
+            _let_threads_end()
     if damaged:
         raise ValueError(
             f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); delete the directory to start afresh"
@@ -148,15 +150,22 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
 def _silent(is_noise: Callable[[BaseException], bool]):
     """What orbax logs about errors that are raised and handled here is not for the user, nor are those that its threads stumble
     over afterwards, where nobody could catch them."""
-    logger, hook = logging.getLogger("absl"), sys.unraisablehook
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers, hook = [logging.getLogger(name) for name in ("absl", "asyncio")], sys.unraisablehook
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     sys.unraisablehook = lambda unraisable: None if is_noise(unraisable.exc_value) else hook(unraisable)
     try:
         yield
     finally:
         sys.unraisablehook = hook
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _let_threads_end() -> None:
+    time.sleep(0.2)  # what they leave comes a little later,
+    gc.collect()  # or when it is cleared away
 
 
 def _is_late(error) -> bool:
@@ -176,13 +185,22 @@ def _steps(folder: Path) -> list[int]:
 
 
 def _note(folder: Path, step: int) -> dict | None:
-    """What was noted beside a checkpoint: `loss`, or as an older version called it `nats`, and `checksums`, which that had not.
-    None if that cannot be read."""
+    """What was noted beside a checkpoint: `loss`, or as an older version called it `nats`, and `checksums` and `updates`, which
+    that had not. None if that cannot be read."""
     try:
         note = json.loads((folder / str(step) / "metrics" / "metrics").read_text())
-        return note if isinstance(_loss(note), float) and isinstance(note.get("checksums", {}), dict) else None
+        known = isinstance(_loss(note), float) and isinstance(note.get("checksums", {}), dict) and _are_updates(note)
+        return note if known else None
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
+
+
+def _are_updates(note: dict) -> bool:
+    updates = note.get("updates", [])
+    return isinstance(updates, list) and all(
+        isinstance(update, dict) and update.keys() == updates[0].keys() and all(isinstance(x, float) for x in update.values())
+        for update in updates
+    )
 
 
 def _loss(note: dict | None) -> float:
@@ -206,7 +224,7 @@ def _restore(folder: Path, step: int, abstract) -> Restored:
     for name, found in checksums(state).items():
         if found != saved.get(name, found):
             raise _Damaged(f"{name} has the checksum {found}, but was saved with {saved[name]}")
-    return Restored(state, step, _loss(note), ())
+    return Restored(state, step, _loss(note), tuple(note.get("updates", ())), ())
 
 
 def _by_all(action):

@@ -7,6 +7,8 @@
 """
 
 import contextlib
+import errno
+import logging
 import os
 import sys
 import traceback
@@ -34,6 +36,17 @@ def one_line_errors():
 
 
 @contextlib.contextmanager
+def written_to(run: Path):
+    """Inside, a file that cannot be written, of which the system does not say which one it is, is said to be in `run`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            error.filename = str(run)
+        raise
+
+
+@contextlib.contextmanager
 def _explained():
     try:
         yield
@@ -52,6 +65,8 @@ def _explained():
         if error.filename is None and error.errno is None:
             raise
         where = f": {error.filename}" if error.filename else ""
+        # What else could not be written is for the same reason: threads that are still at it shall not tell.
+        logging.disable()
         _exit(2, f"{error.strerror or error}{where}; check the path, its permissions and the free space")
     except KeyboardInterrupt:
         _exit(130, "interrupted")

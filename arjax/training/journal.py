@@ -6,6 +6,7 @@ A step's metrics are read when the next step has been handed to the device, whic
 import contextlib
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -24,14 +25,16 @@ _HEARD = 8
 
 
 class Journal:
-    """The journal of the run of `experiment` in the directory `run`, from step `first` on. A context manager.
+    """The journal of the run of `experiment` in the directory `run`, from step `first` on. `updates`: what an earlier attempt
+    left in `self.updates`, for the next record to count. A context manager.
 
     `seconds` in a record counts what the run took until then: compilation, training, validation, samples and test, of all its
     attempts together; of an attempt that was interrupted, up to the last record that was kept. Starting up is not counted.
     """
 
-    def __init__(self, run: Path, experiment: Experiment, first: int):
+    def __init__(self, run: Path, experiment: Experiment, first: int, updates: Sequence[dict] = ()):
         self.run, self.experiment, self.first = run, experiment, first
+        self._carried = updates
         self._pending = None
 
     def __enter__(self):
@@ -41,7 +44,7 @@ class Journal:
             self._stack = stack.pop_all()
         earlier = self.metrics.records[-1]["seconds"] if self.metrics.records else 0.0
         self._began = time.monotonic() - earlier
-        self._restart()
+        self._restart(self._carried)
         return self
 
     def __exit__(self, *exception):
@@ -66,7 +69,7 @@ class Journal:
         self._grad_norm = values.pop("grad_norm")
         _check_finite("loss", values["loss"], step, _TRAINING)
         _check_finite("gradient's norm", self._grad_norm, step, _TRAINING)
-        self._updates.append(values)
+        self.updates.append(values)
         self._last = step
         self.progress.advance(step)
         if step % self.experiment.log_every == 0:
@@ -74,11 +77,11 @@ class Journal:
 
     def summarise(self) -> None:
         """Record the updates since the last record, if there were any."""
-        if not self._updates:
+        if not self.updates:
             return
         elapsed = max(time.monotonic() - self._counting_since, 1e-9)
-        rate = len(self._updates) * self.experiment.batch_size / elapsed
-        means = {name: float(np.mean([values[name] for values in self._updates])) for name in self._updates[0]}
+        rate = (len(self.updates) - len(self._carried)) * self.experiment.batch_size / elapsed
+        means = {name: float(np.mean([values[name] for values in self.updates])) for name in self.updates[0]}
         record = self.experiment.task.record(means) | {"grad_norm": self._grad_norm, "examples_per_second": rate}
         self._write(self._last, "train", record)
         self.progress.train(self._last, f"{self.experiment.task.words(self.experiment, record)}  {rate:.0f} examples/s")
@@ -133,8 +136,8 @@ class Journal:
         """Tell whoever is watching."""
         self.progress.note(line)
 
-    def _restart(self):
-        self._updates, self._counting_since = [], time.monotonic()
+    def _restart(self, carried: Sequence[dict] = ()):
+        self.updates, self._carried, self._counting_since = list(carried), carried, time.monotonic()
 
     def _write(self, step, split, record) -> None:
         self.metrics.write({"step": step, "split": split, **record, "seconds": time.monotonic() - self._began})

@@ -1,5 +1,6 @@
 """metrics.jsonl: one JSON object a line, the history of a run; and the same scalars, and its samples, for TensorBoard."""
 
+import contextlib
 import json
 import math
 import os
@@ -7,7 +8,9 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+
+from arjax.training.board import Board
 
 # What every record has besides its score: the step, what was scored, and the seconds the run had taken.
 _FIELDS = {"step": int, "split": str, "seconds": int | float}
@@ -57,8 +60,10 @@ class Metrics:
         beside = self.path.with_suffix(".tmp")
         beside.write_text("".join(json.dumps(record) + "\n" for record in self.records))
         os.replace(beside, self.path)
-        self._file = self.path.open("a")
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        with contextlib.ExitStack() as stack:
+            self._file = stack.enter_context(self.path.open("a"))
+            self._board = stack.enter_context(contextlib.closing(Board(run / "tensorboard", step)))
+            self._open = stack.pop_all()
 
     def write(self, record: dict) -> None:
         """Append one record: `step`, `split`, `seconds` and other numbers."""
@@ -67,23 +72,22 @@ class Metrics:
         self._file.flush()
         for name, value in record.items():
             if name not in ("step", "split", "lossy") and isinstance(value, int | float):
-                self._board.add_scalar(f"{record['split']}/{name}", value, record["step"])
+                self._board.add(summary.scalar(f"{record['split']}/{name}", value), record["step"])
 
     def image(self, name: str, image: np.ndarray, step: int) -> None:
         """Show uint8 [h, w, 3] in TensorBoard."""
-        self._board.add_image(name, image, step, dataformats="HWC")
+        self._board.add(summary.image(name, image, dataformats="HWC"), step)
 
     def audio(self, name: str, waveform: np.ndarray, sample_rate: int, step: int) -> None:
         """Offer a waveform [T] in [-1, 1] to be heard in TensorBoard."""
-        self._board.add_audio(name, waveform[:, None], step, sample_rate)
+        self._board.add(summary.audio(name, waveform[:, None], sample_rate), step)
 
     def text(self, name: str, text: str, step: int) -> None:
         """Show a text in TensorBoard, which would take it for Markdown: as code, so that every character stays as it is."""
-        self._board.add_text(name, textwrap.indent(text, "    ", lambda line: True), step)
+        self._board.add(summary.text(name, textwrap.indent(text, "    ", lambda line: True)), step)
 
     def close(self) -> None:
-        self._file.close()
-        self._board.close()
+        self._open.close()
 
     def __enter__(self):
         return self

@@ -27,11 +27,12 @@ def check_run(run: Path, experiment: Experiment) -> None:
     """ValueError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
     if run.exists() and not run.is_dir():
         raise ValueError(f"{run} is a file, not a directory; choose another directory with --run")
-    if (run / "run.json").exists():
+    names = {path.name for path in run.iterdir()} if run.exists() else set()
+    if "run.json" in names:
         other = _difference_from(_read(run)["experiment"], experiment)
         if other is not None:
             raise ValueError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif run.exists() and any(path.name not in (LOCK, ".run.json", f".{FILE}", FILE) for path in run.iterdir()):
+    elif names - {LOCK, ".run.json", f".{FILE}", FILE}:
         raise ValueError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
