@@ -144,7 +144,7 @@ BAD_FLAGS = tuple(
         ("--tokenizer-from run", "tokenizer_from=run needs a tokenizer"),
         ("--mesh.data 0", "Mesh(data=0) must be at least 1"),
         ("--mesh.data -2", "Mesh(data=-2) must be at least 1"),
-        ("--mesh.data 99", "Mesh(data=99) asks for more devices than there are (8)"),
+        ("--mesh.data 99", "Mesh(data=99, fsdp=1, tensor=1) asks for more devices than there are (8)"),
         ("--optimizer.learning-rate 0", "learning_rate=0.0 must be positive and finite"),
         ("--optimizer.learning-rate nan", "learning_rate=nan must be positive and finite"),
         ("--optimizer.learning-rate inf", "learning_rate=inf must be positive and finite"),

@@ -29,7 +29,10 @@ MISDESCRIBED = (
     ("names the class ['a']", run_json("run", *MODEL, class_=["a"])),
     ("names the class ''", run_json("run", *MODEL, class_="")),
     ("names the class 'arjax.__main__:main'", run_json("run", *MODEL, class_="arjax.__main__:main")),
-    ("names the class 'arjax.models.mode:MADE', but No module", run_json("run", *MODEL, class_="arjax.models.mode:MADE")),
+    (
+        "names the class 'arjax.models.mode:MADE', but ModuleNotFoundError: No module",
+        run_json("run", *MODEL, class_="arjax.models.mode:MADE"),
+    ),
     ("names 'arjax.protocol:Nothing', which is no dataclass", run_json("run", *MODEL, class_="arjax.protocol:Nothing")),
     ("names 'arjax.protocol:init', which is no dataclass", run_json("run", *MODEL, class_="arjax.protocol:init")),
     ("has no field 'momentum'", run_json("run", *OPTIMIZER, momentum=1)),
@@ -98,7 +101,11 @@ BAD_RUNS = (
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", gone("classes/checkpoints/1/default/_METADATA")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", gone("classes/checkpoints/1/default")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", file("classes/checkpoints/1/default/_METADATA", "{}")),
-    Bad("-m arjax evaluate classes", "cannot be opened", file("classes/checkpoints/1/metrics/metrics", "{")),
+    Bad(
+        "-m arjax evaluate classes",
+        "none of the checkpoints [1] in classes/checkpoints can be read",
+        file("classes/checkpoints/1/metrics/metrics", "{"),
+    ),
     Bad(
         "-m arjax evaluate run",
         "does not match the model: ema.b0 is float32[4] there, float32[5] here",

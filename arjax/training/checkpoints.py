@@ -137,7 +137,7 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
                 raise ValueError(str(misfit)) from None
             except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
                 damaged.append(step)
-                reason = type(error).__name__ + (f": {error}" if isinstance(error, _Damaged) else "")
+                reason = str(error) if isinstance(error, _Damaged) else type(error).__name__
             _let_threads_end()
     if damaged:
         raise ValueError(
