@@ -1,8 +1,8 @@
 """How a command ends when something is wrong: one line and an exit status; a traceback only for a fault of the program itself.
 
 2    what the user gave is wrong: a ValueError raised by arjax's own code or by a config's, or a file that cannot be used
-1    the run itself failed: FloatingPointError, raised where numbers stopped being finite; or, without a word, nobody reads the
-     output any more, as after `| head -1`
+1    the run itself failed: FloatingPointError, raised where numbers stopped being finite; or of several processes another was
+     lost; or, without a word, nobody reads the output any more, as after `| head -1`
 130  interrupted (Ctrl-C)
 """
 
