@@ -27,6 +27,7 @@ def single(name):
     return dataclasses.replace(ZOO[name], net=ZOO[name].net.clone(dtype="float32"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_parameters_gradients_and_theta_are_float32(name):
     model, x = ZOO[name], jax.eval_shape(lambda: random_symbols(ZOO[name], KEY, 2))
@@ -53,6 +54,7 @@ def test_the_cache_holds_bfloat16_and_a_step_leaves_it_so(name):
     assert dtypes.count(HALF) == len(dtypes) - dtypes.count(FULL) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_bfloat16_is_float32_to_a_few_percent_and_no_more(name):
     model, cond = ZOO[name], random_cond(ZOO[name], KEY, 4)

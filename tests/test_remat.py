@@ -50,6 +50,7 @@ def kept(model, params):
     return sum(leaf.size for leaf in jax.tree.leaves(backward))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_the_loss_and_its_gradient_are_the_same_with_the_same_dropout(name):
     model = SMALL[name]
@@ -83,6 +84,7 @@ def test_every_block_is_recomputed_in_a_pass_and_none_in_a_step(name):
     assert "prevent_cse" not in str(step(params, cache, jnp.int32(1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_less_is_kept_for_the_gradient(name):
     """By what the forward pass hands to the backward pass, and not by XLA's account of its program: compiled for a CPU, WaveNet's

@@ -77,6 +77,7 @@ def test_a_program_that_is_not_understood_is_refused(line, message):
         received_by(program(line))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "mesh", "gathers", "tolerance"),
     [
@@ -95,6 +96,7 @@ def test_a_step_over_fsdp_sends_its_parameters_and_their_gradients_and_no_activa
     assert sum(sent.values()) == pytest.approx(formula.total, rel=tolerance)
 
 
+@pytest.mark.slow
 def test_over_tensor_a_block_hands_over_weights_and_not_what_they_make_of_each_token():
     step = step_of(TRANSFORMER, Mesh(data=4, fsdp=1, tensor=2), 256, PLAIN)
     sent, tokens = received(step.compile()), 256 // 4 * 16
