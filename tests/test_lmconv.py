@@ -104,7 +104,8 @@ def test_the_whole_network_is_what_the_loops_compute():
     ("net", "head", "shape"),
     [
         (LMConv(width=8, blocks=3, coordinates=True), Bernoulli(), (10, 9)),
-        (LMConv(width=8, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(256, 3), (6, 5)),
+        # Few levels: of 256 the last bits of theta, which differ from processor to processor, now and then choose another.
+        (LMConv(width=8, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(8, 3), (6, 5)),
     ],
 )
 def test_cached_samples_are_naive_samples_in_every_order(net, head, shape):

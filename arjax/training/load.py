@@ -6,6 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.checkpoints import restore_best
 from arjax.training.description import describe, modules_of
@@ -112,4 +115,6 @@ def _restore(run, experiment: Experiment, raw: bool) -> Trained:
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
         warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)
-    return Trained(experiment, getattr(best.state, which), best.state.state)
+    # Bound to no device: on a mesh, too, they go where they are used.
+    params, state = jax.tree.map(jnp.asarray, jax.device_get((getattr(best.state, which), best.state.state)))
+    return Trained(experiment, params, state)
