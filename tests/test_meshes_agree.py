@@ -95,7 +95,12 @@ def test_the_same_experiment_gives_the_same_losses_on_every_mesh(finished, name)
     assert_same(losses(finished["one device"]), losses(finished[name]))
 
 
-@pytest.mark.parametrize(("written", "continued"), list(itertools.permutations(LAYOUTS, 2)))
+# Of all pairs those that take turns: from each mesh to the next and back, and to and from two processes.
+MESHES = list(LAYOUTS)
+PAIRS = [pair for pair in itertools.permutations(MESHES, 2) if abs(MESHES.index(pair[0]) - MESHES.index(pair[1])) in (1, 3)]
+
+
+@pytest.mark.parametrize(("written", "continued"), PAIRS)
 def test_a_checkpoint_written_on_one_mesh_continues_on_another(finished, tmp_path, written, continued):
     run = tmp_path / "run"
     shutil.copytree(finished[written], run)
