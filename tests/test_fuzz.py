@@ -1,7 +1,7 @@
 """Damaged and hostile files: whatever the bytes, a reader gives something back or refuses in one line, in time.
 
-The suites try the same files each time, `make test-slow` more of them; ARJAX_FUZZ_EXAMPLES=n tries as many as one likes, and others
-each time.
+The suites try the same files each time, `make test-slow` more of them; ARJAX_FUZZ_EXAMPLES=n tries as many as one likes, and
+others each time.
 """
 
 import copy
