@@ -6,13 +6,14 @@ import sys
 
 from arjax.commands.bench import Bench
 from arjax.commands.complete import Complete
+from arjax.commands.compress import Compress, Decompress
 from arjax.commands.evaluate import Evaluate
 from arjax.commands.figures import Figures
 from arjax.commands.sample import Sample
 from arjax.training.command_line import read_flags
 from arjax.training.failures import one_line_errors
 
-COMMANDS = (Bench, Evaluate, Sample, Complete, Figures)
+COMMANDS = (Bench, Evaluate, Sample, Complete, Compress, Decompress, Figures)
 
 
 def main(argv: list[str]) -> None:

@@ -125,7 +125,8 @@ class Head(Protocol):
     """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol.
 
     A head whose theta is one unnormalised log-probability for each symbol may say so by `logits = True`: samplers then offer
-    their theta -> theta transforms (Temperature and so on).
+    their theta -> theta transforms (Temperature and so on). One of symbols of several values each may have
+    `log_conditionals(theta, x) -> [..., *E]`, the log-probability of each value given those before it, which compression needs.
     """
 
     event_shape: tuple[int, ...]  # () for one symbol a site

@@ -22,6 +22,7 @@ CHECKED = (
     "interop",
     "likelihood",
     "sampling",
+    "coding",
     "testing",
 )
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")

@@ -64,6 +64,14 @@ class Bytes:
         """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
         return read_utf8(text)
 
+    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
+        """Any bytes -> (symbols [n], nothing else)."""
+        return np.frombuffer(content, np.uint8), b""
+
+    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
+        """What was packed."""
+        return symbols.astype(np.uint8).tobytes()
+
 
 def show_utf8(x) -> list[str]:
     """Bytes [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""

@@ -42,6 +42,9 @@ class Dataset(Protocol):
     `test` held out, which a title is made of. `bytes_per_symbol`, integers [vocab], says how many of the original bytes each
     symbol stands for, see `original_bytes`.
 
+    `pack(content: bytes) -> (symbols [n], rest: bytes)` makes any file of text symbols, and what they cannot say of it;
+    `unpack(symbols, rest) -> bytes` is the file again.
+
     Tokens of images have `see(x)`: the images in [0, 1] that tokens stand for; `visible(images)`: the same of images as a
     tokenizer decodes them; `distortion() -> float`: what encoding costs; and, as tokens of text, `tokenizer` and `learned`.
     """

@@ -4,6 +4,7 @@ A symbol is the place of a character in an alphabet.
 """
 
 import dataclasses
+import zlib
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -76,6 +77,14 @@ class Characters:
         """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
         return encode(text, self.alphabet, "the text")
 
+    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
+        """Any bytes -> (symbols [n], what these cannot say), see `pack_text`."""
+        return pack_text(content, self.alphabet)
+
+    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
+        """What was packed. ValueError if it cannot have been."""
+        return unpack_text(symbols, rest, self.alphabet)
+
 
 @dataclasses.dataclass(frozen=True)
 class TinyShakespeare:
@@ -123,6 +132,14 @@ class TinyShakespeare:
         """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
         return encode(text, self.alphabet, "the text")
 
+    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
+        """Any bytes -> (symbols [n], what these cannot say), see `pack_text`."""
+        return pack_text(content, self.alphabet)
+
+    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
+        """What was packed. ValueError if it cannot have been."""
+        return unpack_text(symbols, rest, self.alphabet)
+
 
 TINY_SHAKESPEARE = Source(
     "tinyshakespeare.txt",
@@ -160,6 +177,36 @@ def encode(text: str, alphabet: str, where: str) -> np.ndarray:
 def decode(x, alphabet: str) -> list[str]:
     """Symbols [B, length] -> B strings."""
     return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
+
+
+def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
+    """Any bytes, read as UTF-8 -> (symbols [n], what the alphabet lacks: characters, and bytes that are no UTF-8, with their
+    places). In the symbols a space stands for these, or where there is none the first symbol."""
+    text = content.decode("utf-8", "surrogateescape")
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    known = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")
+    order = np.argsort(known)
+    place = order[np.minimum(np.searchsorted(known, points, sorter=order), len(known) - 1)]
+    places = np.flatnonzero(known[place] != points)
+    place[places] = max(alphabet.find(" "), 0)
+    gaps = np.diff(places, prepend=0).astype("<u4")
+    return place, zlib.compress(gaps.tobytes() + points[places].tobytes(), 9) if len(places) else b""
+
+
+def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
+    """What `pack_text` was given. ValueError if it cannot have been given anything."""
+    points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
+    if rest:
+        try:
+            found = np.frombuffer(zlib.decompressobj().decompress(rest, 8 * len(points)), "<u4")
+            gaps, replaced = np.split(found, 2)
+            points[np.cumsum(gaps, dtype=np.int64)] = replaced
+        except (zlib.error, ValueError, IndexError) as error:
+            raise ValueError("what the alphabet lacks of the text cannot be read; restore the file") from error
+    try:
+        return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogateescape")
+    except UnicodeError as error:
+        raise ValueError("the text has characters that are none; restore the file") from error
 
 
 def utf8(text: str) -> np.ndarray:

@@ -47,6 +47,12 @@ class CoupledDiscretizedMixtureOfLogistics:
         logs = sum(log_bins(parts, x[..., c], self.vocab) for c, parts in enumerate(channels))
         return jnp.where(inside, mix_logs(channels[0].log_weight, logs), -jnp.inf)
 
+    def log_conditionals(self, theta, x):
+        """[..., 10 M], [..., 3] int in 0..V-1 -> [..., 3] float32, nats: log P(x_c | the channels of x before c). They sum to
+        `log_prob`."""
+        parts = enumerate(self._conditionals(theta, x))
+        return jnp.stack([mix_logs(p.log_weight, log_bins(p, x[..., c], self.vocab)) for c, p in parts], axis=-1)
+
     def sample(self, key, theta):
         """[..., 10 M] -> [..., 3] int32: each channel by one uniform through the inverse CDF of its conditional."""
         return self.quantile(theta, uniform(key, (*theta.shape[:-1], 3)))

@@ -64,3 +64,11 @@ class TokenizedText:
     def decode(self, tokens) -> np.ndarray:
         """Tokens [n] -> bytes, uint8 [N]."""
         return self.tokenizer.decode(self.learned, tokens)
+
+    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
+        """Any bytes -> (tokens [n], nothing else)."""
+        return self.encode(np.frombuffer(content, np.uint8)), b""
+
+    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
+        """What was packed."""
+        return self.decode(symbols).tobytes()

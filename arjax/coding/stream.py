@@ -1,0 +1,98 @@
+"""The bytes of a compressed stream.
+
+    magic      4    b"\\x93arj"
+    version    1
+    header          MessagePack: what the stream was written with, what it holds, and a note of the caller
+    payload         little-endian 32-bit words of the range coder
+    checksum   6    of the sha256 of all before
+
+Some 60 bytes besides the payload.
+"""
+
+import dataclasses
+import hashlib
+import math
+from typing import Any
+
+import msgpack
+import numpy as np
+
+MAGIC = b"\x93arj"
+VERSION = 1
+CHECKSUM = 6
+# More than anyone compresses at once: a stream must not ask for any amount of memory.
+MAX_VALUES = 2**31
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """model, params, platform: digests of what a stream was written with, and `where` in words; contents: the crc32 of what it
+    holds; shape: [N, *site_shape, *E]; batch: how many examples went through `step` at once; lengths: the number of sites written
+    of each example, empty for all; note: bytes of the caller's."""
+
+    model: bytes
+    params: bytes
+    platform: bytes
+    where: str
+    contents: int
+    shape: tuple[int, ...]
+    batch: int
+    lengths: tuple[int, ...]
+    note: bytes
+
+
+def write(header: Header, words: np.ndarray) -> bytes:
+    """A stream of this header and the words, uint32 [n], of a range coder."""
+    digests = header.model + header.params + header.platform
+    fields = [digests, header.where, header.contents, header.shape, header.batch, _runs(header.lengths), header.note]
+    content = MAGIC + bytes([VERSION]) + msgpack.packb(fields) + words.astype("<u4").tobytes()
+    return content + hashlib.sha256(content).digest()[:CHECKSUM]
+
+
+def read_header(stream: bytes) -> Header:
+    """What a stream says of itself. ValueError if it is none, of another version, cut off or damaged."""
+    return read(stream)[0]
+
+
+def read(stream: bytes) -> tuple[Header, np.ndarray]:
+    """(header, words). ValueError as in `read_header`."""
+    if not stream.startswith(MAGIC):
+        raise ValueError(f"this is no arjax stream: it begins with {stream[:4]!r}; give one that arjax compress wrote")
+    content, checksum = stream[:-CHECKSUM], stream[-CHECKSUM:]
+    if len(content) <= len(MAGIC) or hashlib.sha256(content).digest()[:CHECKSUM] != checksum:
+        raise ValueError(f"the stream of {len(stream)} bytes is damaged or cut off: its checksum is wrong; restore it")
+    if content[len(MAGIC)] != VERSION:
+        raise ValueError(f"the stream is of version {content[len(MAGIC)]}, this arjax reads {VERSION}; use the one that wrote it")
+    unpacker = msgpack.Unpacker(max_buffer_size=len(content) + 1)
+    unpacker.feed(content[len(MAGIC) + 1 :])
+    try:
+        header = _header(unpacker.unpack())
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise ValueError("the stream's header is none that arjax writes; restore it") from error
+    payload = content[len(MAGIC) + 1 + unpacker.tell() :]
+    if len(payload) % 4:
+        raise ValueError(f"the stream's payload of {len(payload)} bytes is no row of 32-bit words; restore it")
+    return header, np.frombuffer(payload, "<u4").astype(np.uint32)
+
+
+def _header(fields: Any) -> Header:
+    """ValueError or TypeError unless they are what `write` packs, and ask for no more than MAX_VALUES."""
+    digests, where, contents, shape, batch, runs, note = fields
+    kinds = (digests, bytes), (where, str), (contents, int), (shape, list), (batch, int), (runs, list), (note, bytes)
+    if not all(type(field) is kind for field, kind in kinds) or len(digests) != 14 or not where.isprintable():
+        raise ValueError("fields of other kinds")
+    numbers = [*shape, batch, *(number for run in runs for number in run)]
+    if not shape or not all(type(number) is int and 0 <= number <= MAX_VALUES for number in numbers) or batch < 1:
+        raise ValueError("numbers out of bounds")
+    if math.prod(shape) > MAX_VALUES or batch > max(shape[0], 1) or sum(count for count, _ in runs) not in (0, shape[0]):
+        raise ValueError("a shape out of bounds")
+    lengths = tuple(length for count, length in runs for _ in range(count))
+    return Header(digests[:4], digests[4:10], digests[10:], where, contents, tuple(shape), batch, lengths, note)
+
+
+def _runs(lengths) -> list[tuple[int, int]]:
+    """[(how many in a row, length), ...]"""
+    runs = []
+    for length in lengths:
+        runs = [*runs[:-1], (runs[-1][0] + 1, length)] if runs and runs[-1][1] == length else [*runs, (1, length)]
+    return runs

@@ -1,0 +1,122 @@
+"""What a file holds as symbols of a model, and the same file again.
+
+text, for models of characters, bytes or tokens of them    any file, byte for byte
+.npy                                                       symbols [N, *site_shape, *E] or of one example, with their dtype
+.png .bmp .pgm .ppm .tif                                   an image, pixel for pixel, whose gray levels the model has symbols for
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from arjax.data.sources import one_line
+
+IMAGES = (".png", ".bmp", ".pgm", ".ppm", ".tif")
+_MODES = {"1": 0, "L": 0, "RGB": 3}
+
+
+class Content(NamedTuple):
+    """x: the examples [n, *site_shape, *E]; lengths [n]: how many sites of each are the file's; note: what else it takes to write
+    the file, a dict of plain values."""
+
+    x: np.ndarray
+    lengths: list[int]
+    note: dict[str, Any]
+
+
+def read_content(path: Path, model, data) -> Content:
+    """ValueError if there is no such file, or it holds no symbols of the model."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({one_line(error)}); give a file") from error
+    if hasattr(data, "pack"):
+        return _read_text(path, content, model, data)
+    if path.suffix == ".npy":
+        return _read_array(path, model)
+    if path.suffix in IMAGES and not hasattr(data, "visible"):
+        return _read_image(path, model)
+    kinds = ".npy" if hasattr(data, "visible") else f".npy {' '.join(IMAGES)}"
+    raise ValueError(f"{path}: files of the model's symbols end in one of {kinds}; save it as such")
+
+
+def write_content(path: Path, content: Content, model, data) -> None:
+    """Write the file again. ValueError if its note is none of `read_content`."""
+    try:
+        if hasattr(data, "pack"):
+            symbols = np.concatenate([row[:n] for row, n in zip(content.x, content.lengths, strict=True)] or [content.x.ravel()])
+            path.write_bytes(data.unpack(symbols, content.note["rest"]))
+        elif path.suffix == ".npy":
+            x = content.x.astype(np.dtype(content.note["dtype"]))
+            np.save(path, x[0] if content.note["one"] else x)
+        else:
+            _image_of(content.x[0], content.note["mode"], model).save(path)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{path}: the stream does not say how to write it; restore the stream") from error
+
+
+def _read_text(path, content, model, data) -> Content:
+    symbols, rest = data.pack(content)
+    examples = -(-len(symbols) // model.num_sites)
+    x = np.zeros(examples * model.num_sites, np.int32)
+    x[: len(symbols)] = symbols
+    lengths = [min(model.num_sites, len(symbols) - i * model.num_sites) for i in range(examples)]
+    return Content(x.reshape(examples, *model.site_shape), lengths, {"rest": rest})
+
+
+def _read_array(path, model) -> Content:
+    shape = (*model.site_shape, *model.head.event_shape)
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        raise ValueError(f"{path} is no array ({one_line(error)}); save it with numpy.save") from error
+    if x.shape != shape and x.shape[1:] != shape:
+        raise ValueError(
+            f"{path} has shape {x.shape}, but the model's examples are {shape}; give [N, {', '.join(map(str, shape))}]"
+        )
+    if x.dtype.kind not in "biu":
+        raise ValueError(f"{path} holds {x.dtype}, but symbols are integers 0..{model.head.vocab - 1}; convert it")
+    one = x.shape == shape
+    note = {"dtype": x.dtype.str, "one": one}
+    x = x[None] if one else x
+    _refuse_outside(path, x, (x < 0) | (x >= model.head.vocab), f"symbols 0..{model.head.vocab - 1}")
+    return Content(x, [model.num_sites] * len(x), note)
+
+
+def _read_image(path, model) -> Content:
+    try:
+        with Image.open(path) as image:
+            mode, size = image.mode, image.size
+            if mode in _MODES and (size[1], size[0]) == model.site_shape[:2]:
+                pixels = np.asarray(image.convert("L") if mode == "1" else image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is no image ({one_line(error)}); give one") from error
+    shape = (*model.site_shape, *model.head.event_shape)
+    if mode not in _MODES or (size[1], size[0], _MODES[mode] or 1) != (*shape[:2], *(shape[2:] or (1,))):
+        raise ValueError(f"{path} is {mode} of {size[1]}x{size[0]} pixels, but the model's images are {shape}; convert it")
+    levels = _levels(path, model)
+    symbols = np.minimum(np.searchsorted(levels, pixels), len(levels) - 1)
+    shown = ", ".join(map(str, levels)) if len(levels) < 9 else f"{levels[0]}, {levels[1]}, ... {levels[-1]}"
+    _refuse_outside(path, pixels, levels[symbols] != pixels, f"{len(levels)} levels {shown}")
+    return Content(symbols.reshape(1, *shape), [model.num_sites], {"mode": mode})
+
+
+def _image_of(x, mode, model) -> Image.Image:
+    pixels = _levels("the stream", model).astype(np.uint8)[x]
+    pixels = pixels.reshape(*pixels.shape[:2], 3) if mode == "RGB" else pixels.reshape(pixels.shape[:2])
+    return Image.fromarray(pixels).convert(mode, dither=Image.Dither.NONE)
+
+
+def _levels(path, model) -> np.ndarray:
+    """[V]: the gray level that each symbol is drawn as."""
+    if model.head.vocab > 256:
+        raise ValueError(f"{path}: the {model.head.vocab} symbols of the model are more than an image's levels; give .npy")
+    return np.round(np.arange(model.head.vocab) * 255 / max(model.head.vocab - 1, 1)).astype(int)
+
+
+def _refuse_outside(path, x, outside, support) -> None:
+    if outside.any():
+        place = [int(i) for i in np.unravel_index(np.argmax(outside), outside.shape)]
+        raise ValueError(f"{path} has the value {int(x[tuple(place)])} at {place}, but the model has {support} only; convert it")

@@ -1,0 +1,237 @@
+"""Compression: what goes in comes out, in as many bits as the model says, or is refused."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import msgpack
+import numpy as np
+import pytest
+from zoo import ZOO
+
+import arjax
+from arjax.coding import codec, compress, decompress, read_header, stream
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, MixtureOfGaussians
+from arjax.models import MADE, RNN
+from arjax.orders import AnyOrder, Spiral
+from arjax.protocol import Cond, CondSpec, Model
+from arjax.testing import lively_params
+
+DISCRETE = {
+    name: model for name, model in ZOO.items() if model.head.vocab is not None and not model.cond.features(model.site_shape)
+}
+QUICK = ("made_any_order", "made_members", "bayes_tables", "lstm", "gated_pixelcnn", "pixelcnnpp_rgb", "transformer_rotary")
+ROWS = [pytest.param(model, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, model in DISCRETE.items()]
+ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
+
+MADE_3X3 = Model(MADE(hidden=(12,)), Bernoulli(), (3, 3), AnyOrder())
+
+
+def symbols(model, count, seed=0):
+    shape = (count, *model.site_shape, *model.head.event_shape)
+    return np.random.default_rng(seed).integers(0, model.head.vocab, shape)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return lively_params(MADE_3X3, jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def written(params):
+    """A stream of five examples."""
+    return compress(MADE_3X3, params, symbols(MADE_3X3, 5), note=b"a note")
+
+
+def resealed(content: bytes) -> bytes:
+    """A stream of this content whose checksum is right."""
+    return content + stream.hashlib.sha256(content).digest()[: stream.CHECKSUM]
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_what_goes_in_comes_out_for(model):
+    params = lively_params(model, jax.random.key(0))
+    x = symbols(model, 7)
+    if isinstance(model.net, arjax.models.BayesNet):
+        x = x % 2  # and a symbol beyond a variable's arity, which the model holds impossible:
+        x[0, -1] = 2
+    label = None if model.cond.classes is None else np.arange(7) % model.cond.classes
+    found = decompress(model, params, compress(model, params, x, label=label, batch=4))
+    np.testing.assert_array_equal(found.x, x)
+    assert found.x.dtype == np.int32
+    assert (found.label is None) if label is None else (found.label == label).all()
+    assert (found.lengths, found.note) == ((), b"")
+
+
+@pytest.mark.parametrize("name", ["made_any_order", "made_labels", "lstm_embedding", "pixelcnn_coupled"])
+def test_a_stream_is_as_long_as_the_model_says(name):
+    model = ZOO[name]
+    params, count = lively_params(model, jax.random.key(0)), 3000
+    cond = model.example_cond(count)
+    x = np.asarray(arjax.sample(model, params, jax.random.key(1), count, cond=cond))
+    bits = -float(arjax.log_prob(model, params, x, cond=cond).sum()) / math.log(2) + count * math.log2(model.cond.classes or 1)
+    size = len(compress(model, params, x, label=cond.label, batch=500))
+    assert bits / 8 <= size <= 1.005 * bits / 8 + 64
+
+
+def test_nothing_is_compressed_and_comes_back(params):
+    found = decompress(MADE_3X3, params, compress(MADE_3X3, params, np.zeros((0, 3, 3), int), note=b"empty"))
+    assert found.x.shape == (0, 3, 3)
+    assert found.note == b"empty"
+
+
+def test_the_most_probable_label_is_written_where_none_is_given():
+    model = Model(MADE(hidden=(12,), direct=True), Bernoulli(), (3, 3), cond=CondSpec(classes=4))
+    params, x = lively_params(model, jax.random.key(0)), symbols(model, 9)
+    each = [arjax.log_prob(model, params, x, cond=Cond(label=np.full(9, label))) for label in range(4)]
+    found = decompress(model, params, compress(model, params, x, batch=4))
+    np.testing.assert_array_equal(found.label, np.argmax(each, axis=0))
+    np.testing.assert_array_equal(found.x, x)
+
+
+def test_any_order_will_do_but_it_has_to_be_the_same(params):
+    x, order = symbols(MADE_3X3, 5), Spiral().permutation((3, 3))
+    written = compress(MADE_3X3, params, x, order=order)
+    np.testing.assert_array_equal(decompress(MADE_3X3, params, written, order=order).x, x)
+    with pytest.raises(ValueError, match="with another model or in another order; give the run"):
+        decompress(MADE_3X3, params, written)
+
+
+def test_of_each_example_only_its_first_sites_are_written():
+    model = Model(RNN(width=8), Categorical(5), (6,))
+    params, x, lengths = lively_params(model, jax.random.key(0)), symbols(model, 7), (6, 0, 3, 6, 1, 0, 2)
+    found = decompress(model, params, compress(model, params, x, lengths=lengths, batch=3))
+    np.testing.assert_array_equal(found.x, np.where(np.arange(6) < np.array(lengths)[:, None], x, 0))
+    assert found.lengths == lengths
+    x = symbols(model, 300)
+    assert len(compress(model, params, x, lengths=[1] * 300)) < len(compress(model, params, x)) / 3
+
+
+def test_every_flipped_bit_is_found(params, written):
+    for place in range(8 * len(written)):
+        damaged = bytearray(written)
+        damaged[place // 8] ^= 1 << place % 8
+        with pytest.raises(ValueError, match=ONE_LINE):
+            decompress(MADE_3X3, params, bytes(damaged))
+
+
+def test_every_stream_that_is_cut_off_or_goes_on_is_refused(params, written):
+    for damaged in [*(written[:size] for size in range(len(written))), written + b"\0", b"", b"PK\3\4" + written]:
+        with pytest.raises(ValueError, match=ONE_LINE):
+            decompress(MADE_3X3, params, damaged)
+
+
+def test_a_stream_says_what_it_holds(written):
+    header = read_header(written)
+    assert (header.shape, header.batch, header.note) == ((5, 3, 3), 5, b"a note")
+    assert header.where == f"cpu {jax.__version__}"
+
+
+def test_another_model_other_parameters_and_another_platform_are_named(params, written, monkeypatch):
+    wider = Model(MADE(hidden=(13,)), Bernoulli(), (3, 3), AnyOrder())
+    with pytest.raises(ValueError, match="another model or in another order; "):
+        decompress(wider, lively_params(wider, jax.random.key(0)), written)
+    other = jax.tree.map(lambda leaf: leaf.at[(0,) * leaf.ndim].add(1e-6), params)
+    with pytest.raises(ValueError, match=r"other parameters of this model .*; give those"):
+        decompress(MADE_3X3, other, written)
+    with monkeypatch.context() as patch:
+        patch.setattr(codec, "platform_here", lambda: "tpu 0.9")
+        with pytest.raises(ValueError, match=r"was written on cpu .*, this is tpu 0.9, which may round otherwise; "):
+            decompress(MADE_3X3, params, written)
+    monkeypatch.setattr(codec, "digest_of_platform", lambda: b"else")
+    with pytest.raises(ValueError, match=r"another processor, with another number of its cores .*; decompress it there"):
+        decompress(MADE_3X3, params, written)
+
+
+def test_arithmetic_that_differs_is_found_by_what_comes_out(params, written, monkeypatch):
+    monkeypatch.setattr(codec, "digest_of_params", lambda params: read_header(written).params)
+    other = jax.tree.map(lambda leaf: leaf + 0.3, params)
+    with pytest.raises(ValueError, match="what was decoded is not what was written"):
+        decompress(MADE_3X3, other, written)
+
+
+def test_a_header_that_asks_for_too_much_or_makes_no_sense_is_refused(params, written):
+    start = len(stream.MAGIC) + 1
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(written[start:])
+    fields = unpacker.unpack()
+    payload = written[start + unpacker.tell() : -stream.CHECKSUM]
+
+    def with_fields(**changed):
+        names = ("digests", "where", "contents", "shape", "batch", "runs", "note")
+        new = dict(zip(names, fields, strict=True)) | changed
+        return resealed(written[:start] + msgpack.packb(list(new.values())) + payload)
+
+    assert (decompress(MADE_3X3, params, with_fields()).x == symbols(MADE_3X3, 5)).all()
+    for changed in (
+        {"shape": [2**31, 3, 3]},
+        {"shape": [-1, 3, 3]},
+        {"shape": [5, 3]},
+        {"shape": []},
+        {"shape": [5, 3, "3"]},
+        {"shape": [True, 3, 3]},
+        {"batch": 0},
+        {"batch": 2**30},
+        {"digests": b"short"},
+        {"where": 3},
+        {"where": "two\nlines"},
+        {"runs": [[3, 9]]},
+        {"runs": [[5, 10]]},
+        {"runs": [5]},
+        {"note": None},
+        {"more": 1},
+    ):
+        with pytest.raises(ValueError, match=ONE_LINE):
+            decompress(MADE_3X3, params, with_fields(**changed))
+    for content in (written[:start], written[:start] + b"\xc1", resealed(written[:-6] + b"\0")[:-6], written[:4] + b"\2"):
+        with pytest.raises(ValueError, match=ONE_LINE):
+            decompress(MADE_3X3, params, resealed(content))
+
+
+def test_what_cannot_be_written_is_refused(params):
+    x = symbols(MADE_3X3, 2)
+    for wrong, says in (
+        (x + 1, "x goes from . to 2, but the symbols are 0..1; correct it"),
+        (x - 1, "x goes from -1 to ., but the symbols are 0..1; correct it"),
+        (x[:, :2], r"x has shape .*; reshape it"),
+        (x / 2, "x is float32, but Bernoulli wants integer symbols"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            compress(MADE_3X3, params, wrong)
+    with pytest.raises(ValueError, match="batch=0 must be at least 1"):
+        compress(MADE_3X3, params, x, batch=0)
+    with pytest.raises(ValueError, match="1 lengths for 2 examples"):
+        compress(MADE_3X3, params, x, lengths=(9,))
+    with pytest.raises(ValueError, match=r"2 lengths for 2 examples; give each example one of 0..9"):
+        compress(MADE_3X3, params, x, lengths=(9, 10))
+    with pytest.raises(ValueError, match="the model has no classes"):
+        compress(MADE_3X3, params, x, label=np.zeros(2, int))
+    real = Model(MADE(hidden=(4,)), MixtureOfGaussians(1), (3,))
+    with pytest.raises(ValueError, match="models real values, which have no end of digits; compress symbols"):
+        compress(real, {}, np.zeros((1, 3)))
+    local = dataclasses.replace(ZOO["wavenet"], cond=CondSpec(local=2))
+    with pytest.raises(ValueError, match="needs local features, which a stream does not hold"):
+        compress(local, {}, symbols(local, 1))
+    with pytest.raises(ValueError, match=r"a stream is written in one order \[T\]"):
+        compress(MADE_3X3, params, x, order=np.stack([np.arange(9)] * 2))
+
+
+def test_parameters_that_are_no_numbers_are_named(params):
+    broken = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), params)
+    with pytest.raises(ValueError, match="probabilities at its site 0 are not all numbers; train it again"):
+        compress(MADE_3X3, broken, symbols(MADE_3X3, 2))
+
+
+def test_the_values_of_a_pixel_are_coupled_as_its_probability_says():
+    head = CoupledDiscretizedMixtureOfLogistics(4, 3)
+    theta = jax.random.normal(jax.random.key(0), (1, head.param_size)) * 2
+    x = jnp.stack(jnp.meshgrid(*[jnp.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    theta = jnp.broadcast_to(theta, (len(x), head.param_size))
+    each = head.log_conditionals(theta, x)
+    np.testing.assert_allclose(each.sum(axis=-1), head.log_prob(theta, x), atol=2e-5)
+    # Each is a law of its own: over the last value, the middle one, the first.
+    table = np.exp(np.asarray(each, np.float64)).reshape(4, 4, 4, 3)
+    np.testing.assert_allclose(table[..., 2].sum(axis=2), 1, atol=1e-5)
+    np.testing.assert_allclose(table[:, :, 0, 1].sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(table[:, 0, 0, 0].sum(), 1, atol=1e-5)
