@@ -5,12 +5,11 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import msgpack
 import numpy as np
 import tyro
 
 from arjax.coding import compress, decompress
-from arjax.commands.contents import Content, read_content, write_content
+from arjax.commands.contents import contents_of, file_of, note_of, read_content
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix
 from arjax.data.splits import unit
 from arjax.training.load import open_run
@@ -49,9 +48,9 @@ class Compress:
         contents = [read_content(path, model, data) for path in self.files]
         x = np.concatenate([content.x for content in contents])
         lengths = [length for content in contents for length in content.lengths]
-        notes = [[path.name, len(c.x), c.note] for path, c in zip(self.files, contents, strict=True)]
+        notes = note_of([path.name for path in self.files], contents)
         whole = all(length == model.num_sites for length in lengths)
-        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=msgpack.packb(notes))
+        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=notes)
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self.out.write_bytes(stream)
         values = sum(lengths) * model.num_dims // model.num_sites
@@ -87,31 +86,13 @@ class Decompress:
             raise ValueError(f"--out {self.out} is no folder; choose another")
         try:
             found = decompress(model, params, self.stream.read_bytes())
-            contents = list(_contents(model, found))
+            files = [(name, file_of(name, content, model, data)) for name, content in contents_of(model, found)]
         except ValueError as error:
             raise ValueError(f"{self.stream}: {error}") from error
-        for name, _ in contents:
+        for name, _ in files:
             if (self.out / name).exists():
                 raise ValueError(f"{self.out / name} is there already; choose another folder with --out")
         self.out.mkdir(parents=True, exist_ok=True)
-        for name, content in contents:
-            write_content(self.out / name, content, model, data)
-        print(
-            f"{len(contents)} files in {self.out}: {', '.join(name for name, _ in contents[:8])}{', ...' * (len(contents) > 8)}"
-        )
-
-
-def _contents(model, found):
-    """(name, content) of each file. ValueError unless the note is one of `Compress`, and no name leaves its folder."""
-    lengths = list(found.lengths) or [model.num_sites] * len(found.x)
-    try:
-        notes = msgpack.unpackb(found.note)
-        ends = np.cumsum([count for _, count, _ in notes])
-        if list(ends[-1:]) != [len(found.x)] or any(count < 0 for _, count, _ in notes):
-            raise ValueError("counts")
-        for (name, count, note), end in zip(notes, ends, strict=True):
-            if Path(name).name != name or not name.isprintable() or not isinstance(note, dict):
-                raise ValueError("name")
-            yield name, Content(found.x[end - count : end], lengths[end - count : end], note)
-    except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
-        raise ValueError("the stream does not say which files it holds; it was not written by arjax compress") from error
+        for name, content in files:
+            (self.out / name).write_bytes(content)
+        print(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")

@@ -5,15 +5,20 @@ text, for models of characters, bytes or tokens of them    any file, byte for by
 .png .bmp .pgm .ppm .tif                                   an image, pixel for pixel, whose gray levels the model has symbols for
 """
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgpack
 import numpy as np
 from PIL import Image
 
+from arjax.coding.codec import Decompressed
 from arjax.data.sources import one_line
 
-IMAGES = (".png", ".bmp", ".pgm", ".ppm", ".tif")
+IMAGES = {".png": "PNG", ".bmp": "BMP", ".pgm": "PPM", ".ppm": "PPM", ".tif": "TIFF"}
+# How many values a pixel of each kind of image has; 0 for one that needs no axis.
 _MODES = {"1": 0, "L": 0, "RGB": 3}
 
 
@@ -42,19 +47,44 @@ def read_content(path: Path, model, data) -> Content:
     raise ValueError(f"{path}: files of the model's symbols end in one of {kinds}; save it as such")
 
 
-def write_content(path: Path, content: Content, model, data) -> None:
-    """Write the file again. ValueError if its note is none of `read_content`."""
+def file_of(name: str, content: Content, model, data) -> bytes:
+    """The file again. ValueError if its note is none of `read_content`."""
+    x, lengths, note = content
     try:
         if hasattr(data, "pack"):
-            symbols = np.concatenate([row[:n] for row, n in zip(content.x, content.lengths, strict=True)] or [content.x.ravel()])
-            path.write_bytes(data.unpack(symbols, content.note["rest"]))
-        elif path.suffix == ".npy":
-            x = content.x.astype(np.dtype(content.note["dtype"]))
-            np.save(path, x[0] if content.note["one"] else x)
+            symbols = np.concatenate([row[:length] for row, length in zip(x, lengths, strict=True)] or [x.ravel()])
+            return data.unpack(symbols, note["rest"])
+        file, suffix = io.BytesIO(), Path(name).suffix
+        if suffix == ".npy" and (dtype := np.dtype(note["dtype"])).kind in "biu":
+            np.save(file, (x[0] if note["one"] else x).astype(dtype))
+        elif note["mode"] in _MODES and len(x) == 1:
+            _image_of(x[0], note["mode"], model).save(file, IMAGES[suffix])
         else:
-            _image_of(content.x[0], content.note["mode"], model).save(path)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path}: the stream does not say how to write it; restore the stream") from error
+            raise ValueError("no kind of file that is read here")
+        return file.getvalue()
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
+
+
+def note_of(names: list[str], contents: list[Content]) -> bytes:
+    """What a stream of the contents of these files says of them."""
+    return msgpack.packb([[name, len(content.x), content.note] for name, content in zip(names, contents, strict=True)])
+
+
+def contents_of(model, found: Decompressed) -> Iterator[tuple[str, Content]]:
+    """(name, content) of each file. ValueError unless the note is one of `note_of`, and no name leaves its folder."""
+    lengths = list(found.lengths) or [model.num_sites] * len(found.x)
+    try:
+        notes = msgpack.unpackb(found.note)
+        ends = np.cumsum([count for _, count, _ in notes])
+        if list(ends[-1:]) != [len(found.x)] or any(count < 0 for _, count, _ in notes):
+            raise ValueError("counts")
+        for (name, count, note), end in zip(notes, ends, strict=True):
+            if Path(name).name != name or not name.isprintable() or not isinstance(note, dict):
+                raise ValueError("name")
+            yield name, Content(found.x[end - count : end], lengths[end - count : end], note)
+    except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+        raise ValueError("the stream does not say which files it holds; it was not written by arjax compress") from error
 
 
 def _read_text(path, content, model, data) -> Content:
