@@ -7,6 +7,7 @@ never another exception, and none that was raised by a library, which the comman
 import dataclasses
 import functools
 import gzip
+import hashlib
 import io
 import json
 import signal
@@ -17,6 +18,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -24,6 +26,8 @@ from huggingface_folders import GPT2, tensors_of, write_folder
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import arjax
+from arjax.coding import compress, decompress
+from arjax.coding.stream import CHECKSUM
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, idx, sources
 from arjax.data.wav import read_wav
 from arjax.heads import Bernoulli
@@ -207,6 +211,22 @@ def _read_tokenizer(content, folder):
     return learned
 
 
+@functools.cache
+def _writer():
+    """A small model and parameters, which streams are written with."""
+    model = Model(MADE(hidden=(3,)), Bernoulli(), (2, 2))
+    return model, jax.tree.map(np.asarray, arjax.init(model, jax.random.key(0)))
+
+
+def _stream() -> bytes:
+    return compress(*_writer(), np.arange(24).reshape(6, 2, 2) % 2, note=b"note")
+
+
+def _read_resealed(content, folder):
+    """The stream of this content, with its checksum, so that it is no wrong sum that stops it."""
+    return decompress(*_writer(), content + hashlib.sha256(content).digest()[:CHECKSUM])
+
+
 EXPERIMENT = Experiment(
     data=Digits(),
     model=Model(MADE(hidden=(5, 6)), Bernoulli(), (8, 8), AnyOrder(Reversed(Spiral())), CondSpec(classes=10)),
@@ -244,6 +264,8 @@ READERS = {
     "safetensors header": Reader(_header(), _with_header),
     "safetensors index": Reader(_index(), _of_folder("model.safetensors.index.json", SHARD)),
     "tokenizer.json": Reader(_tokenizer_json(), _read_tokenizer),
+    "stream": Reader(_stream(), lambda content, folder: decompress(*_writer(), content)),
+    "stream of the right checksum": Reader(_stream()[:-CHECKSUM], _read_resealed),
     "run.json": Reader(RUN, as_file("run.json", lambda path: read_run(path.parent))),
     "metrics.jsonl": Reader(METRICS, as_file("metrics.jsonl", read_metrics)),
 }
