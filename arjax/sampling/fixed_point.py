@@ -12,9 +12,9 @@ sites f to c are all final now. So every pass settles at least one site, T passe
 
 In blocks, the method of Gauss, Seidel and Jacobi (ibid., section 4.2), sites behind the block wait: no noise is drawn for them
 yet, and none of their symbols before it is their turn. A pass costs the net the same, so that blocks save memory and the head's
-work, never passes of the net. (A net that could evaluate a block alone does: its `step`, which is `ancestral`.)
+work, never passes of the net. (What evaluates a block alone is `step`, and a loop over it is `ancestral`.)
 
-XLA draws the noise before the loop over passes, since nothing in it changes there.
+XLA draws the noise before the loop over passes, since nothing in it changes there; docs/fixed_point.md has the figures.
 """
 
 import functools
@@ -48,7 +48,7 @@ def fixed_point(
     """As `ancestral`, by repeated full passes: (samples, number of network evaluations: at most the unobserved sites).
 
     start: the guess to begin with, [*site_shape, *E] or one for each sample [B, *site_shape, *E]; None for zeros. The samples do
-    not depend on it, the evaluations do: a cheap model's samples of the same key, which are drawn with the same noise, are a good
+    not depend on it, the evaluations do: samples of the same key, and so of the same noise, by nearly the same model are a good
     one. block: how many sites, in the order of generation, to settle before those behind them are looked at: 1 is `naive`, None
     all. ValueErrors as there, and where `start` or `block` does not fit the model.
 
