@@ -3,14 +3,14 @@
     x <- sample(theta(x), noise)        until nothing changes: noise is one draw, the one of `ancestral`
 
 x_t depends on x_<t alone, so that the system is triangular: there is one fixed point, the ancestral sample, and Jacobi's method
-reaches it from anywhere (Song, Meng, Liao, Ermon 2021, algorithm 1; the forecasts of Wiggers and Hoogeboom 2020, section 3, are
-where it starts). How many passes it takes is told by how often a wrong guess of the sites before changes a symbol.
+reaches it from anywhere (Song, Meng, Liao, Ermon 2021, algorithm 1; a forecast of Wiggers and Hoogeboom 2020 is where it
+starts). How many passes it takes is told by how often a wrong guess of the sites before changes a symbol.
 
 What is final is known without a pass to confirm it. Let all sites before f be final, and c >= f the first site that a pass
 changed. Site f was drawn from final sites. As long as what was drawn there is what stood there, the same holds of the next one:
 sites f to c are all final now. So every pass settles at least one site, T passes settle all, and often the last settles many.
 
-In blocks, the method of Gauss, Seidel and Jacobi (ibid., section 4.2), sites behind the block wait: no noise is drawn for them
+In blocks, the method of Gauss, Seidel and Jacobi (Song et al., again), sites behind the block wait: no noise is drawn for them
 yet, and none of their symbols before it is their turn. A pass costs the net the same, so that blocks save memory and the head's
 work, never passes of the net. (What evaluates a block alone is `step`, and a loop over it is `ancestral`.)
 
