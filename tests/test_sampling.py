@@ -198,32 +198,6 @@ def test_an_order_given_to_the_sampler_is_the_order_of_generation():
     assert (x != ancestral(MODEL, params_of(MODEL), KEY, 8)).any()
 
 
-# The fixed point
-
-
-def test_independent_symbols_are_fixed_after_one_sweep_and_confirmed_by_a_second():
-    params = params_of(MODEL)
-    params = params | {"v": jnp.zeros_like(params["v"])}
-    x, evaluations = fixed_point(MODEL, params, KEY, 4)
-    assert int(evaluations) == 2
-    np.testing.assert_array_equal(x, ancestral(MODEL, params, KEY, 4))
-
-
-def test_a_chain_takes_a_sweep_for_every_site_and_one_to_confirm_it():
-    model = Model(Repeats(), Bernoulli(), (9,))
-    x, evaluations = fixed_point(model, arjax.init(model, KEY), KEY, 2)
-    assert (x == 1).all()
-    assert int(evaluations) == 9 + 1
-
-
-def test_evaluations_are_at_most_the_sites_and_one():
-    params = jax.tree.map(lambda leaf: 5 * leaf, params_of(MODEL))
-    for seed in range(5):
-        x, evaluations = fixed_point(MODEL, params, jax.random.key(seed), 8)
-        assert 2 <= int(evaluations) <= MODEL.num_sites + 1
-        np.testing.assert_array_equal(x, ancestral(MODEL, params, jax.random.key(seed), 8))
-
-
 # Completion
 
 OBSERVED = np.random.default_rng(1).integers(0, 2, (5, 2, 3)).astype(np.int32)

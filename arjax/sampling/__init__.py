@@ -2,7 +2,7 @@
 
     ancestral      one loop over `step` with a fixed-size cache: about the arithmetic of one parallel pass
     naive          a full parallel pass for every site: the oracle
-    fixed_point    iterate x <- sample(theta(x), noise) until nothing changes: Jacobi's method on the triangular system
+    fixed_point    full passes over all sites at once until all are settled: T at most, and often a few
                    (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
     decoded        tokens as `ancestral` draws them, and the images they stand for, in one program
     generate       continues sequences of several lengths, as `ancestral` would, until they end; `stream` shows them on the way

@@ -1,12 +1,30 @@
-"""Jacobi's method: all sites at once, again and again, until nothing changes."""
+"""The fixed point of x = sample(theta(x), noise), by full passes over all sites at once.
+
+    x <- sample(theta(x), noise)        until nothing changes: noise is one draw, the one of `ancestral`
+
+x_t depends on x_<t alone, so that the system is triangular: there is one fixed point, the ancestral sample, and Jacobi's method
+reaches it from anywhere (Song, Meng, Liao, Ermon 2021, algorithm 1; a forecast of Wiggers and Hoogeboom 2020 is where it
+starts). How many passes it takes is told by how often a wrong guess of the sites before changes a symbol.
+
+What is final is known without a pass to confirm it. Let all sites before f be final, and c >= f the first site that a pass
+changed. Site f was drawn from final sites. As long as what was drawn there is what stood there, the same holds of the next one:
+sites f to c are all final now. So every pass settles at least one site, T passes settle all, and often the last settles many.
+
+In blocks, the method of Gauss, Seidel and Jacobi (Song et al., again), sites behind the block wait: no noise is drawn for them
+yet, and none of their symbols before it is their turn. A pass costs the net the same, so that blocks save memory and the head's
+work, never passes of the net. (What evaluates a block alone is `step`, and a loop over it is `ancestral`.)
+
+XLA draws the noise before the loop over passes, since nothing in it changes there; docs/fixed_point.md has the figures.
+"""
 
 import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Shaped
 
-from arjax.orders import restore
+from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
 from arjax.sampling.site import draw, force
@@ -14,29 +32,83 @@ from arjax.sharding import BATCH, constrain
 
 
 def fixed_point(
-    model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
+    model: Model,
+    params,
+    key,
+    batch: int,
+    *,
+    order=None,
+    cond: Cond | None = None,
+    observed=None,
+    mask=None,
+    transforms=(),
+    start=None,
+    block: int | None = None,
 ) -> tuple[Shaped[Array, "{batch} *data"], Int[Array, ""]]:
-    """As `ancestral`, by repeated full passes: (samples, number of network evaluations, at most T + 1)."""
-    return _fixed_point(model, params, key, *prepare(model, batch, order, cond, observed, mask, transforms))
+    """As `ancestral`, by repeated full passes: (samples, number of network evaluations: at most the unobserved sites).
+
+    start: the guess to begin with, [*site_shape, *E] or one for each sample [B, *site_shape, *E]; None for zeros. The samples do
+    not depend on it, the evaluations do: samples of the same key, and so of the same noise, by nearly the same model are a good
+    one. block: how many sites, in the order of generation, to settle before those behind them are looked at: 1 is `naive`, None
+    all. ValueErrors as there, and where `start` or `block` does not fit the model.
+
+    Real values (`vocab` None) are settled only where they stop changing to the last bit.
+    """
+    block = _check_block(model, block)
+    order, cond, observed, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
+    guess = jnp.zeros_like(observed) if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
+    return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms, block)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"))
-def _fixed_point(model, params, key, order, cond, observed, forced, transforms):
-    def sweep(x):
-        theta = model.apply(params, x, order, cond)
-        drawn = jax.vmap(lambda t, theta: draw(model, key, t, theta, transforms), in_axes=(0, 1), out_axes=1)(
-            jnp.arange(model.num_sites), theta
-        )
-        return force(forced, observed, drawn)
+@functools.partial(jax.jit, static_argnames=("model", "transforms", "block"))
+def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms, block):
+    def settle_block(carry):
+        _, final, _ = carry
+        # The last block may reach back over sites that are final; they stay as they are.
+        first = jnp.minimum(final, model.num_sites - block)
+        sites = first + jnp.arange(block)
+        within = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=block, axis=1)
 
-    def body(carry):
-        x, _, evaluations = carry
-        new = sweep(x)
-        return new, jnp.any(new != x), evaluations + 1
+        def evaluate(carry):
+            x, final, evaluations = carry
+            theta, before = within(model.apply(params, x, order, cond)), within(x)
+            drawn = jax.vmap(lambda t, theta: draw(model, key, t, theta, transforms), in_axes=(0, 1), out_axes=1)(sites, theta)
+            new = force(within(forced) | (sites < final)[None], before, drawn)
+            changed = (new != before).any(axis=[axis for axis in range(new.ndim) if axis != 1])
+            unchanged = jnp.where(changed.any(), first + jnp.argmax(changed), first + block)
+            final = jnp.minimum(jnp.maximum(final, unchanged) + 1, first + block)
+            return jax.lax.dynamic_update_slice_in_dim(x, new, first, axis=1), final, evaluations + 1
 
-    start = constrain(jnp.zeros_like(observed), BATCH)
-    # After n sweeps the first n sites are final, whatever the rest started from; the last sweep only confirms.
-    x, _, evaluations = jax.lax.while_loop(
-        lambda carry: carry[1] & (carry[2] <= model.num_sites), body, (start, jnp.array(True), jnp.array(0))
-    )
+        return jax.lax.while_loop(lambda carry: carry[1] < first + block, evaluate, carry)
+
+    # What is observed comes first in the order of every row.
+    known = forced.sum(axis=1).min()
+    x, final, evaluations = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
+    x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, settle_block, (x, final, evaluations))
     return restore(x, order, model.site_shape), evaluations
+
+
+def _check_block(model, block) -> int:
+    """`block`, or T for None. ValueError if it is no number of sites."""
+    block = model.num_sites if block is None else block
+    if not isinstance(block, int) or not 1 <= block <= model.num_sites:
+        raise ValueError(f"block={block!r} is no number of sites; choose 1..{model.num_sites}, or None for all of them")
+    return block
+
+
+def _check_start(model, start, batch) -> jax.Array:
+    """`start` as [B, *site_shape, *E]. ValueError if it is none of the model's data: what is not finite, or no symbol, may reach
+    the sites before it (0 times NaN is NaN)."""
+    shape, vocab = (*model.site_shape, *model.head.event_shape), model.head.vocab
+    if np.shape(start) not in (shape, (batch, *shape)):
+        raise ValueError(f"start has shape {np.shape(start)}; give one example {shape}, or one for each sample {(batch, *shape)}")
+    if vocab is not None and (dtype := jnp.result_type(start)).kind not in "iub":
+        raise ValueError(f"start is {dtype}, but {type(model.head).__name__} wants integer symbols 0..{vocab - 1}; convert it")
+    if not isinstance(start, jax.core.Tracer):
+        low, high = np.min(start), np.max(start)
+        if vocab is None and not np.isfinite([low, high]).all():
+            raise ValueError(f"start goes from {low} to {high}; give finite values")
+        if vocab is not None and not 0 <= low <= high < vocab:
+            raise ValueError(f"start goes from {low} to {high}, but the symbols are 0..{vocab - 1}; clip it")
+    start = jnp.broadcast_to(jnp.asarray(start, model.dtype), (batch, *shape))
+    return start if vocab is None else jnp.clip(start, 0, vocab - 1)

@@ -1,0 +1,168 @@
+"""How many evaluations of the net the fixed point takes, and how long, beside the other samplers; prints Markdown tables.
+
+    python benchmarks/fixed_point.py --seconds 30
+    python benchmarks/fixed_point.py --run runs/mnist_made runs/mnist_pixelcnn --batch 1 16
+
+Without --run, nets of seven kinds are trained on scikit-learn's 8x8 digits, each for so many seconds behind its first step. With
+--run, what train.py left there is taken. Every figure is the median over keys; times are those of calls behind one that compiles.
+"""
+
+import argparse
+import collections
+import statistics
+import sys
+import time
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import arjax
+from arjax.data import Digits, Levels, Threshold, training_batches
+from arjax.heads import Bernoulli, Ordinal
+from arjax.models import MADE, RNN, GatedPixelCNN, PixelCNN, Transformer, WaveNet
+from arjax.sampling import ancestral, fixed_point, naive
+from arjax.training import AdamW, Experiment
+from arjax.training.evaluation import drawn_examples, validate
+from arjax.training.experiment import run_keys
+from arjax.training.load import open_run
+from arjax.training.report import sample_cond
+from arjax.training.state import parts
+
+BITS = Digits(values=Threshold(7))
+NETS = {
+    "MADE": (MADE(hidden=(500,), dropout=0.5), Bernoulli(), BITS),
+    "PixelCNN": (PixelCNN(width=16, blocks=3, kernel=5, coordinates=True), Bernoulli(), BITS),
+    "GatedPixelCNN": (GatedPixelCNN(width=16, layers=3, coordinates=True), Bernoulli(), BITS),
+    "RNN (LSTM)": (RNN("lstm", width=64, coordinates=True), Bernoulli(), BITS),
+    "WaveNet": (WaveNet(stacks=2, layers=5, width=16, skip=32, readout=32, coordinates=True), Bernoulli(), BITS),
+    "Transformer": (Transformer(width=32, layers=2, heads=4, positions="axial"), Bernoulli(), BITS),
+    "PixelCNN, 17 levels": (PixelCNN(width=16, blocks=3, kernel=5, coordinates=True), Ordinal(17), Digits(values=Levels(17))),
+}
+
+
+class Case(NamedTuple):
+    """A trained model. `x`: symbols [N, *site_shape, *E] of its training split; `nats`: -log p on its validation split."""
+
+    name: str
+    model: arjax.Model
+    params: Any
+    x: np.ndarray
+    nats: float
+
+
+def case(name, experiment, splits, params) -> Case:
+    model, values, key = experiment.model, experiment.data.values, jax.random.key(0)
+    nats = validate(model, params, splits.valid, values, batch_size=500, key=key).nats
+    examples = drawn_examples(splits.train, values, batch_size=500, key=key)
+    return Case(name, model, params, np.concatenate([batch["x"] for batch in examples]), nats)
+
+
+def trained(name, seconds: float) -> Case:
+    """The net of this name, its moving average after `seconds` of steps."""
+    net, head, data = NETS[name]
+    splits = data.load()
+    model = arjax.Model(net, head, splits.train.x.shape[1:], cond=arjax.CondSpec(classes=10))
+    optimizer = AdamW(learning_rate=3e-3, warmup=50, weight_decay=0.1)
+    experiment = Experiment(data=data, model=model, optimizer=optimizer, steps=10**6, batch_size=100, ema=0.99, eval_every=1)
+    batches, keys = training_batches(splits.train, experiment.batch_size, experiment.seed), run_keys(experiment)
+    _, start, update = parts(experiment)
+    step = jax.jit(update, donate_argnums=0)
+    state, _ = step(jax.jit(start)(keys.init, batches[0]), batches[0], keys.train)
+    i, until = 0, time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        i += 1
+        state, metrics = step(state, batches[i], keys.train)
+        float(metrics["loss"])
+    return case(f"{name}, {i + 1} steps", experiment, splits, state.ema)
+
+
+def loaded(run) -> Case:
+    """What train.py left in this directory, at its best on validation."""
+    run_ = open_run(run)
+    return case(run, run_.experiment, run_.experiment.data.load(), run_.params)
+
+
+def times(case: Case, batch: int, keys, naive_keys: int) -> str:
+    """One row of the first table. The samplers take turns, so that what else the machine does befalls all of them."""
+    model, params, cond = case.model, case.params, sample_cond(case.model, batch, None)
+    row = model.site_shape[-1] if len(model.site_shape) > 1 else max(1, model.num_sites // 8)
+    samplers = {
+        "naive": lambda key: (naive(model, params, key, batch, cond=cond), model.num_sites),
+        "cached": lambda key: (ancestral(model, params, key, batch, cond=cond), model.num_sites),
+        "fixed point": lambda key: fixed_point(model, params, key, batch, cond=cond),
+        "blocks": lambda key: fixed_point(model, params, key, batch, cond=cond, block=row),
+    }
+    seconds, counts, parted = collections.defaultdict(list), collections.defaultdict(list), set()
+    for i, key in enumerate(keys):
+        found = {}
+        for name, sampler in samplers.items():
+            if i == 0:
+                jax.block_until_ready(sampler(jax.random.clone(key)))
+            if name == "naive" and i >= naive_keys:
+                continue
+            began = time.perf_counter()
+            found[name], count = jax.block_until_ready(sampler(jax.random.clone(key)))
+            seconds[name].append(time.perf_counter() - began)
+            counts[name].append(int(count))
+        parted |= {(name, i) for name, x in found.items() if (np.asarray(x) != np.asarray(found["cached"])).any()}
+    if parted:
+        print(f"{case.name}, batch {batch}: samples that differ from the cached ones: {sorted(parted)}", file=sys.stderr)
+    count, in_blocks = statistics.median(counts["fixed point"]), statistics.median(counts["blocks"])
+    wall = " | ".join(_seconds(statistics.median(seconds[name])) for name in ("naive", "fixed point", "blocks", "cached"))
+    each = [statistics.median(np.divide(seconds[name], counts[name])) for name in ("naive", "fixed point")]
+    return (
+        f"| {case.name} | {case.nats:.2f} | {model.num_sites} | {batch} | {count:g} ({100 * count / model.num_sites:.1f} %) "
+        f"| {in_blocks:g} | {wall} | {' / '.join(map(_seconds, each))} |"
+    )
+
+
+def forecasts(case: Case, batch: int, keys) -> str:
+    """One row of the second table: the evaluations from several starts."""
+    model, params, cond = case.model, case.params, sample_cond(case.model, batch, None)
+    rng, counts = np.random.default_rng(0), []
+    shape = (batch, *model.site_shape, *model.head.event_shape)
+    flat = case.x.reshape(len(case.x), -1)
+    modes = np.stack([(flat == v).sum(axis=0) for v in range(model.head.vocab)]).argmax(axis=0).reshape(shape[1:])
+    for key in keys:
+        marginal = flat[rng.integers(0, len(flat), (batch, flat.shape[1])), np.arange(flat.shape[1])].reshape(shape)
+        example = case.x[rng.integers(0, len(flat), batch)]
+        starts = {"zeros": np.zeros(shape, np.int32), "modes": modes, "marginals": marginal, "examples": example}
+        starts["the sample"] = ancestral(model, params, jax.random.clone(key), batch, cond=cond)
+        count = {
+            name: int(fixed_point(model, params, jax.random.clone(key), batch, cond=cond, start=start)[1])
+            for name, start in starts.items()
+        }
+        counts.append(count)
+    cells = " | ".join(f"{statistics.median(count[name] for count in counts):g}" for name in counts[0])
+    return f"| {case.name} | {batch} | {cells} |"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", nargs="*", default=[], help="directories that train.py wrote; none: the digits, trained here")
+    parser.add_argument("--seconds", type=float, default=20, help="of training for each net of the digits")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--keys", type=int, default=9, help="over which a median is taken")
+    parser.add_argument("--naive-keys", type=int, default=3, help="of these, those also given to the naive sampler")
+    flags = parser.parse_args()
+    keys = jax.random.split(jax.random.key(1), flags.keys)
+    print("| net | nats | sites | batch | evaluations | in blocks of a row", end=" | ")
+    print("naive | fixed point | in blocks | cached | an evaluation: naive / fixed point |\n" + "|---" * 11 + "|")
+    rows = []
+    try:
+        for one in map(loaded, flags.run) if flags.run else (trained(name, flags.seconds) for name in NETS):
+            for batch in flags.batch:
+                print(times(one, batch, keys, flags.naive_keys), flush=True)
+                rows.append(forecasts(one, batch, keys))
+    finally:  # what an interrupted run has found so far
+        print("\n| net | batch | zeros | most frequent symbols | marginals | training examples | the sample itself |")
+        print("|---" * 7 + "|", *rows, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""The fixed point: the ancestral samples, from any start and in any blocks, in at most T evaluations."""
+
+import dataclasses
+import functools
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import arjax
+from arjax import Cond, CondSpec, Model
+from arjax.heads import (
+    Bernoulli,
+    Categorical,
+    CoupledDiscretizedMixtureOfLogistics,
+    DiscretizedMixtureOfLogistics,
+    MixtureOfLogistics,
+    Ordinal,
+)
+from arjax.models import MADE, RNN, PixelCNN, Transformer
+from arjax.orders import AnyOrder, Random, Spiral
+from arjax.sampling import Temperature, TopK, ancestral, fixed_point
+from arjax.testing import lively_params
+
+KEY = jax.random.key(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coin:
+    """A head of a user's own: no more than the protocol asks for."""
+
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    vocab: ClassVar[int] = 2
+    param_size: ClassVar[int] = 1
+
+    def log_prob(self, theta, x):
+        return Bernoulli().log_prob(theta, x)
+
+    def sample(self, key, theta):
+        return (jax.random.logistic(key, theta.shape[:-1]) < theta[..., 0]).astype(jnp.int32)
+
+
+MODELS = {
+    "made_coin": Model(MADE(hidden=(12,)), Coin(), (2, 3), Spiral()),
+    "made_coupled": Model(MADE(hidden=(12,)), CoupledDiscretizedMixtureOfLogistics(3, 2), (2, 2)),
+    "pixelcnn_labels": Model(PixelCNN(width=4, blocks=1), Ordinal(5), (3, 3), cond=CondSpec(classes=3)),
+    "rnn": Model(RNN("lstm", width=6), Categorical(4), (7,)),
+    "transformer": Model(Transformer(width=8, layers=1, heads=2), DiscretizedMixtureOfLogistics(6, 2), (2, 3), Random(1)),
+}
+
+
+@functools.cache
+def params_of(model):
+    return lively_params(model, KEY)
+
+
+class Copies(nn.Module):
+    """Says of every site, nearly surely, the symbol `back` sites before it, or one where there is none; every `period`-th site is
+    a fair coin. In its own order only."""
+
+    back: int = 1
+    period: int | None = None
+    spec: Any = None
+    any_order: ClassVar[bool] = False
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        sites = x.shape[1]
+        scale = self.param("scale", nn.initializers.constant(100.0), ())
+        before = jnp.concatenate([jnp.ones_like(x[:, : self.back]), x[:, : sites - self.back]], axis=1)
+        free = jnp.zeros(sites, bool) if self.period is None else jnp.arange(sites) % self.period == 0
+        return jnp.where(free, 0.0, 1.0)[None, :, None] * (scale * (2.0 * before - 1))[..., None]
+
+
+class Contrary(nn.Module):
+    """Breaks the law: every site wants what the last one is not."""
+
+    spec: Any = None
+    any_order: ClassVar[bool] = False
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        scale = self.param("scale", nn.initializers.constant(100.0), ())
+        return jnp.broadcast_to(scale * (1 - 2.0 * x[:, -1:, None]), (*x.shape, 1))
+
+
+def evaluations(net, sites=9, batch=2, key=KEY, **arguments):
+    model = Model(net, Bernoulli(), (sites,))
+    return int(fixed_point(model, arjax.init(model, KEY), key, batch, **arguments)[1])
+
+
+# The samples
+
+
+SLOW = ("pixelcnn_labels", "transformer")  # to compile
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS])
+def test_the_samples_are_the_ancestral_ones_from_any_start_and_in_any_blocks(name):
+    model, batch = MODELS[name], 5
+    cond = None if model.cond.classes is None else Cond(label=np.arange(batch) % model.cond.classes)
+    expected = ancestral(model, params_of(model), KEY, batch, cond=cond)
+    shape = (*model.site_shape, *model.head.event_shape)
+    guess = np.random.default_rng(0).integers(0, model.head.vocab, (batch, *shape))
+    for arguments in ({}, {"start": guess}, {"start": guess[0], "block": 4}):
+        x, count = fixed_point(model, params_of(model), KEY, batch, cond=cond, **arguments)
+        np.testing.assert_array_equal(x, expected, err_msg=str(arguments))
+        assert x.dtype == expected.dtype
+        assert 1 <= int(count) <= model.num_sites
+
+
+def test_orders_observed_sites_and_transforms_are_those_of_the_ancestral_sampler():
+    model = Model(MADE(hidden=(12,)), Categorical(4), (2, 4), AnyOrder())
+    observed = np.random.default_rng(0).integers(0, 4, (3, 2, 4))
+    mask = np.array([[False, True, False, False], [True, False, False, True]])
+    given = {
+        "order": np.random.default_rng(1).permutation(8),
+        "observed": observed,
+        "mask": mask,
+        "transforms": (Temperature(0.7), TopK(3)),
+    }
+    expected = ancestral(model, params_of(model), KEY, 3, **given)
+    for arguments in ({}, {"start": 3 - observed}, {"block": 2}):
+        x, count = fixed_point(model, params_of(model), KEY, 3, **given, **arguments)
+        np.testing.assert_array_equal(x, expected, err_msg=str(arguments))
+        np.testing.assert_array_equal(np.asarray(x)[:, mask], observed[:, mask])
+        assert int(count) <= 8 - 3
+
+
+@pytest.mark.slow
+def test_every_example_may_have_an_order_and_a_mask_of_its_own():
+    model = Model(Transformer(width=8, layers=1, heads=2, positions="axial", any_order=True), Categorical(3), (5,), AnyOrder())
+    observed = np.array([[2, 1, 0, 1, 2]])
+    mask = np.array([[True, False, True, False, True], [False, True, False, False, False], [True, True, True, False, False]])
+    expected = ancestral(model, params_of(model), KEY, 3, observed=observed, mask=mask)
+    for block in (None, 2):
+        x, count = fixed_point(model, params_of(model), KEY, 3, observed=observed, mask=mask, start=observed[0], block=block)
+        np.testing.assert_array_equal(x, expected)
+        assert int(count) <= 4
+
+
+def test_real_values_are_the_ancestral_ones_but_for_rounding():
+    model = Model(MADE(hidden=(12,)), MixtureOfLogistics(2), (5,))
+    start = np.full(5, 3.0, np.float32)
+    x, count = fixed_point(model, params_of(model), KEY, 4, start=start)
+    np.testing.assert_allclose(x, ancestral(model, params_of(model), KEY, 4), rtol=1e-4, atol=1e-4)
+    assert int(count) <= 5
+
+
+def test_a_guess_that_is_traced_changes_no_sample_even_outside_the_support():
+    model = Model(MADE(hidden=(12,), embedding=2), Categorical(4), (5,))
+    jitted = jax.jit(lambda start: fixed_point(model, params_of(model), KEY, 3, start=start)[0])
+    expected = ancestral(model, params_of(model), KEY, 3)
+    for start in (np.zeros((3, 5), np.int32), np.full((3, 5), 10**9, np.int32), np.full((3, 5), -7, np.int32)):
+        np.testing.assert_array_equal(jitted(start), expected)
+
+
+# The evaluations
+
+
+def test_a_chain_of_copies_takes_an_evaluation_for_every_site():
+    assert evaluations(Copies()) == 9
+
+
+def test_a_guess_saves_what_it_gets_right_and_a_right_one_is_confirmed_at_once():
+    assert evaluations(Copies(), start=np.array([1, 1, 1, 0, 0, 0, 0, 0, 0])) == 9 - 3
+    assert evaluations(Copies(), start=np.array([[1] * 9, [1, 1, 0, 0, 0, 0, 0, 0, 0]])) == 9 - 2
+    assert evaluations(Copies(), start=np.array([0, 1, 1, 1, 1, 1, 1, 1, 1])) == 9
+    assert evaluations(Copies(), start=np.ones(9, int)) == 1
+
+
+def test_observed_sites_need_no_evaluation():
+    observed, sites = np.ones((1, 9), int), np.arange(9)
+    assert evaluations(Copies(), observed=observed, mask=sites < 4) == 9 - 4
+    assert evaluations(Copies(), observed=observed, mask=np.stack([sites < 4, sites < 2])) == 9 - 2
+    assert evaluations(Copies(), observed=observed, mask=sites < 9) == 0
+
+
+def test_independent_symbols_take_one_evaluation_and_one_that_confirms():
+    coins = Copies(period=1)
+    assert evaluations(coins) == 2
+    model = Model(coins, Bernoulli(), (9,))
+    drawn, _ = fixed_point(model, arjax.init(model, KEY), KEY, 2)
+    assert evaluations(coins, start=np.asarray(drawn)) == 1
+
+
+def test_what_looks_far_back_takes_an_evaluation_for_every_copy_in_a_row():
+    # Sites 0 to 2 are right after the first, 3 to 5 after the second, 6 to 8 after the third; each confirms those before it.
+    assert evaluations(Copies(back=3)) == 3 + 1
+    # Every coin is followed by two copies of it.
+    assert evaluations(Copies(period=3), sites=9, batch=64) == 3 + 1
+
+
+def test_blocks_are_settled_one_after_the_other():
+    assert evaluations(Copies(), block=3) == 9
+    assert evaluations(Copies(), start=np.ones(9, int), block=3) == 3
+    assert evaluations(Copies(), start=np.ones(9, int), block=4) == 3
+    # Where each third of the sites is independent, it takes one evaluation and one that confirms.
+    assert evaluations(Copies(back=3), start=np.zeros(9, int), block=3) == 6
+    assert evaluations(Copies(), start=np.ones(9, int), block=1) == 9
+    # What is observed belongs to no block.
+    given = {"observed": np.ones((1, 9), int), "mask": np.arange(9) < 4, "start": np.ones(9, int)}
+    assert evaluations(Copies(), **given, block=5) == 1
+    assert evaluations(Copies(), **given, block=3) == 2
+
+
+def test_no_more_than_one_evaluation_follows_the_one_that_finds_the_sample():
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (3, 5))
+    params = jax.tree.map(lambda leaf: 3 * leaf, params_of(model))
+    theta = jax.jit(lambda x: arjax.theta(model, params, x))
+    counts = set()
+    for seed in range(5):
+        key, x, needed = jax.random.key(seed), np.zeros((4, 15), np.int32), 0
+        expected = np.asarray(ancestral(model, params, key, 4)).reshape(4, 15)
+        draws = [functools.partial(Bernoulli().sample, jax.random.fold_in(key, t)) for t in range(15)]
+        while (x != expected).any():
+            said = theta(x.reshape(4, 3, 5))
+            x = np.stack([draw(said[:, t]) for t, draw in enumerate(draws)], axis=1)
+            needed += 1
+        found, count = fixed_point(model, params, key, 4)
+        np.testing.assert_array_equal(np.asarray(found).reshape(4, 15), expected)
+        assert needed <= int(count) <= min(needed + 1, 15)
+        counts.add(int(count))
+    assert len(counts) > 1
+
+
+def test_a_net_that_breaks_the_law_never_settles_and_still_ends_after_as_many_evaluations_as_sites():
+    assert evaluations(Contrary()) == 9
+    # The last site, which decides what the others want, waits for its block: two sweeps settle either block before.
+    assert evaluations(Contrary(), block=4) == 2 + 2 + 1
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"block": 0}, r"^block=0 is no number of sites; choose 1\.\.6, or None for all of them$"),
+        ({"block": 7}, r"^block=7 is no number of sites"),
+        ({"start": np.zeros((2, 2, 3), int)}, r"^start has shape \(2, 2, 3\); give one example \(2, 3\), or .* \(4, 2, 3\)$"),
+        ({"start": np.zeros(6, int)}, r"^start has shape \(6,\); give one"),
+        ({"start": np.zeros((2, 3))}, "start is float.., but Bernoulli wants integer symbols"),
+        ({"start": np.full((2, 3), 2)}, r"^start goes from 2 to 2, but the symbols are 0\.\.1; clip it$"),
+        ({"start": np.array([[0, 1, 0], [0, -1, 0]])}, r"^start goes from -1 to 1, but"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(arguments, message):
+    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
+    with pytest.raises(ValueError, match=message):
+        fixed_point(model, {}, KEY, 4, **arguments)
+
+
+def test_a_real_guess_must_be_finite():
+    model = Model(MADE(hidden=(12,)), MixtureOfLogistics(2), (2,))
+    with pytest.raises(ValueError, match=r"^start goes from nan to nan; give finite values$"):
+        fixed_point(model, {}, KEY, 4, start=np.array([np.nan, 0.0]))
