@@ -104,8 +104,8 @@ def nats_per_dim(nats: float, dims: int | float) -> float:
     return nats / dims
 
 
-def bits_per_dim(nats: float, dims: int | float) -> float:
-    """Nats per example -> bits per dimension."""
+def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> float | np.ndarray:
+    """Nats per example -> bits per dimension; of many examples arrays [N]."""
     return nats / (dims * math.log(2))
 
 

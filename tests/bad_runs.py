@@ -1,9 +1,10 @@
 """Run directories that were damaged, and wrong commands of `python -m arjax`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
-from bad_input import Bad, config, cut, file, folder_instead, gone, npz, run_json
+from bad_input import Bad, arrays, config, cut, file, folder_instead, gone, npz, run_json
 
 HELD = ("experiment",)
 OPTIMIZER, MODEL, DATA = (*HELD, "optimizer"), (*HELD, "model"), (*HELD, "data")
@@ -152,6 +153,20 @@ COMMANDS = (
     ("evaluate run --ensemble 2", "needs something to average over"),
     ("evaluate run --ensemble many", "--ensemble"),
     ("evaluate run --root", "--root"),
+    ("evaluate run --out x.txt", "--out x.txt must end in .npz"),
+    ("evaluate run --out tiny.npz/x.npz", "tiny.npz is there already"),
+    ("evaluate run --png x.jpg", "--png x.jpg must end in .png"),
+    ("evaluate run --png tiny.npz/x.png", "tiny.npz is there already"),
+    ("evaluate run --other-data nowhere.py", "there is no config nowhere.py"),
+    ("evaluate run --other-data tiny.npz", "the config tiny.npz is no Python file"),
+    ("evaluate run --other-data sounds", "sounds is no run directory"),
+    ("evaluate run --other-data text.py", "--other-data text.py consists of chars, the run's data of dims"),
+    ("evaluate run --other-data palette", "gives symbols 0..255, but Bernoulli models symbols 0..1"),
+    ("evaluate palette --other-data tiny.py", "the tokenizer of the run is of values=Levels(count=256)"),
+    ("evaluate palette --other-data text.py", "the tokenizer of the run is not for such data"),
+    ("evaluate run --other-run nowhere", "nowhere is no run directory"),
+    ("evaluate run --other-run text", "--other-run text is of chars, Levels(count=9), this one of dims, Levels(count=2)"),
+    ("evaluate palette --other-run run", "--other-run run is of dims, Levels(count=2), this one of tokens, Levels(count=2)"),
     ("sample run --batch 0", "--batch 0 must be at least 1"),
     ("sample run --batch x", "--batch"),
     ("sample run --label 0", "run knows no classes; leave it out"),
@@ -214,8 +229,31 @@ COMMANDS = (
     ("bench tiny.py --model.site-shape 16", "has examples of shape (4, 4), but the model's are (16,)"),
     ("bench tiny.py --json tiny.npz/x.json", "tiny.npz is there already"),
 )
+OTHER_TINY = 'Npz("tiny.npz", Levels(2))'
 BAD_COMMANDS = (
     *(Bad(f"-m arjax {argv}", says) for argv, says in COMMANDS),
+    Bad(
+        "-m arjax evaluate text --other-data bad.py",
+        "--other-data bad.py has another alphabet than the run's; read it by Characters(path, alphabet)",
+        config(OTHER_TINY, r'Characters("text.txt", "\n dehlorwx", length=8)'),
+    ),
+    Bad(
+        "-m arjax evaluate run --other-data bad.py",
+        "has examples of shape (2, 2), but the model's are (4, 4)",
+        lambda: [
+            np.savez("x.npz", **dict.fromkeys(("train", "valid", "test"), np.ones((3, 2, 2)))),
+            config(OTHER_TINY, 'Npz("x.npz", Levels(2))')(),
+        ],
+    ),
+    Bad(
+        "-m arjax evaluate run --other-run other",
+        "--other-run other has another test split (x: uint8[8, 4, 4] sha256:",
+        lambda: [
+            shutil.copytree("run", "other"),
+            run_json("other", *DATA, path="x.npz")(),
+            np.savez("x.npz", **arrays(test=np.ones((8, 4, 4), np.uint8))),
+        ],
+    ),
     Bad(
         "-m arjax bench bad.py",
         "bad.py is of a VQVAE, no model of probabilities",
