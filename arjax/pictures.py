@@ -86,8 +86,9 @@ def histograms(sets: list[tuple[str, np.ndarray]], xlabel: str, title: str = "")
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def sound_picture(waveforms, sample_rate: int, title: str = "") -> np.ndarray:
-    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8.
+def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | None = None) -> np.ndarray:
+    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8. At `mark`
+    seconds there is a line in them.
 
     A spectrogram is the power of Hann windows of at most 256 samples, in dB below its highest: 80 dB and more are black.
     """
@@ -107,6 +108,9 @@ def sound_picture(waveforms, sample_rate: int, title: str = "") -> np.ndarray:
         wave.set(xlim=(0, seconds), ylim=(-1, 1), xticks=[])
         spectrum.imshow(_decibels(waveform), "magma", origin="lower", aspect="auto", vmin=-80, vmax=0,
                         extent=(0, seconds, 0, sample_rate / 2000))  # fmt: skip
+        if mark is not None:
+            for axes in (wave, spectrum):
+                axes.axvline(mark, color="tab:red", linewidth=0.8, linestyle="--")
         if i % columns == 0:
             wave.set_ylabel("waveform", fontsize=7)
             spectrum.set_ylabel("kHz", fontsize=7)
