@@ -20,12 +20,11 @@ def complete_pictures(flags, model, params, data) -> None:
     hidden = read_mask(name, *model.site_shape[:2], flags.seed)
     splits = data.load()
     check_fits(data.title, model, splits)
-    count = 1 if flags.image else flags.examples or 10
     completions = flags.completions or 8
     if flags.image:
         x, cond = _own(flags, model, data, splits)
     else:
-        x, cond, _ = chosen(model, data, splits.test, spread(count, len(splits.test.x)), flags.seed)
+        x, cond, _ = chosen(model, data, splits.test, spread(flags.examples, 10, len(splits.test.x)), flags.seed)
     # A pixel is hidden with all of its channels.
     mask = np.broadcast_to(~hidden.reshape(*hidden.shape, *[1] * (len(model.site_shape) - 2)), model.site_shape)
     order = order_for(model, mask)
@@ -36,7 +35,7 @@ def complete_pictures(flags, model, params, data) -> None:
     pictures.save_png(png, _grid(data, x, hidden, drawn, model.head.vocab))
     # A tokenizer looks at more pixels than its token is drawn at.
     seen = "; tokens beside the hidden ones were made with a look at what they hide" if hasattr(data, "visible") else ""
-    what = flags.image or f"{count} images"
+    what = flags.image or f"{len(x)} images"
     print(f"{what}, {name} hidden, and {completions} completions {'' if flags.image else 'of each '}in {png}{seen}")
     print(told)
 

@@ -26,7 +26,7 @@ def complete_sound(flags, model, params, data) -> None:
         places = np.flatnonzero(splits.test.counted[:, 0] & splits.test.counted[:, kept])
         if not len(places):
             raise ValueError(f"no test recording is longer than {kept / data.sample_rate:g} seconds; keep fewer --seconds")
-        x, cond, batch = chosen(model, data, splits.test, places[spread(flags.examples or 2, len(places))], flags.seed)
+        x, cond, batch = chosen(model, data, splits.test, places[spread(flags.examples, 2, len(places))], flags.seed)
         counted = batch["counted"]
     mask = np.arange(model.num_sites) < kept
     # Of a recording that is longer than what is kept, what follows is known.

@@ -29,7 +29,7 @@ def complete_text(flags, model, params, data) -> None:
         hidden = read_mask(name, 1, model.num_sites, flags.seed)[0]
         splits = data.load()
         check_fits(data.title, model, splits)
-        x, cond, _ = chosen(model, data, splits.test, spread(flags.examples or 3, len(splits.test.x)), flags.seed)
+        x, cond, _ = chosen(model, data, splits.test, spread(flags.examples, 3, len(splits.test.x)), flags.seed)
         given, known = model.num_sites, True
     mask = ~hidden & (sites < given)
     order = _text_first(model, order_for(model, mask), given)

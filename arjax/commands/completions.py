@@ -50,11 +50,12 @@ def cost(model, params, data, x, mask, cond: Cond, order, counted=None) -> str:
     )
 
 
-def spread(count: int, examples: int, flag: str = "--examples") -> np.ndarray:
+def spread(count: int | None, default: int, examples: int) -> np.ndarray:
     """[count]: places evenly spaced among the examples; where a split is in the order of its classes, the first are all of one.
-    ValueError if there are fewer."""
+    None: as many as by default, or all there are. ValueError if there are fewer."""
+    count = min(default, examples) if count is None else count
     if count > examples:
-        raise ValueError(f"{flag} {count} is more than the {examples} of the test split; choose fewer")
+        raise ValueError(f"--examples {count} is more than the {examples} of the test split; choose fewer")
     return np.arange(count) * examples // count
 
 
