@@ -121,13 +121,14 @@ class Evaluate:
         }
 
     def _other_run_rows(self, experiment, here: Evaluation, there: Evaluation) -> dict[str, str]:
-        won = paired(here.log_probs, there.log_probs)
-        interval = f"95 % [{-won.high:.3f}, {-won.low:.3f}], a bootstrap over examples, {RESAMPLES} resamples, seed 0"
+        # What this run needs more nats for, the other finds likelier.
+        lost = paired(there.log_probs, here.log_probs)
+        interval = f"95 % [{lost.low:.3f}, {lost.high:.3f}], a bootstrap over examples, {RESAMPLES} resamples, seed 0"
         scored = f"{there.nats:.3f} ± {there.standard_error:.3f} nats per example"
         return {
             "other run": f"{self.other_run}: {scored}; {self._weights(experiment)}",
-            "this - other": f"{-won.difference:+.3f} nats per example, {interval}",
-            "likelier": f"{won.first:.1%} of the examples under this run, {won.second:.1%} under the other",
+            "this - other": f"{lost.difference:+.3f} nats per example, {interval}",
+            "likelier": f"{lost.second:.1%} of the examples under this run, {lost.first:.1%} under the other",
         }
 
     def _write(self, experiment, split, arrays) -> None:
