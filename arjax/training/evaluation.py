@@ -14,7 +14,7 @@ from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
 from arjax.orders import named
 from arjax.training.mesh import to_host
-from arjax.training.objective import counted_dims, draw_cond, draw_condition, draw_order
+from arjax.training.objective import draw_cond, draw_condition, draw_order
 
 
 class Evaluation(NamedTuple):
@@ -66,7 +66,7 @@ def _evaluate(score, model, params, split, values, batch_size, key, place):
     log_probs, dims, first, waiting = [], [], 0.0, None
     for i, (batch, real) in enumerate(_batches(split, batch_size)):
         scores = score(model, values, params, jax.tree.map(place, batch), keys, i), real
-        dims.append(np.asarray(counted_dims(model, batch))[real])
+        dims.append(_dims(model, batch, real))
         # A batch is read when the next one has been handed to the device, which therefore never waits for the host.
         if waiting is not None:
             log_probs.append(_read(*waiting))
@@ -75,13 +75,20 @@ def _evaluate(score, model, params, split, values, batch_size, key, place):
     log_probs.append(_read(*waiting))
     seconds = time.perf_counter() - began
     first = first or seconds
-    log_probs, dims = np.concatenate(log_probs), np.concatenate(dims).astype(np.float64)
+    log_probs, dims = np.concatenate(log_probs), np.concatenate(dims)
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means
         nats = -np.mean(log_probs, dtype=np.float64)
         # What is reported is nats / dims: examples that are longer are no part of its uncertainty.
         spread = np.std(log_probs + nats / dims.mean() * dims)
     error = float(spread / math.sqrt(max(len(log_probs) - 1, 1)))
     return Evaluation(float(nats), float(dims.mean()), error, log_probs, dims, first, seconds - first)
+
+
+def _dims(model, batch, real) -> np.ndarray:
+    """`counted_dims` of the examples [b] that are no fillers, float64: on the host, since the device is busy."""
+    if "counted" not in batch:
+        return np.full(real.sum(), float(model.num_dims))
+    return batch["counted"][real].reshape(real.sum(), -1).sum(axis=1) * (model.num_dims / model.num_sites)
 
 
 def _read(scores, real) -> np.ndarray:
