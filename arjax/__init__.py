@@ -9,7 +9,7 @@ Axes, in every shape and einsum:
 """
 
 from arjax import interop, testing
-from arjax.likelihood import ensemble_log_prob, log_prob, theta
+from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, theta
 from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
 from arjax.sampling import ancestral as sample
 from arjax.training.load import load
@@ -21,6 +21,7 @@ __all__ = [
     "Model",
     "Net",
     "Spec",
+    "conditional_log_prob",
     "ensemble_log_prob",
     "init",
     "interop",

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.orders import check_permutation
+from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
 
 
@@ -82,6 +82,46 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     if counted.shape != shape or counted.dtype != bool:
         raise ValueError(f"counted is {counted.dtype} of shape {counted.shape}; give booleans of shape {shape}")
     return counted
+
+
+def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """(an order in which every example's observed sites come first, `mask` as bool [B, *site_shape]).
+
+    mask: bool [*site_shape], or [B, *site_shape], True where x is observed. The order is the given one, as `check_order` returned
+    it, if it does so; else, for a net that takes any, rearranged, and where the masks differ into one for each example, [B, T].
+    ValueError where none of this is possible (a net would ignore what it has not been shown yet), or where mask or order is
+    traced.
+    """
+    if _is_traced(mask) or _is_traced(order):
+        raise ValueError("completion needs a mask and an order that are concrete; close over them, not as arguments of your jit")
+    mask = _check_mask(model, mask, batch)
+    ranked = arrange(mask, order, model.site_shape)
+    late = ranked[:, 1:] & ~ranked[:, :-1]
+    if not late.any():
+        return order, mask
+    if not model.net.any_order:
+        site = int(order[np.argwhere(late)[0][1] + 1])
+        raise ValueError(
+            f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
+            "in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv"
+        )
+    # The observed sites of every row, then the others, each in the order they had.
+    first = np.argsort(~ranked, axis=1, kind="stable")
+    if order.ndim == 1 and (ranked == ranked[0]).all():
+        return order[first[0]], mask
+    if not getattr(model.net, "order_per_example", False):
+        raise ValueError("the mask differs between examples and is no prefix of the order; complete one mask at a time")
+    return np.take_along_axis(np.broadcast_to(order, ranked.shape), first, axis=1), mask
+
+
+def _check_mask(model, mask, batch) -> np.ndarray:
+    """`mask` as bool [B, *site_shape]."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape not in (model.site_shape, (batch, *model.site_shape)):
+        raise ValueError(
+            f"mask is {mask.dtype} {mask.shape}; give booleans of shape {model.site_shape}, True where x is observed"
+        )
+    return np.broadcast_to(mask, (batch, *model.site_shape))
 
 
 def _check_real(name, features, shape) -> jax.Array:

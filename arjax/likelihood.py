@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from arjax.arguments import check_cond, check_counted, check_order, check_x
+from arjax.arguments import check_cond, check_counted, check_order, check_x, observed_first
 from arjax.orders import arrange
 from arjax.protocol import Cond, Model
 
@@ -51,6 +51,29 @@ def log_prob(
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
+
+
+def conditional_log_prob(
+    model: Model,
+    params,
+    x: Shaped[Array | np.ndarray, "B *data"],
+    mask,
+    *,
+    order=None,
+    cond: Cond | None = None,
+    counted=None,
+) -> Float[Array, " B"]:
+    """log p(x where not mask | x where mask, cond) [B] in nats, exact: the sum of the log-probabilities of the sites that are not
+    observed, in the order in which `arjax.sample(..., observed=x, mask=mask, order=order)` draws them.
+
+    mask: bool [*site_shape] or [B, *site_shape], True where x is observed. counted: as in `log_prob`, of what is not observed;
+    the result is a conditional probability where what is left out comes last. ValueError as in `theta`, and as of the sampler
+    where the order does not begin with what is observed and the net takes no other.
+    """
+    order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
+    x, counted = check_x(model, x), check_counted(model, counted, len(x))
+    order, mask = observed_first(model, order, mask, len(x))
+    return _log_prob(model, params, x, order, cond, None, jnp.asarray(~mask) if counted is None else counted & ~mask)
 
 
 class Ensemble(NamedTuple):
@@ -104,8 +127,8 @@ def nats_per_dim(nats: float, dims: int | float) -> float:
     return nats / dims
 
 
-def bits_per_dim(nats: float, dims: int | float) -> float:
-    """Nats per example -> bits per dimension."""
+def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> float | np.ndarray:
+    """Nats per example -> bits per dimension; of many examples arrays [N]."""
     return nats / (dims * math.log(2))
 
 

@@ -1,6 +1,7 @@
 """Pictures: what a person looks at. Arrays in, PNG files out."""
 
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,31 @@ def density_over_histogram(points, density, data, title: str = "") -> np.ndarray
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def sound_picture(waveforms, sample_rate: int, title: str = "") -> np.ndarray:
-    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8.
+def histograms(sets: list[tuple[str, np.ndarray]], xlabel: str, title: str = "") -> np.ndarray:
+    """uint8 [h, w, 3]: for every (name, values [N]) the fraction of the values in each of 60 bins that all of them share, and
+    their mean as a line. What is not finite has no bin; the name says how many there are."""
+    finite = [np.asarray(values, np.float64)[np.isfinite(values)] for _, values in sets]
+    everything = np.concatenate(finite)
+    low, high = (everything.min(), everything.max()) if len(everything) else (0.0, 1.0)
+    edges = np.linspace(low, high, 61) if high > low else np.linspace(low - 0.5, low + 0.5, 61)
+    figure, axes = _figure(title)
+    for i, ((name, values), shown) in enumerate(zip(sets, finite, strict=True)):
+        lost = f", {len(values) - len(shown)} of them infinite" if len(shown) < len(values) else ""
+        weights = np.full(len(shown), 1 / len(values))
+        axes.hist(
+            shown, edges, weights=weights, color=f"C{i}", alpha=0.55, label=textwrap.fill(f"{name} ({len(values)}{lost})", 100)
+        )
+        if len(shown):
+            axes.axvline(shown.mean(), color=f"C{i}", linewidth=1.2, linestyle="--")
+    axes.set(xlabel=f"{xlabel}; dashed: the mean", ylabel="fraction of the examples")
+    figure.legend(loc="outside lower center", fontsize="small")
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | None = None) -> np.ndarray:
+    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8. At `mark`
+    seconds there is a line in them.
 
     A spectrogram is the power of Hann windows of at most 256 samples, in dB below its highest: 80 dB and more are black.
     """
@@ -84,6 +108,9 @@ def sound_picture(waveforms, sample_rate: int, title: str = "") -> np.ndarray:
         wave.set(xlim=(0, seconds), ylim=(-1, 1), xticks=[])
         spectrum.imshow(_decibels(waveform), "magma", origin="lower", aspect="auto", vmin=-80, vmax=0,
                         extent=(0, seconds, 0, sample_rate / 2000))  # fmt: skip
+        if mark is not None:
+            for axes in (wave, spectrum):
+                axes.axvline(mark, color="tab:red", linewidth=0.8, linestyle="--")
         if i % columns == 0:
             wave.set_ylabel("waveform", fontsize=7)
             spectrum.set_ylabel("kHz", fontsize=7)

@@ -4,8 +4,8 @@ tiny.py, tiny.npz       images 4x4 of three classes, and an experiment on them
 text.py, text.txt       characters in windows of 8
 sound.py, sounds/       five recordings in windows of 8 samples
 run/                    what train.py made of tiny.py
-classes/ rows/ text/    runs of random parameters: given the class, in one order only, of text
-palette/                the same of tokens
+classes/ rows/          runs of random parameters: given the class, in one order only
+text/ sound/ palette/   the same of text, of sound, of tokens
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 from runs import write_run_of_random_parameters
 
 from arjax.data import Levels
@@ -72,8 +73,15 @@ def write_folder(train: Callable[[list[str]], Any]) -> None:
     write_run_of_random_parameters(Path("classes"), images, given)
     write_run_of_random_parameters(Path("rows"), images, Model(RNN(width=4), Categorical(2), (4, 4)))
     write_run_of_random_parameters(Path("text"), text, Model(RNN(width=4), Categorical(9), (8,)))
+    sound = load_config("sound.py").data
+    write_run_of_random_parameters(Path("sound"), sound, Model(RNN(width=4), Categorical(16), (8,)))
     levels = dataclasses.replace(images, values=Levels(256))
     write_run_of_random_parameters(Path("palette"), levels, Model(RNN(width=4), Categorical(2), (4, 4)), Palette(2))
+
+
+def picture(pixels, name: str = "x.png") -> Callable[[], None]:
+    """A picture of these pixels, [H, W] or [H, W, 3]."""
+    return lambda: Image.fromarray(np.asarray(pixels)).save(name)
 
 
 def arrays(**changed) -> dict[str, np.ndarray]:

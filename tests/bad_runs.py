@@ -1,9 +1,10 @@
 """Run directories that were damaged, and wrong commands of `python -m arjax`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
-from bad_input import Bad, config, cut, file, folder_instead, gone, npz, run_json
+from bad_input import TEXT, Bad, arrays, config, cut, file, folder_instead, gone, npz, picture, run_json
 
 HELD = ("experiment",)
 OPTIMIZER, MODEL, DATA = (*HELD, "optimizer"), (*HELD, "model"), (*HELD, "data")
@@ -152,6 +153,20 @@ COMMANDS = (
     ("evaluate run --ensemble 2", "needs something to average over"),
     ("evaluate run --ensemble many", "--ensemble"),
     ("evaluate run --root", "--root"),
+    ("evaluate run --out x.txt", "--out x.txt must end in .npz"),
+    ("evaluate run --out tiny.npz/x.npz", "tiny.npz is there already"),
+    ("evaluate run --png x.jpg", "--png x.jpg must end in .png"),
+    ("evaluate run --png tiny.npz/x.png", "tiny.npz is there already"),
+    ("evaluate run --other-data nowhere.py", "there is no config nowhere.py"),
+    ("evaluate run --other-data tiny.npz", "the config tiny.npz is no Python file"),
+    ("evaluate run --other-data sounds", "sounds is no run directory"),
+    ("evaluate run --other-data text.py", "--other-data text.py consists of chars, the run's data of dims"),
+    ("evaluate run --other-data palette", "gives symbols 0..255, but Bernoulli models symbols 0..1"),
+    ("evaluate palette --other-data tiny.py", "the tokenizer of the run is of values=Levels(count=256)"),
+    ("evaluate palette --other-data text.py", "the tokenizer of the run is not for such data"),
+    ("evaluate run --other-run nowhere", "nowhere is no run directory"),
+    ("evaluate run --other-run text", "--other-run text is of chars, Levels(count=9), this one of dims, Levels(count=2)"),
+    ("evaluate palette --other-run run", "--other-run run is of dims, Levels(count=2), this one of tokens, Levels(count=2)"),
     ("sample run --batch 0", "--batch 0 must be at least 1"),
     ("sample run --batch x", "--batch"),
     ("sample run --label 0", "run knows no classes; leave it out"),
@@ -187,15 +202,30 @@ COMMANDS = (
     ("sample text --prompt h --stop x", "has 'x', first at character 0"),
     ("sample text --prompt h --top-k -1", "TopK(-1) leaves no symbol"),
     ("sample text --prompt h --batch 0", "--batch 0 must be at least 1"),
-    ("complete run --mask middle", "invalid choice 'middle'"),
-    ("complete run --images 0", "--images 0 must be at least 1"),
-    ("complete run --images 9", "--images 9 is more than the 8 of the test split"),
+    ("complete run --mask middle", "--mask middle is none of lower, upper, left, right, centre, random, and no file"),
+    ("complete run --mask tiny.npz", "--mask tiny.npz cannot be read as a picture"),
+    ("complete run --mask sounds", "--mask sounds cannot be read as a picture"),
+    ("complete run --image nowhere.png", "--image nowhere.png cannot be read as a picture"),
+    ("complete run --image nowhere.npy", "--image nowhere.npy cannot be read as an array"),
+    ("complete run --image tiny.npz", "--image tiny.npz cannot be read as a picture"),
+    ("complete run --image x.png --examples 2", "--examples 2: --image is the one to complete; leave it out"),
+    ("complete run --label 1", "--label belongs to --image, --text or --audio"),
+    ("complete run --text hello", "--text: run models images; leave it out"),
+    ("complete run --truth hello", "--truth: run models images; leave it out"),
+    ("complete run --audio sounds/0.wav", "--audio: run models images; leave it out"),
+    ("complete run --seconds 1", "--seconds: run models images; leave it out"),
+    ("complete palette --text hello", "--text: palette models images; leave it out"),
+    ("complete run --examples 0", "--examples 0 must be at least 1"),
+    ("complete run --images 0", "--examples 0 must be at least 1"),
+    ("complete run --images 9", "--examples 9 is more than the 8 of the test split"),
+    ("complete run --image x.png --label 1", "--label 1: run knows no classes; leave it out"),
+    ("complete classes --image x.png", "--image: classes is given the class of what it completes; name it with --label, 0..2"),
+    ("complete classes --image x.png --label 3", "label must be in 0..2"),
     ("complete run --completions 0", "--completions 0 must be at least 1"),
     ("complete run --png x.jpg", "--png x.jpg must end in .png"),
     ("complete run --images 1 --png tiny.npz/x.png", "tiny.npz is there already"),
     ("complete rows --images 1 --mask upper", "comes after unobserved ones in Raster(), and RNN"),
     ("complete rows --images 1 --mask random", "comes after unobserved ones in Raster(), and RNN"),
-    ("complete text", "text models data of shape (8,), no images"),
     ("compress run", "--out"),
     ("compress run tiny.npz -o x.zip", "--out x.zip must end in .arj"),
     ("compress run tiny.npz -o tiny.npz/x.arj", "tiny.npz is there already"),
@@ -209,6 +239,34 @@ COMMANDS = (
     ("decompress run nowhere.arj", "there is no file nowhere.arj"),
     ("decompress run tiny.npz", "tiny.npz: this is no arjax stream: it begins with b'PK"),
     ("decompress run run", "there is no file run"),
+    ("complete text --mask lower", "--mask lower hides everything of 1 x 8"),
+    ("complete text --mask left", "site 4 is observed but comes after unobserved ones in Raster(), and RNN"),
+    ("complete text --examples 3", "--examples 3 is more than the 2 of the test split"),
+    ("complete text --image x.png", "--image: text models text; leave it out"),
+    ("complete text --png x.png", "--png: text models text; leave it out"),
+    ("complete text --truth hello", "--truth belongs to --text"),
+    ("complete text --text hell_ --mask left", "--mask left: --text marks what is hidden by '_'; leave it out"),
+    ("complete text --text hell_ --blank ''", "--blank '' is 0 characters; choose one"),
+    ("complete text --text hell_ --label 1", "--label 1: text knows no classes; leave it out"),
+    ("complete text --text ''", "--text is empty"),
+    ("complete text --text hello", "--text has nothing hidden; mark every character to be drawn by '_'"),
+    ("complete text --text hell* --blank +", "has '*', first at character 4, which the alphabet of 9 lacks"),
+    ("complete text --text ___", "--text hides everything"),
+    ("complete text --text 'hello wo_'", "--text has 9 characters, the model's windows 8; shorten it"),
+    ("complete text --text h_llo", "site 2 is observed but comes after unobserved ones in Raster(), and RNN"),
+    ("complete text --text hell_ --truth hell", "--truth has 4 characters, --text 5"),
+    ("complete text --text hell_ --truth world", "where nothing is hidden they must be the same"),
+    ("complete sound --mask lower", "--mask: sound models sound; leave it out"),
+    ("complete sound --text h_", "--text: sound models sound; leave it out"),
+    ("complete sound --seconds 0", "--seconds 0 is not in 0.000125..0.000875"),
+    ("complete sound --seconds nan", "--seconds nan is not in 0.000125..0.000875"),
+    ("complete sound --seconds 0.001", "--seconds 0.001 is not in 0.000125..0.000875"),
+    ("complete sound --examples 9", "--examples 9 is more than the 1 of the test split"),
+    ("complete sound --audio nowhere.wav", "nowhere.wav cannot be read"),
+    ("complete sound --audio tiny.npz", "tiny.npz is no WAV file"),
+    ("complete sound --audio sounds/0.wav", "has 0.0025 seconds, and the model generates 0.001 with those that are kept"),
+    ("complete sound --audio sounds/0.wav --seconds 0.0005 --label 0", "--label 0: sound knows no classes; leave it out"),
+    ("complete sound --png x.jpg", "--png x.jpg must end in .png"),
     ("figures", "what (required)"),
     ("figures trees", "invalid choice 'trees'"),
     ("figures orders --out x.foo", "--out x.foo must end in .png"),
@@ -227,8 +285,49 @@ COMMANDS = (
     ("bench tiny.py --model.site-shape 16", "has examples of shape (4, 4), but the model's are (16,)"),
     ("bench tiny.py --json tiny.npz/x.json", "tiny.npz is there already"),
 )
+# Files of one's own, and what is said of them by a run over images of 4x4 bits.
+GREY = np.arange(16, dtype=np.uint8).reshape(4, 4)
+OWN = (
+    ("complete run --mask x.png", "--mask x.png is 5 x 4 (height x width), not 4 x 4; resize it", picture(np.ones((5, 4), "u1"))),
+    ("complete run --mask x.png", "--mask x.png hides nothing of 4 x 4", picture(GREY)),
+    ("complete run --mask x.png", "--mask x.png hides everything of 4 x 4", picture(GREY + np.uint8(200))),
+    ("complete run --mask x.png", "--mask x.png cannot be read as a picture", file("x.png", b"\x89PNG\r\n\x1a\n")),
+    ("complete run --mask x.npy", "--mask x.npy is uint8 of shape (4, 4); give booleans", lambda: np.save("x.npy", GREY)),
+    ("complete run --image x.png", "--image x.png is 4 x 3 (height x width), not 4 x 4", picture(GREY[:, :3])),
+    ("complete run --image x.png", "--image x.png has pixels of mode I;16; save it with 8 bits", picture(GREY.astype(np.uint16))),
+    ("complete run --image x.png", "--image x.png cannot be read as a picture", file("x.png", "hello")),
+    ("complete run --image x.npy", "--image x.npy is uint8 of shape (4, 3); give numbers", lambda: np.save("x.npy", GREY[:, 1:])),
+    ("complete run --image x.npy", "x.npy has the value 2, but 2 levels accepts whole", lambda: np.save("x.npy", GREY)),
+    ("complete run --image x.npy", "--image x.npy cannot be read as an array", file("x.npy", b"\x93NUMPY\x01\x00")),
+    ("complete run --image x.npy", "holds more than one array; save one by numpy.save", lambda: shutil.copy("tiny.npz", "x.npy")),
+)
+
+OTHER_TINY = 'Npz("tiny.npz", Levels(2))'
 BAD_COMMANDS = (
     *(Bad(f"-m arjax {argv}", says) for argv, says in COMMANDS),
+    *(Bad(f"-m arjax {argv}", says, spoil) for argv, says, spoil in OWN),
+    Bad(
+        "-m arjax evaluate text --other-data bad.py",
+        "--other-data bad.py has another alphabet than the run's; read it by Characters(path, alphabet)",
+        file("bad.py", TEXT.replace("dehlorw", "dehlorx")),
+    ),
+    Bad(
+        "-m arjax evaluate run --other-data bad.py",
+        "has examples of shape (2, 2), but the model's are (4, 4)",
+        lambda: [
+            np.savez("x.npz", **dict.fromkeys(("train", "valid", "test"), np.ones((3, 2, 2)))),
+            config(OTHER_TINY, 'Npz("x.npz", Levels(2))')(),
+        ],
+    ),
+    Bad(
+        "-m arjax evaluate run --other-run other",
+        "--other-run other has another test split (x: uint8[8, 4, 4] sha256:",
+        lambda: [
+            shutil.copytree("run", "other"),
+            run_json("other", *DATA, path="x.npz")(),
+            np.savez("x.npz", **arrays(test=np.ones((8, 4, 4), np.uint8))),
+        ],
+    ),
     Bad(
         "-m arjax bench bad.py",
         "bad.py is of a VQVAE, no model of probabilities",

@@ -135,6 +135,9 @@ def test_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
         "-m arjax sample text --prompt hello",
         "-m arjax sample classes --label 1",
         "-m arjax complete rows --images 2 --completions 1",
+        "-m arjax complete text --text 'hello w_'",
+        "-m arjax complete text --completions 1",
+        "-m arjax complete sound --audio sounds/0.wav --seconds 0.0005 --completions 1",
         "-m arjax evaluate palette",
     ],
 )

@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 
 from arjax.orders import Hilbert, Random, Snake, Spiral
-from arjax.pictures import density_over_histogram, image_grid, loss_curve, order_pictures, save_png, to_images
+from arjax.pictures import (
+    density_over_histogram,
+    histograms,
+    image_grid,
+    loss_curve,
+    order_pictures,
+    save_png,
+    sound_picture,
+    to_images,
+)
 
 GREY = 128
 
@@ -95,3 +104,26 @@ def test_orders_have_a_picture_each(tmp_path, orders):
 def test_importing_the_package_does_not_import_matplotlib():
     code = "import sys, arjax, arjax.pictures; raise SystemExit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_histograms_share_their_bins_and_show_the_fraction_of_each_set():
+    few, many = np.array([0.0, 0.1, 0.2, np.inf]), np.linspace(0.5, 1, 500)
+    one, both = histograms([("few", few)], "bits"), histograms([("few", few), ("many", many)], "bits", "title")
+    assert one.dtype == both.dtype == np.uint8
+    assert one.ndim == both.ndim == 3
+    # The second set is drawn in a colour of its own, at the right where its values are.
+    orange = (both[..., 0] > 230) & (np.abs(both[..., 1].astype(int) - 180) < 30) & (both[..., 2] < 160)
+    left, right = orange[:300, : both.shape[1] // 2].sum(), orange[:300, both.shape[1] // 2 :].sum()
+    assert left < 20 < right
+    assert histograms([("alike", np.ones(3))], "bits").shape == one.shape
+    assert histograms([("nothing", np.array([np.inf]))], "bits").ndim == 3
+
+
+def test_a_mark_is_a_line_in_every_panel_of_a_picture_of_sound():
+    waveforms = np.sin(np.arange(400) / 5)[None] / 2
+    plain, marked = sound_picture(waveforms, 8000), sound_picture(waveforms, 8000, mark=0.025)
+    changed = (plain != marked).any(axis=2)
+    columns = np.flatnonzero(changed.any(axis=0))
+    assert 0 < columns.max() - columns.min() < 8
+    assert changed[: len(changed) // 2].any()
+    assert changed[len(changed) // 2 :].any()

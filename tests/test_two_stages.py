@@ -221,6 +221,8 @@ def test_an_autoencoder_has_no_likelihood_to_sample_from(folder, capsys):
         ("sample", folder / "first"),
         ("sample", folder / "first", "--prompt", "x"),
         ("complete", folder / "first"),
+        ("evaluate", folder / "first", "--out", folder / "x.npz"),
+        ("evaluate", folder / "first", "--other-run", folder / "second"),
         ("figures", "attention", "--run", folder / "first"),
         ("bench", folder / "first.py"),
     ):

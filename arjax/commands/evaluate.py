@@ -3,21 +3,31 @@
 import dataclasses
 import functools
 import math
+from pathlib import Path
 from typing import Literal
 
 import jax
+import numpy as np
 
-from arjax.commands.flags import Run
+from arjax import pictures
+from arjax.commands.beside import on_other_data, on_same_data
+from arjax.commands.flags import Run, require_model, require_suffix
 from arjax.data.splits import unit
+from arjax.likelihood import bits_per_dim
+from arjax.training.comparison import RESAMPLES, auroc, paired
+from arjax.training.evaluation import Evaluation, evaluate
 from arjax.training.experiment import run_keys
+from arjax.training.fingerprint import split_fingerprint
 from arjax.training.load import open_run
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.report import result_table
+from arjax.training.report import per_unit, result_table
+from arjax.training.task import Score
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Score a trained run on one of its splits, with its unit, data set and baseline."""
+    """Score a trained run on one of its splits, with its unit, data set and baseline; beside it, other data under its model, or
+    another run on the same examples."""
 
     run: Run
     """The directory that train.py wrote."""
@@ -26,25 +36,117 @@ class Evaluate:
     """Orders and members to average over, as probabilities; by default as the experiment says."""
     raw: bool = False
     """The parameters as trained, not their moving average."""
+    out: Path | None = None
+    """Where to write every example's own as .npz: log_prob [N] in nats, counts [N], how many values were counted in each, label
+    where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
+    other_log_prob and other_counts, of another run other_run_log_prob."""
+    png: Path | None = None
+    """Where to draw a histogram of what the examples cost a value, in bits; with --other-data of both."""
+    other_data: str | None = None
+    """A config file or run directory, over whose data, the same split of them, the model is scored too: do they look unlikely to
+    it?"""
+    other_run: str | None = None
+    """A run over the same data to compare with, example by example."""
     root: str | None = None
     """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self, flags: list[str]) -> None:
+        require_suffix(".npz", out=self.out)
+        require_suffix(".png", png=self.png)
         experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
+        if any((self.out, self.png, self.other_data, self.other_run)):
+            require_model(self.run, experiment)
         splits = experiment.data.load()
         experiment.task.check_data(experiment, splits)
+        split = getattr(splits, self.split)
+        # What is wrong with the others is found before anything is scored.
+        other = self.other_data and on_other_data(experiment, self.other_data, self.root, self.modules)
+        options = {"raw": self.raw, "root": self.root, "modules": self.modules}
+        rival = self.other_run and on_same_data(experiment, split, self.split, self.other_run, **options)
         mesh = Mesh().build()
         place = functools.partial(place_padded, mesh=mesh)
         scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
         params, state = jax.device_put((params, state), replicated(mesh))
-        score = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
+        scored = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
         values = math.prod(splits.train.x.shape[1:])
         rows = {
-            "scored": f"{self.split} split, {score.examples} examples of {values} {unit(experiment.data)}s",
-            "rate": f"{score.examples / score.seconds:,.0f} examples/s, compilation included",
+            "scored": f"{self.split} split, {scored.examples} examples of {values} {unit(experiment.data)}s",
+            "weights": self._weights(experiment),
+            "rate": _rate(scored, experiment.eval_batch_size),
         }
-        result_table(experiment, self.run, self.split, score.record, rows)
+        arrays, drawn = {}, []
+        if scored.result is not None:
+            arrays = {"log_prob": scored.result.log_probs, "counts": scored.result.counts}
+            drawn = [(f"{self.split}: {experiment.data.title}", _bits(scored.result))]
+        if other:
+            outside = self._each(*other, params, scoring)
+            rows |= self._other_data_rows(other[0], scored.result, outside)
+            arrays |= {"other_log_prob": outside.log_probs, "other_counts": outside.counts}
+            drawn.append((f"{self.split}: {other[0].data.title}", _bits(outside)))
+        if rival:
+            (there, there_params, _), there_splits = rival
+            if self.ensemble is not None:
+                there = dataclasses.replace(there, ensemble=self.ensemble)
+            result = self._each(there, there_splits, jax.device_put(there_params, replicated(mesh)), scoring)
+            rows |= self._other_run_rows(there, scored.result, result)
+            arrays |= {"other_run_log_prob": result.log_probs}
+        result_table(experiment, self.run, self.split, scored.record, rows)
+        if self.out:
+            self._write(experiment, split, arrays)
+        if self.png:
+            title = f"{self.run}, {self._weights(experiment)}"
+            pictures.save_png(self.png, pictures.histograms(drawn, f"-log p(x), bits/{unit(experiment.data)}", title))
+            print(f"histogram in {self.png}")
+
+    def _each(self, experiment, splits, params, scoring) -> Evaluation:
+        split, values = getattr(splits, self.split), experiment.data.values
+        return evaluate(experiment.model, params, split, values, ensemble=experiment.ensemble, **scoring)
+
+    def _weights(self, experiment) -> str:
+        if self.raw or experiment.ema == 0:
+            return "the parameters as trained"
+        return f"the moving average of the parameters (EMA, decay {experiment.ema:g})"
+
+    def _other_data_rows(self, experiment, inside: Evaluation, outside: Evaluation) -> dict[str, str]:
+        name, area = unit(experiment.data), auroc(_bits(inside), _bits(outside))
+        scored = f"{outside.nats:.3f} ± {outside.standard_error:.3f} nats per example"
+        return {
+            "other data": f"{experiment.data.title}; {self.split} split, {len(outside.log_probs)} examples",
+            "-log p of these": f"{scored} = {per_unit(experiment, outside.nats, outside.dims)}",
+            "AUROC": f"{area:.4f} of -log p per {name} as a detector of the other data (0.5: it tells nothing)",
+        }
+
+    def _other_run_rows(self, experiment, here: Evaluation, there: Evaluation) -> dict[str, str]:
+        # What this run needs more nats for, the other finds likelier.
+        lost = paired(there.log_probs, here.log_probs)
+        interval = f"95 % [{lost.low:.3f}, {lost.high:.3f}], a bootstrap over examples, {RESAMPLES} resamples, seed 0"
+        scored = f"{there.nats:.3f} ± {there.standard_error:.3f} nats per example"
+        return {
+            "other run": f"{self.other_run}: {scored}; {self._weights(experiment)}",
+            "this - other": f"{lost.difference:+.3f} nats per example, {interval}",
+            "likelier": f"{lost.second:.1%} of the examples under this run, {lost.first:.1%} under the other",
+        }
+
+    def _write(self, experiment, split, arrays) -> None:
+        label = {} if split.label is None else {"label": split.label}
+        said = {"run": self.run, "split": self.split, "weights": self._weights(experiment), "title": experiment.data.title}
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self.out, **arrays, **label, **said, x=split_fingerprint(split)["x"])
+        print(f"{len(arrays['log_prob'])} examples in {self.out}")
+
+
+def _bits(result: Evaluation) -> np.ndarray:
+    """[N] float64: what each example costs a value that was counted, in bits."""
+    return bits_per_dim(-result.log_probs.astype(np.float64), result.counts)
+
+
+def _rate(score: Score, batch_size: int) -> str:
+    """Examples a second, as far as this can be told apart from compiling."""
+    if score.result is None or score.examples <= batch_size:
+        return f"{score.examples / score.seconds:,.0f} examples/s, compilation included"
+    rate = (score.examples - batch_size) / score.result.rest
+    return f"{rate:,.0f} examples/s behind the first {batch_size}, which took {score.result.first:.1f} s with compilation"

@@ -9,6 +9,7 @@ An entry is (count + 1) / (all counts of its row + V), so that nothing is imposs
 these: each label has tables of its own, which may cost a Markov table of many symbols more than the label tells it.
 """
 
+import functools
 import math
 
 import jax
@@ -56,15 +57,33 @@ def _previous(x, vocab):
 def _fitted_nats(splits, context, size, classes, options) -> float:
     """Nats per test example of the table [labels, contexts, V] that the other two splits fill."""
     shape = (classes or 1, size, options["values"].vocab)
-    counts = np.zeros(math.prod(shape), np.int64)
+    # Most data are binary images, and bincount would take longer over them than many a model.
+    count = _binary_counts if context is _site and shape[2] == 2 else functools.partial(_counts, context=context)
     fitted = (splits.train,) if np.may_share_memory(splits.valid.x, splits.test.x) else (splits.train, splits.valid)
-    for split in fitted:
-        for batch in drawn_examples(split, **options):
-            counts += np.bincount(_entries(batch, context, shape), minlength=counts.size)
-    counts = counts.reshape(shape)
-    nats = (np.log(counts.sum(axis=2, keepdims=True) + shape[2]) - np.log(counts + 1)).ravel()
-    test = [nats[_entries(batch, context, shape)].sum() for batch in drawn_examples(splits.test, **options)]
-    return float(sum(test) / len(splits.test.x))
+    seen = sum(count(batch, shape=shape) for split in fitted for batch in drawn_examples(split, **options))
+    nats = np.log(seen.sum(axis=2, keepdims=True) + shape[2]) - np.log(seen + 1)
+    tested = sum(count(batch, shape=shape) for batch in drawn_examples(splits.test, **options))
+    return float((tested * nats).sum() / len(splits.test.x))
+
+
+def _counts(batch, context, shape) -> np.ndarray:
+    """int64 [labels, contexts, V]: how often each entry of the table occurs in the batch."""
+    return np.bincount(_entries(batch, context, shape), minlength=math.prod(shape)).reshape(shape)
+
+
+def _binary_counts(batch, shape) -> np.ndarray:
+    """The same where every site is a context of its own and there are two symbols: how many there are of a label, and of the ones
+    among them, are products of matrices, in float32 exact up to 2**24 examples."""
+    x = batch["x"].reshape(len(batch["x"]), -1).astype(np.float32)
+    label = batch["label"] if shape[0] > 1 else np.zeros(len(x), np.int64)
+    of_label = (np.arange(shape[0])[:, None] == label).astype(np.float32)
+    every = of_label.sum(axis=1, keepdims=True)
+    if "counted" in batch:
+        counted = batch["counted"].reshape(len(x), -1).astype(np.float32)
+        counted = np.repeat(counted, x.shape[1] // counted.shape[1], axis=1)
+        x, every = x * counted, of_label @ counted
+    ones = of_label @ x
+    return np.stack([every - ones, ones], axis=2).astype(np.int64)
 
 
 def _entries(batch, context, shape):

@@ -71,7 +71,7 @@ class DensityEstimation:
             record["baselines"] = baselines(data, splits, classes=model.cond.classes, **plain)
             if _lossy(data):
                 record["distortion"] = data.distortion()
-        return Score(result.nats, record, len(result.log_probs), seconds)
+        return Score(result.nats, record, len(result.log_probs), seconds, result)
 
     def show(self, experiment, params, state, splits, key, step, journal):
         cond = sample_cond(experiment.model, experiment.samples, splits.valid)

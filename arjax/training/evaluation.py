@@ -2,6 +2,7 @@
 
 import functools
 import math
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,18 +14,22 @@ from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
 from arjax.orders import named
 from arjax.training.mesh import to_host
-from arjax.training.objective import counted_dims, draw_cond, draw_condition, draw_order
+from arjax.training.objective import draw_cond, draw_condition, draw_order
 
 
 class Evaluation(NamedTuple):
     """`nats`: the mean of -log p(x) over the examples; `dims`: the mean number of values that were counted in one;
     `standard_error`: of `nats`, as an estimate for their population given `dims` (0 where there is one example); `log_probs` [N]
-    float32: every example's own, in the split's order."""
+    float32: every example's own, in the split's order; `counts` [N] float64: how many of its values were counted; `first` and
+    `rest`: seconds until the first batch was scored, compilation among them, and from there to the last."""
 
     nats: float
     dims: float
     standard_error: float
     log_probs: np.ndarray
+    counts: np.ndarray
+    first: float
+    rest: float
 
 
 def evaluate(
@@ -53,22 +58,42 @@ def drawn_examples(split, values, *, batch_size: int, key: jax.Array) -> Iterato
     keys = _keys(key)
     for batch, real in _batches(split, batch_size):
         drawn = batch | {"x": np.asarray(_apply(values, keys, batch))}
-        yield {name: array[real] for name, array in drawn.items()}
+        yield {name: array[: real.sum()] for name, array in drawn.items()}  # fillers come last: no copy
 
 
 def _evaluate(score, model, params, split, values, batch_size, key, place):
-    keys = _keys(key)
-    log_probs, dims = [], []
+    keys, began = _keys(key), time.perf_counter()
+    log_probs, dims, first, waiting = [], [], 0.0, None
     for i, (batch, real) in enumerate(_batches(split, batch_size)):
-        scores = score(model, values, params, jax.tree.map(place, batch), keys, i)
-        log_probs.append(to_host(scores)[: len(real)][real])
-        dims.append(np.asarray(counted_dims(model, batch))[real])
-    log_probs, dims = np.concatenate(log_probs), np.concatenate(dims).astype(np.float64)
+        scores = score(model, values, params, jax.tree.map(place, batch), keys, i), real
+        dims.append(_dims(model, batch, real))
+        # A batch is read when the next one has been handed to the device, which therefore never waits for the host.
+        if waiting is not None:
+            log_probs.append(_read(*waiting))
+            first = first or time.perf_counter() - began
+        waiting = scores
+    log_probs.append(_read(*waiting))
+    seconds = time.perf_counter() - began
+    first = first or seconds
+    log_probs, dims = np.concatenate(log_probs), np.concatenate(dims)
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means
         nats = -np.mean(log_probs, dtype=np.float64)
         # What is reported is nats / dims: examples that are longer are no part of its uncertainty.
         spread = np.std(log_probs + nats / dims.mean() * dims)
-    return Evaluation(float(nats), float(dims.mean()), float(spread / math.sqrt(max(len(log_probs) - 1, 1))), log_probs)
+    error = float(spread / math.sqrt(max(len(log_probs) - 1, 1)))
+    return Evaluation(float(nats), float(dims.mean()), error, log_probs, dims, first, seconds - first)
+
+
+def _dims(model, batch, real) -> np.ndarray:
+    """`counted_dims` of the examples [b] that are no fillers, float64: on the host, since the device is busy."""
+    if "counted" not in batch:
+        return np.full(real.sum(), float(model.num_dims))
+    return batch["counted"][real].reshape(real.sum(), -1).sum(axis=1) * (model.num_dims / model.num_sites)
+
+
+def _read(scores, real) -> np.ndarray:
+    """The scores [b] of a batch's examples that are no fillers."""
+    return to_host(scores)[: len(real)][real]
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values"))

@@ -10,13 +10,15 @@ _CHUNK = 2**24  # bytes hashed at once: what is laid out otherwise than its hash
 
 def fingerprint(splits) -> dict[str, str]:
     """For every array of the three splits its shape and dtype, and the sha256 of its values in C order, by name."""
-    arrays = {
-        f"{name}.{field}": array
-        for name, split in splits._asdict().items()
-        for field, array in split._asdict().items()
-        if array is not None
+    return {
+        f"{name}.{field}": mark for name, split in splits._asdict().items() for field, mark in split_fingerprint(split).items()
     }
-    return {name: f"{array.dtype}{list(array.shape)} sha256:{_sha256(array)}" for name, array in arrays.items()}
+
+
+def split_fingerprint(split) -> dict[str, str]:
+    """The same of one split, by the names of its arrays."""
+    arrays = {field: array for field, array in split._asdict().items() if array is not None}
+    return {field: f"{array.dtype}{list(array.shape)} sha256:{_sha256(array)}" for field, array in arrays.items()}
 
 
 def _sha256(array: np.ndarray) -> str:

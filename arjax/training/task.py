@@ -10,12 +10,14 @@ from arjax.training.objective import Objective
 
 class Score(NamedTuple):
     """What a split scored. `loss`: what validation chooses by, the lower the better; `record`: numbers by name for metrics.jsonl,
-    the loss among them; `examples`: how many there were; `seconds`: what scoring them took."""
+    the loss among them; `examples`: how many there were; `seconds`: what scoring them took; `result`: of a test by likelihood
+    the Evaluation, which has every example's own."""
 
     loss: float
     record: dict[str, Any]
     examples: int
     seconds: float
+    result: Any = None
 
 
 class Task(Protocol):
