@@ -1,10 +1,14 @@
-"""The other commands: `python -m arjax bench | evaluate | sample | complete | figures`. Training is train.py's."""
+"""The other commands: `python -m arjax bench | compare | evaluate | sample | complete | compress | decompress | figures`.
+
+Training is train.py's.
+"""
 
 import functools
 import operator
 import sys
 
 from arjax.commands.bench import Bench
+from arjax.commands.compare import Compare
 from arjax.commands.complete import Complete
 from arjax.commands.compress import Compress, Decompress
 from arjax.commands.evaluate import Evaluate
@@ -13,7 +17,7 @@ from arjax.commands.sample import Sample
 from arjax.training.command_line import read_flags
 from arjax.training.failures import one_line_errors
 
-COMMANDS = (Bench, Evaluate, Sample, Complete, Compress, Decompress, Figures)
+COMMANDS = (Bench, Compare, Evaluate, Sample, Complete, Compress, Decompress, Figures)
 
 
 def main(argv: list[str]) -> None:
@@ -23,7 +27,7 @@ def main(argv: list[str]) -> None:
         if not argv or argv[0] not in (*names, "-h", "--help"):
             raise ValueError(f"there is no command {argv[0] if argv else ''!r}; choose {', '.join(names)}")
         command, rest = read_flags(functools.reduce(operator.or_, COMMANDS), argv, "python -m arjax", return_unknown_args=True)
-        if rest and not isinstance(command, Bench):
+        if rest and not isinstance(command, Bench | Compare):
             raise ValueError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
         command(rest)
 

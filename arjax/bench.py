@@ -5,9 +5,15 @@ Two ratios say how near a sampler is to the floor, the arithmetic of one paralle
 
     work ratio   FLOPs executed by a whole cached sample / by one log_prob of the same batch
     time ratio   the same, in wall time
+
+Two say how near to the machine's own limits, which ceilings.py measures:
+
+    train_flops_utilisation         3 x the FLOPs of one log_prob of the batch (a backward pass counts twice) / the time of a
+                                    step / peak FLOP/s in float32: the model FLOPs utilisation of Chowdhery et al. (2022)
+    sample_bandwidth_utilisation    the bytes that the products of a cached sample read / its time / peak bytes/s; above 1 where
+                                    they come from the processor's caches
 """
 
-import json
 import math
 import platform
 import statistics
@@ -16,11 +22,12 @@ import time
 import jax
 import jax.numpy as jnp
 
+from arjax.ceilings import peak_bandwidth, peak_flops
 from arjax.data import training_batches
+from arjax.flops import executed_work
 from arjax.likelihood import log_prob
 from arjax.protocol import init
 from arjax.sampling import ancestral, naive
-from arjax.testing import work_ratio
 from arjax.training.experiment import Experiment
 from arjax.training.state import parts
 
@@ -36,6 +43,9 @@ def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracl
     x = ancestral(model, params, key, batch, cond=cond)
     score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
     naive_compile, slow = timed(lambda: naive(model, params, key, batch, cond=cond), runs) if oracle else (math.nan, math.nan)
+    sampling = executed_work(lambda params: ancestral(model, params, key, batch, cond=cond), params)
+    scoring = executed_work(lambda params: log_prob(model, params, x, cond=cond), params)
+    train_flops = 3 * scoring.flops * experiment.batch_size / batch
     compilations = {
         "train_step": train_compile,
         "log_prob": score_compile,
@@ -55,8 +65,12 @@ def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracl
         "samples_per_second_cached": batch / cached,
         "samples_per_second_naive": batch / slow,
         "cached_over_naive": slow / cached,
-        "work_ratio": work_ratio(model, params, key, 1),
+        "work_ratio": sampling.flops / scoring.flops if scoring.flops else math.nan,
         "time_ratio": cached / score,
+        "train_flops_utilisation": train_flops / train / peak_flops(),
+        "sample_bandwidth_utilisation": sampling.read / cached / peak_bandwidth(),
+        "peak_flops_per_second": peak_flops(),
+        "peak_bytes_per_second": peak_bandwidth(),
         "compile_seconds": {name: seconds for name, seconds in compilations.items() if not math.isnan(seconds)},
     }
 
@@ -90,12 +104,6 @@ def _time_training(experiment, split, runs):
     return compilation, median / steps
 
 
-def as_json(figures: dict) -> str:
-    """The figures as JSON, which has no NaN: what does not exist, as the work ratio of a net without products, is null."""
-    known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
-    return json.dumps(known, indent=2, allow_nan=False)
-
-
 def report(figures: dict) -> str:
     """The figures as lines a person reads."""
     lines = []
@@ -103,6 +111,14 @@ def report(figures: dict) -> str:
         if isinstance(value, dict):
             value = ", ".join(f"{part} {seconds:.2f}" for part, seconds in value.items())
         elif isinstance(value, float):
-            value = "-" if math.isnan(value) else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+            value = (
+                "-"
+                if math.isnan(value)
+                else f"{value:.4f}"
+                if value < 0.1
+                else f"{value:,.2f}"
+                if value < 100
+                else f"{value:,.0f}"
+            )
         lines.append(f"{name.replace('_', ' '):30} {value}")
     return "\n".join(lines)

@@ -144,6 +144,18 @@ def loss_curve(path, records: list[dict], title: str = "", measure: str = "nats"
     _save(figure, path)
 
 
+def likelihood_against_speed(path, points: dict[str, tuple[float, float, float]], title: str = "") -> None:
+    """Each model's name at (samples/s, nats per test example), with the standard error of these; the best are lower right."""
+    figure, axes = _figure(title, size=(8, 5))
+    for name, (speed, nats, error) in points.items():
+        axes.errorbar(speed, nats, error, marker="o", capsize=3)
+        axes.annotate(name, (speed, nats), xytext=(6, 5), textcoords="offset points", fontsize=8)
+    axes.set(xscale="log", xlabel="samples/s", ylabel="test nats per example")
+    axes.margins(x=0.15)
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
 def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
     """For every order the data's sites with their ranks written in them, and the path through them in colour."""
     height, width = site_shape

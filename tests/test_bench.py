@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import arjax
-from arjax.bench import as_json, benchmark, report, timed
+from arjax.bench import benchmark, report, timed
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import MADE
 from arjax.protocol import Model
+from arjax.results import as_json
 from arjax.sampling import naive
 from arjax.testing import lively_params, work_ratio
 from arjax.training import Experiment
@@ -55,6 +56,7 @@ def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
     assert len(report(figures).splitlines()) == len(figures)
 
 
+@pytest.mark.slow
 def test_without_the_oracle_its_figures_are_missing_and_the_rest_is_there():
     experiment = Experiment(
         data=Digits(values=Threshold(7)),
@@ -64,16 +66,18 @@ def test_without_the_oracle_its_figures_are_missing_and_the_rest_is_there():
         eval_every=100,
     )
     figures = benchmark(experiment, experiment.data.load().train, batch=4, runs=1, oracle=False)
-    known = json.loads(as_json(figures))
+    known = json.loads(as_json({"tiny": figures}))["results"]["tiny"]
     assert known["samples_per_second_naive"] is None
     assert known["cached_over_naive"] is None
     assert "sample_naive" not in known["compile_seconds"]
     assert known["time_ratio"] > 0
+    assert 0 < known["train_flops_utilisation"] < 1
+    assert known["sample_bandwidth_utilisation"] > 0
 
 
 def test_a_ratio_that_does_not_exist_is_a_dash_to_people_and_null_to_programs():
     figures = {"sites": 1, "work_ratio": math.nan, "time_ratio": 2.5, "compile_seconds": {"log_prob": 0.1}}
-    assert json.loads(as_json(figures)) == figures | {"work_ratio": None}
+    assert json.loads(as_json({"tiny": figures}))["results"] == {"tiny": figures | {"work_ratio": None}}
     assert report(figures).splitlines()[1].split() == ["work", "ratio", "-"]
 
 

@@ -11,7 +11,7 @@ FLOORS = (
     ("data", "heads", "layers", "pictures", "flops"),
     ("models", "tokenizers"),
     ("likelihood", "sampling", "coding", "interop"),
-    ("training", "testing", "figures", "bench"),
+    ("training", "testing", "figures", "ceilings", "bench", "results", "trial"),
     ("commands",),
     ("__main__",),
 )

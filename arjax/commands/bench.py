@@ -6,8 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from arjax.bench import as_json, benchmark, report
+from arjax.bench import benchmark, report
 from arjax.commands.flags import require_model, require_positive, require_room
+from arjax.protocol import Model
+from arjax.results import as_json, ratios, read_results
 from arjax.training.command_line import edit, load_config
 from arjax.training.load import learn
 from arjax.training.tokenization import over_tokens
@@ -15,10 +17,15 @@ from arjax.training.tokenization import over_tokens
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
-    """Time training, scoring and sampling of a config. Further flags edit the config, as with train.py."""
+    """Time training, scoring and sampling of a config, or of all of them. Further flags edit the config, as with train.py. With
+    --ratios two files of earlier results are put side by side instead."""
 
-    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+    config: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")] = None
     """A file in configs/."""
+    all: bool = False
+    """Every config of configs/ whose data are there, at its own size."""
+    ratios: tuple[Path, Path] | None = None
+    """Two files that --json wrote, the old and the new results."""
     batch: int = 16
     """Examples scored and sampled at once."""
     runs: int = 5
@@ -29,17 +36,39 @@ class Bench:
     """Also write the figures there."""
 
     def __call__(self, flags: list[str]) -> None:
+        if [self.config is not None, self.all, self.ratios is not None].count(True) != 1:
+            raise ValueError("bench takes one of CONFIG, --all and --ratios OLD NEW; give one of them")
+        if flags and self.config is None:
+            raise ValueError(f"unrecognized arguments: {' '.join(flags)}; flags edit one config, name it")
         require_positive(batch=self.batch, runs=self.runs)
         require_room(json=self.json)
-        experiment, _ = edit(load_config(self.config), flags, "", f"python -m arjax bench {self.config}")
-        require_model(self.config, experiment)
+        if self.ratios is not None:
+            print(ratios(*map(read_results, self.ratios)))
+            return
+        results = dict(self._every() if self.all else [(self.config, self._of(self.config, flags))])
+        if self.json:
+            self.json.parent.mkdir(parents=True, exist_ok=True)
+            self.json.write_text(as_json(results) + "\n")
+
+    def _every(self):
+        """(config, figures) of each that can be measured; the others say why not."""
+        configs = sorted(Path("configs").glob("*.py"))
+        if not configs:
+            raise ValueError("there is no configs/ with a config here; run from the root of the repository")
+        for config in map(str, configs):
+            if not isinstance(load_config(config).model, Model):
+                continue
+            try:
+                yield config, self._of(config, [])
+            except ValueError as error:
+                print(f"{config} is left out: {error}\n", flush=True)
+
+    def _of(self, config, flags) -> dict:
+        experiment, _ = edit(load_config(config), flags, "", f"python -m arjax bench {config}")
+        require_model(config, experiment)
         experiment = over_tokens(experiment, learn(experiment))
         splits = experiment.data.load()
         experiment.task.check_data(experiment, splits)
-        figures = {"config": self.config} | benchmark(
-            experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle
-        )
-        print(report(figures))
-        if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            self.json.write_text(as_json(figures) + "\n")
+        figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
+        print(report(figures), end="\n\n" if self.all else "\n", flush=True)
+        return figures

@@ -1,0 +1,121 @@
+"""`python -m arjax compare CONFIGS`."""
+
+import dataclasses
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+
+from arjax import pictures
+from arjax.commands.flags import require_model, require_positive, require_room, require_suffix
+from arjax.training.command_line import edit, load_config
+from arjax.trial import try_out
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Fit several configs to the same data for the same time, and measure what each family is good at: a table in Markdown, the
+    figures as JSON, and a picture of likelihood against speed. Further flags edit every config, as with train.py."""
+
+    configs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CONFIGS")]
+    """Files in configs/, all over the same data, values and kind of condition."""
+    seconds: float = 30
+    """How long each is trained, compilation apart."""
+    batch: int = 16
+    """Examples scored and sampled at once, where these are timed."""
+    runs: int = 5
+    """Timed runs of each, of which the median is given."""
+    out: Path = Path("runs/compare.md")
+    """Where to write the table; the figures and the picture go beside it, as .json and .png."""
+
+    def __call__(self, flags: list[str]) -> None:
+        require_positive(batch=self.batch, runs=self.runs)
+        if not 0 < self.seconds < math.inf:
+            raise ValueError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
+        require_suffix(".md", out=self.out)
+        require_room(json=self.out.with_suffix(".json"), png=self.out.with_suffix(".png"))
+        if not self.configs:
+            raise ValueError("there is nothing to compare; name at least one config")
+        experiments = {path.stem: self._experiment(path, flags) for path in self.configs}
+        first = next(iter(experiments.values()))
+        for name, experiment in experiments.items():
+            _check_comparable(self.configs[0].stem, first, name, experiment)
+        splits = first.data.load()
+        for experiment in experiments.values():
+            experiment.task.check_data(experiment, splits)
+        rows = {}
+        for name, experiment in experiments.items():
+            try:
+                rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
+            except ValueError as error:  # a schedule that is longer than the steps there is time for
+                raise ValueError(f"{name} cannot be trained in --seconds {self.seconds:g} here: {error}") from error
+            print(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s", flush=True)
+            jax.clear_caches()
+        about = (
+            f"{first.data.title}; {self.seconds:g} seconds of training each; {jax.devices()[0].device_kind}, one device, "
+            f"{platform.machine()}, JAX {jax.__version__}; sampling and scoring {self.batch} at once"
+        )
+        table = f"{about}\n\n{markdown(rows)}\n"
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self.out.write_text(table)
+        known = {name: {k: None if _missing(v) else v for k, v in row.items()} for name, row in rows.items()}
+        self.out.with_suffix(".json").write_text(json.dumps({"about": about, "rows": known}, indent=2) + "\n")
+        points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
+        pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, first.data.title)
+        print(f"\n{table}\nwritten to {self.out}, .json and .png")
+
+    def _experiment(self, path, flags):
+        experiment, _ = edit(load_config(path), flags, "", f"python -m arjax compare {path}")
+        require_model(str(path), experiment)
+        if experiment.tokenizer is not None:
+            raise ValueError(f"{path} models tokens, whose likelihood is none of the data; leave it out")
+        return experiment
+
+
+COLUMNS = {
+    "model": lambda name, row: f"`{name}` ({row['net']})",
+    "test nats": lambda name, row: f"{row['nats']:.2f} ± {row['standard_error']:.2f}",
+    "bits/dim": lambda name, row: f"{row['bits_per_dim']:.4f}",
+    "parameters": lambda name, row: f"{row['parameters']:,}",
+    "of them used by one conditional": lambda name, row: f"{row['weights_used']:,.0f}",
+    "conditionals that share one": lambda name, row: f"{row['reuse']:.3g}",
+    "context seen": lambda name, row: _of(row["context"], "{:.0%}"),
+    "steps to evaluate / sample": lambda name, row: f"{row['steps_to_evaluate']} / {row['steps_to_sample']}",
+    "work ratio": lambda name, row: _of(row["work_ratio"], "{:.2f}"),
+    "time ratio": lambda name, row: f"{row['time_ratio']:.1f}",
+    "samples/s": lambda name, row: f"{row['samples_per_second']:,.0f}",
+    "trained examples/s": lambda name, row: f"{row['train_examples_per_second']:,.0f}",
+    "steps": lambda name, row: f"{row['steps']:,}",
+}
+
+
+def markdown(rows: dict[str, dict]) -> str:
+    """The figures of every config as a table, the most probable first."""
+    ordered = sorted(rows.items(), key=lambda item: item[1]["nats"])
+    lines = [[column(name, row) for column in COLUMNS.values()] for name, row in ordered]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [list(COLUMNS), ["---"] * len(COLUMNS), *lines])
+
+
+def _check_comparable(first_name, first, name, experiment) -> None:
+    """ValueError unless the likelihoods of both are of the same thing."""
+    if experiment.data != first.data:
+        raise ValueError(
+            f"{name} is fitted to {experiment.data.title}, {first_name} to {first.data.title}; compare on the same data"
+        )
+    if experiment.model.cond != first.model.cond:
+        raise ValueError(
+            f"{name} is given {experiment.model.cond}, {first_name} {first.model.cond}; give both the same, as by "
+            "--model.cond.classes"
+        )
+
+
+def _missing(value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _of(value, form) -> str:
+    return "-" if _missing(value) else form.format(value)

@@ -1,0 +1,25 @@
+"""Every pixel on its own: the histogram of fixed binarized MNIST (Larochelle and Murray).
+
+Command: python train.py configs/mnist_histogram.py
+Hardware and time: not measured as a run of its own
+Result: its place beside the other families, trained for 60 seconds each on 2 CPU cores, is in docs/compare_mnist.md
+"""
+
+import arjax
+from arjax.data import BinarizedMNIST
+from arjax.heads import Bernoulli
+from arjax.models import Histogram
+from arjax.training import Adam, Experiment
+
+experiment = Experiment(
+    data=BinarizedMNIST(),
+    model=arjax.Model(
+        net=Histogram(),
+        head=Bernoulli(),
+        site_shape=(28, 28),
+    ),
+    optimizer=Adam(learning_rate=0.05),
+    batch_size=100,
+    steps=1000,
+    eval_every=250,
+)

@@ -1,0 +1,25 @@
+"""A WaveNet over the pixels of fixed binarized MNIST (Larochelle and Murray), row by row.
+
+Command: python train.py configs/mnist_wavenet.py
+Hardware and time: not measured as a run of its own
+Result: its place beside the other families, trained for 60 seconds each on 2 CPU cores, is in docs/compare_mnist.md
+"""
+
+import arjax
+from arjax.data import BinarizedMNIST
+from arjax.heads import Bernoulli
+from arjax.models import WaveNet
+from arjax.training import Adam, Experiment
+
+experiment = Experiment(
+    data=BinarizedMNIST(),
+    model=arjax.Model(
+        net=WaveNet(stacks=1, layers=9, width=32, skip=64, readout=64, coordinates=True),
+        head=Bernoulli(),
+        site_shape=(28, 28),
+    ),
+    optimizer=Adam(learning_rate=2e-3, warmup=100, clip=1.0),
+    batch_size=32,
+    steps=2000,
+    eval_every=500,
+)
