@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow torture fuzz lint clean
+.PHONY: demo test test-slow contract torture fuzz lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/python train.py configs/digits_made.py
@@ -13,11 +13,16 @@ test: $(VENV)/installed
 
 # As users run it: with all of XLA's optimizations, which compile too slowly for `make test`.
 test-slow: $(VENV)/installed
-	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=10 $(BIN)/python -m pytest -m "slow or contract"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=4 $(BIN)/python -m pytest -m "slow and not torture"
 
-# Runs are killed, interrupted, damaged, crowded and given full disks, and must end as if they had been left alone.
+# The law for every model of the zoo with all of XLA's optimizations. CI does so for those rows that `make test` leaves out.
+contract: $(VENV)/installed
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m contract
+
+# Runs are killed, interrupted, damaged, crowded, given full disks and other meshes, and must end as if they had been left alone.
+TORTURE := test_torture.py test_torture_disk.py test_torture_hosts.py test_meshes_agree.py
 torture: $(VENV)/installed
-	$(BIN)/python -m pytest -n 0 -m slow tests/test_torture.py tests/test_torture_disk.py tests/test_torture_hosts.py
+	$(BIN)/python -m pytest -n 0 -m "slow or torture" $(TORTURE:%=tests/%)
 
 # Each parser of outside bytes for a minute, guided by coverage. What breaks one is left in build/fuzz.
 fuzz: $(VENV)/installed

@@ -28,7 +28,7 @@ CHECKED = (
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-# Nearly all of the suite's time is spent compiling tiny programs. `make test-slow` runs the contract again as users run it,
+# Nearly all of the suite's time is spent compiling tiny programs. `make contract` runs the contract again as users run it,
 # with JAX_DISABLE_MOST_OPTIMIZATIONS=0.
 if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
     jax.config.update("jax_disable_most_optimizations", True)

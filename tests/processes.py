@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import pytest
 
 import arjax
 
@@ -34,6 +35,11 @@ experiment = Experiment(
 """
 # Seconds for a command to come as far as a test waits for, on a busy machine.
 PATIENCE = 240
+
+
+def more(*row):
+    """A row of a table of tests that `make torture` runs and CI does not."""
+    return pytest.param(*row, marks=pytest.mark.torture)
 
 
 class Started(NamedTuple):

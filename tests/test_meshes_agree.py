@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import more
 
 import arjax
 import train as script
@@ -100,7 +101,10 @@ MESHES = list(LAYOUTS)
 PAIRS = [pair for pair in itertools.permutations(MESHES, 2) if abs(MESHES.index(pair[0]) - MESHES.index(pair[1])) in (1, 3)]
 
 
-@pytest.mark.parametrize(("written", "continued"), PAIRS)
+# CI goes from each mesh to the next.
+@pytest.mark.parametrize(
+    ("written", "continued"), [pair if MESHES.index(pair[1]) == MESHES.index(pair[0]) + 1 else more(*pair) for pair in PAIRS]
+)
 def test_a_checkpoint_written_on_one_mesh_continues_on_another(finished, tmp_path, written, continued):
     run = tmp_path / "run"
     shutil.copytree(finished[written], run)

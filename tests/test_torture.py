@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from processes import assert_same, checkpoints, ended, half_written, progress, started, train, wait_until
+from processes import assert_same, checkpoints, ended, half_written, more, progress, started, train, wait_until
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("ARJAX_TORTURE_KILLS", "50"))
@@ -109,10 +109,10 @@ def halve(path):
     ("find", "damage"),
     [
         (lambda latest: largest(latest / "default" / "ocdbt.process_0" / "d"), flip),
-        (lambda latest: largest(latest / "default" / "ocdbt.process_0" / "d"), lambda path: path.unlink()),
-        (lambda latest: largest(latest / "default" / "d"), halve),
-        (lambda latest: latest / "default" / "manifest.ocdbt", flip),
-        (lambda latest: latest / "default" / "_METADATA", lambda path: path.write_bytes(b"")),
+        more(lambda latest: largest(latest / "default" / "ocdbt.process_0" / "d"), lambda path: path.unlink()),
+        more(lambda latest: largest(latest / "default" / "d"), halve),
+        more(lambda latest: latest / "default" / "manifest.ocdbt", flip),
+        more(lambda latest: latest / "default" / "_METADATA", lambda path: path.write_bytes(b"")),
         (lambda latest: latest / "metrics" / "metrics", lambda path: path.unlink()),
     ],
     ids=["flipped-array", "missing-array", "half-index", "flipped-manifest", "empty-metadata", "missing-note"],
@@ -152,6 +152,7 @@ def test_a_second_run_in_one_directory_is_refused_and_does_not_disturb_the_first
     assert_same(tmp_path, undisturbed_long)
 
 
+@pytest.mark.torture
 def test_of_runs_started_at_the_same_instant_in_a_new_directory_exactly_one_goes_on(undisturbed, tmp_path):
     with started(tmp_path, name="one") as one, started(tmp_path, name="two") as two, started(tmp_path, name="three") as three:
         runs = [one, two, three]

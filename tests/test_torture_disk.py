@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from processes import assert_same, checkpoints, ended, progress, started, train, wait_until
+from processes import assert_same, checkpoints, ended, more, progress, started, train, wait_until
 
 pytestmark = pytest.mark.slow
 FLAGS = ("--samples", 4)
@@ -47,7 +47,7 @@ def assert_told_of_a_full_disk(done, run):
 
 # What does not fit any more: run.json, TensorBoard's file, metrics.jsonl, a picture of samples, a checkpoint; the last three hold
 # one, or some.
-@pytest.mark.parametrize("size", ["4k", "8k", "12k", "16k", "64k"])
+@pytest.mark.parametrize("size", [more("4k"), "8k", more("12k"), more("16k"), "64k"])
 def test_a_run_on_a_disk_too_small_ends_in_one_line_and_continues_on_a_larger_one(undisturbed, tmp_path, size):
     with disk(tmp_path, size) as run:
         assert_told_of_a_full_disk(train(tmp_path, *FLAGS), run)
@@ -65,7 +65,7 @@ def fill(path, left):
             file.write(bytes(room.f_frsize))
 
 
-@pytest.mark.parametrize("left", [0, 40960])
+@pytest.mark.parametrize("left", [more(0), 40960])
 def test_a_run_whose_disk_fills_up_under_way_ends_in_one_line_and_continues_when_there_is_room(undisturbed, tmp_path, left):
     with disk(tmp_path, "20m") as run:
         with started(tmp_path, *FLAGS) as filled:

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from processes import assert_same, ended, progress, started, wait_until
+from processes import assert_same, ended, more, progress, started, wait_until
 
 pytestmark = pytest.mark.slow
 # Longer than it takes to notice that the other is gone.
@@ -49,7 +49,7 @@ def undisturbed(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("lost", [1, 0])
+@pytest.mark.parametrize("lost", [1, more(0)])
 def test_where_one_process_is_killed_the_other_stops_with_a_word_and_both_start_again(undisturbed, tmp_path, lost):
     with together(tmp_path) as both:
         wait_until(both[0], lambda: progress(both[0]) >= 6)
@@ -70,7 +70,7 @@ def test_where_one_process_is_killed_the_other_stops_with_a_word_and_both_start_
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("told_one", [0, 1])
+@pytest.mark.parametrize("told_one", [more(0), 1])
 def test_a_signal_to_one_process_stops_both_after_the_same_step(undisturbed, tmp_path, told_one):
     with together(tmp_path) as both:
         wait_until(both[0], lambda: progress(both[0]) >= 4)
