@@ -18,7 +18,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -26,8 +25,8 @@ from huggingface_folders import GPT2, tensors_of, write_folder
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import arjax
-from arjax.coding import compress, decompress
-from arjax.coding.stream import CHECKSUM
+from arjax.coding import stream
+from arjax.coding.stream import Header
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, idx, sources
 from arjax.data.wav import read_wav
 from arjax.heads import Bernoulli
@@ -211,20 +210,13 @@ def _read_tokenizer(content, folder):
     return learned
 
 
-@functools.cache
-def _writer():
-    """A small model and parameters, which streams are written with."""
-    model = Model(MADE(hidden=(3,)), Bernoulli(), (2, 2))
-    return model, jax.tree.map(np.asarray, arjax.init(model, jax.random.key(0)))
-
-
-def _stream() -> bytes:
-    return compress(*_writer(), np.arange(24).reshape(6, 2, 2) % 2, note=b"note")
+HEADER = Header(b"modl", b"params", b"plat", "cpu 0.10.2", 7, (6, 2, 2), 6, (4, 4, 4, 4, 4, 1), b"note")
+STREAM = stream.write(HEADER, np.arange(5, dtype=np.uint32))
 
 
 def _read_resealed(content, folder):
     """The stream of this content, with its checksum, so that it is no wrong sum that stops it."""
-    return decompress(*_writer(), content + hashlib.sha256(content).digest()[:CHECKSUM])
+    return stream.read(content + hashlib.sha256(content).digest()[: stream.CHECKSUM])
 
 
 EXPERIMENT = Experiment(
@@ -264,8 +256,8 @@ READERS = {
     "safetensors header": Reader(_header(), _with_header),
     "safetensors index": Reader(_index(), _of_folder("model.safetensors.index.json", SHARD)),
     "tokenizer.json": Reader(_tokenizer_json(), _read_tokenizer),
-    "stream": Reader(_stream(), lambda content, folder: decompress(*_writer(), content)),
-    "stream of the right checksum": Reader(_stream()[:-CHECKSUM], _read_resealed),
+    "stream": Reader(STREAM, lambda content, folder: stream.read(content)),
+    "stream of the right checksum": Reader(STREAM[: -stream.CHECKSUM], _read_resealed),
     "run.json": Reader(RUN, as_file("run.json", lambda path: read_run(path.parent))),
     "metrics.jsonl": Reader(METRICS, as_file("metrics.jsonl", read_metrics)),
 }

@@ -1,6 +1,5 @@
 """`python -m arjax`: what each command prints and writes, and how wrong ones end."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
+from arjax.results import read_results
 
 ROOT = Path(__file__).parents[1]
 DATA = Digits(values=Threshold(7))
@@ -109,9 +109,11 @@ def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys):
     main(
         ["bench", str(config), "--batch", "2", "--runs", "1", "--json", str(tmp_path / "b.json"), "--model.net.hidden", "6", "3"]
     )
-    figures = json.loads((tmp_path / "b.json").read_text())
+    (figures,) = read_results(tmp_path / "b.json").values()
     assert figures["parameters"] == 64 * 6 + 6 + 6 * 3 + 3 + 3 * 64 + 64
     assert "time ratio" in capsys.readouterr().out
+    main(["bench", "--ratios", str(tmp_path / "b.json"), str(tmp_path / "b.json")])
+    assert f"| {config} | 1.00 | 1.00 | 1.00 | 1.00 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
