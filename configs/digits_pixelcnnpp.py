@@ -1,8 +1,8 @@
 """PixelCNN++ on scikit-learn's 8x8 digits, binarized.
 
 Command: python train.py configs/digits_pixelcnnpp.py
-Hardware and time: not measured as a run of its own
-Result: its place beside the other families, trained for 30 seconds each on 2 CPU cores, is in docs/compare_digits.md
+Hardware and time: not measured yet
+Result: not measured yet; made to be held beside the other families: python -m arjax compare
 """
 
 import arjax

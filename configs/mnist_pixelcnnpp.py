@@ -1,8 +1,8 @@
 """PixelCNN++ on fixed binarized MNIST (Larochelle and Murray).
 
 Command: python train.py configs/mnist_pixelcnnpp.py
-Hardware and time: not measured as a run of its own
-Result: its place beside the other families, trained for 60 seconds each on 2 CPU cores, is in docs/compare_mnist.md
+Hardware and time: not measured yet
+Result: not measured yet; made to be held beside the other families: python -m arjax compare
 """
 
 import arjax
