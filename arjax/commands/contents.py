@@ -6,6 +6,7 @@ text, for models of characters, bytes or tokens of them    any file, byte for by
 """
 
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from arjax.coding.codec import Decompressed
+from arjax.commands.image_file import read_array
 from arjax.data.sources import one_line
 
 IMAGES = {".png": "PNG", ".bmp": "BMP", ".pgm": "PPM", ".ppm": "PPM", ".tif": "TIFF"}
@@ -98,10 +100,7 @@ def _read_text(path, content, model, data) -> Content:
 
 def _read_array(path, model) -> Content:
     shape = (*model.site_shape, *model.head.event_shape)
-    try:
-        x = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path} is no array ({one_line(error)}); save it with numpy.save") from error
+    x = read_array(path, "FILES")
     if x.shape != shape and x.shape[1:] != shape:
         raise ValueError(
             f"{path} has shape {x.shape}, but the model's examples are {shape}; give [N, {', '.join(map(str, shape))}]"
@@ -117,7 +116,8 @@ def _read_array(path, model) -> Content:
 
 def _read_image(path, model) -> Content:
     try:
-        with Image.open(path) as image:
+        # Pillow warns of pictures that would take much memory, all of which are of another size.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             mode, size = image.mode, image.size
             if mode in _MODES and (size[1], size[0]) == model.site_shape[:2]:
                 pixels = np.asarray(image.convert("L") if mode == "1" else image)
