@@ -11,11 +11,12 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
-# As users run it: with all of XLA's optimizations, which compile too slowly for `make test`.
+# The rows of the zoo that `make test` leaves out; then, as users run it, with all of XLA's optimizations, what takes long.
 test-slow: $(VENV)/installed
-	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=4 $(BIN)/python -m pytest -m "slow and not torture"
+	$(BIN)/python -m pytest -m "slow and contract"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=4 $(BIN)/python -m pytest -m "slow and not contract and not torture"
 
-# The law for every model of the zoo with all of XLA's optimizations. CI does so for those rows that `make test` leaves out.
+# The law for every model of the zoo with all of XLA's optimizations: several times as long to compile, too long for CI.
 contract: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m contract
 
