@@ -32,11 +32,12 @@ from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
 from arjax.training.state import parts
 
-_WARM_UP = 5  # steps that tell how long one takes
+_TRIED = 5  # steps that tell how long one takes
 
 
 def try_out(experiment: Experiment, splits, *, seconds: float, batch: int = 16, runs: int = 5) -> dict[str, Any]:
-    """The figures of one experiment by name, fitted for about so many `seconds`, compilation apart; its schedule spans them."""
+    """The figures of one experiment by name, fitted for about so many `seconds`, compilation apart; its schedule spans them, of
+    which the warm-up takes a tenth at most."""
     model, keys = experiment.model, run_keys(experiment)
     fitted, state, rate = fit(experiment, splits.train, seconds)
     scoring = {"batch_size": experiment.eval_batch_size, "key": keys.evaluate}
@@ -86,10 +87,18 @@ def fit(experiment: Experiment, split, seconds: float):
         jax.block_until_ready(state)
         return state, time.perf_counter() - began
 
-    _, took = run(experiment, _WARM_UP)
-    fitted = dataclasses.replace(experiment, steps=max(1, round(seconds / took * _WARM_UP)))
+    _, took = run(experiment, _TRIED)
+    fitted = _shortened(experiment, steps=max(1, round(seconds / took * _TRIED)))
     state, took = run(fitted, fitted.steps)
     return fitted, state, fitted.steps * experiment.batch_size / took
+
+
+def _shortened(experiment: Experiment, steps: int) -> Experiment:
+    """The experiment in so many steps, of which the learning rate's warm-up takes a tenth at most."""
+    optimizer = experiment.optimizer
+    if getattr(optimizer, "warmup", 0) > steps // 10:
+        optimizer = dataclasses.replace(optimizer, warmup=steps // 10)
+    return dataclasses.replace(experiment, steps=steps, optimizer=optimizer)
 
 
 def weights_used(model, key, sites: int = 8, examples: int = 8) -> float:

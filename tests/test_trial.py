@@ -1,5 +1,6 @@
 """Families side by side: the figures are those that can be counted by hand."""
 
+import dataclasses
 import json
 
 import jax
@@ -64,12 +65,11 @@ def test_a_pass_takes_as_many_steps_as_its_loops_are_long(net, steps):
 def test_a_fit_takes_the_seconds_it_is_given_and_learns():
     model = Model(MADE(hidden=(16,)), Bernoulli(), (8, 8))
     experiment = Experiment(
-        data=Digits(values=Threshold(7)), model=model, optimizer=Adam(1e-2), batch_size=32, steps=1, eval_every=1
+        data=Digits(values=Threshold(7)), model=model, optimizer=Adam(1e-2, warmup=900), batch_size=32, steps=1000, eval_every=1
     )
     fitted, state, rate = fit(experiment, experiment.data.load().train, 0.2)
-    assert fitted == Experiment(
-        data=experiment.data, model=model, optimizer=Adam(1e-2), batch_size=32, steps=fitted.steps, eval_every=1
-    )
+    warmed = Adam(1e-2, warmup=min(900, fitted.steps // 10))  # a tenth of the steps there is time for
+    assert fitted == dataclasses.replace(experiment, steps=fitted.steps, optimizer=warmed)
     assert int(state.step) == fitted.steps > 1
     assert rate > 0
 
@@ -99,6 +99,5 @@ def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, mon
         ((), "there is nothing to compare; name at least one config"),
         (("a.py", "--seconds", "0"), "--seconds 0 must be a positive number"),
         (("a.py", "--out", "x.txt"), "--out x.txt must end in .md"),
-        (("a.py", "--seconds", "0.01", "--optimizer.warmup", "500"), "a cannot be trained in --seconds 0.01 here: warmup=500"),
     ):
         assert says in failure(capsys, "compare", *argv)
