@@ -138,7 +138,7 @@ def test_wrong_commands_end_in_one_line(folder, capsys):
         (("sample", run, "--prompt", ""), "--prompt is empty"),
         (("sample", run, "--prompt", "the", "--stop", "xyz"), "--stop 'xyz' is 3 symbols; choose one"),
         (("sample", run, "--png", folder / "x.png"), "are no pictures; leave it out"),
-        (("complete", run), "models data of shape (12,), no images"),
+        (("complete", run, "--text", "the ____"), "is of symbols that are no characters; choose a run of characters or bytes"),
     ):
         assert part in failure(capsys, *argv), argv
 
