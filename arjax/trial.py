@@ -28,6 +28,7 @@ from arjax.flops import sequential_steps
 from arjax.likelihood import bits_per_dim, log_prob, theta
 from arjax.sampling import ancestral
 from arjax.testing import lively_params, random_cond, work_ratio
+from arjax.testing.cases import another_symbol, random_symbols, to_data
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
 from arjax.training.state import parts
@@ -104,7 +105,7 @@ def _shortened(experiment: Experiment, steps: int) -> Experiment:
 def weights_used(model, key, sites: int = 8, examples: int = 8) -> float:
     """The number of parameters that theta at a site depends on, averaged over so many sites, evenly spaced in their order."""
     params, x_key, cond_key = lively_params(model, key), *jax.random.split(key)
-    x, cond = _random_data(model, x_key, examples), random_cond(model, cond_key, examples)
+    x, cond = to_data(model, random_symbols(model, x_key, examples), model.permutation), random_cond(model, cond_key, examples)
 
     @jax.jit
     def used(t):
@@ -121,22 +122,14 @@ def context(model, key, at_once: int = 64, examples: int = 2) -> float:
     cond = random_cond(model, cond_key, at_once)
     seen = np.zeros((model.num_sites, model.num_sites), bool)
     for i in range(examples):
-        x = jnp.repeat(_random_data(model, jax.random.fold_in(x_key, i), 1), at_once, axis=0)
+        one = to_data(model, random_symbols(model, jax.random.fold_in(x_key, i), 1), model.permutation)
+        x = jnp.repeat(one, at_once, axis=0)
         same = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:1], leaf.shape) if leaf.ndim else leaf, cond)
         plain = np.asarray(theta(model, params, x, cond=same))
         for start in range(0, model.num_sites, at_once):
             sites = np.minimum(np.arange(start, start + at_once), model.num_sites - 1)
             place = (np.arange(at_once), *np.unravel_index(np.asarray(model.permutation)[sites], model.site_shape))
-            changed = x.at[place].set(_another(model, x[place]))
+            changed = x.at[place].set(another_symbol(model, x[place]))
             seen[sites] |= (np.asarray(theta(model, params, changed, cond=same)) != plain).any(axis=-1)
     earlier = np.arange(1, model.num_sites)
     return float(np.mean(np.triu(seen, 1).sum(axis=0)[1:] / earlier)) if len(earlier) else math.nan
-
-
-def _random_data(model, key, examples):
-    shape = (examples, *model.site_shape, *model.head.event_shape)
-    return jax.random.normal(key, shape) if model.head.vocab is None else jax.random.randint(key, shape, 0, model.head.vocab)
-
-
-def _another(model, x):
-    return x + 1 if model.head.vocab is None else (x + 1) % model.head.vocab
