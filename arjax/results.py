@@ -23,7 +23,12 @@ RATES = (
 
 def as_json(results: dict[str, dict]) -> str:
     """The figures of each config as the text of a file."""
-    return json.dumps({"format": FORMAT, "results": {name: _known(figures) for name, figures in results.items()}}, indent=2)
+    return json.dumps({"format": FORMAT, "results": {name: without_nan(figures) for name, figures in results.items()}}, indent=2)
+
+
+def without_nan(figures: dict) -> dict:
+    """The figures, with None where one is NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
 
 
 def read_results(path: str | os.PathLike) -> dict[str, dict]:
@@ -60,7 +65,3 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
 def _ratio(old, new) -> str:
     numbers = all(isinstance(value, int | float) and value > 0 for value in (old, new))
     return f"{new / old:.2f}" if numbers else "-"
-
-
-def _known(figures: dict) -> dict:
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}

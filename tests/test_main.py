@@ -182,7 +182,7 @@ def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_pat
     (tmp_path / "tiny.py").write_text(CONFIG)
     cases = [
         ((), "there is no command"),
-        (("smaple",), "there is no command 'smaple'; choose bench, compare, evaluate, sample, complete, compress, decompress, figures"),
+        (("smaple",), "there is no command 'smaple'; choose bench, compare, evaluate, sample"),
         (("sample",), "RUN"),
         (("sample", tmp_path / "none"), "no run directory"),
         (("sample", labelled, "--bogus", "1"), "bogus"),

@@ -12,6 +12,7 @@ import tyro
 
 from arjax import pictures
 from arjax.commands.flags import require_model, require_positive, require_room, require_suffix
+from arjax.results import without_nan
 from arjax.training.command_line import edit, load_config
 from arjax.trial import try_out
 
@@ -47,23 +48,25 @@ class Compare:
         splits = first.data.load()
         for experiment in experiments.values():
             experiment.task.check_data(experiment, splits)
-        rows = {}
-        for name, experiment in experiments.items():
-            rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
-            print(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s", flush=True)
-            jax.clear_caches()
         about = (
             f"{first.data.title}; {self.seconds:g} seconds of training each; {jax.devices()[0].device_kind}, one device, "
             f"{platform.machine()}, JAX {jax.__version__}; sampling and scoring {self.batch} at once"
         )
-        table = f"{about}\n\n{markdown(rows)}\n"
+        rows = {}
+        for name, experiment in experiments.items():
+            rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
+            print(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s", flush=True)
+            self._write(about, rows, first.data.title)  # one after the other takes long: what there is stays if it is cut short
+            jax.clear_caches()
+        print(f"\n{about}\n\n{markdown(rows)}\n\nwritten to {self.out}, .json and .png")
+
+    def _write(self, about, rows, title) -> None:
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.out.write_text(table)
-        known = {name: {k: None if _missing(v) else v for k, v in row.items()} for name, row in rows.items()}
+        self.out.write_text(f"{about}\n\n{markdown(rows)}\n")
+        known = {name: without_nan(row) for name, row in rows.items()}
         self.out.with_suffix(".json").write_text(json.dumps({"about": about, "rows": known}, indent=2) + "\n")
         points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
-        pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, first.data.title)
-        print(f"\n{table}\nwritten to {self.out}, .json and .png")
+        pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, title)
 
     def _experiment(self, path, flags):
         experiment, _ = edit(load_config(path), flags, "", f"python -m arjax compare {path}")
@@ -110,9 +113,5 @@ def _check_comparable(first_name, first, name, experiment) -> None:
         )
 
 
-def _missing(value) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _of(value, form) -> str:
-    return "-" if _missing(value) else form.format(value)
+    return "-" if math.isnan(value) else form.format(value)
