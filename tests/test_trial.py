@@ -81,9 +81,10 @@ def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, mon
     (tmp_path / "b.py").write_text(CONFIG.format(net="MADE(hidden=(16,), direct=True)"))
     (tmp_path / "c.py").write_text(CONFIG.format(net="MADE()").replace("Threshold(7)", "Threshold(8)"))
     (tmp_path / "d.py").write_text(CONFIG.format(net="MADE()").replace("(8, 8))", "(8, 8), cond=arjax.CondSpec(classes=10))"))
-    main(["compare", "a.py", "b.py", "--seconds", "0.5", "--runs", "1", "--out", "out/table.md"])
+    main(["compare", "a.py", "b.py", "--seconds", "0.5", "--runs", "1", "--examples", "99", "--out", "out/table.md"])
     table = (tmp_path / "out" / "table.md").read_text()
     assert table.startswith("digits 8x8, threshold at 7, ")
+    assert "0.5 seconds of training each, scored on 99 test examples; " in table
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == ["b", "a"]  # the most probable first
     figures = json.loads((tmp_path / "out" / "table.json").read_text())["rows"]
@@ -97,6 +98,7 @@ def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, mon
         (("a.py", "c.py"), "c is fitted to digits 8x8, threshold at 8"),
         (("a.py", "d.py"), "d is given CondSpec(classes=10"),
         ((), "there is nothing to compare; name at least one config"),
+        (("a.py", "--examples", "0"), "--examples 0 must be at least 1"),
         (("a.py", "--seconds", "0"), "--seconds 0 must be a positive number"),
         (("a.py", "--out", "x.txt"), "--out x.txt must end in .md"),
     ):

@@ -26,6 +26,8 @@ class Compare:
     """Files in configs/, all over the same data, values and kind of condition."""
     seconds: float = 30
     """How long each is trained, compilation apart."""
+    examples: int | None = None
+    """Score the first so many of the validation and of the test split; by default all."""
     batch: int = 16
     """Examples scored and sampled at once, where these are timed."""
     runs: int = 5
@@ -34,7 +36,7 @@ class Compare:
     """Where to write the table; the figures and the picture go beside it, as .json and .png."""
 
     def __call__(self, flags: list[str]) -> None:
-        require_positive(batch=self.batch, runs=self.runs)
+        require_positive(batch=self.batch, runs=self.runs, examples=self.examples)
         if not 0 < self.seconds < math.inf:
             raise ValueError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
         require_suffix(".md", out=self.out)
@@ -46,11 +48,14 @@ class Compare:
         for name, experiment in experiments.items():
             _check_comparable(self.configs[0].stem, first, name, experiment)
         splits = first.data.load()
+        cut = {name: jax.tree.map(lambda part: part[: self.examples], getattr(splits, name)) for name in ("valid", "test")}
+        splits = splits._replace(**cut)
         for experiment in experiments.values():
             experiment.task.check_data(experiment, splits)
         about = (
-            f"{first.data.title}; {self.seconds:g} seconds of training each; {jax.devices()[0].device_kind}, one device, "
-            f"{platform.machine()}, JAX {jax.__version__}; sampling and scoring {self.batch} at once"
+            f"{first.data.title}; {self.seconds:g} seconds of training each, scored on {len(splits.test.x)} test examples; "
+            f"{jax.devices()[0].device_kind}, one device, {platform.machine()}, JAX {jax.__version__}; "
+            f"sampling and scoring {self.batch} at once"
         )
         rows = {}
         for name, experiment in experiments.items():

@@ -17,10 +17,10 @@ def require_model(name: str, experiment):
     return experiment.model
 
 
-def require_positive(**counts: int) -> None:
-    """ValueError unless every flag, by its name, counts at least one."""
+def require_positive(**counts: int | None) -> None:
+    """ValueError unless every flag that is given, by its name, counts at least one."""
     for name, count in counts.items():
-        if count < 1:
+        if count is not None and count < 1:
             raise ValueError(f"--{name} {count} must be at least 1; choose a positive number")
 
 
