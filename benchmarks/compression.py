@@ -26,14 +26,16 @@ from arjax.training.load import open_run
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--images", type=int, default=1000, help="the first so many of the test split")
+    parser.add_argument("--images", type=int, default=1000, help="so many of the test split, evenly spaced")
     parser.add_argument("--batch", type=int, default=250, help="images that go through the network at once")
     options = parser.parse_args()
     rows, expected = [], None
     for run in options.runs:
         experiment, params, _ = open_run(run)
         model, data = experiment.model, experiment.data
-        x = np.asarray(data.values(jax.random.key(0), data.load().test.x[: options.images]))
+        images = data.load().test.x
+        images = images[np.linspace(0, len(images) - 1, min(options.images, len(images))).round().astype(int)]
+        x = np.asarray(data.values(jax.random.key(0), images))
         if expected is None:
             expected, rows = x, [(name, size, "", "") for name, size in plain(x, model.head.vocab).items()]
             print(f"{len(x)} test images of {data.title}\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import jax
+import numpy as np
 import tyro
 
 from arjax import pictures
@@ -27,7 +28,7 @@ class Compare:
     seconds: float = 30
     """How long each is trained, compilation apart."""
     examples: int | None = None
-    """Score the first so many of the validation and of the test split; by default all."""
+    """Score so many of the validation and of the test split, evenly spaced, since a split may be sorted; by default all."""
     batch: int = 16
     """Examples scored and sampled at once, where these are timed."""
     runs: int = 5
@@ -48,8 +49,7 @@ class Compare:
         for name, experiment in experiments.items():
             _check_comparable(self.configs[0].stem, first, name, experiment)
         splits = first.data.load()
-        cut = {name: jax.tree.map(lambda part: part[: self.examples], getattr(splits, name)) for name in ("valid", "test")}
-        splits = splits._replace(**cut)
+        splits = splits._replace(valid=self._some(splits.valid), test=self._some(splits.test))
         for experiment in experiments.values():
             experiment.task.check_data(experiment, splits)
         about = (
@@ -64,6 +64,10 @@ class Compare:
             self._write(about, rows, first.data.title)  # one after the other takes long: what there is stays if it is cut short
             jax.clear_caches()
         print(f"\n{about}\n\n{markdown(rows)}\n\nwritten to {self.out}, .json and .png")
+
+    def _some(self, split):
+        places = np.linspace(0, len(split.x) - 1, min(self.examples or len(split.x), len(split.x))).round().astype(int)
+        return jax.tree.map(lambda part: part[places], split)
 
     def _write(self, about, rows, title) -> None:
         self.out.parent.mkdir(parents=True, exist_ok=True)
