@@ -1,5 +1,6 @@
 """Pictures: what a person looks at. Arrays in, PNG files out."""
 
+import itertools
 import math
 import textwrap
 from pathlib import Path
@@ -145,14 +146,16 @@ def loss_curve(path, records: list[dict], title: str = "", measure: str = "nats"
 
 
 def likelihood_against_speed(path, points: dict[str, tuple[float, float, float]], title: str = "") -> None:
-    """Each model's name at (samples/s, nats per test example), with the standard error of these; the best are lower right."""
-    figure, axes = _figure(title, size=(8, 5))
-    for name, (speed, nats, error) in points.items():
-        axes.errorbar(speed, nats, error, marker="o", capsize=3)
-        axes.annotate(name, (speed, nats), xytext=(6, 5), textcoords="offset points", fontsize=8)
+    """Each model at (samples/s, nats per test example), with the standard error of these; the best are lower right. The legend
+    names the most probable first."""
+    figure, axes = _figure(title, size=(9, 5))
+    ordered = sorted(points.items(), key=lambda item: item[1][1])
+    for (name, (speed, nats, error)), marker in zip(ordered, itertools.cycle("osD^vP*"), strict=False):
+        axes.errorbar(speed, nats, error, marker=marker, linestyle="", capsize=3, alpha=0.8, label=name)
     axes.set(xscale="log", xlabel="samples/s", ylabel="test nats per example")
-    axes.margins(x=0.15)
+    axes.margins(x=0.1)
     axes.grid(alpha=0.3)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     _save(figure, path)
 
 
