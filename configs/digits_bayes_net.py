@@ -3,8 +3,8 @@
 A pixel's parents are the six nearest of those generated before it.
 
 Command: python train.py configs/digits_bayes_net.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 20 seconds on 2 busy CPU cores for the table of README
+Result: 20.81 +- 0.42 nats per example (0.469 bits/dim) on the test split after 23375 steps of those seconds, with seed 0
 """
 
 import arjax

@@ -1,8 +1,8 @@
 """Gated PixelCNN on scikit-learn's 8x8 digits, binarized.
 
 Command: python train.py configs/digits_gated_pixelcnn.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 20 seconds on 2 busy CPU cores for the table of README
+Result: 18.53 +- 0.22 nats per example (0.418 bits/dim) on the test split after 397 steps of those seconds, with seed 0
 """
 
 import arjax

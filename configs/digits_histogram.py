@@ -1,8 +1,8 @@
 """Every pixel on its own: the histogram of scikit-learn's 8x8 digits, binarized.
 
 Command: python train.py configs/digits_histogram.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 20 seconds on 2 busy CPU cores for the table of README
+Result: 25.39 +- 0.23 nats per example (0.572 bits/dim) on the test split after 14245 steps of those seconds, with seed 0
 """
 
 import arjax

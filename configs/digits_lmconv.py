@@ -1,8 +1,8 @@
 """LMConv on scikit-learn's 8x8 digits, binarized, in the eight S-curves.
 
 Command: python train.py configs/digits_lmconv.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 20 seconds on 2 busy CPU cores for the table of README
+Result: 20.62 +- 0.23 nats per example (0.465 bits/dim) on the test split after 334 steps of those seconds, with seed 0
 """
 
 import arjax

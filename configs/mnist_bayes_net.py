@@ -3,8 +3,8 @@
 A pixel's parents are the twelve nearest of those generated before it.
 
 Command: python train.py configs/mnist_bayes_net.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 120 seconds on 2 busy CPU cores for the table of README
+Result: 97.86 +- 0.72 nats per example (0.180 bits/dim) on 1000 test images after 4124 steps of those seconds, with seed 0
 """
 
 import arjax

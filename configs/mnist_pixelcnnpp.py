@@ -1,8 +1,8 @@
 """PixelCNN++ on fixed binarized MNIST (Larochelle and Murray).
 
 Command: python train.py configs/mnist_pixelcnnpp.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 120 seconds on 2 busy CPU cores for the table of README
+Result: 92.35 +- 0.65 nats per example (0.170 bits/dim) on 1000 test images after 292 steps of those seconds, with seed 0
 """
 
 import arjax

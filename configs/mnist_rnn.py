@@ -1,8 +1,8 @@
 """A GRU over the pixels of fixed binarized MNIST (Larochelle and Murray), row by row.
 
 Command: python train.py configs/mnist_rnn.py
-Hardware and time: not measured yet
-Result: not measured yet; made to be held beside the other families: python -m arjax compare
+Hardware and time: not trained to the end; 120 seconds on 2 busy CPU cores for the table of README
+Result: 119.84 +- 0.83 nats per example (0.221 bits/dim) on 1000 test images after 241 steps of those seconds, with seed 0
 """
 
 import arjax
