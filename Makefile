@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
-# The rows of the zoo that `make test` leaves out; then, as users run it, with all of XLA's optimizations, what takes long.
+# The rows of the zoo that `make test` leaves out, but for other dtypes; then, as users run it, with all of XLA's optimizations, what takes long.
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m "slow and contract"
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 ARJAX_TORTURE_KILLS=4 $(BIN)/python -m pytest -m "slow and not contract and not torture"
