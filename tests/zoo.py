@@ -1,6 +1,6 @@
 """The zoo: a tiny model of every kind. A new model is one row here, and the whole conformance kit runs on it.
 
-`FURTHER` names the rows that `make test` leaves to `make test-slow`: what they try
+`FURTHER` names the rows that `make test` leaves to `make test-slow`, and of bfloat16 to `make contract`: what they try
 beyond another row of their family is tried by another family's, or by the family's own tests.
 """
 
