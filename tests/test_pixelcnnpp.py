@@ -304,11 +304,11 @@ def test_dropout_needs_a_key_and_drops_every_example_apart():
     params, x = lively_params(model, KEY), jnp.ones((2, 4, 4))
     still = arjax.theta(model, params, x)
     first, again, other = (arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(still[0], still[1])
+    # two rows of one batch need not be added up in one order: alike is to rounding, and apart is beyond it
+    np.testing.assert_allclose(still[0], still[1], rtol=1e-4)
     np.testing.assert_array_equal(first, again)
-    assert (first != other).all()
-    assert (first != still).all()
-    assert (first[0] != first[1]).all()
+    for one, another in ((first, other), (first, still), (first[0], first[1])):
+        assert not np.isclose(one, another, rtol=1e-3).any()
 
 
 @pytest.mark.slow
