@@ -87,6 +87,14 @@ def test_arrays_come_back_with_their_dtype(here, dtype):
         assert (found.dtype, found.shape) == (array.dtype, array.shape)
 
 
+@pytest.mark.parametrize("run", ["bits", "rgb"])
+def test_a_file_of_no_bytes_comes_back_whatever_its_name(here, tmp_path, run):
+    for name in ("x.npy", "x.png", "x.wav", "x"):
+        (tmp_path / name).write_bytes(b"")
+    round_trip(here / run, "x.npy", "x.png", "x.wav", "x")
+    assert all(path.stat().st_size == 0 for path in (tmp_path / "out").iterdir())
+
+
 @pytest.mark.parametrize("run", ["characters", "bytes", "tokens"])
 def test_any_file_comes_back_byte_for_byte_from_a_run_of_text(here, tmp_path, run):
     files = {

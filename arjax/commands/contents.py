@@ -3,6 +3,7 @@
 text, for models of characters, bytes or tokens of them    any file, byte for byte
 .npy                                                       symbols [N, *site_shape, *E] or of one example, with their dtype
 .png .bmp .pgm .ppm .tif                                   an image, pixel for pixel, whose gray levels the model has symbols for
+a file of no bytes                                         itself, whatever its name
 """
 
 import io
@@ -41,6 +42,8 @@ def read_content(path: Path, model, data) -> Content:
         raise ValueError(f"{path} cannot be read ({one_line(error)}); give a file") from error
     if hasattr(data, "pack"):
         return _read_text(path, content, model, data)
+    if not content:
+        return Content(np.zeros((0, *model.site_shape, *model.head.event_shape), np.int32), [], {})
     if path.suffix == ".npy":
         return _read_array(path, model)
     if path.suffix in IMAGES and not hasattr(data, "visible"):
@@ -56,6 +59,8 @@ def file_of(name: str, content: Content, model, data) -> bytes:
         if hasattr(data, "pack"):
             symbols = np.concatenate([row[:length] for row, length in zip(x, lengths, strict=True)] or [x.ravel()])
             return data.unpack(symbols, note["rest"])
+        if not note and not len(x):
+            return b""
         file, suffix = io.BytesIO(), Path(name).suffix
         if suffix == ".npy" and (dtype := np.dtype(note["dtype"])).kind in "biu":
             np.save(file, (x[0] if note["one"] else x).astype(dtype))
