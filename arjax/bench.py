@@ -88,19 +88,21 @@ def timed(function, runs: int) -> tuple[float, float]:
 
 
 def _time_training(experiment, split, runs):
-    """`timed` for ten steps of training, a step."""
-    steps, key = 10, jax.random.key(experiment.seed)
+    """`timed` for a step of training, of as many as a second holds, ten at most."""
+    key = jax.random.key(experiment.seed)
     batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
     _, start, update = parts(experiment)
     state, step = jax.jit(start)(key, batch), jax.jit(update, donate_argnums=0)
 
-    def several():
+    def several(steps):
         nonlocal state
         for _ in range(steps):
             state, metrics = step(state, batch, key)
         return metrics
 
-    compilation, median = timed(several, runs)
+    compilation, once = timed(lambda: several(1), 1)
+    steps = min(max(1, int(1 / once)), 10)
+    _, median = timed(lambda: several(steps), runs)
     return compilation, median / steps
 
 

@@ -116,6 +116,23 @@ def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys):
     assert f"| {config} | 1.00 | 1.00 | 1.00 | 1.00 |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_bench_of_all_configs_leaves_out_what_cannot_be_measured_and_keeps_what_was(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    for name, old, new in zip("abcd", ("8, 8", "", "size=8", "experiment"), ("8, 9", "", "size=0", "stop"), strict=True):
+        (tmp_path / "configs" / f"{name}.py").write_text(CONFIG.replace(old, new))
+    with (tmp_path / "configs" / "e.py").open("w") as file:
+        file.write("raise KeyboardInterrupt")
+    with pytest.raises(SystemExit):
+        main(["bench", "--all", "--batch", "2", "--runs", "1", "--no-oracle", "--json", "b.json"])
+    assert list(read_results(tmp_path / "b.json")) == ["configs/b.py"]
+    printed = capsys.readouterr().out
+    assert [line.split(" is left out: ")[0] for line in printed.splitlines() if " is left out: " in line] == [
+        f"configs/{name}.py" for name in "acd"
+    ]
+
+
 @pytest.mark.parametrize(
     "what", ["orders", "masks", *(pytest.param(what, marks=pytest.mark.slow) for what in ("receptive-field", "attention"))]
 )

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 
 from arjax.bench import benchmark, report
@@ -45,10 +46,12 @@ class Bench:
         if self.ratios is not None:
             print(ratios(*map(read_results, self.ratios)))
             return
-        results = dict(self._every() if self.all else [(self.config, self._of(self.config, flags))])
-        if self.json:
-            self.json.parent.mkdir(parents=True, exist_ok=True)
-            self.json.write_text(as_json(results) + "\n")
+        results = {}
+        for config, figures in self._every() if self.all else [(self.config, self._of(self.config, flags))]:
+            results[config] = figures
+            if self.json:  # all of them take long: what there is stays if they are cut short
+                self.json.parent.mkdir(parents=True, exist_ok=True)
+                self.json.write_text(as_json(results) + "\n")
 
     def _every(self):
         """(config, figures) of each that can be measured; the others say why not."""
@@ -56,12 +59,12 @@ class Bench:
         if not configs:
             raise ValueError("there is no configs/ with a config here; run from the root of the repository")
         for config in map(str, configs):
-            if not isinstance(load_config(config).model, Model):
-                continue
             try:
-                yield config, self._of(config, [])
+                if isinstance(load_config(config).model, Model):
+                    yield config, self._of(config, [])
             except ValueError as error:
                 print(f"{config} is left out: {error}\n", flush=True)
+            jax.clear_caches()
 
     def _of(self, config, flags) -> dict:
         experiment, _ = edit(load_config(config), flags, "", f"python -m arjax bench {config}")
