@@ -1,14 +1,17 @@
 """How many evaluations of the net the fixed point takes, and how long, beside the other samplers; prints Markdown tables.
 
     python benchmarks/fixed_point.py --seconds 30
+    python benchmarks/fixed_point.py --config configs/mnist_made.py configs/mnist_rnn.py --seconds 120 --batch 1
     python benchmarks/fixed_point.py --run runs/mnist_made runs/mnist_pixelcnn --batch 1 16
 
-Without --run, nets of seven kinds are trained on scikit-learn's 8x8 digits, each for so many seconds behind its first step. With
---run, what train.py left there is taken. Every figure is the median over keys; times are those of calls behind one that compiles.
+Without --run, configs are trained for so many seconds each: those of --config, or else one of each family on scikit-learn's 8x8
+digits. With --run, what train.py left there is taken. Every figure is the median over keys; times are those of calls behind one
+that compiles.
 """
 
 import argparse
 import collections
+import dataclasses
 import statistics
 import sys
 import time
@@ -18,27 +21,16 @@ import jax
 import numpy as np
 
 import arjax
-from arjax.data import Digits, Levels, Threshold, training_batches
-from arjax.heads import Bernoulli, Ordinal
-from arjax.models import MADE, RNN, GatedPixelCNN, PixelCNN, Transformer, WaveNet
+from arjax.data import Digits, Levels
+from arjax.heads import Ordinal
 from arjax.sampling import ancestral, fixed_point, naive
-from arjax.training import AdamW, Experiment
+from arjax.training.command_line import load_config
 from arjax.training.evaluation import drawn_examples, validate
-from arjax.training.experiment import run_keys
 from arjax.training.load import open_run
 from arjax.training.report import sample_cond
-from arjax.training.state import parts
+from arjax.trial import fit
 
-BITS = Digits(values=Threshold(7))
-NETS = {
-    "MADE": (MADE(hidden=(500,), dropout=0.5), Bernoulli(), BITS),
-    "PixelCNN": (PixelCNN(width=16, blocks=3, kernel=5, coordinates=True), Bernoulli(), BITS),
-    "GatedPixelCNN": (GatedPixelCNN(width=16, layers=3, coordinates=True), Bernoulli(), BITS),
-    "RNN (LSTM)": (RNN("lstm", width=64, coordinates=True), Bernoulli(), BITS),
-    "WaveNet": (WaveNet(stacks=2, layers=5, width=16, skip=32, readout=32, coordinates=True), Bernoulli(), BITS),
-    "Transformer": (Transformer(width=32, layers=2, heads=4, positions="axial"), Bernoulli(), BITS),
-    "PixelCNN, 17 levels": (PixelCNN(width=16, blocks=3, kernel=5, coordinates=True), Ordinal(17), Digits(values=Levels(17))),
-}
+FAMILIES = ("histogram", "bayes_net", "made", "rnn", "wavenet", "pixelcnn", "gated_pixelcnn", "pixelcnnpp", "lmconv", "igpt")
 
 
 class Case(NamedTuple):
@@ -51,30 +43,31 @@ class Case(NamedTuple):
     nats: float
 
 
-def case(name, experiment, splits, params) -> Case:
-    model, values, key = experiment.model, experiment.data.values, jax.random.key(0)
-    nats = validate(model, params, splits.valid, values, batch_size=500, key=key).nats
+def case(name, experiment, splits, *candidates) -> Case:
+    """The model with those parameters, of the candidates, that are best on the validation split."""
+    values, key = experiment.data.values, jax.random.key(0)
+    scored = [
+        (validate(experiment.model, params, splits.valid, values, batch_size=500, key=key).nats, params) for params in candidates
+    ]
+    nats, params = min(scored, key=lambda pair: pair[0])
     examples = drawn_examples(splits.train, values, batch_size=500, key=key)
-    return Case(name, model, params, np.concatenate([batch["x"] for batch in examples]), nats)
+    return Case(name, experiment.model, params, np.concatenate([batch["x"] for batch in examples]), nats)
 
 
-def trained(name, seconds: float) -> Case:
-    """The net of this name, its moving average after `seconds` of steps."""
-    net, head, data = NETS[name]
-    splits = data.load()
-    model = arjax.Model(net, head, splits.train.x.shape[1:], cond=arjax.CondSpec(classes=10))
-    optimizer = AdamW(learning_rate=3e-3, warmup=50, weight_decay=0.1)
-    experiment = Experiment(data=data, model=model, optimizer=optimizer, steps=10**6, batch_size=100, ema=0.99, eval_every=1)
-    batches, keys = training_batches(splits.train, experiment.batch_size, experiment.seed), run_keys(experiment)
-    _, start, update = parts(experiment)
-    step = jax.jit(update, donate_argnums=0)
-    state, _ = step(jax.jit(start)(keys.init, batches[0]), batches[0], keys.train)
-    i, until = 0, time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        i += 1
-        state, metrics = step(state, batches[i], keys.train)
-        float(metrics["loss"])
-    return case(f"{name}, {i + 1} steps", experiment, splits, state.ema)
+def trained(experiment, seconds: float, remark: str = "") -> Case:
+    """What so many seconds of training make of an experiment."""
+    splits = experiment.data.load()
+    fitted, state, _ = fit(experiment, splits.train, seconds)
+    return case(f"{type(fitted.model.net).__name__}{remark}, {fitted.steps} steps", fitted, splits, state.ema, state.params)
+
+
+def digits(seconds: float):
+    """A case of every family on bits, and one on grey levels."""
+    for family in FAMILIES:
+        yield trained(load_config(f"configs/digits_{family}.py"), seconds)
+    bits = load_config("configs/digits_pixelcnn.py")
+    grey = dataclasses.replace(bits, data=Digits(values=Levels(17)), model=dataclasses.replace(bits.model, head=Ordinal(17)))
+    yield trained(grey, seconds, remark=", 17 levels")
 
 
 def loaded(run) -> Case:
@@ -144,8 +137,10 @@ def _seconds(seconds: float) -> str:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", nargs="*", default=[], help="directories that train.py wrote; none: the digits, trained here")
-    parser.add_argument("--seconds", type=float, default=20, help="of training for each net of the digits")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--config", nargs="+", default=[], help="configs to train here; none: every family on the digits")
+    which.add_argument("--run", nargs="+", default=[], help="directories that train.py wrote")
+    parser.add_argument("--seconds", type=float, default=20, help="of training for each config")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--keys", type=int, default=9, help="over which a median is taken")
     parser.add_argument("--naive-keys", type=int, default=3, help="of these, those also given to the naive sampler")
@@ -153,9 +148,10 @@ def main():
     keys = jax.random.split(jax.random.key(1), flags.keys)
     print("| net | nats | sites | batch | evaluations | in blocks of a row", end=" | ")
     print("naive | fixed point | in blocks | cached | an evaluation: naive / fixed point |\n" + "|---" * 11 + "|")
+    cases = (trained(load_config(config), flags.seconds) for config in flags.config) if flags.config else digits(flags.seconds)
     rows = []
     try:
-        for one in map(loaded, flags.run) if flags.run else (trained(name, flags.seconds) for name in NETS):
+        for one in map(loaded, flags.run) if flags.run else cases:
             for batch in flags.batch:
                 print(times(one, batch, keys, flags.naive_keys), flush=True)
                 rows.append(forecasts(one, batch, keys))
