@@ -56,7 +56,7 @@ def fixed_point(
     """
     block = _check_block(model, block)
     order, cond, observed, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
-    guess = jnp.zeros_like(observed) if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
+    guess = None if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
     return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms, block)
 
 
@@ -83,6 +83,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
 
     # What is observed comes first in the order of every row.
     known = forced.sum(axis=1).min()
+    guess = jnp.zeros_like(observed) if guess is None else guess
     x, final, evaluations = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
     x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, settle_block, (x, final, evaluations))
     return restore(x, order, model.site_shape), evaluations

@@ -1,5 +1,8 @@
 """What a caller gives to a sampler, checked on the host and brought into generation order."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 
 from arjax.arguments import check_cond, check_order, check_x, observed_first
@@ -15,14 +18,19 @@ def prepare(model, batch, order, cond, observed, mask, transforms):
     if (observed is None) != (mask is None):
         raise ValueError("completion needs both `observed` and `mask`; give the other one too, or neither")
     if observed is None:
-        x = jnp.zeros((batch, model.num_sites, *model.head.event_shape), model.dtype)
-        return order, cond, x, jnp.zeros((batch, model.num_sites), bool), transforms
+        return order, cond, *_nothing(batch, model.num_sites, model.head.event_shape, model.dtype), transforms
     observed = check_x(model, observed)
     if len(observed) not in (1, batch):
         raise ValueError(f"observed holds {len(observed)} examples for a batch of {batch}; give one, or one for each sample")
     order, mask = observed_first(model, order, mask, batch)
     x = arrange(jnp.broadcast_to(observed, (batch, *observed.shape[1:])), order, model.site_shape)
     return order, cond, x, arrange(mask, order, model.site_shape), transforms
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))  # dispatched one by one, they take as long as a tiny model's samples
+def _nothing(batch, num_sites, event_shape, dtype):
+    """What is observed, and where, where nothing is."""
+    return jnp.zeros((batch, num_sites, *event_shape), dtype), jnp.zeros((batch, num_sites), bool)
 
 
 def check_transforms(model, transforms) -> tuple:
