@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 import arjax
-from arjax.data import Digits, Levels
+from arjax.data import Digits, Levels, evenly_spaced
 from arjax.heads import Ordinal
 from arjax.sampling import ancestral, fixed_point, naive
 from arjax.training.command_line import load_config
@@ -34,7 +34,8 @@ FAMILIES = ("histogram", "bayes_net", "made", "rnn", "wavenet", "pixelcnn", "gat
 
 
 class Case(NamedTuple):
-    """A trained model. `x`: symbols [N, *site_shape, *E] of its training split; `nats`: -log p on its validation split."""
+    """A trained model. `x`: symbols [N, *site_shape, *E] of its training split; `nats`: -log p on up to 500 examples of its
+    validation split."""
 
     name: str
     model: arjax.Model
@@ -45,10 +46,8 @@ class Case(NamedTuple):
 
 def case(name, experiment, splits, *candidates) -> Case:
     """The model with those parameters, of the candidates, that are best on the validation split."""
-    values, key = experiment.data.values, jax.random.key(0)
-    scored = [
-        (validate(experiment.model, params, splits.valid, values, batch_size=500, key=key).nats, params) for params in candidates
-    ]
+    valid, values, key = evenly_spaced(splits.valid, 500), experiment.data.values, jax.random.key(0)
+    scored = [(validate(experiment.model, params, valid, values, batch_size=100, key=key).nats, params) for params in candidates]
     nats, params = min(scored, key=lambda pair: pair[0])
     examples = drawn_examples(splits.train, values, batch_size=500, key=key)
     return Case(name, experiment.model, params, np.concatenate([batch["x"] for batch in examples]), nats)

@@ -21,6 +21,7 @@ from PIL import Image
 
 import arjax
 from arjax.coding import compress, decompress
+from arjax.data import evenly_spaced
 from arjax.protocol import Cond
 from arjax.training.load import open_run
 
@@ -35,8 +36,7 @@ def main():
     for run in options.runs:
         experiment, params, _ = open_run(run)
         model, data = experiment.model, experiment.data
-        images = data.load().test.x
-        images = images[np.linspace(0, len(images) - 1, min(options.images, len(images))).round().astype(int)]
+        images = evenly_spaced(data.load().test, options.images).x
         x = np.asarray(data.values(jax.random.key(0), images))
         if expected is None:
             expected, rows = x, [(name, size, "", "") for name, size in plain(x, model.head.vocab).items()]

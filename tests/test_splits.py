@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from arjax.data import Dynamic, Levels, Real, Split, Splits, check_splits
+from arjax.data import Dynamic, Levels, Real, Split, Splits, check_splits, evenly_spaced
 
 GOOD = Split(np.array([[0, 1, 1], [1, 0, 0]]), np.array([4, 0]))
 
@@ -17,6 +17,14 @@ def fault(values=BINARY, **changed):
     message = str(info.value)
     assert message.startswith("here: ")
     return message
+
+
+@pytest.mark.parametrize(("count", "places"), [(None, range(7)), (9, range(7)), (7, range(7)), (4, [0, 2, 4, 6]), (1, [0])])
+def test_some_examples_are_the_first_the_last_and_those_evenly_between(count, places):
+    split = evenly_spaced(Split(x=np.arange(14).reshape(7, 2), label=np.arange(7)), count)
+    np.testing.assert_array_equal(split.label, list(places))
+    np.testing.assert_array_equal(split.x[:, 0], 2 * split.label)
+    assert split.counted is None
 
 
 def test_good_splits_come_back_unchanged():

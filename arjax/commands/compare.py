@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import jax
-import numpy as np
 import tyro
 
 from arjax import pictures
 from arjax.commands.flags import require_model, require_positive, require_room, require_suffix
+from arjax.data import evenly_spaced
 from arjax.results import without_nan
 from arjax.training.command_line import edit, load_config
 from arjax.trial import try_out
@@ -49,7 +49,7 @@ class Compare:
         for name, experiment in experiments.items():
             _check_comparable(self.configs[0].stem, first, name, experiment)
         splits = first.data.load()
-        splits = splits._replace(valid=self._some(splits.valid), test=self._some(splits.test))
+        splits = splits._replace(**{name: evenly_spaced(getattr(splits, name), self.examples) for name in ("valid", "test")})
         for experiment in experiments.values():
             experiment.task.check_data(experiment, splits)
         about = (
@@ -64,10 +64,6 @@ class Compare:
             self._write(about, rows, first.data.title)  # one after the other takes long: what there is stays if it is cut short
             jax.clear_caches()
         print(f"\n{about}\n\n{markdown(rows)}\n\nwritten to {self.out}, .json and .png")
-
-    def _some(self, split):
-        places = np.linspace(0, len(split.x) - 1, min(self.examples or len(split.x), len(split.x))).round().astype(int)
-        return jax.tree.map(lambda part: part[places], split)
 
     def _write(self, about, rows, title) -> None:
         self.out.parent.mkdir(parents=True, exist_ok=True)

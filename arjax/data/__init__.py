@@ -12,7 +12,7 @@ from arjax.data.mnist import MNIST, FashionMNIST
 from arjax.data.npz import Npz
 from arjax.data.quantization import Linear, MuLaw
 from arjax.data.sources import Source, data_root
-from arjax.data.splits import Dataset, Split, Splits, check_splits
+from arjax.data.splits import Dataset, Split, Splits, check_splits, evenly_spaced
 from arjax.data.text import Characters, TinyShakespeare, alphabet
 from arjax.data.toy import Bimodal
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
@@ -52,6 +52,7 @@ __all__ = [
     "check_splits",
     "data_root",
     "evaluation_batches",
+    "evenly_spaced",
     "tile",
     "training_batches",
 ]

@@ -17,6 +17,13 @@ class Split(NamedTuple):
     memory: np.ndarray | None = None
 
 
+def evenly_spaced(split: Split, count: int | None) -> Split:
+    """So many examples of a split, evenly spaced, since files may be in some order; all, where it has no more, or for None."""
+    last = len(split.x) - 1
+    places = np.arange(last + 1) if count is None or count > last else np.linspace(0, last, count).round().astype(int)
+    return Split(*(None if part is None else part[places] for part in split))
+
+
 class Splits(NamedTuple):
     """What to fit on, what to choose by, and what to report."""
 
