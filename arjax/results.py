@@ -19,6 +19,7 @@ RATES = (
     "samples_per_second_cached",
     "samples_per_second_naive",
 )
+RATIOS = ("work_ratio", "time_ratio", "train_flops_utilisation", "sample_bandwidth_utilisation")
 
 
 def as_json(results: dict[str, dict]) -> str:
@@ -43,6 +44,17 @@ def read_results(path: str | os.PathLike) -> dict[str, dict]:
     return results
 
 
+def overview(results: dict[str, dict]) -> str:
+    """A Markdown table: the figures of every config in a row, three digits of each; a dash where one does not exist."""
+    figures = ("parameters", "sites", "train_batch", *RATES[:3], *RATIOS)
+    heads = [name.replace("_per_second", "/s").replace("_", " ") for name in figures]
+    lines = [f"| config | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    for config, found in results.items():
+        cells = [_rounded(found.get(name)) for name in figures]
+        lines.append(f"| {config} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
     """A Markdown table: of every config in both, each rate of the new results over that of the old; above 1 the new is faster.
     ValueError where no config is in both."""
@@ -65,3 +77,9 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
 def _ratio(old, new) -> str:
     numbers = all(isinstance(value, int | float) and value > 0 for value in (old, new))
     return f"{new / old:.2f}" if numbers else "-"
+
+
+def _rounded(value) -> str:
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 100 else f"{value:.3g}"

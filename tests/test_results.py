@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from arjax.results import as_json, ratios, read_results
+from arjax.results import as_json, overview, ratios, read_results
 
 OLD = {"a.py": {"device": "cpu", "batch": 16, "train_examples_per_second": 100.0, "log_prob_examples_per_second": 10.0}}
 NEW = {"a.py": {"device": "cpu", "batch": 16, "train_examples_per_second": 150.0, "log_prob_examples_per_second": math.nan}}
@@ -20,6 +20,21 @@ def test_the_ratios_are_new_over_old_and_a_dash_where_one_is_missing():
     assert table[0] == "| new / old | train examples | log prob examples | samples cached | samples naive |"
     assert table[2] == "| a.py | 1.50 | - | - | - |"
     assert len(table) == 3
+
+
+def test_an_overview_has_a_row_for_every_config_and_a_dash_for_what_is_not_known():
+    figures = {
+        "parameters": 12345678,
+        "sites": 3,
+        "train_examples_per_second": 1234.56,
+        "work_ratio": 0.98765,
+        "time_ratio": math.nan,
+    }
+    head, _, row, other = overview({"a.py": figures, "b.py": {}}).splitlines()
+    of = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert (of["parameters"], of["sites"], of["train examples/s"]) == ("12,345,678", "3", "1,235")
+    assert (of["work ratio"], of["time ratio"], of["samples/s cached"]) == ("0.988", "-", "-")
+    assert set(other.strip("| ").split(" | ")) == {"b.py", "-"}
 
 
 def test_other_devices_and_batches_are_told_of():

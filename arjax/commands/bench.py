@@ -10,7 +10,7 @@ import tyro
 from arjax.bench import benchmark, report
 from arjax.commands.flags import require_model, require_positive, require_room
 from arjax.protocol import Model
-from arjax.results import as_json, ratios, read_results
+from arjax.results import as_json, overview, ratios, read_results
 from arjax.training.command_line import edit, load_config
 from arjax.training.load import learn
 from arjax.training.tokenization import over_tokens
@@ -52,6 +52,8 @@ class Bench:
             if self.json:  # all of them take long: what there is stays if they are cut short
                 self.json.parent.mkdir(parents=True, exist_ok=True)
                 self.json.write_text(as_json(results) + "\n")
+        if self.all:
+            print(overview(results))
 
     def _every(self):
         """(config, figures) of each that can be measured; the others say why not."""
