@@ -49,7 +49,8 @@ class Compare:
         for name, experiment in experiments.items():
             _check_comparable(self.configs[0].stem, first, name, experiment)
         splits = first.data.load()
-        splits = splits._replace(**{name: evenly_spaced(getattr(splits, name), self.examples) for name in ("valid", "test")})
+        valid, test = (evenly_spaced(split, self.examples) for split in (splits.valid, splits.test))
+        splits = splits._replace(valid=valid, test=test)
         for experiment in experiments.values():
             experiment.task.check_data(experiment, splits)
         about = (
