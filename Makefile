@@ -21,7 +21,7 @@ contract: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m contract
 
 # Runs are killed, interrupted, damaged, crowded, given full disks and other meshes, and must end as if they had been left alone.
-TORTURE := test_torture.py test_torture_disk.py test_torture_hosts.py test_meshes_agree.py
+TORTURE := hostile/test_torture.py hostile/test_torture_disk.py hostile/test_torture_hosts.py training/test_meshes_agree.py
 torture: $(VENV)/installed
 	$(BIN)/python -m pytest -n 0 -m "slow or torture" $(TORTURE:%=tests/%)
 
@@ -29,7 +29,7 @@ torture: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable ".[fuzz]" --constraint constraints.txt
 	mkdir -p build/fuzz
-	$(BIN)/python tests/fuzz_readers.py -max_total_time=60 -artifact_prefix=build/fuzz/
+	$(BIN)/python tests/hostile/fuzz_readers.py -max_total_time=60 -artifact_prefix=build/fuzz/
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

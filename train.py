@@ -15,23 +15,23 @@ import sys
 import jax
 
 from arjax.data import training_batches
+from arjax.errors import one_line_errors, written_to
 from arjax.pictures import loss_curve
-from arjax.training.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
-from arjax.training.command_line import parse
+from arjax.runs.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
+from arjax.runs.config import parse
+from arjax.runs.directory import check_run, write_run
+from arjax.runs.hosts import own_directory
+from arjax.runs.interruption import Interruption
+from arjax.runs.journal import Journal
+from arjax.runs.load import learn
+from arjax.runs.lock import alone_in
+from arjax.runs.metrics import read_metrics
+from arjax.runs.report import closing_table
+from arjax.runs.tokenization import over_tokens
 from arjax.training.experiment import run_keys
-from arjax.training.failures import one_line_errors, written_to
-from arjax.training.hosts import own_directory
-from arjax.training.interruption import Interruption
-from arjax.training.journal import Journal
-from arjax.training.load import learn
-from arjax.training.lock import alone_in
 from arjax.training.mesh import check_batch, local_rows, over_state, place_batch, place_padded, title
-from arjax.training.metrics import read_metrics
-from arjax.training.report import closing_table
-from arjax.training.run_directory import check_run, write_run
 from arjax.training.state import abstract_state, only, parts
 from arjax.training.step import compile_start, compile_step, memory
-from arjax.training.tokenization import over_tokens
 
 
 def main(argv: list[str]) -> int:

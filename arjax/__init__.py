@@ -11,8 +11,8 @@ Axes, in every shape and einsum:
 from arjax import interop, testing
 from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, theta
 from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
+from arjax.runs.load import load
 from arjax.sampling import ancestral as sample
-from arjax.training.load import load
 
 __all__ = [
     "Cond",

@@ -14,8 +14,8 @@ from arjax.commands.compress import Compress, Decompress
 from arjax.commands.evaluate import Evaluate
 from arjax.commands.figures import Figures
 from arjax.commands.sample import Sample
-from arjax.training.command_line import read_flags
-from arjax.training.failures import one_line_errors
+from arjax.errors import InputError, one_line_errors
+from arjax.runs.config import read_flags
 
 COMMANDS = (Bench, Compare, Evaluate, Sample, Complete, Compress, Decompress, Figures)
 
@@ -25,10 +25,10 @@ def main(argv: list[str]) -> None:
     with one_line_errors():
         names = [command.__name__.lower() for command in COMMANDS]
         if not argv or argv[0] not in (*names, "-h", "--help"):
-            raise ValueError(f"there is no command {argv[0] if argv else ''!r}; choose {', '.join(names)}")
+            raise InputError(f"there is no command {argv[0] if argv else ''!r}; choose {', '.join(names)}")
         command, rest = read_flags(functools.reduce(operator.or_, COMMANDS), argv, "python -m arjax", return_unknown_args=True)
         if rest and not isinstance(command, Bench | Compare):
-            raise ValueError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
+            raise InputError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
         command(rest)
 
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
 
@@ -17,9 +18,9 @@ def check_x(model: Model, x) -> jax.Array:
     x = jnp.asarray(x)
     expected = (*model.site_shape, *model.head.event_shape)
     if x.shape[1:] != expected:
-        raise ValueError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
+        raise InputError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
     if model.head.vocab is not None and not _is_integer(x) and x.dtype != bool:
-        raise ValueError(
+        raise InputError(
             f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it"
         )
     return x.astype(model.dtype)
@@ -31,19 +32,19 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
     if order is None:
         return model.permutation
     if not model.net.any_order:
-        raise ValueError(
+        raise InputError(
             f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
         )
     if np.ndim(order) == 2 and not getattr(model.net, "order_per_example", False):
-        raise ValueError(f"{type(model.net).__name__} takes one order [T] for all examples, not {np.shape(order)}; give one")
+        raise InputError(f"{type(model.net).__name__} takes one order [T] for all examples, not {np.shape(order)}; give one")
     if np.ndim(order) == 2 and np.shape(order) != (batch, model.num_sites):
-        raise ValueError(f"order has shape {np.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
+        raise InputError(f"order has shape {np.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
     if not _is_traced(order):
         if np.ndim(order) == 2:
             return np.stack([check_permutation(row, model.num_sites) for row in np.asarray(order)])
         return check_permutation(order, model.num_sites)
     if order.shape[-1:] != (model.num_sites,) or order.ndim > 2 or not _is_integer(order):
-        raise ValueError(f"order is {order.dtype} of shape {order.shape}; give a permutation of {model.num_sites} sites")
+        raise InputError(f"order is {order.dtype} of shape {order.shape}; give a permutation of {model.num_sites} sites")
     return order
 
 
@@ -52,18 +53,18 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
     cond = Cond() if cond is None else cond
     if (cond.label is None) != (model.cond.classes is None):
         has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
-        raise ValueError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
+        raise InputError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
     if cond.member is not None and model.cond.members is None:
-        raise ValueError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
+        raise InputError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
     if cond.local is None and model.cond.local is not None:
-        raise ValueError("the model has local features, but the condition has none; pass Cond(local=...)")
+        raise InputError("the model has local features, but the condition has none; pass Cond(local=...)")
     if cond.local is not None and model.cond.local is None:
-        raise ValueError("the model has no local features, but the condition has some; leave them out")
+        raise InputError("the model has no local features, but the condition has some; leave them out")
     if (cond.memory is None) != (model.cond.memory is None):
         has, remedy = ("no memory", "leave it out") if model.cond.memory is None else ("a memory", "pass Cond(memory=...)")
-        raise ValueError(f"the model has {has}, but the condition has {'none' if cond.memory is None else 'one'}; {remedy}")
+        raise InputError(f"the model has {has}, but the condition has {'none' if cond.memory is None else 'one'}; {remedy}")
     if cond.memory_mask is not None and cond.memory is None:
-        raise ValueError("the condition has a memory_mask but no memory; give both, or leave the mask out")
+        raise InputError("the condition has a memory_mask but no memory; give both, or leave the mask out")
     local_shape = None if model.cond.local is None else (batch, *model.cond.local_shape(model.site_shape))
     return Cond(
         label=None if cond.label is None else _check_index("label", cond.label, (batch,), model.cond.classes),
@@ -80,7 +81,7 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
         return None
     shape, counted = (batch, *model.site_shape), jnp.asarray(counted)
     if counted.shape != shape or counted.dtype != bool:
-        raise ValueError(f"counted is {counted.dtype} of shape {counted.shape}; give booleans of shape {shape}")
+        raise InputError(f"counted is {counted.dtype} of shape {counted.shape}; give booleans of shape {shape}")
     return counted
 
 
@@ -93,7 +94,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
     traced.
     """
     if _is_traced(mask) or _is_traced(order):
-        raise ValueError("completion needs a mask and an order that are concrete; close over them, not as arguments of your jit")
+        raise InputError("completion needs a mask and an order that are concrete; close over them, not as arguments of your jit")
     mask = _check_mask(model, mask, batch)
     ranked = arrange(mask, order, model.site_shape)
     late = ranked[:, 1:] & ~ranked[:, :-1]
@@ -101,7 +102,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
         return order, mask
     if not model.net.any_order:
         site = int(order[np.argwhere(late)[0][1] + 1])
-        raise ValueError(
+        raise InputError(
             f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
             "in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv"
         )
@@ -110,7 +111,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
     if order.ndim == 1 and (ranked == ranked[0]).all():
         return order[first[0]], mask
     if not getattr(model.net, "order_per_example", False):
-        raise ValueError("the mask differs between examples and is no prefix of the order; complete one mask at a time")
+        raise InputError("the mask differs between examples and is no prefix of the order; complete one mask at a time")
     return np.take_along_axis(np.broadcast_to(order, ranked.shape), first, axis=1), mask
 
 
@@ -118,7 +119,7 @@ def _check_mask(model, mask, batch) -> np.ndarray:
     """`mask` as bool [B, *site_shape]."""
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.shape not in (model.site_shape, (batch, *model.site_shape)):
-        raise ValueError(
+        raise InputError(
             f"mask is {mask.dtype} {mask.shape}; give booleans of shape {model.site_shape}, True where x is observed"
         )
     return np.broadcast_to(mask, (batch, *model.site_shape))
@@ -128,7 +129,7 @@ def _check_real(name, features, shape) -> jax.Array:
     """`features` as float32. ValueError unless they are real numbers of this shape, which the model declares."""
     features = jnp.asarray(features)
     if features.shape != shape or not jnp.issubdtype(features.dtype, jnp.floating):
-        raise ValueError(f"{name} is {features.dtype} of shape {features.shape}; give real numbers of shape {shape}")
+        raise InputError(f"{name} is {features.dtype} of shape {features.shape}; give real numbers of shape {shape}")
     return features.astype(jnp.float32)
 
 
@@ -136,9 +137,9 @@ def _check_memory_mask(model, mask, batch) -> jax.Array:
     """`mask` as an array. ValueError unless it is bool [B, S] and, where concrete, shows every example something."""
     shape, given = (batch, model.cond.memory[0]), jnp.asarray(mask)
     if given.shape != shape or given.dtype != bool:
-        raise ValueError(f"memory_mask is {given.dtype} of shape {given.shape}; give booleans of shape {shape}")
+        raise InputError(f"memory_mask is {given.dtype} of shape {given.shape}; give booleans of shape {shape}")
     if not _is_traced(mask) and not np.asarray(mask).any(axis=1).all():
-        raise ValueError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
+        raise InputError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
     return given
 
 
@@ -146,11 +147,11 @@ def _check_index(name, index, shape, count) -> jax.Array:
     """`index` as int32. ValueError unless it has this shape and, where concrete, lies in 0..count-1."""
     if jnp.shape(index) != shape or not _is_integer(index):
         what = f"{jnp.result_type(index)} of shape {jnp.shape(index)}"
-        raise ValueError(f"{name} is {what}; give integers of shape {shape}")
+        raise InputError(f"{name} is {what}; give integers of shape {shape}")
     if not _is_traced(index) and np.size(index):
         low, high = np.asarray(index).min(), np.asarray(index).max()
         if low < 0 or high >= count:
-            raise ValueError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
+            raise InputError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
     return jnp.asarray(index, jnp.int32)
 
 

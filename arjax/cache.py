@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from arjax.errors import InputError
+
 
 def init_ring(slots: int, batch: int, width: int, dtype=jnp.float32) -> Float[Array, "{slots} B D"]:
     """Zeros: what a sequence has before its start."""
@@ -25,7 +27,7 @@ def write_ring(ring: Float[Array, "slots B D"], h: Float[Array, "B D"], t: Int[A
 def read_ring(ring: Float[Array, "slots B D"], t: Int[Array, ""], lag: int) -> Float[Array, "B D"]:
     """What was written at t - lag, the last write being at t: zeros before the start. ValueError if the ring has forgotten it."""
     if not 0 <= lag < len(ring):
-        raise ValueError(f"lag={lag} is not in 0..{len(ring) - 1}, all that a ring of {len(ring)} slots holds; make it longer")
+        raise InputError(f"lag={lag} is not in 0..{len(ring) - 1}, all that a ring of {len(ring)} slots holds; make it longer")
     return jax.lax.dynamic_index_in_dim(ring, (t + len(ring) - lag) % len(ring), 0, keepdims=False)
 
 
@@ -77,7 +79,7 @@ def write_key_values(cache: KeyValue, keys: Float[Array, "B T N K"], values: Flo
     """The cache that has those of the first T sites. ValueError if it has no room for them."""
     room = sum(part.shape[2] for part in cache.keys)
     if keys.shape[1] > room:
-        raise ValueError(f"{keys.shape[1]} sites do not fit into a cache of {room}; make it longer")
+        raise InputError(f"{keys.shape[1]} sites do not fit into a cache of {room}; make it longer")
     return KeyValue(_write_first(cache.keys, keys), _write_first(cache.values, values))
 
 

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, Integer, Shaped
 
+from arjax.errors import InputError
+
 
 @runtime_checkable
 class Order(Protocol):
@@ -79,7 +81,7 @@ class Random:
 
     def __post_init__(self):
         if self.seed < 0:
-            raise ValueError(f"Random(seed={self.seed}) is negative; choose 0 or more")
+            raise InputError(f"Random(seed={self.seed}) is negative; choose 0 or more")
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return np.random.default_rng(self.seed).permutation(math.prod(site_shape)).astype(np.int32)
@@ -111,26 +113,26 @@ class Topological:
     def __post_init__(self):
         seen = set()
         if not isinstance(self.edges, tuple):
-            raise ValueError(f"edges are a {type(self.edges).__name__}, which does not hash; give a tuple of (parent, child)")
+            raise InputError(f"edges are a {type(self.edges).__name__}, which does not hash; give a tuple of (parent, child)")
         for edge in self.edges:
             if not (isinstance(edge, tuple) and len(edge) == 2 and all(isinstance(site, int) and site >= 0 for site in edge)):
-                raise ValueError(f"the edge {edge} is not a pair of sites; give (parent, child), both numbered from 0")
+                raise InputError(f"the edge {edge} is not a pair of sites; give (parent, child), both numbered from 0")
             if edge[0] == edge[1]:
-                raise ValueError(f"the edge {edge} leads from a site to itself; leave it out")
+                raise InputError(f"the edge {edge} leads from a site to itself; leave it out")
             if edge in seen:
-                raise ValueError(f"the edge {edge} is given twice; leave one out")
+                raise InputError(f"the edge {edge} is given twice; leave one out")
             seen.add(edge)
         try:
             self._sorter().prepare()
         except graphlib.CycleError as error:
             cycle = " -> ".join(map(str, error.args[1]))
-            raise ValueError(f"the edges close the cycle {cycle}; leave one of these edges out") from error
+            raise InputError(f"the edges close the cycle {cycle}; leave one of these edges out") from error
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         num_sites = math.prod(site_shape)
         for edge in self.edges:
             if max(edge) >= num_sites:
-                raise ValueError(
+                raise InputError(
                     f"the edge {edge} names a site outside 0..{num_sites - 1}; correct it, or the model's site_shape"
                 )
         sorter = self._sorter(range(num_sites))
@@ -200,7 +202,7 @@ class AnyOrder:
 
     def __post_init__(self):
         if self.among and self.among[0] != self.reference:
-            raise ValueError(
+            raise InputError(
                 f"AnyOrder's reference {self.reference} is not the first of the orders it draws from, {self.among[0]}; make it so"
             )
 
@@ -239,12 +241,12 @@ def check_permutation(sites, num_sites: int) -> Int32[np.ndarray, "{num_sites}"]
     """`sites` as an int32 array [T]. ValueError unless it lists every index of 0..T-1 exactly once."""
     sites = np.asarray(sites)
     if sites.shape != (num_sites,):
-        raise ValueError(f"an order of {num_sites} sites must have shape ({num_sites},), not {sites.shape}; list every site once")
+        raise InputError(f"an order of {num_sites} sites must have shape ({num_sites},), not {sites.shape}; list every site once")
     if not np.issubdtype(sites.dtype, np.integer):
-        raise ValueError(f"an order must list integers, not {sites.dtype}; convert it")
+        raise InputError(f"an order must list integers, not {sites.dtype}; convert it")
     counts = np.bincount(sites[(sites >= 0) & (sites < num_sites)].astype(np.int64), minlength=num_sites)
     if (counts != 1).any():
-        raise ValueError(
+        raise InputError(
             f"an order must be a permutation of 0..{num_sites - 1}; site {int(np.argmax(counts != 1))} occurs "
             f"{int(counts[np.argmax(counts != 1)])} times; list every site once"
         )

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.orders import AnyOrder, Raster, check_permutation
 
 
@@ -40,13 +41,13 @@ class CondSpec:
         for name in ("classes", "members", "local"):
             count = getattr(self, name)
             if count is not None and count < 1:
-                raise ValueError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
+                raise InputError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
         if not isinstance(self.hop, int) or self.hop < 1 or (self.hop > 1 and self.local is None):
-            raise ValueError(
+            raise InputError(
                 f"CondSpec(hop={self.hop}) is the number of sites that share local features; choose 1, or give local"
             )
         if self.memory is not None and (len(self.memory) != 2 or any(size < 1 for size in self.memory)):
-            raise ValueError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
+            raise InputError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
 
     def require(self, net: str, *kinds: str) -> None:
         """ValueError if this is a condition of another kind than those that `net` knows ("classes", "members", "local",
@@ -54,7 +55,7 @@ class CondSpec:
         for name in ("classes", "members", "local", "memory"):
             if getattr(self, name) is not None and name not in kinds:
                 known = " and ".join(kinds) or "no condition"
-                raise ValueError(
+                raise InputError(
                     f"{net} knows {known}, not CondSpec({name}={getattr(self, name)}); leave it out, or choose another net"
                 )
 
@@ -164,28 +165,28 @@ class Model:
         try:
             hash((self.net, self.head, self.site_shape, self.order, self.cond))
         except TypeError as error:
-            raise ValueError(
+            raise InputError(
                 "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
             ) from error
         if not hasattr(self.net, "clone"):
-            raise ValueError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
+            raise InputError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
         if not isinstance(self.cond, CondSpec):
-            raise ValueError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
+            raise InputError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
         if not self.site_shape or any(size < 1 for size in self.site_shape):
-            raise ValueError(
+            raise InputError(
                 f"site_shape={self.site_shape} must name at least one axis, each of at least one site; give that of the data"
             )
         if math.prod(self.site_shape) > MAX_SITES:
-            raise ValueError(
+            raise InputError(
                 f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows of the data"
             )
         if isinstance(self.order, AnyOrder) and not self.net.any_order:
-            raise ValueError(
+            raise InputError(
                 f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or "
                 "MADE or LMConv"
             )
         if self.cond.hop > 1 and len(self.site_shape) > 1:
-            raise ValueError(
+            raise InputError(
                 f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"
             )
         check_permutation(self.permutation, math.prod(self.site_shape))

@@ -18,10 +18,10 @@ import jax
 import tyro
 
 from arjax.data import training_batches
-from arjax.training.checkpoints import finish, open_checkpoints, save
-from arjax.training.command_line import load_config
+from arjax.runs.checkpoints import finish, open_checkpoints, save
+from arjax.runs.config import load_config
+from arjax.runs.interruption import Interruption
 from arjax.training.experiment import run_keys
-from arjax.training.interruption import Interruption
 from arjax.training.mesh import over_state, place_batch
 from arjax.training.state import abstract_state, parts
 from arjax.training.step import compile_start, compile_step

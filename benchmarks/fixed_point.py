@@ -23,12 +23,12 @@ import numpy as np
 import arjax
 from arjax.data import Digits, Levels, evenly_spaced
 from arjax.heads import Ordinal
+from arjax.measure.trial import fit
+from arjax.runs.config import load_config
+from arjax.runs.load import open_run
+from arjax.runs.report import sample_cond
 from arjax.sampling import ancestral, fixed_point, naive
-from arjax.training.command_line import load_config
 from arjax.training.evaluation import drawn_examples, validate
-from arjax.training.load import open_run
-from arjax.training.report import sample_cond
-from arjax.trial import fit
 
 FAMILIES = ("histogram", "bayes_net", "made", "rnn", "wavenet", "pixelcnn", "gated_pixelcnn", "pixelcnnpp", "lmconv", "igpt")
 

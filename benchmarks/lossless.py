@@ -23,7 +23,7 @@ import arjax
 from arjax.coding import compress, decompress
 from arjax.data import evenly_spaced
 from arjax.protocol import Cond
-from arjax.training.load import open_run
+from arjax.runs.load import open_run
 
 
 def main():

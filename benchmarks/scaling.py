@@ -26,11 +26,11 @@ import arjax
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import MADE, PixelCNNPP, Transformer, transformer
 from arjax.training import AdamW, Mesh
-from arjax.training.collectives import received
 from arjax.training.mesh import over_batch, over_state, shares
 from arjax.training.objective import Likelihood
 from arjax.training.state import TrainState, abstract_state, init_state, train_step
 from arjax.training.step import compile_start, compile_step
+from benchmarks.collectives import received
 
 DEVICES, RUNS = 256, 7
 MIB, GB = 2**20, 1e9
@@ -202,7 +202,7 @@ def seconds(step: Step, runs: int):
     x = jax.tree.map(lambda leaf: jax.device_put(jnp.zeros(leaf.shape, leaf.dtype), leaf.sharding), step.batch)
     with jax.set_mesh(step.mesh):
         state = compile_start(step.start, step.state)(jax.random.key(0), x)
-    # Nobody asks for anything; see arjax/training/interruption.py.
+    # Nobody asks for anything; see arjax/runs/interruption.py.
     asked = jax.device_put(jnp.zeros(shares(step.mesh), jnp.int32), over_batch(step.mesh))
 
     def run() -> float:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
-from runs import write_run_of_random_parameters
+from trained import write_run_of_random_parameters
 
 from arjax.data import Levels
 from arjax.data.wav import write_wav
@@ -25,8 +25,8 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
+from arjax.runs.config import load_config
 from arjax.tokenizers import Palette
-from arjax.training.command_line import load_config
 
 TINY = """
 import arjax

@@ -11,12 +11,12 @@ import jaxtyping
 import pytest
 
 CHECKED = (
+    "testing",
     "orders",
     "protocol",
     "cache",
     "heads",
     "layers",
-    "flops",
     "pictures",
     "models",
     "interop",

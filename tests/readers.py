@@ -29,18 +29,18 @@ from arjax.coding import stream
 from arjax.coding.stream import Header
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, idx, sources
 from arjax.data.wav import read_wav
+from arjax.description import describe
 from arjax.heads import Bernoulli
 from arjax.interop import load_huggingface
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
+from arjax.runs.directory import read_run
+from arjax.runs.metrics import read_metrics
+from arjax.runs.tokenization import digest, read_learned
 from arjax.tokenizers import BPE, Palette
 from arjax.tokenizers.byte_level import LETTERS, read_vocabulary
 from arjax.training import Experiment
-from arjax.training.description import describe
-from arjax.training.metrics import read_metrics
-from arjax.training.run_directory import read_run
-from arjax.training.tokenization import digest, read_learned
 
 PACKAGE = Path(arjax.__file__).parent
 SECONDS = 20  # a damaged file of a few kilobytes takes milliseconds; the machine may be busy

@@ -12,6 +12,7 @@ from arjax.arguments import check_cond, check_order, check_x
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
 from arjax.coding.stream import MAX_VALUES, Header, read, write
+from arjax.errors import InputError
 from arjax.likelihood import log_prob
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
@@ -54,9 +55,9 @@ def compress(
     _check_values(model, x)
     lengths = tuple(int(length) for length in lengths)
     if batch < 1:
-        raise ValueError(f"batch={batch} must be at least 1; choose how many examples go through the net at once")
+        raise InputError(f"batch={batch} must be at least 1; choose how many examples go through the net at once")
     if lengths and (len(lengths) != len(x) or not all(0 <= length <= model.num_sites for length in lengths)):
-        raise ValueError(
+        raise InputError(
             f"{len(lengths)} lengths for {len(x)} examples; give each example one of 0..{model.num_sites} sites, or no lengths"
         )
     batch = max(1, min(batch, len(x)))
@@ -104,7 +105,7 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
         walk(model, params, order, _cond(label, rows, header.batch), counts, decode)
         x[rows], contents = chunk[: len(x[rows])], zlib.crc32(chunk.tobytes(), contents)
     if contents != header.contents:
-        raise ValueError(
+        raise InputError(
             "what was decoded is not what was written: the arithmetic differs from that of the writer; decompress where it was "
             "compressed, with the same devices"
         )
@@ -114,45 +115,45 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
 def _check(model, order) -> np.ndarray:
     """The order [T]. ValueError unless the model's data can be written, and its order is one for all."""
     if model.head.vocab is None:
-        raise ValueError(f"{model.head} models real values, which have no end of digits; compress symbols")
+        raise InputError(f"{model.head} models real values, which have no end of digits; compress symbols")
     if model.head.event_shape and not hasattr(model.head, "log_conditionals"):
-        raise ValueError(f"{type(model.head).__name__} has no log_conditionals, one for each value of a symbol; add them")
+        raise InputError(f"{type(model.head).__name__} has no log_conditionals, one for each value of a symbol; add them")
     if features := model.cond.features(model.site_shape):
-        raise ValueError(f"the model needs {' and '.join(features)} features, which a stream does not hold; choose another model")
+        raise InputError(f"the model needs {' and '.join(features)} features, which a stream does not hold; choose another model")
     if np.ndim(order) == 2:
-        raise ValueError(f"order has shape {np.shape(order)}; a stream is written in one order [T]")
+        raise InputError(f"order has shape {np.shape(order)}; a stream is written in one order [T]")
     return check_order(model, order, 1)
 
 
 def _check_values(model, x) -> None:
     check_x(model, x[:0])  # shape and type; all of x may be more than a device holds
     if x.size > MAX_VALUES:
-        raise ValueError(f"x holds {x.size} values, more than the {MAX_VALUES} of one stream; compress it in parts")
+        raise InputError(f"x holds {x.size} values, more than the {MAX_VALUES} of one stream; compress it in parts")
     if x.size and (x.min() < 0 or x.max() >= model.head.vocab):
-        raise ValueError(f"x goes from {x.min()} to {x.max()}, but the symbols are 0..{model.head.vocab - 1}; correct it")
+        raise InputError(f"x goes from {x.min()} to {x.max()}, but the symbols are 0..{model.head.vocab - 1}; correct it")
 
 
 def _check_written_here(model, params, order, header: Header) -> None:
     if header.model != digest_of_model(model, order):
-        raise ValueError("the stream was written with another model or in another order; give the run that it was written with")
+        raise InputError("the stream was written with another model or in another order; give the run that it was written with")
     if header.params != digest_of_params(params):
-        raise ValueError(
+        raise InputError(
             "the stream was written with other parameters of this model (trained on since, or raw instead of averaged); give "
             "those that it was written with"
         )
     if header.where != platform_here():
-        raise ValueError(
+        raise InputError(
             f"the stream was written on {header.where}, this is {platform_here()}, which may round otherwise; use that"
         )
     if header.platform != digest_of_platform():
-        raise ValueError(
+        raise InputError(
             f"the stream was written on {header.where}, as here, but on another processor, with another number of its cores or "
             "other options of XLA, which may round otherwise; decompress it there"
         )
     if header.shape[1:] != (*model.site_shape, *model.head.event_shape):
-        raise ValueError(f"the stream holds examples of shape {header.shape[1:]}, which are not the model's; restore it")
+        raise InputError(f"the stream holds examples of shape {header.shape[1:]}, which are not the model's; restore it")
     if any(length > model.num_sites for length in header.lengths):
-        raise ValueError(f"the stream's lengths go beyond the {model.num_sites} sites of the model; restore it")
+        raise InputError(f"the stream's lengths go beyond the {model.num_sites} sites of the model; restore it")
 
 
 def _labels(model, params, x, order, label, batch) -> np.ndarray | None:

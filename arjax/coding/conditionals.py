@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
+
 
 def walk(model, params, order, cond, counts: np.ndarray, code: Callable) -> None:
     """Go through the sites of a batch in generation order.
@@ -59,5 +61,5 @@ def _conditional(model, theta, x, c):
 def _checked(probabilities, t) -> np.ndarray:
     probabilities = np.asarray(probabilities)
     if not np.isfinite(probabilities).all():
-        raise ValueError(f"the model's probabilities at its site {t} are not all numbers; train it again")
+        raise InputError(f"the model's probabilities at its site {t} are not all numbers; train it again")
     return probabilities

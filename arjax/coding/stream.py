@@ -17,6 +17,8 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from arjax.errors import InputError
+
 MAGIC = b"\x93arj"
 VERSION = 1
 CHECKSUM = 6
@@ -57,21 +59,21 @@ def read_header(stream: bytes) -> Header:
 def read(stream: bytes) -> tuple[Header, np.ndarray]:
     """(header, words). ValueError as in `read_header`."""
     if not stream.startswith(MAGIC):
-        raise ValueError(f"this is no arjax stream: it begins with {stream[:4]!r}; give one that arjax compress wrote")
+        raise InputError(f"this is no arjax stream: it begins with {stream[:4]!r}; give one that arjax compress wrote")
     content, checksum = stream[:-CHECKSUM], stream[-CHECKSUM:]
     if len(content) <= len(MAGIC) or hashlib.sha256(content).digest()[:CHECKSUM] != checksum:
-        raise ValueError(f"the stream of {len(stream)} bytes is damaged or cut off: its checksum is wrong; restore it")
+        raise InputError(f"the stream of {len(stream)} bytes is damaged or cut off: its checksum is wrong; restore it")
     if content[len(MAGIC)] != VERSION:
-        raise ValueError(f"the stream is of version {content[len(MAGIC)]}, this arjax reads {VERSION}; use the one that wrote it")
+        raise InputError(f"the stream is of version {content[len(MAGIC)]}, this arjax reads {VERSION}; use the one that wrote it")
     unpacker = msgpack.Unpacker(max_buffer_size=len(content) + 1)
     unpacker.feed(content[len(MAGIC) + 1 :])
     try:
         header = _header(unpacker.unpack())
     except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise ValueError("the stream's header is none that arjax writes; restore it") from error
+        raise InputError("the stream's header is none that arjax writes; restore it") from error
     payload = content[len(MAGIC) + 1 + unpacker.tell() :]
     if len(payload) % 4:
-        raise ValueError(f"the stream's payload of {len(payload)} bytes is no row of 32-bit words; restore it")
+        raise InputError(f"the stream's payload of {len(payload)} bytes is no row of 32-bit words; restore it")
     return header, np.frombuffer(payload, "<u4").astype(np.uint32)
 
 
@@ -80,12 +82,12 @@ def _header(fields: Any) -> Header:
     digests, where, contents, shape, batch, runs, note = fields
     kinds = (digests, bytes), (where, str), (contents, int), (shape, list), (batch, int), (runs, list), (note, bytes)
     if not all(type(field) is kind for field, kind in kinds) or len(digests) != 14 or not where.isprintable():
-        raise ValueError("fields of other kinds")
+        raise InputError("fields of other kinds")
     numbers = [*shape, batch, *(number for run in runs for number in run)]
     if not shape or not all(type(number) is int and 0 <= number <= MAX_VALUES for number in numbers) or batch < 1:
-        raise ValueError("numbers out of bounds")
+        raise InputError("numbers out of bounds")
     if math.prod(shape) > MAX_VALUES or batch > max(shape[0], 1) or sum(count for count, _ in runs) not in (0, shape[0]):
-        raise ValueError("a shape out of bounds")
+        raise InputError("a shape out of bounds")
     lengths = tuple(length for count, length in runs for _ in range(count))
     return Header(digests[:4], digests[4:10], digests[10:], where, contents, tuple(shape), batch, lengths, note)
 

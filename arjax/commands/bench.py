@@ -7,13 +7,14 @@ from typing import Annotated
 import jax
 import tyro
 
-from arjax.bench import benchmark, report
 from arjax.commands.flags import require_model, require_positive, require_room
+from arjax.errors import InputError
+from arjax.measure.bench import benchmark, report
+from arjax.measure.results import as_json, overview, ratios, read_results
 from arjax.protocol import Model
-from arjax.results import as_json, overview, ratios, read_results
-from arjax.training.command_line import edit, load_config
-from arjax.training.load import learn
-from arjax.training.tokenization import over_tokens
+from arjax.runs.config import edit, load_config
+from arjax.runs.load import learn
+from arjax.runs.tokenization import over_tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Bench:
 
     def __call__(self, flags: list[str]) -> None:
         if [self.config is not None, self.all, self.ratios is not None].count(True) != 1:
-            raise ValueError("bench takes one of CONFIG, --all and --ratios OLD NEW; give one of them")
+            raise InputError("bench takes one of CONFIG, --all and --ratios OLD NEW; give one of them")
         if flags and self.config is None:
-            raise ValueError(f"unrecognized arguments: {' '.join(flags)}; flags edit one config, name it")
+            raise InputError(f"unrecognized arguments: {' '.join(flags)}; flags edit one config, name it")
         require_positive(batch=self.batch, runs=self.runs)
         require_room(json=self.json)
         if self.ratios is not None:
@@ -59,7 +60,7 @@ class Bench:
         """(config, figures) of each that can be measured; the others say why not."""
         configs = sorted(Path("configs").glob("*.py"))
         if not configs:
-            raise ValueError("there is no configs/ with a config here; run from the root of the repository")
+            raise InputError("there is no configs/ with a config here; run from the root of the repository")
         for config in map(str, configs):
             try:
                 if isinstance(load_config(config).model, Model):

@@ -4,11 +4,12 @@ import dataclasses
 from pathlib import Path
 
 from arjax.commands.flags import require_model
+from arjax.data.fingerprint import split_fingerprint
 from arjax.data.splits import unit
-from arjax.training.command_line import load_config
-from arjax.training.fingerprint import split_fingerprint
-from arjax.training.load import open_run
-from arjax.training.run_directory import read_run
+from arjax.errors import InputError
+from arjax.runs.config import load_config
+from arjax.runs.directory import read_run
+from arjax.runs.load import open_run
 
 
 def on_other_data(experiment, path: str, root: str | None, modules: tuple[str, ...]):
@@ -18,17 +19,17 @@ def on_other_data(experiment, path: str, root: str | None, modules: tuple[str, .
     there, here = dataclasses.replace(there, root=root or there.root), experiment.data
     if hasattr(here, "tokenizer"):
         if hasattr(here.data, "texts") != hasattr(there, "texts"):
-            raise ValueError(f"--other-data {path}: the tokenizer of the run is not for such data; choose others")
+            raise InputError(f"--other-data {path}: the tokenizer of the run is not for such data; choose others")
         if not hasattr(there, "texts") and there.values != here.data.values:
-            raise ValueError(
+            raise InputError(
                 f"--other-data {path}: the tokenizer of the run is of values={here.data.values}, these data have "
                 f"values={there.values}; give both the same"
             )
         there = dataclasses.replace(here, data=there)
     if unit(there) != unit(here):
-        raise ValueError(f"--other-data {path} consists of {unit(there)}s, the run's data of {unit(here)}s; choose such data")
+        raise InputError(f"--other-data {path} consists of {unit(there)}s, the run's data of {unit(here)}s; choose such data")
     if getattr(there, "alphabet", None) != getattr(here, "alphabet", None):
-        raise ValueError(f"--other-data {path} has another alphabet than the run's; read it by Characters(path, alphabet)")
+        raise InputError(f"--other-data {path} has another alphabet than the run's; read it by Characters(path, alphabet)")
     # An experiment refuses data whose symbols are not the model's.
     other = dataclasses.replace(experiment, data=there)
     splits = there.load()
@@ -43,7 +44,7 @@ def on_same_data(experiment, split, which: str, path: str, *, raw: bool, root: s
     require_model(path, other.experiment)
     here, there = experiment.data, other.experiment.data
     if (unit(here), here.values) != (unit(there), there.values):
-        raise ValueError(
+        raise InputError(
             f"--other-run {path} is of {unit(there)}s, {there.values}, this one of {unit(here)}s, {here.values}; only nats of "
             "the same values can be compared, choose a run of these"
         )
@@ -52,7 +53,7 @@ def on_same_data(experiment, split, which: str, path: str, *, raw: bool, root: s
     marks = [split_fingerprint(part) for part in (split, getattr(splits, which))]
     name = next((name for name in ("x", "counted") if marks[0].get(name) != marks[1].get(name)), None)
     if name is not None:
-        raise ValueError(
+        raise InputError(
             f"--other-run {path} has another {which} split ({name}: {marks[1].get(name)} there, {marks[0].get(name)} here); "
             "choose a run over the same data"
         )

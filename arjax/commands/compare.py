@@ -13,9 +13,10 @@ import tyro
 from arjax import pictures
 from arjax.commands.flags import require_model, require_positive, require_room, require_suffix
 from arjax.data import evenly_spaced
-from arjax.results import without_nan
-from arjax.training.command_line import edit, load_config
-from arjax.trial import try_out
+from arjax.errors import InputError
+from arjax.measure.results import without_nan
+from arjax.measure.trial import try_out
+from arjax.runs.config import edit, load_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Compare:
     def __call__(self, flags: list[str]) -> None:
         require_positive(batch=self.batch, runs=self.runs, examples=self.examples)
         if not 0 < self.seconds < math.inf:
-            raise ValueError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
+            raise InputError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
         require_suffix(".md", out=self.out)
         require_room(json=self.out.with_suffix(".json"), png=self.out.with_suffix(".png"))
         if not self.configs:
-            raise ValueError("there is nothing to compare; name at least one config")
+            raise InputError("there is nothing to compare; name at least one config")
         experiments = {path.stem: self._experiment(path, flags) for path in self.configs}
         first = next(iter(experiments.values()))
         for name, experiment in experiments.items():
@@ -78,7 +79,7 @@ class Compare:
         experiment, _ = edit(load_config(path), flags, "", f"python -m arjax compare {path}")
         require_model(str(path), experiment)
         if experiment.tokenizer is not None:
-            raise ValueError(f"{path} models tokens, whose likelihood is none of the data; leave it out")
+            raise InputError(f"{path} models tokens, whose likelihood is none of the data; leave it out")
         return experiment
 
 
@@ -109,11 +110,11 @@ def markdown(rows: dict[str, dict]) -> str:
 def _check_comparable(first_name, first, name, experiment) -> None:
     """ValueError unless the likelihoods of both are of the same thing."""
     if experiment.data != first.data:
-        raise ValueError(
+        raise InputError(
             f"{name} is fitted to {experiment.data.title}, {first_name} to {first.data.title}; compare on the same data"
         )
     if experiment.model.cond != first.model.cond:
-        raise ValueError(
+        raise InputError(
             f"{name} is given {experiment.model.cond}, {first_name} {first.model.cond}; give both the same, as by "
             "--model.cond.classes"
         )

@@ -12,8 +12,9 @@ from arjax.commands.complete_pictures import complete_pictures
 from arjax.commands.complete_sound import complete_sound
 from arjax.commands.complete_text import complete_text
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
-from arjax.training.load import open_run
-from arjax.training.report import pictured
+from arjax.errors import InputError
+from arjax.runs.load import open_run
+from arjax.runs.report import pictured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +66,9 @@ class Complete:
         require_suffix(".png", png=self.png)
         own = [name for name in ("image", "text", "audio") if getattr(self, name) is not None]
         if self.label is not None and not own:
-            raise ValueError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
+            raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
         if own and self.examples is not None:
-            raise ValueError(f"--examples {self.examples}: --{own[0]} is the one to complete; leave it out")
+            raise InputError(f"--examples {self.examples}: --{own[0]} is the one to complete; leave it out")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         blank = np.zeros((1, *model.site_shape, *model.head.event_shape), np.int32)
@@ -82,7 +83,7 @@ class Complete:
             self._refuse("images", "text", "truth", "audio", "seconds")
             complete_pictures(self, model, params, data)
         else:
-            raise ValueError(
+            raise InputError(
                 f"{self.run} models data of shape {blank.shape[1:]}, no text, sound or images (H, W), (H, W, 1) or (H, W, 3); "
                 "complete it in Python, by arjax.sample(..., observed=..., mask=...)"
             )
@@ -90,7 +91,7 @@ class Complete:
     def _refuse(self, kind: str, *others: str) -> None:
         for name in others:
             if getattr(self, name) is not None:
-                raise ValueError(f"--{name}: {self.run} models {kind}; leave it out")
+                raise InputError(f"--{name}: {self.run} models {kind}; leave it out")
 
     def stem(self, *parts: str) -> Path:
         """RUN/samples/complete_PARTS_SEED, without a suffix."""

@@ -9,9 +9,10 @@ from arjax import pictures
 from arjax.commands.completions import chosen, cost, draw, order_for, own_cond, spread
 from arjax.commands.image_file import read_array, read_image
 from arjax.commands.masks import NAMES, read_mask
+from arjax.errors import InputError
 from arjax.protocol import Cond
+from arjax.runs.report import pictured
 from arjax.training.fits import check_fits
-from arjax.training.report import pictured
 
 
 def complete_pictures(flags, model, params, data) -> None:
@@ -50,7 +51,7 @@ def _own(flags, model, data, splits) -> tuple[np.ndarray, Cond]:
     if flags.image.suffix == ".npy":
         raw = read_array(flags.image, "--image")
         if raw.shape != shape or raw.dtype.kind not in "biuf":
-            raise ValueError(f"--image {flags.image} is {raw.dtype} of shape {raw.shape}; give numbers of shape {shape}")
+            raise InputError(f"--image {flags.image} is {raw.dtype} of shape {raw.shape}; give numbers of shape {shape}")
         raw = np.array(raw)
     else:
         grey = read_image(flags.image, shape[:2], "--image", colour=shape[2:] == (3,)).reshape(shape)
@@ -60,7 +61,7 @@ def _own(flags, model, data, splits) -> tuple[np.ndarray, Cond]:
     outside = source.values.outside(raw)
     if outside.any():
         value = raw[tuple(np.argwhere(outside)[0])].item()
-        raise ValueError(
+        raise InputError(
             f"--image {flags.image} has the value {value}, but {source.values.title} accepts {source.values.support} only; "
             "correct it"
         )

@@ -7,8 +7,9 @@ from arjax import pictures
 from arjax.commands.completions import chosen, cost, draw, own_cond, spread
 from arjax.data.splits import heard
 from arjax.data.wav import read_wav, write_wav
+from arjax.errors import InputError
+from arjax.runs.report import write_sounds
 from arjax.training.fits import check_fits
-from arjax.training.report import write_sounds
 
 
 def complete_sound(flags, model, params, data) -> None:
@@ -25,7 +26,7 @@ def complete_sound(flags, model, params, data) -> None:
         # Windows that begin where a recording does, and go on behind what is kept.
         places = np.flatnonzero(splits.test.counted[:, 0] & splits.test.counted[:, kept])
         if not len(places):
-            raise ValueError(f"no test recording is longer than {kept / data.sample_rate:g} seconds; keep fewer --seconds")
+            raise InputError(f"no test recording is longer than {kept / data.sample_rate:g} seconds; keep fewer --seconds")
         x, cond, batch = chosen(model, data, splits.test, places[spread(flags.examples, 2, len(places))], flags.seed)
         counted = batch["counted"]
     mask = np.arange(model.num_sites) < kept
@@ -59,7 +60,7 @@ def _kept(seconds: float | None, model, data) -> int | None:
         return None
     most = (model.num_sites - 1) / data.sample_rate
     if not 1 / data.sample_rate <= seconds <= most:
-        raise ValueError(
+        raise InputError(
             f"--seconds {seconds:g} is not in {1 / data.sample_rate:g}..{most:g}, one sample to all but one of what the model "
             "generates; choose a number that is"
         )
@@ -71,7 +72,7 @@ def _own(flags, model, data, kept: int | None) -> tuple[np.ndarray, np.ndarray, 
     samples = read_wav(flags.audio, data.sample_rate)
     kept = min(len(samples), kept or len(samples))
     if kept >= model.num_sites:
-        raise ValueError(
+        raise InputError(
             f"--audio {flags.audio} has {len(samples) / data.sample_rate:g} seconds, and the model generates "
             f"{model.num_sites / data.sample_rate:g} with those that are kept; keep fewer, by --seconds"
         )

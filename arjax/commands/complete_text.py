@@ -7,19 +7,20 @@ import numpy as np
 from arjax.commands.completions import chosen, cost, draw, order_for, own_cond, spread
 from arjax.commands.masks import read_mask
 from arjax.data.splits import encoded
+from arjax.errors import InputError
+from arjax.runs.report import rule_between, write_texts
 from arjax.training.fits import check_fits
-from arjax.training.report import rule_between, write_texts
 
 
 def complete_text(flags, model, params, data) -> None:
     """Print the completions and what the truth costs, and write them where `flags`, a Complete, say. ValueError where they do not
     fit."""
     if len(flags.blank) != 1:
-        raise ValueError(f"--blank {flags.blank!r} is {len(flags.blank)} characters; choose one")
+        raise InputError(f"--blank {flags.blank!r} is {len(flags.blank)} characters; choose one")
     if flags.text is None and flags.truth is not None:
-        raise ValueError("--truth belongs to --text; give one, or leave it out")
+        raise InputError("--truth belongs to --text; give one, or leave it out")
     if flags.text is not None and flags.mask is not None:
-        raise ValueError(f"--mask {flags.mask}: --text marks what is hidden by {flags.blank!r}; leave it out")
+        raise InputError(f"--mask {flags.mask}: --text marks what is hidden by {flags.blank!r}; leave it out")
     sites = np.arange(model.num_sites)
     if flags.text is not None:
         x, hidden, given = _own(flags, model, data)
@@ -51,28 +52,28 @@ def complete_text(flags, model, params, data) -> None:
 def _own(flags, model, data) -> tuple[np.ndarray, np.ndarray, int]:
     """(--text, or --truth, as symbols [1, T], zero where unknown; what of it is hidden [T]; how many symbols it has)."""
     if hasattr(data, "tokenizer") or not hasattr(data, "read"):
-        raise ValueError(f"--text: {flags.run} is of symbols that are no characters; choose a run of characters or bytes")
+        raise InputError(f"--text: {flags.run} is of symbols that are no characters; choose a run of characters or bytes")
     # What stands before a blank and behind it is read apart: a blank is no symbol.
     parts = [encoded(data, part) for part in flags.text.split(flags.blank)]
     symbols = np.concatenate([parts[0], *(piece for part in parts[1:] for piece in (np.zeros(1, int), part))]).astype(np.int32)
     marked = np.concatenate([np.zeros(len(parts[0]), bool), *(np.arange(len(part) + 1) == 0 for part in parts[1:])])
     if not len(symbols):
-        raise ValueError("--text is empty; give one with something hidden in it")
+        raise InputError("--text is empty; give one with something hidden in it")
     if not marked.any():
-        raise ValueError(f"--text has nothing hidden; mark every character to be drawn by {flags.blank!r}, or choose --blank")
+        raise InputError(f"--text has nothing hidden; mark every character to be drawn by {flags.blank!r}, or choose --blank")
     if marked.all():
-        raise ValueError("--text hides everything; sample without it, by `python -m arjax sample`")
+        raise InputError("--text hides everything; sample without it, by `python -m arjax sample`")
     if len(symbols) > model.num_sites:
-        raise ValueError(f"--text has {len(symbols)} characters, the model's windows {model.num_sites}; shorten it")
+        raise InputError(f"--text has {len(symbols)} characters, the model's windows {model.num_sites}; shorten it")
     if len(symbols) < model.num_sites and not model.net.any_order and (model.permutation != np.arange(model.num_sites)).any():
-        raise ValueError(
+        raise InputError(
             f"--text has {len(symbols)} characters, and a net that generates in {model.order} only needs all {model.num_sites} "
             "of a window; give as many"
         )
     if flags.truth is not None:
         true = encoded(data, flags.truth).astype(np.int32)
         if len(true) != len(symbols) or (true != symbols)[~marked].any():
-            raise ValueError(
+            raise InputError(
                 f"--truth has {len(true)} characters, --text {len(symbols)}, and where nothing is hidden they must be the same; "
                 "correct one of them"
             )

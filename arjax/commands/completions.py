@@ -7,6 +7,7 @@ import numpy as np
 
 from arjax.data.batches import gather
 from arjax.data.splits import unit
+from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, conditional_log_prob
 from arjax.orders import named
 from arjax.protocol import Cond
@@ -55,7 +56,7 @@ def spread(count: int | None, default: int, examples: int) -> np.ndarray:
     None: as many as by default, or all there are. ValueError if there are fewer."""
     count = min(default, examples) if count is None else count
     if count > examples:
-        raise ValueError(f"--examples {count} is more than the {examples} of the test split; choose fewer")
+        raise InputError(f"--examples {count} is more than the {examples} of the test split; choose fewer")
     return np.arange(count) * examples // count
 
 
@@ -69,12 +70,12 @@ def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
     """The condition of one example of the user's own, given by `flag`. ValueError where the model wants features, which only test
     examples have, or where the label is not what it wants."""
     if features := model.cond.features(model.site_shape):
-        raise ValueError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
+        raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
     classes = model.cond.classes
     if classes is None and label is not None:
-        raise ValueError(f"--label {label}: {run} knows no classes; leave it out")
+        raise InputError(f"--label {label}: {run} knows no classes; leave it out")
     if classes is not None and label is None:
-        raise ValueError(f"{flag}: {run} is given the class of what it completes; name it with --label, 0..{classes - 1}")
+        raise InputError(f"{flag}: {run} is given the class of what it completes; name it with --label, 0..{classes - 1}")
     if label is not None and not 0 <= label < classes:
-        raise ValueError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
+        raise InputError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
     return Cond(None if label is None else np.array([label], np.int32))

@@ -12,7 +12,8 @@ from arjax.coding import compress, decompress
 from arjax.commands.contents import contents_of, file_of, note_of, read_content
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix
 from arjax.data.splits import unit
-from arjax.training.load import open_run
+from arjax.errors import InputError
+from arjax.runs.load import open_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Compress:
         require_positive(batch=self.batch)
         require_suffix(".arj", out=self.out)
         if not self.files:
-            raise ValueError("there is nothing to compress; name at least one file")
+            raise InputError("there is nothing to compress; name at least one file")
         name, count = collections.Counter(path.name for path in self.files).most_common(1)[0]
         if count > 1:
-            raise ValueError(f"{count} of the files are called {name}, and could not be told apart; rename all but one")
+            raise InputError(f"{count} of the files are called {name}, and could not be told apart; rename all but one")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         contents = [read_content(path, model, data) for path in self.files]
@@ -81,17 +82,17 @@ class Decompress:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if not self.stream.is_file():
-            raise ValueError(f"there is no file {self.stream}; give one that arjax compress wrote")
+            raise InputError(f"there is no file {self.stream}; give one that arjax compress wrote")
         if not next(parent for parent in (self.out, *self.out.parents) if parent.exists()).is_dir():
-            raise ValueError(f"--out {self.out} is no folder; choose another")
+            raise InputError(f"--out {self.out} is no folder; choose another")
         try:
             found = decompress(model, params, self.stream.read_bytes())
             files = [(name, file_of(name, content, model, data)) for name, content in contents_of(model, found)]
         except ValueError as error:
-            raise ValueError(f"{self.stream}: {error}") from error
+            raise InputError(f"{self.stream}: {error}") from error
         for name, _ in files:
             if (self.out / name).exists():
-                raise ValueError(f"{self.out / name} is there already; choose another folder with --out")
+                raise InputError(f"{self.out / name} is there already; choose another folder with --out")
         self.out.mkdir(parents=True, exist_ok=True)
         for name, content in files:
             (self.out / name).write_bytes(content)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from arjax.coding.codec import Decompressed
 from arjax.commands.image_file import read_array
-from arjax.data.sources import one_line
+from arjax.errors import InputError, one_line
 
 IMAGES = {".png": "PNG", ".bmp": "BMP", ".pgm": "PPM", ".ppm": "PPM", ".tif": "TIFF"}
 # How many values a pixel of each kind of image has; 0 for one that needs no axis.
@@ -39,7 +39,7 @@ def read_content(path: Path, model, data) -> Content:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({one_line(error)}); give a file") from error
+        raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from error
     if hasattr(data, "pack"):
         return _read_text(path, content, model, data)
     if not content:
@@ -49,7 +49,7 @@ def read_content(path: Path, model, data) -> Content:
     if path.suffix in IMAGES and not hasattr(data, "visible"):
         return _read_image(path, model)
     kinds = ".npy" if hasattr(data, "visible") else f".npy {' '.join(IMAGES)}"
-    raise ValueError(f"{path}: files of the model's symbols end in one of {kinds}; save it as such")
+    raise InputError(f"{path}: files of the model's symbols end in one of {kinds}; save it as such")
 
 
 def file_of(name: str, content: Content, model, data) -> bytes:
@@ -67,10 +67,10 @@ def file_of(name: str, content: Content, model, data) -> bytes:
         elif note["mode"] in _MODES and len(x) == 1:
             _image_of(x[0], note["mode"], model).save(file, IMAGES[suffix])
         else:
-            raise ValueError("no kind of file that is read here")
+            raise InputError("no kind of file that is read here")
         return file.getvalue()
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise ValueError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
+        raise InputError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
 
 
 def note_of(names: list[str], contents: list[Content]) -> bytes:
@@ -85,13 +85,13 @@ def contents_of(model, found: Decompressed) -> Iterator[tuple[str, Content]]:
         notes = msgpack.unpackb(found.note)
         ends = np.cumsum([count for _, count, _ in notes])
         if list(ends[-1:]) != [len(found.x)] or any(count < 0 for _, count, _ in notes):
-            raise ValueError("counts")
+            raise InputError("counts")
         for (name, count, note), end in zip(notes, ends, strict=True):
             if Path(name).name != name or not name.isprintable() or not isinstance(note, dict):
-                raise ValueError("name")
+                raise InputError("name")
             yield name, Content(found.x[end - count : end], lengths[end - count : end], note)
     except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
-        raise ValueError("the stream does not say which files it holds; it was not written by arjax compress") from error
+        raise InputError("the stream does not say which files it holds; it was not written by arjax compress") from error
 
 
 def _read_text(path, content, model, data) -> Content:
@@ -107,11 +107,11 @@ def _read_array(path, model) -> Content:
     shape = (*model.site_shape, *model.head.event_shape)
     x = read_array(path, "FILES")
     if x.shape != shape and x.shape[1:] != shape:
-        raise ValueError(
+        raise InputError(
             f"{path} has shape {x.shape}, but the model's examples are {shape}; give [N, {', '.join(map(str, shape))}]"
         )
     if x.dtype.kind not in "biu":
-        raise ValueError(f"{path} holds {x.dtype}, but symbols are integers 0..{model.head.vocab - 1}; convert it")
+        raise InputError(f"{path} holds {x.dtype}, but symbols are integers 0..{model.head.vocab - 1}; convert it")
     one = x.shape == shape
     note = {"dtype": x.dtype.str, "one": one}
     x = x[None] if one else x
@@ -127,10 +127,10 @@ def _read_image(path, model) -> Content:
             if mode in _MODES and (size[1], size[0]) == model.site_shape[:2]:
                 pixels = np.asarray(image.convert("L") if mode == "1" else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no image ({one_line(error)}); give one") from error
+        raise InputError(f"{path} is no image ({one_line(error)}); give one") from error
     shape = (*model.site_shape, *model.head.event_shape)
     if mode not in _MODES or (size[1], size[0], _MODES[mode] or 1) != (*shape[:2], *(shape[2:] or (1,))):
-        raise ValueError(f"{path} is {mode} of {size[1]}x{size[0]} pixels, but the model's images are {shape}; convert it")
+        raise InputError(f"{path} is {mode} of {size[1]}x{size[0]} pixels, but the model's images are {shape}; convert it")
     levels = _levels(path, model)
     symbols = np.minimum(np.searchsorted(levels, pixels), len(levels) - 1)
     shown = ", ".join(map(str, levels)) if len(levels) < 9 else f"{levels[0]}, {levels[1]}, ... {levels[-1]}"
@@ -147,11 +147,11 @@ def _image_of(x, mode, model) -> Image.Image:
 def _levels(path, model) -> np.ndarray:
     """[V]: the gray level that each symbol is drawn as."""
     if model.head.vocab > 256:
-        raise ValueError(f"{path}: the {model.head.vocab} symbols of the model are more than an image's levels; give .npy")
+        raise InputError(f"{path}: the {model.head.vocab} symbols of the model are more than an image's levels; give .npy")
     return np.round(np.arange(model.head.vocab) * 255 / max(model.head.vocab - 1, 1)).astype(int)
 
 
 def _refuse_outside(path, x, outside, support) -> None:
     if outside.any():
         place = [int(i) for i in np.unravel_index(np.argmax(outside), outside.shape)]
-        raise ValueError(f"{path} has the value {int(x[tuple(place)])} at {place}, but the model has {support} only; convert it")
+        raise InputError(f"{path} has the value {int(x[tuple(place)])} at {place}, but the model has {support} only; convert it")

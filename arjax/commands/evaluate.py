@@ -12,15 +12,15 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.beside import on_other_data, on_same_data
 from arjax.commands.flags import Run, require_model, require_suffix
+from arjax.data.fingerprint import split_fingerprint
 from arjax.data.splits import unit
 from arjax.likelihood import bits_per_dim
-from arjax.training.comparison import RESAMPLES, auroc, paired
+from arjax.measure.comparison import RESAMPLES, auroc, paired
+from arjax.runs.load import open_run
+from arjax.runs.report import per_unit, result_table
 from arjax.training.evaluation import Evaluation, evaluate
 from arjax.training.experiment import run_keys
-from arjax.training.fingerprint import split_fingerprint
-from arjax.training.load import open_run
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.report import per_unit, result_table
 from arjax.training.task import Score
 
 

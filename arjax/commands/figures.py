@@ -8,12 +8,13 @@ import jax
 import numpy as np
 import tyro
 
-from arjax import figures
 from arjax.commands.flags import require_model, require_positive, require_suffix
 from arjax.data.batches import gather
 from arjax.data.splits import shown
+from arjax.errors import InputError
+from arjax.measure import figures
+from arjax.runs.load import open_run
 from arjax.training.fits import check_fits
-from arjax.training.load import open_run
 from arjax.training.objective import cond_of
 
 
@@ -46,7 +47,7 @@ class Figures:
         require_suffix(".png", out=self.out)
         if self.run is not None:
             if self.what != "attention":
-                raise ValueError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
+                raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
             print(self._attention_of_run(self.out or Path(self.run) / "samples" / "attention.png"))
             return
         draw = {
@@ -62,13 +63,13 @@ class Figures:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if not hasattr(model.net, "attention"):
-            raise ValueError(
+            raise InputError(
                 f"{self.run} is a {type(model.net).__name__}, which attends to nothing; choose a run of a Transformer"
             )
         splits = data.load()
         check_fits(data.title, model, splits)
         if not 0 <= self.example < len(splits.test.x):
-            raise ValueError(
+            raise InputError(
                 f"--example {self.example} is not in 0..{len(splits.test.x) - 1}, the test split; choose one that is"
             )
         batch = gather(splits.test, np.array([self.example]))

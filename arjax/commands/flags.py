@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from arjax.errors import InputError
 from arjax.protocol import Model
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -13,7 +14,7 @@ Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 def require_model(name: str, experiment):
     """The arjax.Model that the run or config `name` is of. ValueError if it is of something else, as an autoencoder."""
     if not isinstance(experiment.model, Model):
-        raise ValueError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
+        raise InputError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
     return experiment.model
 
 
@@ -21,20 +22,20 @@ def require_positive(**counts: int | None) -> None:
     """ValueError unless every flag that is given, by its name, counts at least one."""
     for name, count in counts.items():
         if count is not None and count < 1:
-            raise ValueError(f"--{name} {count} must be at least 1; choose a positive number")
+            raise InputError(f"--{name} {count} must be at least 1; choose a positive number")
 
 
 def require_seed(seed: int) -> None:
     """ValueError unless JAX can make a key of it."""
     if not 0 <= seed < 2**32:
-        raise ValueError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
+        raise InputError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
 
 
 def require_suffix(suffix: str, **paths: Path | None) -> None:
     """ValueError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
     for name, path in paths.items():
         if path is not None and path.suffix != suffix:
-            raise ValueError(f"--{name} {path} must end in {suffix}; rename it")
+            raise InputError(f"--{name} {path} must end in {suffix}; rename it")
     require_room(**paths)
 
 
@@ -46,4 +47,4 @@ def require_room(**paths: Path | None) -> None:
             continue
         above = next(parent for parent in path.parents if parent.exists())
         if path.is_dir() or not above.is_dir():
-            raise ValueError(f"--{name} {path}: {path if path.is_dir() else above} is there already; choose another path")
+            raise InputError(f"--{name} {path}: {path if path.is_dir() else above} is there already; choose another path")

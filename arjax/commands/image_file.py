@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from arjax.data.sources import one_line
+from arjax.errors import InputError, one_line
 
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # of at most 8 bits a channel
 
@@ -23,10 +23,10 @@ def read_image(path: Path, size: tuple[int, int], flag: str, colour: bool = Fals
                 return np.asarray(picture.convert("RGB" if colour else "L"))
             mode = picture.mode
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{flag} {path} cannot be read as a picture ({one_line(error)}); give a PNG") from error
+        raise InputError(f"{flag} {path} cannot be read as a picture ({one_line(error)}); give a PNG") from error
     if (height, width) != size:
-        raise ValueError(f"{flag} {path} is {height} x {width} (height x width), not {size[0]} x {size[1]}; resize it")
-    raise ValueError(f"{flag} {path} has pixels of mode {mode}; save it with 8 bits a channel")
+        raise InputError(f"{flag} {path} is {height} x {width} (height x width), not {size[0]} x {size[1]}; resize it")
+    raise InputError(f"{flag} {path} has pixels of mode {mode}; save it with 8 bits a channel")
 
 
 def read_array(path: Path, flag: str) -> np.ndarray:
@@ -35,7 +35,7 @@ def read_array(path: Path, flag: str) -> np.ndarray:
         # Mapped: a header that promises more than the file holds is refused before any memory is taken.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, OverflowError, SyntaxError, TypeError) as error:
-        raise ValueError(f"{flag} {path} cannot be read as an array ({one_line(error)}); save it by numpy.save") from error
+        raise InputError(f"{flag} {path} cannot be read as an array ({one_line(error)}); save it by numpy.save") from error
     if not isinstance(array, np.ndarray):
-        raise ValueError(f"{flag} {path} holds more than one array; save one by numpy.save")
+        raise InputError(f"{flag} {path} holds more than one array; save one by numpy.save")
     return array

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from arjax.commands.image_file import read_array, read_image
+from arjax.errors import InputError
 
 NAMES = ("lower", "upper", "left", "right", "centre", "random")
 
@@ -29,19 +30,19 @@ def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
     if mask in NAMES:
         hidden = hide(mask, height, width, seed)
     elif not Path(mask).exists():
-        raise ValueError(f"--mask {mask} is none of {', '.join(NAMES)}, and no file; choose one of them, or a picture")
+        raise InputError(f"--mask {mask} is none of {', '.join(NAMES)}, and no file; choose one of them, or a picture")
     elif Path(mask).suffix == ".npy":
         hidden = _booleans(mask, (height, width))
     else:
         hidden = read_image(Path(mask), (height, width), "--mask") > 127
     if hidden.all() or not hidden.any():
         what = "nothing" if not hidden.any() else "everything"
-        raise ValueError(f"--mask {mask} hides {what} of {height} x {width}; hide a part, and what is white is hidden")
+        raise InputError(f"--mask {mask} hides {what} of {height} x {width}; hide a part, and what is white is hidden")
     return hidden
 
 
 def _booleans(mask, shape) -> np.ndarray:
     hidden = read_array(Path(mask), "--mask")
     if hidden.dtype != bool or hidden.shape != shape:
-        raise ValueError(f"--mask {mask} is {hidden.dtype} of shape {hidden.shape}; give booleans of shape {shape}, True hides")
+        raise InputError(f"--mask {mask} is {hidden.dtype} of shape {hidden.shape}; give booleans of shape {shape}, True hides")
     return hidden

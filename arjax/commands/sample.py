@@ -11,9 +11,10 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
 from arjax.data.splits import encoded, heard, shown
+from arjax.errors import InputError
+from arjax.runs.load import open_run
+from arjax.runs.report import rule_between, sample_cond, write_sounds, write_texts
 from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, decoded, stream
-from arjax.training.load import open_run
-from arjax.training.report import rule_between, sample_cond, write_sounds, write_texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,13 +59,13 @@ class Sample:
         require_suffix(".png", png=self.png)
         require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
-            raise ValueError("--tokens and --stop belong to --prompt; give one, or leave them out")
+            raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if self.label is not None and model.cond.classes is None:
-            raise ValueError(f"--label {self.label}: {self.run} knows no classes; leave it out")
+            raise InputError(f"--label {self.label}: {self.run} knows no classes; leave it out")
         if self.label is not None and not 0 <= self.label < model.cond.classes:
-            raise ValueError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
+            raise InputError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         # Only features have to come from data, which need not be there otherwise.
         cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:
@@ -83,7 +84,7 @@ class Sample:
             arrays, images = {"x": x}, pictures.to_images(x, model.head.vocab)
         texts, sound = shown(data, x), heard(data, x)
         if self.png and sound is None and images is None:
-            raise ValueError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
+            raise InputError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
         if self.out:
             self._write_arrays(cond, **arrays)
         stem = self._stem()
@@ -101,14 +102,14 @@ class Sample:
             pictures.save_png(png, pictures.image_grid(images))
             print(f"{batch} samples in {png}")
         elif not self.out:
-            raise ValueError(
+            raise InputError(
                 f"samples of shape {model.site_shape} are no images, text or sound; write them to a file with --out FILE.npz"
             )
 
     def _continue(self, model, params, key, data, batch, cond, transforms) -> None:
         """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
         if self.png:
-            raise ValueError(f"--png {self.png}: continuations of text are no pictures; leave it out")
+            raise InputError(f"--png {self.png}: continuations of text are no pictures; leave it out")
         prompt = _read_prompt(data, self.prompt, self.run)
         stop = None if self.stop is None else _read_stop(data, self.stop)
         room = model.num_sites - len(prompt)
@@ -145,9 +146,9 @@ def _read_prompt(data, prompt: str, run: str) -> np.ndarray:
     """The prompt's symbols [length]. ValueError if it has none, or the run's data know no such text."""
     symbols = encoded(data, prompt)
     if symbols is None:
-        raise ValueError(f"--prompt: {run} models no text; leave it out")
+        raise InputError(f"--prompt: {run} models no text; leave it out")
     if not len(symbols):
-        raise ValueError("--prompt is empty; leave it out to sample from the start")
+        raise InputError("--prompt is empty; leave it out to sample from the start")
     return symbols
 
 
@@ -155,5 +156,5 @@ def _read_stop(data, stop: str) -> int:
     """Its symbol. ValueError unless it is one."""
     symbols = encoded(data, stop)
     if len(symbols) != 1:
-        raise ValueError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")
+        raise InputError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")
     return int(symbols[0])

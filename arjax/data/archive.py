@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arjax.data.sources import one_line
+from arjax.errors import InputError, one_line
 
 MAX_BYTES = 2**32
 _CHUNK = 2**20
@@ -30,7 +30,7 @@ def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[st
     arrays are refused: reading them could run anything."""
     # A device or a pipe could keep its reader waiting, or be without an end.
     if isinstance(file, Path) and not file.is_file():
-        raise ValueError(f"{where} is not a readable .npz: it is no file; give one")
+        raise InputError(f"{where} is not a readable .npz: it is no file; give one")
     size = len(file) if isinstance(file, bytes) else file.stat().st_size
     try:
         with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
@@ -41,7 +41,7 @@ def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[st
                 raise OSError(f"its arrays take {total} bytes, more than {MAX_BYTES} and than the file: store them uncompressed")
             return {name: _array(archive, info, size) for name, info in chosen.items()}
     except Exception as error:  # both readers raise whatever they stumble over in a damaged file
-        raise ValueError(
+        raise InputError(
             f"{where} is not a readable .npz ({one_line(error)}); save it by numpy.savez, without object arrays"
         ) from error
 

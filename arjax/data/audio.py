@@ -18,6 +18,7 @@ from arjax.data.sources import Source, data_root, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
 from arjax.data.wav import read_wav
 from arjax.data.windows import check_windows, tile
+from arjax.errors import InputError
 
 Label = Literal["digit", "speaker", "both"]
 
@@ -46,7 +47,7 @@ class SpokenDigits:
         check_windows(self.length, self.context)
         _check_values(self.values)
         if self.label not in get_args(Label):
-            raise ValueError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
+            raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
 
     @property
     def title(self) -> str:
@@ -78,10 +79,10 @@ def _fsdd(root) -> tuple[np.ndarray, ...]:
     names = {"audio": np.int16, "offsets": np.int64, "digit": np.int32, "speaker": np.int32, "take": np.int32}
     there = read_arrays(read(FSDD, root), "fsdd.npz", names)
     if not all(name in there and there[name].ndim == 1 and there[name].dtype.kind in "iu" for name in names):
-        raise ValueError(f"fsdd.npz does not hold rows of whole numbers {', '.join(names)}; make it anew, with these")
+        raise InputError(f"fsdd.npz does not hold rows of whole numbers {', '.join(names)}; make it anew, with these")
     arrays = tuple(there[name].astype(dtype) for name, dtype in names.items())
     if hashlib.sha256(arrays[0].tobytes()).hexdigest() != FSDD_AUDIO or {len(array) for array in arrays[2:]} != {3000}:
-        raise ValueError("fsdd.npz holds other samples than the 3000 published recordings; make it anew, in their names' order")
+        raise InputError("fsdd.npz holds other samples than the 3000 published recordings; make it anew, in their names' order")
     return arrays
 
 
@@ -112,7 +113,7 @@ class WavFolder:
         _check_values(self.values)
         check_fractions(self.valid, self.test)
         if self.sample_rate < 1:
-            raise ValueError(f"sample_rate={self.sample_rate} is in samples a second; give that of the files, as 16000")
+            raise InputError(f"sample_rate={self.sample_rate} is in samples a second; give that of the files, as 16000")
 
     @property
     def title(self) -> str:
@@ -127,7 +128,7 @@ class WavFolder:
         second = min(second, len(files) - 1) if self.test else len(files)
         first = min(first, second - 1)
         if first < 1:
-            raise ValueError(
+            raise InputError(
                 f"{folder} has {len(files)} .wav files, too few to hold out valid={self.valid} and test={self.test} of them and "
                 "train on one; give more files, or smaller fractions"
             )
@@ -152,7 +153,7 @@ def _title(data) -> str:
 
 def _check_values(values) -> None:
     if not hasattr(values, "waveform"):
-        raise ValueError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
+        raise InputError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
 
 
 def _wav_files(path, root) -> tuple[Path, list[Path]]:
@@ -161,6 +162,6 @@ def _wav_files(path, root) -> tuple[Path, list[Path]]:
     if not folder.exists():
         folder = data_root(root) / folder  # an absolute path stays as it is
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {path}, neither as given nor in {data_root(root)}; check the path")
+        raise InputError(f"there is no folder {path}, neither as given nor in {data_root(root)}; check the path")
     files = [file for file in folder.rglob("*") if file.suffix.lower() == ".wav" and file.is_file()]
     return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)

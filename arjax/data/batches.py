@@ -18,6 +18,7 @@ import grain
 import numpy as np
 
 from arjax.data.splits import Split
+from arjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class TrainingBatches:
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         step = operator.index(step)
         if step < 0:
-            raise ValueError(f"step={step} is negative; steps count from 0")
+            raise InputError(f"step={step} is negative; steps count from 0")
         epoch, place = divmod(step * self.batch_size, len(self.split.x))
         indices = self.order(epoch)[place : place + self.batch_size]
         if len(indices) < self.batch_size:  # the epoch ends within this batch
@@ -48,12 +49,12 @@ def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.
     """
     num = len(split.x)
     if not 1 <= batch_size <= num:
-        raise ValueError(f"batch_size={batch_size} is not in 1..{num}, the size of the training split; choose one that is")
+        raise InputError(f"batch_size={batch_size} is not in 1..{num}, the size of the training split; choose one that is")
     places = np.arange(batch_size)[rows] if isinstance(rows, slice) else np.asarray(rows)
     if places.size == 0 or places.min() < 0 or places.max() >= batch_size:
-        raise ValueError(f"rows={rows} are none of a batch of {batch_size}; give places in 0..{batch_size - 1}")
+        raise InputError(f"rows={rows} are none of a batch of {batch_size}; give places in 0..{batch_size - 1}")
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed} is not in 0..2**32-1; choose one that is")
+        raise InputError(f"seed={seed} is not in 0..2**32-1; choose one that is")
     orders = grain.MapDataset.range(1).repeat().seed(seed).random_map(lambda _, rng: rng.permutation(num))
     # A batch needs at most two epochs' orders: keep those, so that each is drawn once.
     order = functools.lru_cache(maxsize=2)(orders.__getitem__)
@@ -66,7 +67,7 @@ def evaluation_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.n
     "weight" [B] float32 is 1 for an example and 0 for a filler. ValueError if batch_size < 1.
     """
     if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} must be at least 1; choose a positive number")
+        raise InputError(f"batch_size={batch_size} must be at least 1; choose a positive number")
     num = len(split.x)
     places = (np.arange(start, start + batch_size) for start in range(0, num, batch_size))
     return (gather(split, np.minimum(i, num - 1)) | {"weight": (i < num).astype(np.float32)} for i in places)

@@ -16,6 +16,7 @@ from arjax.data.archive import read_arrays
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
+from arjax.errors import InputError
 
 Name = Literal[
     "accidents", "baudio", "bbc", "bnetflix", "connect4", "dna", "jester",
@@ -59,7 +60,7 @@ class BinaryDensity:
 
     def __post_init__(self):
         if self.name not in get_args(Name):
-            raise ValueError(f"there is no binary density set {self.name!r}; choose one of {', '.join(get_args(Name))}")
+            raise InputError(f"there is no binary density set {self.name!r}; choose one of {', '.join(get_args(Name))}")
 
     @property
     def title(self) -> str:
@@ -83,14 +84,14 @@ def parse_text(content: bytes, where: str, shape: tuple[int, int]) -> np.ndarray
     """uint8 [N, dim] from N lines of dim digits 0 or 1 with commas between. ValueError unless it is exactly that."""
     num, dim = shape
     if len(content) != num * dim * 2:
-        raise ValueError(
+        raise InputError(
             f"{where} must be {num} lines of {dim} digits with commas between: {num * dim * 2} bytes, not {len(content)}; "
             "get it again"
         )
     text = np.frombuffer(content, np.uint8).reshape(num, dim, 2)
     x, between = text[..., 0] - ord("0"), text[..., 1]  # what is no digit wraps around to more than 1
     if (between[:, :-1] != ord(",")).any() or (between[:, -1] != ord("\n")).any() or (x > 1).any():
-        raise ValueError(f"{where} must be lines of digits 0 and 1 with commas between; get it again")
+        raise InputError(f"{where} must be lines of digits 0 and 1 with commas between; get it again")
     return x
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import is_random
+from arjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +27,9 @@ class LowerHalf:
 
     def __post_init__(self):
         if self.patch < 1:
-            raise ValueError(f"patch={self.patch} must be at least 1; choose a positive number")
+            raise InputError(f"patch={self.patch} must be at least 1; choose a positive number")
         if is_random(self.data.values):
-            raise ValueError(f"{self.data.values} draws values at random, the halves each its own; choose values that are fixed")
+            raise InputError(f"{self.data.values} draws values at random, the halves each its own; choose values that are fixed")
 
     @property
     def values(self) -> Any:
@@ -43,12 +44,12 @@ class LowerHalf:
         shape, parts = splits.train.x.shape[1:], splits.train._asdict()
         extra = [name for name in ("local", "counted", "memory") if parts[name] is not None]
         if len(shape) != 2 or shape[0] < 2 or extra:
-            raise ValueError(
+            raise InputError(
                 f"{self.data.title} has examples of shape {shape}{' with ' + ' and '.join(extra) if extra else ''}; "
                 "give plain pictures (H, W) of at least two rows"
             )
         if shape[0] // 2 % self.patch or shape[1] % self.patch:
-            raise ValueError(
+            raise InputError(
                 f"patches of {self.patch} do not divide an upper half of {shape[0] // 2} x {shape[1]} pixels; choose a divisor"
             )
         upper = [self.values(jax.random.key(0), split.x[:, : shape[0] // 2]) for split in splits]

@@ -13,6 +13,7 @@ import numpy as np
 from arjax.data.archive import read_arrays
 from arjax.data.sources import data_root
 from arjax.data.splits import Split, Splits, check_splits
+from arjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Npz:
         if not path.exists():
             path = data_root(self.root) / path  # an absolute path stays as it is
         if not path.exists():
-            raise ValueError(f"there is no file {self.path}, neither as given nor in {data_root(self.root)}; check the path")
+            raise InputError(f"there is no file {self.path}, neither as given nor in {data_root(self.root)}; check the path")
         suffixes = ("", "_label", "_local", "_memory", "_length", "_counted")
         arrays = read_arrays(path, str(path), [name + suffix for name in Splits._fields for suffix in suffixes])
         missing = [name for name in Splits._fields if name not in arrays]
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"{path} has no array {', '.join(missing)} (it has {', '.join(arrays) or 'none'}); "
                 "save all three of train, valid and test"
             )
@@ -47,16 +48,16 @@ class Npz:
 def _split(arrays, name, path) -> Split:
     x, length, counted = (arrays.get(name + part) for part in ("", "_length", "_counted"))
     if length is not None and counted is not None:
-        raise ValueError(f"{path} has both {name}_length and {name}_counted; save one of them")
+        raise InputError(f"{path} has both {name}_length and {name}_counted; save one of them")
     if length is not None and x.ndim > 1:
         if length.shape != (len(x),) or length.dtype.kind not in "iu":
-            raise ValueError(
+            raise InputError(
                 f"{path}: {name}_length is {length.dtype} of shape {length.shape}; give one whole number for each of the "
                 f"{len(x)} sequences"
             )
         if ((length < 1) | (length > x.shape[1])).any():
             i = int(np.argmax((length < 1) | (length > x.shape[1])))
-            raise ValueError(
+            raise InputError(
                 f"{path}: {name}_length[{i}] is {length[i]}, not in 1..{x.shape[1]}, the length of the rows of {name}; correct it"
             )
         counted = np.arange(x.shape[1]) < length[:, None]

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
+
 # Of an int16 sample: as a waveform it is a multiple of 1 / _SCALE.
 _SCALE = 2**15
 
@@ -32,7 +34,7 @@ class Linear:
 
     def __post_init__(self):
         if not 2 <= self.count <= 2**16 or self.count & (self.count - 1):
-            raise ValueError(f"Linear({self.count}) must have a power of two of symbols, 2..65536; choose one, as 256")
+            raise InputError(f"Linear({self.count}) must have a power of two of symbols, 2..65536; choose one, as 256")
 
     @property
     def vocab(self) -> int:
@@ -68,7 +70,7 @@ class MuLaw:
 
     def __post_init__(self):
         if not 2 <= self.count <= 2**16:
-            raise ValueError(f"MuLaw({self.count}) must have 2..65536 symbols; choose so many, as 256")
+            raise InputError(f"MuLaw({self.count}) must have 2..65536 symbols; choose so many, as 256")
 
     @property
     def vocab(self) -> int:
@@ -102,7 +104,7 @@ def to_int16(waveform) -> np.ndarray:
 def _finite(waveform) -> np.ndarray:
     waveform = np.asarray(waveform, np.float64)
     if not np.isfinite(waveform).all():
-        raise ValueError("the waveform has samples that are not finite; correct or leave them out")
+        raise InputError("the waveform has samples that are not finite; correct or leave them out")
     return waveform
 
 

@@ -9,12 +9,12 @@ import dataclasses
 import gzip
 import hashlib
 import os
-import reprlib
-import textwrap
 import zlib
 from pathlib import Path
 
 import pooch
+
+from arjax.errors import InputError, one_line
 
 # No file of ours unpacks to more than a fifth of this; a file that does is not one of ours.
 MAX_BYTES = 2**28
@@ -49,10 +49,10 @@ def read(source: Source, root: str | None) -> bytes:
     try:
         content = _unpack(path)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read ({one_line(error)}); {_replace(source)}") from error
+        raise InputError(f"{path} cannot be read ({one_line(error)}); {_replace(source)}") from error
     found = hashlib.sha256(content).hexdigest()
     if source.sha256 is not None and found != source.sha256:
-        raise ValueError(
+        raise InputError(
             f"{path} has the wrong checksum: the sha256 of its content is {found}, expected {source.sha256}; {_replace(source)}"
         )
     return content
@@ -61,9 +61,9 @@ def read(source: Source, root: str | None) -> bytes:
 def _download(source: Source, folder: Path) -> Path:
     by_hand = f"save it there as {source.file}, or name the folder that has it by root or $ARJAX_DATA"
     if source.url is None:
-        raise ValueError(f"{source.file} is not in {folder}; {by_hand}")
+        raise InputError(f"{source.file} is not in {folder}; {by_hand}")
     if source.sha256 is None:
-        raise ValueError(
+        raise InputError(
             f"{source.file} is not in {folder} and has no known checksum to download it by; get {source.url} and {by_hand}"
         )
 
@@ -82,7 +82,7 @@ def _download(source: Source, folder: Path) -> Path:
             )
         )
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ValueError(
+        raise InputError(
             f"{source.file} is not in {folder} and could not be downloaded from {source.url} ({one_line(error)}); {by_hand}"
         ) from error
     finally:
@@ -114,22 +114,3 @@ def _replace(source: Source) -> str:
         if source.url is None
         else f"delete it to download it again from {source.url}"
     )
-
-
-def one_line(error: Exception) -> str:
-    """The error, shortened to one line."""
-    return printable(textwrap.shorten(f"{type(error).__name__}: {error}", 300))
-
-
-def brief(value) -> str:
-    """What a file gives for something, on one line; of what is long or deep, its ends."""
-    return printable(_REPR.repr(value))
-
-
-def printable(text: str) -> str:
-    """The same, what would not print written out: what a file says must not steer a terminal."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 120

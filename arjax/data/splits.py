@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from arjax.errors import InputError
+
 
 class Split(NamedTuple):
     """Raw values x [N, *site_shape, *E] as they lie in the file, and where there are any labels [N], local features, [N,
@@ -113,7 +115,7 @@ def is_stream(data) -> bool:
 def check_fractions(valid: float, test: float) -> None:
     """ValueError unless the fractions held out leave something to train on and to validate."""
     if not (valid > 0 and test >= 0 and valid + test < 1):
-        raise ValueError(
+        raise InputError(
             f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"
         )
 
@@ -129,19 +131,19 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
     for name, split in splits._asdict().items():
         x = split.x
         if x.dtype.kind not in "biuf":
-            raise ValueError(f"{where}: {name} has dtype {x.dtype}, not numbers; save it as integers or floats")
+            raise InputError(f"{where}: {name} has dtype {x.dtype}, not numbers; save it as integers or floats")
         if x.ndim < 2 or x.size == 0:
-            raise ValueError(
+            raise InputError(
                 f"{where}: {name} has shape {x.shape}; it must be [N, *site_shape] with at least one example and site"
             )
         if x.shape[1:] != splits.train.x.shape[1:]:
-            raise ValueError(
+            raise InputError(
                 f"{where}: an example has shape {x.shape[1:]} in {name} but {splits.train.x.shape[1:]} in train; "
                 "give all splits one shape"
             )
         place = _first_outside(x, values)
         if place is not None:
-            raise ValueError(
+            raise InputError(
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
@@ -174,7 +176,7 @@ def _first_outside(x, values):
 def _check_present(part, name, split, train, where):
     if (getattr(split, part) is None) != (getattr(train, part) is None):
         missing = "train" if getattr(train, part) is None else name
-        raise ValueError(f"{where}: {missing} has no {_PARTS[part]} but another split has; give them to all three splits or none")
+        raise InputError(f"{where}: {missing} has no {_PARTS[part]} but another split has; give them to all three splits or none")
 
 
 _PARTS = {
@@ -194,12 +196,12 @@ def _check_features(part, axes, name, split, train, where):
     fits = features.ndim >= 3 if "..." in axes else features.ndim == 3
     one_shape = features.shape[1:] == getattr(train, part).shape[1:]
     if features.dtype.kind != "f" or not fits or not one_shape or len(features) != len(split.x):
-        raise ValueError(
+        raise InputError(
             f"{where}: the {_PARTS[part]} of {name} are {features.dtype} of shape {features.shape}; give real numbers {axes}, a "
             f"row for each of its {len(split.x)} examples, of one shape in all splits"
         )
     if not np.isfinite(features).all():
-        raise ValueError(f"{where}: the {_PARTS[part]} of {name} are not all finite; correct the data")
+        raise InputError(f"{where}: the {_PARTS[part]} of {name} are not all finite; correct the data")
 
 
 def _check_counted(name, split, where):
@@ -207,13 +209,13 @@ def _check_counted(name, split, where):
     if counted is None:
         return
     if counted.dtype != bool or counted.shape != split.x.shape[: counted.ndim] or counted.ndim < 2:
-        raise ValueError(
+        raise InputError(
             f"{where}: what counts of {name} is {counted.dtype} of shape {counted.shape}; give booleans [N, *site_shape], "
             f"examples of shape {split.x.shape[1:]}"
         )
     empty = ~counted.reshape(len(counted), -1).any(axis=1)
     if empty.any():
-        raise ValueError(f"{where}: in example {int(np.argmax(empty))} of {name} no site counts; leave it out")
+        raise InputError(f"{where}: in example {int(np.argmax(empty))} of {name} no site counts; leave it out")
 
 
 def _check_label(name, split, where):
@@ -221,11 +223,11 @@ def _check_label(name, split, where):
         return
     label = split.label
     if label.dtype.kind not in "iu" or label.shape != (len(split.x),):
-        raise ValueError(
+        raise InputError(
             f"{where}: the labels of {name} are {label.dtype} of shape {label.shape}; give one whole number for each of its "
             f"{len(split.x)} examples"
         )
     wrong = (label < 0) | (label > np.iinfo(np.int32).max)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise ValueError(f"{where}: label {i} of {name} is {int(label[i])}; number the classes from 0")
+        raise InputError(f"{where}: label {i} of {name} is {int(label[i])}; number the classes from 0")

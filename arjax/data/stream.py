@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from arjax.data.sources import data_root, one_line
+from arjax.data.sources import data_root
 from arjax.data.splits import Split, Splits, check_fractions, cut_points
+from arjax.errors import InputError, one_line
 
 
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:
@@ -22,16 +23,16 @@ def read_file(path: str, root: str | None) -> tuple[str, bytes]:
     if not file.exists():
         file = data_root(root) / file  # an absolute path stays as it is
     if not file.exists():
-        raise ValueError(f"there is no file {path}, neither as given nor in {data_root(root)}; check the path")
+        raise InputError(f"there is no file {path}, neither as given nor in {data_root(root)}; check the path")
     # A device or a pipe could keep its reader waiting, or be without an end.
     if not file.is_file():
-        raise ValueError(f"{file} is no file; give one")
+        raise InputError(f"{file} is no file; give one")
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise ValueError(f"{file} cannot be read ({one_line(error)}); give a file") from error
+        raise InputError(f"{file} cannot be read ({one_line(error)}); give a file") from error
     if not content:
-        raise ValueError(f"{file} is empty; give a file that holds something")
+        raise InputError(f"{file} is empty; give a file that holds something")
     return str(file), content
 
 
@@ -64,7 +65,7 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
     """
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
-            raise ValueError(
+            raise InputError(
                 f"{where}: its {name} part has {len(part)} {symbols}, less than one window of length={length}; choose a shorter "
                 "length or a longer file"
             )
@@ -76,7 +77,7 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
 def check_windows(length: int, valid: float, test: float) -> None:
     """ValueError unless windows of this length and these fractions can be."""
     if length < 1:
-        raise ValueError(f"length={length} must be at least one symbol; choose a positive number")
+        raise InputError(f"length={length} must be at least one symbol; choose a positive number")
     check_fractions(valid, test)
 
 

@@ -14,6 +14,7 @@ from arjax.data.sources import Source, read
 from arjax.data.splits import Splits, cut_points
 from arjax.data.stream import Parts, check_windows, cut, each, read_file, title, windows
 from arjax.data.values import Levels
+from arjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Characters:
 
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
-            raise ValueError(f"alphabet={self.alphabet!r} must name at least one character, each once; see arjax.data.alphabet")
+            raise InputError(f"alphabet={self.alphabet!r} must name at least one character, each once; see arjax.data.alphabet")
         if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
-            raise ValueError(
+            raise InputError(
                 f"alphabet={self.alphabet!r} names half of a character, a surrogate, which no text has; leave it out"
             )
         check_windows(self.length, self.valid, self.test)
@@ -167,7 +168,7 @@ def encode(text: str, alphabet: str, where: str) -> np.ndarray:
         first = int(np.argmax(codes < 0))
         lacking = sorted({chr(point) for point in np.unique(points[codes < 0])})
         named = ", ".join(map(repr, lacking[:8])) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
-        raise ValueError(
+        raise InputError(
             f"{where} has {named}, first at character {first}, which the alphabet of {len(alphabet)} lacks; "
             "add what is lacking to the alphabet, or replace it in the text"
         )
@@ -202,11 +203,11 @@ def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
             gaps, replaced = np.split(found, 2)
             points[np.cumsum(gaps, dtype=np.int64)] = replaced
         except (zlib.error, ValueError, IndexError) as error:
-            raise ValueError("what the alphabet lacks of the text cannot be read; restore the file") from error
+            raise InputError("what the alphabet lacks of the text cannot be read; restore the file") from error
     try:
         return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogateescape")
     except UnicodeError as error:
-        raise ValueError("the text has characters that are none; restore the file") from error
+        raise InputError("the text has characters that are none; restore the file") from error
 
 
 def utf8(text: str) -> np.ndarray:
@@ -225,4 +226,4 @@ def _read_text(path, root) -> tuple[str, str]:
     try:
         return file, content.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}; convert it") from error
+        raise InputError(f"{file} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}; convert it") from error

@@ -11,6 +11,7 @@ import numpy as np
 
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
+from arjax.errors import InputError
 
 _PARTS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviation
 
@@ -28,9 +29,9 @@ class Bimodal:
 
     def __post_init__(self):
         if self.train < 1:
-            raise ValueError(f"train={self.train} leaves nothing to learn from; choose at least one example")
+            raise InputError(f"train={self.train} leaves nothing to learn from; choose at least one example")
         if self.seed < 0:
-            raise ValueError(f"seed={self.seed} must not be negative; choose 0 or more")
+            raise InputError(f"seed={self.seed} must not be negative; choose 0 or more")
 
     @property
     def title(self) -> str:

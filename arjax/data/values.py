@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
+
 
 class Values(Protocol):
     """A frozen dataclass that turns raw values into what a model sees."""
@@ -50,7 +52,7 @@ class Levels:
 
     def __post_init__(self):
         if self.count < 1:
-            raise ValueError(f"Levels({self.count}) needs at least one symbol; give the number of symbols")
+            raise InputError(f"Levels({self.count}) needs at least one symbol; give the number of symbols")
 
     @property
     def vocab(self) -> int:
@@ -105,7 +107,7 @@ class Dynamic:
 
     def __post_init__(self):
         if not self.highest > 0:
-            raise ValueError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
+            raise InputError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
 
     @property
     def support(self) -> str:
@@ -144,7 +146,7 @@ class Scaled:
 
     def __post_init__(self):
         if not self.highest > 0:
-            raise ValueError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
+            raise InputError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
 
     @property
     def support(self) -> str:

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from arjax.errors import InputError
+
 
 class Windows(NamedTuple):
     """x [N, length], of the recordings' dtype; counted, bool [N, length]; recording [N] int64: which one each was cut from."""
@@ -33,7 +35,7 @@ class Windows(NamedTuple):
 def check_windows(length: int, context: int) -> None:
     """ValueError unless a window of `length` samples has room for more than its context."""
     if not 0 <= context < length:
-        raise ValueError(
+        raise InputError(
             f"context={context} must be in 0..length - 1, and length={length}: a window has to count something; choose a shorter "
             "context or a longer window"
         )
@@ -44,11 +46,11 @@ def tile(recordings: Sequence[np.ndarray], length: int, context: int) -> Windows
     or of another dtype than the first."""
     check_windows(length, context)
     if not len(recordings):
-        raise ValueError("there are no recordings to cut into windows; give at least one")
+        raise InputError("there are no recordings to cut into windows; give at least one")
     dtype = recordings[0].dtype
     for i, recording in enumerate(recordings):
         if recording.ndim != 1 or not len(recording) or recording.dtype != dtype:
-            raise ValueError(
+            raise InputError(
                 f"recording {i} is {recording.dtype} of shape {recording.shape}; give at least one sample on one axis, all "
                 f"recordings of one dtype (the first is {dtype})"
             )

@@ -6,6 +6,8 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Categorical:
@@ -17,7 +19,7 @@ class Categorical:
 
     def __post_init__(self):
         if self.vocab < 1:
-            raise ValueError(f"vocab={self.vocab} leaves nothing to choose from; choose at least one symbol")
+            raise InputError(f"vocab={self.vocab} leaves nothing to choose from; choose at least one symbol")
 
     @property
     def param_size(self) -> int:

@@ -16,13 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.heads.mixture import Components, mix, standardize
 
 
 def check_bins(vocab: int) -> None:
     """ValueError if there is no edge between symbols."""
     if vocab < 2:
-        raise ValueError(f"vocab={vocab} leaves no edge between symbols; choose at least two symbols")
+        raise InputError(f"vocab={vocab} leaves no edge between symbols; choose at least two symbols")
 
 
 def to_unit(x, vocab: int):

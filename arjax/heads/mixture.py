@@ -14,6 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
+
 LOG_SCALE_LIMIT = 30.0
 
 
@@ -28,7 +30,7 @@ class Components(NamedTuple):
 def check_components(count: int) -> None:
     """ValueError if there is none."""
     if count < 1:
-        raise ValueError(f"components={count} leaves nothing to mix; choose at least one component")
+        raise InputError(f"components={count} leaves nothing to mix; choose at least one component")
 
 
 def read_components(theta) -> Components:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arjax.data.sources import brief, one_line
+from arjax.errors import InputError, brief, one_line
 
 CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
@@ -27,7 +27,7 @@ class Settings:
         """A number that must be there."""
         value = self.values.get(name)
         if type(value) is not int or value < least:
-            raise ValueError(f"{self._value(name)} must be a whole number of at least {least}; correct it")
+            raise InputError(f"{self._value(name)} must be a whole number of at least {least}; correct it")
         return value
 
     def integer_or_none(self, name: str) -> int | None:
@@ -37,26 +37,26 @@ class Settings:
     def flag(self, name: str, default: bool) -> bool:
         value = self.values.get(name, default)
         if type(value) is not bool:
-            raise ValueError(f"{self._value(name)} must be true or false; correct it")
+            raise InputError(f"{self._value(name)} must be true or false; correct it")
         return value
 
     def rate(self, name: str, default: float) -> float:
         value = self.values.get(name, default)
         if type(value) not in (int, float) or not 0 <= value < 1:
-            raise ValueError(f"{self._value(name)} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"{self._value(name)} is not in [0, 1); choose the rate of units to drop")
         return float(value)
 
     def choice(self, name: str, default: str, known: dict[str, str]) -> str:
         """What `known` says for the value."""
         value = self.values.get(name, default)
         if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{self._value(name)} is not computed here; only {', '.join(known)} are")
+            raise InputError(f"{self._value(name)} is not computed here; only {', '.join(known)} are")
         return known[value]
 
     def require(self, name: str, value) -> None:
         """ValueError unless the setting is absent or has this value, the only one that is computed here."""
         if self.values.get(name, value) != value:
-            raise ValueError(f"{self._value(name)} is not computed here; only {json.dumps(value)} is")
+            raise InputError(f"{self._value(name)} is not computed here; only {json.dumps(value)} is")
 
     def _value(self, name):
         return f"{self.file}: {name}={_json(self.values[name])}" if name in self.values else f"{self.file}: absent {name}"
@@ -65,9 +65,9 @@ class Settings:
 def read_settings(folder: Path) -> Settings:
     """What config.json says. ValueError where there is no such folder or file, or what it holds is no JSON object."""
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; give one on disk that holds {CONFIG} and {TENSORS} (nothing is downloaded)")
+        raise InputError(f"{folder} is no folder; give one on disk that holds {CONFIG} and {TENSORS} (nothing is downloaded)")
     if not (folder / CONFIG).is_file():
-        raise ValueError(f"{folder} holds no {CONFIG}; give a folder as transformers' save_pretrained writes it")
+        raise InputError(f"{folder} holds no {CONFIG}; give a folder as transformers' save_pretrained writes it")
     return Settings(folder / CONFIG, _read_json(folder / CONFIG))
 
 
@@ -77,13 +77,13 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
     if (folder / TENSORS).is_file():
         return _read_safetensors(folder / TENSORS, ignored)
     if not (folder / INDEX).is_file():
-        raise ValueError(f"{folder} holds no {TENSORS}; {_remedy(folder)}")
+        raise InputError(f"{folder} holds no {TENSORS}; {_remedy(folder)}")
     found = {}
     for names, file in _shards(folder / INDEX).items():
         held = _read_safetensors(folder / file, ignored)
         absent = [name for name in names if name not in held and not ignored.fullmatch(name)]
         if absent:
-            raise ValueError(f"{folder / file} holds no tensor {brief(absent[0])}, which {INDEX} says it does; fetch both again")
+            raise InputError(f"{folder / file} holds no tensor {brief(absent[0])}, which {INDEX} says it does; fetch both again")
         found |= held
     return found
 
@@ -104,9 +104,9 @@ def _read_json(file: Path) -> dict:
     try:
         values = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:  # ValueError: no JSON, or no Unicode
-        raise ValueError(f"{file} is no valid JSON ({one_line(error)}); fetch it again") from error
+        raise InputError(f"{file} is no valid JSON ({one_line(error)}); fetch it again") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{file} holds a {type(values).__name__}, not an object with named values; fetch it again")
+        raise InputError(f"{file} holds a {type(values).__name__}, not an object with named values; fetch it again")
     return values
 
 
@@ -114,13 +114,13 @@ def _shards(index: Path) -> dict[tuple[str, ...], str]:
     """names of tensors -> the file they are in."""
     names = _read_json(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
-        raise ValueError(f"{index} has no weight_map from tensors to files; fetch it again")
+        raise InputError(f"{index} has no weight_map from tensors to files; fetch it again")
     for file in names.values():
         # A name with folders in it could point anywhere on this machine; one longer than a name may be is no file's.
         if Path(file).name != file or len(file.encode(errors="replace")) > 255 or not file.endswith(".safetensors"):
-            raise ValueError(f"{index} names {brief(file)}, no safetensors file beside it; fetch it again")
+            raise InputError(f"{index} names {brief(file)}, no safetensors file beside it; fetch it again")
         if not (index.parent / file).is_file():
-            raise ValueError(f"{index.parent} holds no {file}, which {index.name} names; fetch it too")
+            raise InputError(f"{index.parent} holds no {file}, which {index.name} names; fetch it too")
     return {tuple(name for name in names if names[name] == file): file for file in sorted(set(names.values()))}
 
 
@@ -132,7 +132,7 @@ def _read_safetensors(file: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
             names = [name for name in opened.keys() if not ignored.fullmatch(name)]  # noqa: SIM118, it is no mapping
             return {name: _float32(file, opened, name) for name in names}
     except SafetensorError as error:
-        raise ValueError(
+        raise InputError(
             f"{file} is truncated, damaged or no safetensors file, or a Git LFS pointer to one ({one_line(error)}); "
             "fetch it again"
         ) from error
@@ -141,10 +141,10 @@ def _read_safetensors(file: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
 def _float32(file, opened, name):
     kind = opened.get_slice(name).get_dtype()
     if kind not in ("F32", "F16", "BF16"):
-        raise ValueError(f"{file}: tensor {brief(name)} is {kind}; only F32, F16 and BF16 are read, so save it as one of them")
+        raise InputError(f"{file}: tensor {brief(name)} is {kind}; only F32, F16 and BF16 are read, so save it as one of them")
     tensor = opened.get_tensor(name).astype(np.float32)
     if not np.isfinite(tensor).all():
-        raise ValueError(f"{file}: tensor {brief(name)} holds numbers that are not finite; fetch the file again")
+        raise InputError(f"{file}: tensor {brief(name)} holds numbers that are not finite; fetch the file again")
     return tensor
 
 

@@ -8,6 +8,7 @@ inputs make as many sites. Attention dropout is not known here; `dropout` is wha
 
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.interop.folder import Settings
 from arjax.interop.settings import common, written
@@ -23,7 +24,7 @@ def load(settings: Settings, tensors: dict[str, np.ndarray]):
     vocab, sites = settings.integer("vocab_size"), settings.integer("n_positions")
     bos, tied = settings.integer("bos_token_id", least=0), settings.flag("tie_word_embeddings", True)
     if bos >= vocab:
-        raise ValueError(
+        raise InputError(
             f"{settings.file}: bos_token_id={bos} is no token of vocab_size={vocab}; choose one of them to start with"
         )
     net = Transformer(**common(settings, "gelu_new"), norm="layer", tied=tied, bos=bos)
@@ -39,7 +40,7 @@ def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:
     """(settings, tensors). ValueError as in `save_huggingface`."""
     net = model.net
     if len(model.site_shape) > 1:
-        raise ValueError(
+        raise InputError(
             f"site_shape={model.site_shape} has {len(model.site_shape)} axes, and GPT-2 one; choose ({model.num_sites},)"
         )
     ours, vocab = from_params(model, params), model.head.vocab
@@ -62,7 +63,7 @@ def _without_copy(settings, tensors):
     table = next((tensors[name] for name in ("wte.weight", "transformer.wte.weight") if name in tensors), None)
     copy = tensors.get("lm_head.weight")
     if copy is not None and table is not None and not np.array_equal(copy, table):
-        raise ValueError(
+        raise InputError(
             f"{settings.file}: tie_word_embeddings=true, but lm_head.weight differs from wte.weight; set it to false, or remove "
             "lm_head.weight"
         )

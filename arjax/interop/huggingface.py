@@ -10,7 +10,7 @@ counterpart here is an error, never ignored. Nothing is downloaded, and no pickl
 import os
 from pathlib import Path
 
-from arjax.data.sources import brief
+from arjax.errors import InputError, brief
 from arjax.interop import gpt2, imagegpt
 from arjax.interop.folder import read_settings, read_tensors, write
 from arjax.interop.settings import require_expressible
@@ -34,7 +34,7 @@ def load_huggingface(folder: str | os.PathLike):
     for architecture in (gpt2, imagegpt):
         if kind == architecture.MODEL_TYPE:
             return architecture.load(settings, read_tensors(folder, BUFFERS))
-    raise ValueError(
+    raise InputError(
         f"{settings.file}: model_type={brief(kind)} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are"
     )
 
@@ -50,9 +50,9 @@ def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:
     require_expressible(model)
     net = model.net
     if net.norm == "layer" and net.bos is None:
-        raise ValueError("bos=None with norm='layer' is a learned start, which GPT-2 has not; choose the symbol that starts")
+        raise InputError("bos=None with norm='layer' is a learned start, which GPT-2 has not; choose the symbol that starts")
     if net.norm == "rms" and net.bos is not None:
-        raise ValueError(f"bos={net.bos} with norm='rms' is no learned start, as Image GPT has; choose bos=None")
+        raise InputError(f"bos={net.bos} with norm='rms' is no learned start, as Image GPT has; choose bos=None")
     architecture = gpt2 if net.norm == "layer" else imagegpt
     settings, tensors = architecture.save(model, params)
     write(Path(folder), settings, {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()})

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.interop.folder import Settings
 from arjax.interop.settings import common, written
@@ -35,11 +36,11 @@ def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:
     """(settings, tensors). ValueError as in `save_huggingface`."""
     net, vocab = model.net, model.head.vocab
     if net.tied:
-        raise ValueError(
+        raise InputError(
             "tied=True cannot be written as Image GPT, whose table has one row more than its head; choose tied=False"
         )
     if model.site_shape != _picture(model.num_sites):
-        raise ValueError(
+        raise InputError(
             f"site_shape={model.site_shape} would be read back from Image GPT as {_picture(model.num_sites)}, since it counts "
             "sites only; choose that shape"
         )

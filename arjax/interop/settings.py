@@ -4,6 +4,7 @@ transformers knows more ways to compute attention than are computed here; each o
 (reorder_and_upcast_attn is none of them: it guards low precision, and in float32 changes nothing.)
 """
 
+from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.interop.folder import Settings
 from arjax.interop.weights import ACTIVATIONS, NAMES
@@ -28,7 +29,7 @@ def common(settings: Settings, activation: str) -> dict:
         settings.require(name, value)
     width, heads = settings.integer("n_embd"), settings.integer("n_head")
     if width % heads:
-        raise ValueError(f"{settings.file}: n_embd={width} is not divisible by n_head={heads}; correct one of them")
+        raise InputError(f"{settings.file}: n_embd={width} is not divisible by n_head={heads}; correct one of them")
     return {
         "width": width,
         "layers": settings.integer("n_layer"),
@@ -63,11 +64,11 @@ def require_expressible(model: Model) -> None:
     """ValueError, naming the field and its value, where neither GPT-2 nor Image GPT computes what this model does."""
     net, head = model.net, model.head
     if not isinstance(net, Transformer):
-        raise ValueError(f"net={type(net).__name__} is neither GPT-2 nor Image GPT; only a Transformer can be")
+        raise InputError(f"net={type(net).__name__} is neither GPT-2 nor Image GPT; only a Transformer can be")
     if not isinstance(head, Categorical):
-        raise ValueError(f"head={head} is neither GPT-2's nor Image GPT's; only Categorical(vocab) is")
+        raise InputError(f"head={head} is neither GPT-2's nor Image GPT's; only Categorical(vocab) is")
     if net.kv_heads not in (None, net.heads):
-        raise ValueError(f"kv_heads={net.kv_heads} shares keys and values, as neither GPT-2 nor Image GPT does; only None can be")
+        raise InputError(f"kv_heads={net.kv_heads} shares keys and values, as neither GPT-2 nor Image GPT does; only None can be")
     for name, value, only in (
         ("positions", net.positions, "learned"),
         ("any_order", net.any_order, False),
@@ -76,6 +77,6 @@ def require_expressible(model: Model) -> None:
         ("cond", model.cond, CondSpec()),
     ):
         if value != only:
-            raise ValueError(f"{name}={value!r} is neither GPT-2's nor Image GPT's; only {only!r} is")
+            raise InputError(f"{name}={value!r} is neither GPT-2's nor Image GPT's; only {only!r} is")
     if net.dtype != "float32":
-        raise ValueError(f"dtype={net.dtype!r} is no part of either model; the parameters are float32, so choose dtype='float32'")
+        raise InputError(f"dtype={net.dtype!r} is no part of either model; the parameters are float32, so choose dtype='float32'")

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.data.sources import brief
+from arjax.errors import InputError, brief
 from arjax.models.transformer import Transformer
 from arjax.protocol import Model, init
 
@@ -80,21 +80,21 @@ def fit(tensors: dict[str, np.ndarray], expected: Iterator[Weight]) -> tuple[dic
     for name, tensor in tensors.items():
         bare = name.removeprefix(PREFIX)
         if bare in named:
-            raise ValueError(f"tensor {brief(bare)} is there with and without the prefix {PREFIX!r}; keep one of them")
+            raise InputError(f"tensor {brief(bare)} is there with and without the prefix {PREFIX!r}; keep one of them")
         named[bare] = tensor
     ours, rest = {}, {}
     for weight in expected:
         if weight.theirs not in named:
-            raise ValueError(f"tensor {weight.theirs} {weight.shape} is missing; give a file that fits its config.json")
+            raise InputError(f"tensor {weight.theirs} {weight.shape} is missing; give a file that fits its config.json")
         tensor = named.pop(weight.theirs)
         if tensor.shape != weight.shape:
-            raise ValueError(
+            raise InputError(
                 f"tensor {weight.theirs} has shape {tensor.shape}, but config.json says {weight.shape}; correct one of them"
             )
         (rest if weight.ours is None else ours)[weight.ours or weight.theirs] = tensor
     if named:
         name, tensor = next(iter(named.items()))
-        raise ValueError(f"tensor {brief(name)} {tensor.shape} has no place in the model that config.json describes; remove it")
+        raise InputError(f"tensor {brief(name)} {tensor.shape} has no place in the model that config.json describes; remove it")
     return ours, rest
 
 
@@ -111,7 +111,7 @@ def from_params(model: Model, params) -> dict[str, np.ndarray]:
     for name in sorted(given.keys() | expected.keys()):
         have, want = (f"of shape {np.shape(tree[name])}" if name in tree else "absent" for tree in (given, expected))
         if have != want:
-            raise ValueError(f"the parameter {name} is {have}, but in this model {want}; give the model's own parameters")
+            raise InputError(f"the parameter {name} is {have}, but in this model {want}; give the model's own parameters")
     return {name: np.asarray(array, np.float32) for name, array in given.items()}
 
 

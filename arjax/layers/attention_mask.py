@@ -10,6 +10,8 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Causal:
@@ -27,7 +29,7 @@ class Window:
 
     def __post_init__(self):
         if self.size < 1:
-            raise ValueError(f"Window(size={self.size}) shows no symbol; choose at least 1")
+            raise InputError(f"Window(size={self.size}) shows no symbol; choose at least 1")
 
     def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
         behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
@@ -43,7 +45,7 @@ class Strided:
 
     def __post_init__(self):
         if self.stride < 1:
-            raise ValueError(f"Strided(stride={self.stride}) shows no symbol; choose at least 1")
+            raise InputError(f"Strided(stride={self.stride}) shows no symbol; choose at least 1")
 
     def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
         behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
@@ -55,7 +57,7 @@ def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
     have another shape."""
     seen = np.asarray(mask.seen(num_sites))
     if seen.shape != (num_sites, num_sites) or seen.dtype != bool:
-        raise ValueError(f"{mask} gives {seen.dtype} of shape {seen.shape}; give booleans of shape {(num_sites, num_sites)}")
+        raise InputError(f"{mask} gives {seen.dtype} of shape {seen.shape}; give booleans of shape {(num_sites, num_sites)}")
     seen = seen & np.tri(num_sites, dtype=bool)
     seen[:, 0] = True
     return seen

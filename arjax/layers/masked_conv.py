@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from arjax.cache import init_canvas, read_canvas, write_canvas
+from arjax.errors import InputError
 
 
 class Place(NamedTuple):
@@ -37,7 +38,7 @@ def place(t, width: int, groups: int) -> Place:
 def check_kernel(name: str, kernel: int) -> None:
     """ValueError unless it has a pixel in its middle."""
     if kernel < 1 or kernel % 2 == 0:
-        raise ValueError(f"{name}={kernel} has no pixel in its middle; choose an odd number")
+        raise InputError(f"{name}={kernel} has no pixel in its middle; choose an odd number")
 
 
 def causal_mask(kernel: int, inputs: int, outputs: int, groups: int, *, strict: bool) -> Float[np.ndarray, "rows kernel C G"]:

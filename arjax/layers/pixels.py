@@ -2,13 +2,14 @@
 
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.protocol import Spec
 
 
 def check_embedding(model) -> None:
     """ValueError where the model's net embeds real values."""
     if model.net.embedding and model.head.vocab is None:
-        raise ValueError(f"embedding={model.net.embedding} needs symbols, but the head's values are real; choose embedding=None")
+        raise InputError(f"embedding={model.net.embedding} needs symbols, but the head's values are real; choose embedding=None")
 
 
 def pixel_features(x, spec: Spec, table=None):

@@ -2,17 +2,19 @@
 
 import numpy as np
 
+from arjax.errors import InputError
+
 
 def check_raster(model) -> None:
     """ValueError unless the model's sites are pictures, (H, W) or (H, W, channels), generated row by row, the channels of a pixel
     in turn."""
     name, shape = type(model.net).__name__, model.site_shape
     if len(shape) not in (2, 3):
-        raise ValueError(
+        raise InputError(
             f"{name} needs pictures, (H, W) or (H, W, channels), not site_shape={shape}; reshape the data, or choose another net"
         )
     if not np.array_equal(model.permutation, np.arange(model.num_sites)):
-        raise ValueError(f"{name} generates row by row, not in {model.order}; choose Raster(), or LMConv or MADE")
+        raise InputError(f"{name} generates row by row, not in {model.order}; choose Raster(), or LMConv or MADE")
 
 
 def check_channels(model) -> None:
@@ -20,10 +22,10 @@ def check_channels(model) -> None:
     is one value where they are several."""
     net, groups, event = model.net, (*model.site_shape, 1)[2], model.head.event_shape
     if groups > 1 and event:
-        raise ValueError(
+        raise InputError(
             f"site_shape={model.site_shape} has {groups} sites a pixel, and {model.head} {event[0]} values a site; choose "
             f"site_shape={model.site_shape[:2]}, or a head of one value"
         )
     for name, width in (("width", net.width), *(("head", width) for width in net.head)):
         if width % groups:
-            raise ValueError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")
+            raise InputError(f"{name}={width} cannot be shared by the {groups} channels of a pixel; choose a multiple")

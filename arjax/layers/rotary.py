@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from arjax.errors import InputError
+
 
 def angles(places: np.ndarray, width: int) -> Float[np.ndarray, "T half"]:
     """[T, width / 2]: by how much each pair of `width` features is turned at places [T, axes], which may be any numbers.
@@ -17,7 +19,7 @@ def angles(places: np.ndarray, width: int) -> Float[np.ndarray, "T half"]:
     """
     axes = places.shape[1]
     if width % (2 * axes):
-        raise ValueError(f"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}")
+        raise InputError(f"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}")
     pairs = width // (2 * axes)
     speeds = 10000.0 ** (-np.arange(pairs) / pairs)
     return (places[:, :, None] * speeds).reshape(len(places), -1).astype(np.float32)

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.layers.start import start
 from arjax.models.counting import check_smoothing, check_symbols, check_weights, finite_log_probs
@@ -101,7 +102,7 @@ class NeuralBayesNet(nn.Module):
     def __post_init__(self):
         Topological(self.edges)
         if any(width < 1 for width in self.hidden):
-            raise ValueError(f"hidden={self.hidden} has a layer without units; give each at least one, or () for no layer")
+            raise InputError(f"hidden={self.hidden} has a layer without units; give each at least one, or () for no layer")
         super().__post_init__()
 
     def check_model(self, model):
@@ -166,7 +167,7 @@ def fit(x, edges: tuple[tuple[int, int], ...], head, *, arities=None, weights=No
     stack the tables of each label's examples. ValueError where x, the weights, the edges or the arities do not fit.
     """
     if not (getattr(head, "logits", False) or head == Bernoulli()):
-        raise ValueError(f"the optimum of {head} cannot be counted; choose Bernoulli, Categorical or Ordinal, or train it")
+        raise InputError(f"the optimum of {head} cannot be counted; choose Bernoulli, Categorical or Ordinal, or train it")
     sites = check_symbols(x, head.vocab)
     num, num_sites = sites.shape
     weights, smoothing = check_weights(weights, num), check_smoothing(smoothing)
@@ -175,7 +176,7 @@ def fit(x, edges: tuple[tuple[int, int], ...], head, *, arities=None, weights=No
     over = sites.max(axis=0) >= arities
     if over.any():
         site = int(np.argmax(over))
-        raise ValueError(
+        raise InputError(
             f"x has the symbol {sites[:, site].max()} at site {site}, whose arity is {arities[site]}; correct one of them"
         )
     layout = _layout(edges, arities)
@@ -211,7 +212,7 @@ def _layout(edges, arities, classes=1) -> _Layout:
     rows = sum(sizes)
     if rows * classes > MAX_ROWS:
         site = int(np.argmax([math.log(size) for size in sizes]))
-        raise ValueError(
+        raise InputError(
             f"the tables have {rows * classes} rows, more than {MAX_ROWS}, {sizes[site] * classes} of them for site {site}; "
             "give it fewer parents, or choose a NeuralBayesNet"
         )
@@ -238,7 +239,7 @@ def _arities(arities, num_sites, vocab) -> np.ndarray:
     """[T] int64. ValueError unless there is one for each site, in 1..vocab."""
     arities = (vocab,) * num_sites if arities is None else arities
     if len(arities) != num_sites or not all(isinstance(arity, int) and 1 <= arity <= vocab for arity in arities):
-        raise ValueError(f"arities={arities} must be {num_sites} numbers in 1..{vocab}, one for each site; correct them")
+        raise InputError(f"arities={arities} must be {num_sites} numbers in 1..{vocab}, one for each site; correct them")
     return np.array(arities, np.int64)
 
 
@@ -246,17 +247,17 @@ def _check_model(net, model):
     """ValueError unless a Bayes net can be this model's."""
     name, head, order = type(net).__name__, model.head, model.permutation
     if head.vocab is None or head.event_shape:
-        raise ValueError(f"a {name} is over single symbols, not what {head} models; choose Bernoulli, Categorical or Ordinal")
+        raise InputError(f"a {name} is over single symbols, not what {head} models; choose Bernoulli, Categorical or Ordinal")
     model.cond.require(name, "classes")
     if (_arities(net.arities, len(order), head.vocab) < head.vocab).any() and not getattr(head, "logits", False):
-        raise ValueError(
+        raise InputError(
             f"arities below {head.vocab} need one logit a symbol, which {head} has not; use Categorical({head.vocab})"
         )
     Topological(net.edges).permutation(model.site_shape)
     rank = inverse(order)
     for parent, child in net.edges:
         if rank[parent] > rank[child]:
-            raise ValueError(
+            raise InputError(
                 f"the edge {(parent, child)} leads back in time: {model.order} generates site {child} before its parent; "
                 "choose order=Topological(edges)"
             )

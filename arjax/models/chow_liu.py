@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.special import xlogy
 
+from arjax.errors import InputError
 from arjax.models.counting import check_smoothing, check_symbols
 
 
@@ -23,7 +24,7 @@ def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[t
     sites = check_symbols(x, vocab)
     num_sites = sites.shape[1]
     if not (isinstance(root, int) and 0 <= root < num_sites):
-        raise ValueError(f"root={root} is no site; choose one of 0..{num_sites - 1}")
+        raise InputError(f"root={root} is no site; choose one of 0..{num_sites - 1}")
     u, v = np.triu_indices(num_sites, 1)
     # The library takes a weight of zero for no edge, and breaks ties as its sort does. Ranks are never zero and never tie.
     ranks = np.empty(len(u))

@@ -26,6 +26,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
@@ -83,13 +84,13 @@ class GatedPixelCNN(nn.Module):
     def __post_init__(self):
         for name in ("width", "layers", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.kernel < 3:
-            raise ValueError(f"kernel={self.kernel} sees its own pixel only, which is not known yet; choose an odd number from 3")
+            raise InputError(f"kernel={self.kernel} sees its own pixel only, which is not known yet; choose an odd number from 3")
         if any(width < 1 for width in self.head):
-            raise ValueError(f"head={self.head} must be positive widths; choose () for none")
+            raise InputError(f"head={self.head} must be positive widths; choose () for none")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
         check_choices(self)

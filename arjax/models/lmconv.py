@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.cache import init_canvas, write_canvas
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.concat_elu import concat_elu
 from arjax.layers.coordinates import coordinates
@@ -74,11 +75,11 @@ class LMConv(nn.Module):
     def __post_init__(self):
         for name in ("blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.width < 2:
-            raise ValueError(f"width={self.width} leaves nothing once normalised; choose at least 2 channels")
+            raise InputError(f"width={self.width} leaves nothing once normalised; choose at least 2 channels")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
         check_choices(self)
@@ -89,7 +90,7 @@ class LMConv(nn.Module):
         if len(shape) != 2:
             three = "choose a head for whole pixels, as CoupledDiscretizedMixtureOfLogistics is, or PixelCNN"
             remedy = three if len(shape) == 3 else "reshape the data, or choose another net"
-            raise ValueError(f"LMConv needs pictures, (H, W), not site_shape={shape}; {remedy}")
+            raise InputError(f"LMConv needs pictures, (H, W), not site_shape={shape}; {remedy}")
         model.cond.require("LMConv", "classes")
         check_embedding(model)
 

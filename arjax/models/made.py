@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.dropout import dropout
 from arjax.layers.start import start
@@ -66,14 +67,14 @@ class MADE(nn.Module):
 
     def __post_init__(self):
         if not self.hidden or any(width < 1 for width in self.hidden):
-            raise ValueError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
+            raise InputError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
         check_choices(self)
         if self.degree_seed < 0:
-            raise ValueError(f"degree_seed={self.degree_seed} is negative; choose 0 or more")
+            raise InputError(f"degree_seed={self.degree_seed} is negative; choose 0 or more")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         if self.embedding is not None and self.embedding < 1:
-            raise ValueError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
+            raise InputError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
         super().__post_init__()
 
     def check_model(self, model):
@@ -82,7 +83,7 @@ class MADE(nn.Module):
     def setup(self):
         spec = self.spec
         if self.embedding and spec.vocab is None:
-            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+            raise InputError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         widths = (spec.num_sites * self._features, *self.hidden)
         self.w = [_dense(self, f"w{i}", (n, m)) for i, (m, n) in enumerate(zip(widths, self.hidden, strict=False))]
         self.b = [self.param(f"b{i}", nn.initializers.zeros, (n,)) for i, n in enumerate(self.hidden)]

@@ -24,6 +24,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
@@ -80,11 +81,11 @@ class PixelCNN(nn.Module):
     def __post_init__(self):
         for name in ("width", "blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if any(width < 1 for width in self.head):
-            raise ValueError(f"head={self.head} must be positive widths; choose () for none")
+            raise InputError(f"head={self.head} must be positive widths; choose () for none")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         for name in ("kernel", "block_kernel"):
             check_kernel(name, getattr(self, name))
         check_choices(self)

@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.cache import write_ring
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.concat_elu import concat_elu
 from arjax.layers.coordinates import coordinates
@@ -109,23 +110,23 @@ class PixelCNNPP(nn.Module):
     def __post_init__(self):
         for name in ("width", "resnets", "levels"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
         shape = model.site_shape
         if shape[2:] not in ((), (1,)):
-            raise ValueError(
+            raise InputError(
                 f"PixelCNNPP generates a pixel at once, but site_shape={shape} has {math.prod(shape[2:])} sites a pixel; choose "
                 f"site_shape={shape[:2]} and a CoupledDiscretizedMixtureOfLogistics head, or a PixelCNN"
             )
         check_raster(model)
         factor = 2 ** (self.levels - 1)
         if any(size % factor for size in shape[:2]):
-            raise ValueError(
+            raise InputError(
                 f"site_shape={shape} cannot be halved {self.levels - 1} times, for levels={self.levels}; choose a height and a "
                 f"width that are multiples of {factor}, or fewer levels"
             )

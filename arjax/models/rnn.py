@@ -27,6 +27,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
 from arjax.layers.dropout import dropout
@@ -100,11 +101,11 @@ class RNN(nn.Module):
         check_choices(self)
         for name in ("width", "depth"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.embedding is not None and self.embedding < 1:
-            raise ValueError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
+            raise InputError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         super().__post_init__()
 
     @property
@@ -118,7 +119,7 @@ class RNN(nn.Module):
     def setup(self):
         spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
         if self.embedding and spec.vocab is None:
-            raise ValueError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
+            raise InputError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         gates = len(cell.bias) * self.width
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.cache import KeyValue, write_key_values
+from arjax.errors import InputError
 from arjax.layers.attention_mask import Causal, attended
 from arjax.layers.choices import check_choices
 from arjax.layers.dropout import dropout
@@ -99,25 +100,25 @@ class Transformer(nn.Module):
     def __post_init__(self):
         for name in ("width", "layers", "heads", "kv_heads", "mlp"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.width % self.heads:
-            raise ValueError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
+            raise InputError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
         if self.heads % (self.kv_heads or self.heads):
-            raise ValueError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
+            raise InputError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
         check_choices(self)
         if self.encoder_layers < 0:
-            raise ValueError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
+            raise InputError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         super().__post_init__()
 
     def check_model(self, model):
         head, name = model.head, "Transformer"
         model.cond.require(name, "classes", "memory")
         if self.tied and (head.event_shape or head.param_size != head.vocab):
-            raise ValueError(f"tied needs one logit for each symbol, which {head} has not; use a Categorical head, or tied=False")
+            raise InputError(f"tied needs one logit for each symbol, which {head} has not; use a Categorical head, or tied=False")
         if self.bos is not None and (head.vocab is None or head.event_shape or not 0 <= self.bos < head.vocab):
-            raise ValueError(f"bos={self.bos} is no symbol of {head}; choose one of its symbols, or None")
+            raise InputError(f"bos={self.bos} is no symbol of {head}; choose one of its symbols, or None")
         if self.positions == "rotary":
             angles(grid(model.site_shape)[:1], self.width // self.heads)
         attended(self.mask, model.num_sites)

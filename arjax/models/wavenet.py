@@ -24,6 +24,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
 from arjax.layers.choices import check_choices
 from arjax.layers.coordinates import coordinates
@@ -74,11 +75,11 @@ class WaveNet(nn.Module):
     def __post_init__(self):
         for name in ("stacks", "layers", "width", "skip", "readout"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.kernel < 2:
-            raise ValueError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
+            raise InputError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         check_choices(self)
         super().__post_init__()
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from arjax.errors import InputError
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import from_start
 from arjax.sampling.prepare import prepare
@@ -27,9 +28,9 @@ def decoded(
     `arjax.sample`; ValueError for a tokenizer of text, whose tokens stand for texts of several lengths.
     """
     if len(model.site_shape) == 1:
-        raise ValueError(f"tokens of shape {model.site_shape} are no images'; draw them with arjax.sample and decode each text")
+        raise InputError(f"tokens of shape {model.site_shape} are no images'; draw them with arjax.sample and decode each text")
     if tokenizer.tokenizer.vocab != model.head.vocab:
-        raise ValueError(
+        raise InputError(
             f"{model.head} draws {model.head.vocab} symbols, but the tokenizer has {tokenizer.tokenizer.vocab} tokens; give the "
             "one that the model was trained on"
         )

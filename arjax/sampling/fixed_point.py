@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Shaped
 
+from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
@@ -93,7 +94,7 @@ def _check_block(model, block) -> int:
     """`block`, or T for None. ValueError if it is no number of sites."""
     block = model.num_sites if block is None else block
     if not isinstance(block, int) or not 1 <= block <= model.num_sites:
-        raise ValueError(f"block={block!r} is no number of sites; choose 1..{model.num_sites}, or None for all of them")
+        raise InputError(f"block={block!r} is no number of sites; choose 1..{model.num_sites}, or None for all of them")
     return block
 
 
@@ -102,14 +103,14 @@ def _check_start(model, start, batch) -> jax.Array:
     the sites before it (0 times NaN is NaN)."""
     shape, vocab = (*model.site_shape, *model.head.event_shape), model.head.vocab
     if np.shape(start) not in (shape, (batch, *shape)):
-        raise ValueError(f"start has shape {np.shape(start)}; give one example {shape}, or one for each sample {(batch, *shape)}")
+        raise InputError(f"start has shape {np.shape(start)}; give one example {shape}, or one for each sample {(batch, *shape)}")
     if vocab is not None and (dtype := jnp.result_type(start)).kind not in "iub":
-        raise ValueError(f"start is {dtype}, but {type(model.head).__name__} wants integer symbols 0..{vocab - 1}; convert it")
+        raise InputError(f"start is {dtype}, but {type(model.head).__name__} wants integer symbols 0..{vocab - 1}; convert it")
     if not isinstance(start, jax.core.Tracer):
         low, high = np.min(start), np.max(start)
         if vocab is None and not np.isfinite([low, high]).all():
-            raise ValueError(f"start goes from {low} to {high}; give finite values")
+            raise InputError(f"start goes from {low} to {high}; give finite values")
         if vocab is not None and not 0 <= low <= high < vocab:
-            raise ValueError(f"start goes from {low} to {high}, but the symbols are 0..{vocab - 1}; clip it")
+            raise InputError(f"start goes from {low} to {high}, but the symbols are 0..{vocab - 1}; clip it")
     start = jnp.broadcast_to(jnp.asarray(start, model.dtype), (batch, *shape))
     return start if vocab is None else jnp.clip(start, 0, vocab - 1)

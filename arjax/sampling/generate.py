@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from arjax.arguments import check_cond
+from arjax.errors import InputError
 from arjax.protocol import Cond, Model
 from arjax.sampling.chunk import advance, start
 from arjax.sampling.prepare import check_transforms
@@ -65,9 +66,9 @@ def stream(
     lengths = np.array([len(prompt) for prompt in prompts], np.int32)
     _check_room(model, lengths, tokens)
     if every < 1:
-        raise ValueError(f"every={every} must be at least 1; choose after how many sites to look")
+        raise InputError(f"every={every} must be at least 1; choose after how many sites to look")
     if stop is not None and not 0 <= stop < model.head.vocab:
-        raise ValueError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
+        raise InputError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
     cond, transforms = check_cond(model, cond, len(prompts)), check_transforms(model, transforms)
     x = np.zeros((len(prompts), model.num_sites), np.int32)
     for row, prompt in zip(x, prompts, strict=True):
@@ -91,11 +92,11 @@ def _chunks(model, params, key, x, lengths, tokens, cond, transforms, stop, ever
 def _check_model(model):
     """ValueError unless it is one of symbols, on one axis, in raster order."""
     if model.head.vocab is None or model.head.event_shape:
-        raise ValueError(
+        raise InputError(
             f"prompts are sequences of symbols, which {model.head} does not model; use arjax.sample(..., observed=...)"
         )
     if len(model.site_shape) > 1 or (model.permutation != np.arange(model.num_sites)).any():
-        raise ValueError(
+        raise InputError(
             f"prompts are read in raster order on one axis, but the model's sites are {model.site_shape} in {model.order}; "
             "use arjax.sample(..., observed=..., mask=...)"
         )
@@ -105,26 +106,26 @@ def _check_prompt(model, i, prompt) -> np.ndarray:
     """int32 [length]. ValueError unless it is symbols of the model's, at least one, and not more than the model has sites."""
     prompt, vocab = np.asarray(prompt), model.head.vocab
     if prompt.size == 0:
-        raise ValueError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
+        raise InputError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
     if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
-        raise ValueError(f"prompt {i} is {prompt.dtype} of shape {prompt.shape}; give integers of shape [length]")
+        raise InputError(f"prompt {i} is {prompt.dtype} of shape {prompt.shape}; give integers of shape [length]")
     if len(prompt) > model.num_sites:
-        raise ValueError(f"prompt {i} of {len(prompt)} symbols is longer than the model's {model.num_sites} sites; shorten it")
+        raise InputError(f"prompt {i} of {len(prompt)} symbols is longer than the model's {model.num_sites} sites; shorten it")
     if prompt.min() < 0 or prompt.max() >= vocab:
         place = int(np.argmax((prompt < 0) | (prompt >= vocab)))
-        raise ValueError(f"prompt {i} has the symbol {prompt[place]} at {place}; give symbols of the model's, 0..{vocab - 1}")
+        raise InputError(f"prompt {i} has the symbol {prompt[place]} at {place}; give symbols of the model's, 0..{vocab - 1}")
     return prompt.astype(np.int32)
 
 
 def _check_room(model, lengths, tokens):
     """ValueError unless there are prompts, and room for at least one more symbol behind each of them."""
     if not len(lengths):
-        raise ValueError("there is no prompt to continue; give at least one")
+        raise InputError("there is no prompt to continue; give at least one")
     if tokens < 1:
-        raise ValueError(f"tokens={tokens} must be at least 1; choose how many symbols to draw")
+        raise InputError(f"tokens={tokens} must be at least 1; choose how many symbols to draw")
     longest = int(lengths.max())
     if longest + tokens > model.num_sites:
-        raise ValueError(
+        raise InputError(
             f"prompt {int(lengths.argmax())} of {longest} symbols and tokens={tokens} make {longest + tokens}, past the model's "
             f"{model.num_sites} sites; choose fewer tokens or a shorter prompt"
         )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.arguments import check_cond, check_order, check_x, observed_first
+from arjax.errors import InputError
 from arjax.orders import arrange
 
 
@@ -16,12 +17,12 @@ def prepare(model, batch, order, cond, observed, mask, transforms):
     cond = check_cond(model, cond, batch)
     transforms = check_transforms(model, transforms)
     if (observed is None) != (mask is None):
-        raise ValueError("completion needs both `observed` and `mask`; give the other one too, or neither")
+        raise InputError("completion needs both `observed` and `mask`; give the other one too, or neither")
     if observed is None:
         return order, cond, *_nothing(batch, model.num_sites, model.head.event_shape, model.dtype), transforms
     observed = check_x(model, observed)
     if len(observed) not in (1, batch):
-        raise ValueError(f"observed holds {len(observed)} examples for a batch of {batch}; give one, or one for each sample")
+        raise InputError(f"observed holds {len(observed)} examples for a batch of {batch}; give one, or one for each sample")
     order, mask = observed_first(model, order, mask, batch)
     x = arrange(jnp.broadcast_to(observed, (batch, *observed.shape[1:])), order, model.site_shape)
     return order, cond, x, arrange(mask, order, model.site_shape), transforms
@@ -38,5 +39,5 @@ def check_transforms(model, transforms) -> tuple:
     transforms = tuple(transforms)
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.
     if transforms and not getattr(model.head, "logits", False):
-        raise ValueError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
+        raise InputError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
     return transforms

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Temperature:
@@ -17,7 +19,7 @@ class Temperature:
 
     def __post_init__(self):
         if not self.value >= 0:
-            raise ValueError(
+            raise InputError(
                 f"Temperature({self.value}) must not be below 0; choose 1 to change nothing, less to sharpen, 0 to be greedy"
             )
 
@@ -36,7 +38,7 @@ class TopK:
 
     def __post_init__(self):
         if self.k < 1:
-            raise ValueError(f"TopK({self.k}) leaves no symbol; choose at least 1")
+            raise InputError(f"TopK({self.k}) leaves no symbol; choose at least 1")
 
     def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
         least = jax.lax.top_k(theta, min(self.k, theta.shape[-1]))[0][..., -1:]
@@ -51,7 +53,7 @@ class TopP:
 
     def __post_init__(self):
         if not 0 < self.p <= 1:
-            raise ValueError(f"TopP({self.p}) is not in (0, 1]; choose 1 to keep every symbol")
+            raise InputError(f"TopP({self.p}) is not in (0, 1]; choose 1 to keep every symbol")
 
     def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
         if self.p == 1:
@@ -72,7 +74,7 @@ class MinP:
 
     def __post_init__(self):
         if not 0 <= self.p <= 1:
-            raise ValueError(f"MinP({self.p}) is not in [0, 1]; choose 0 to keep every symbol")
+            raise InputError(f"MinP({self.p}) is not in [0, 1]; choose 0 to keep every symbol")
 
     def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
         if self.p == 0:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.likelihood import theta
 from arjax.orders import inverse
 from arjax.protocol import Model
@@ -18,7 +19,7 @@ def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
     """
     _require_derivative(model)
     if len(site) != len(model.site_shape) or not all(0 <= i < size for i, size in zip(site, model.site_shape, strict=True)):
-        raise ValueError(f"site={site} is outside the data of shape {model.site_shape}; choose one inside")
+        raise InputError(f"site={site} is outside the data of shape {model.site_shape}; choose one inside")
     x, cond = _random_data(model, key)
     t = inverse(model.permutation)[np.ravel_multi_index(site, model.site_shape)]
     jacobian = jax.jit(jax.jacrev(lambda x: theta(model, params, x, cond=cond)[0, t]))(x)
@@ -40,7 +41,7 @@ def dependences(model: Model, params, key) -> np.ndarray:
 
 def _require_derivative(model):
     if model.head.vocab is not None:
-        raise ValueError(f"{model.head} models symbols, which have no derivative; choose a head of real values")
+        raise InputError(f"{model.head} models symbols, which have no derivative; choose a head of real values")
 
 
 def _random_data(model, key):

@@ -15,6 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from arjax.data.stream import read_file
+from arjax.errors import InputError
 from arjax.tokenizers.byte_level import LETTERS, Vocabulary, read_vocabulary
 from arjax.tokenizers.pieces import groups, pieces
 from arjax.tokenizers.text import TokenizedText
@@ -37,7 +38,7 @@ class BPE:
 
     def __post_init__(self):
         if self.vocab < 256:
-            raise ValueError(f"vocab={self.vocab} is fewer than the 256 bytes; choose at least 256 tokens")
+            raise InputError(f"vocab={self.vocab} is fewer than the 256 bytes; choose at least 256 tokens")
 
     @property
     def title(self) -> str:
@@ -46,7 +47,7 @@ class BPE:
     def token_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The same: the length of a window counts tokens, each of which is as many bytes as it is."""
         if len(shape) != 1:
-            raise ValueError(f"BPE encodes text, not examples of shape {shape}; choose a data set of text")
+            raise InputError(f"BPE encodes text, not examples of shape {shape}; choose a data set of text")
         return shape
 
     def fit(self, data) -> Learned:
@@ -63,7 +64,7 @@ class BPE:
         )
         library.train_from_iterator(_strings(data.texts().train), trainer)
         if library.get_vocab_size() != self.vocab:
-            raise ValueError(f"the text gives only {_set_to(library.get_vocab_size())}")
+            raise InputError(f"the text gives only {_set_to(library.get_vocab_size())}")
         return {"json": np.frombuffer(library.to_str().encode(), np.uint8)}
 
     def check(self, learned: Learned) -> None:
@@ -105,10 +106,10 @@ class BPE:
     def _vocabulary(self, learned: Learned) -> Vocabulary:
         content = np.asarray(learned.get("json"))
         if set(learned) != {"json"} or content.dtype != np.uint8 or content.ndim != 1:
-            raise ValueError(f"BPE learns a uint8 array named json, not {sorted(learned)}; give what BPE.fit returned")
+            raise InputError(f"BPE learns a uint8 array named json, not {sorted(learned)}; give what BPE.fit returned")
         vocabulary = read_vocabulary(content.tobytes())
         if len(vocabulary.size) != self.vocab:
-            raise ValueError(f"vocab={self.vocab}, but the tokenizer.json has {_set_to(len(vocabulary.size))}")
+            raise InputError(f"vocab={self.vocab}, but the tokenizer.json has {_set_to(len(vocabulary.size))}")
         return vocabulary
 
     def _read(self, root) -> Learned:
@@ -117,7 +118,7 @@ class BPE:
         try:
             self.check(learned)
         except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
+            raise InputError(f"{where}: {error}") from error
         return learned
 
 
@@ -127,7 +128,7 @@ def _set_to(count) -> str:
 
 def _check_text(data):
     if not hasattr(data, "texts"):
-        raise ValueError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
+        raise InputError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
 
 
 def _spelled(vocabulary, tokens) -> np.ndarray:
@@ -146,9 +147,9 @@ def _checked(x, name, count, remedy) -> np.ndarray:
     """[N] integers 0..count-1, as they are. ValueError naming the first that is none."""
     x = np.asarray(x)
     if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
-        raise ValueError(f"{name} are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")
+        raise InputError(f"{name} are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")
     outside = (x < 0) | (x >= count)
     if outside.any():
         i = int(np.argmax(outside))
-        raise ValueError(f"{name} are 0..{count - 1}, but at place {i} stands {int(x[i])}; {remedy}")
+        raise InputError(f"{name} are 0..{count - 1}, but at place {i} stands {int(x[i])}; {remedy}")
     return x.astype(np.intp) if not x.size else x

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from arjax.data.sources import printable
+from arjax.errors import InputError, printable
 
 
 def _letters() -> list[str]:
@@ -48,21 +48,21 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     try:
         described = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"the tokenizer.json is no JSON ({type(error).__name__}); {_GIVE}") from error
+        raise InputError(f"the tokenizer.json is no JSON ({type(error).__name__}); {_GIVE}") from error
     model = described.get("model") if isinstance(described, dict) else None
     if not isinstance(model, dict):
-        raise ValueError(f"the tokenizer.json describes no model; {_GIVE}")
+        raise InputError(f"the tokenizer.json describes no model; {_GIVE}")
     _check_kind(described, model)
     ids, literals = _tokens(described, model)
     known = {**ids, **literals}
     if sorted(known.values()) != list(range(len(known))):
-        raise ValueError(f"the {len(known)} tokens of the tokenizer.json are not numbered from 0, each once; {_GIVE}")
+        raise InputError(f"the {len(known)} tokens of the tokenizer.json are not numbered from 0, each once; {_GIVE}")
     lacking = [byte for byte, letter in enumerate(LETTERS) if letter not in ids]
     if lacking:
-        raise ValueError(f"the tokenizer.json has no token for {len(lacking)} of the 256 bytes, first {lacking[0]:#04x}; {_GIVE}")
+        raise InputError(f"the tokenizer.json has no token for {len(lacking)} of the 256 bytes, first {lacking[0]:#04x}; {_GIVE}")
     library = _built(described, model, ids)
     if library.get_vocab() != known:
-        raise ValueError(f"the added tokens of the tokenizer.json are numbered otherwise than the library numbers them; {_GIVE}")
+        raise InputError(f"the added tokens of the tokenizer.json are numbered otherwise than the library numbers them; {_GIVE}")
     spelled = dict.fromkeys(range(len(known)), b"")
     spelled |= {number: bytes(_BYTES[letter] for letter in token) for token, number in ids.items() if token not in literals}
     spelled |= {number: token.encode() for token, number in literals.items()}
@@ -84,19 +84,19 @@ def _check_kind(described, model):
     """ValueError unless these settings are those of a byte-level byte-pair encoding that gives every text back."""
     kind = model.get("type", "BPE")  # old files do not say
     if kind != "BPE":
-        raise ValueError(f"the model of the tokenizer.json is {_short(kind)}, not BPE; {_GIVE}")
+        raise InputError(f"the model of the tokenizer.json is {_short(kind)}, not BPE; {_GIVE}")
     if described.get("normalizer") is not None:
-        raise ValueError(f"the tokenizer.json normalizes text, which cannot be undone; {_GIVE}, without normalizer")
+        raise InputError(f"the tokenizer.json normalizes text, which cannot be undone; {_GIVE}, without normalizer")
     splitting = described.get("pre_tokenizer")
     if not isinstance(splitting, dict) or splitting.get("type") != "ByteLevel" or splitting.get("use_regex", True) is not True:
-        raise ValueError(f"the tokenizer.json splits text by {_short(splitting)}, not by GPT-2's ByteLevel; {_GIVE}")
+        raise InputError(f"the tokenizer.json splits text by {_short(splitting)}, not by GPT-2's ByteLevel; {_GIVE}")
     if splitting.get("add_prefix_space", True) is not False:
-        raise ValueError(f"the tokenizer.json adds a space to the start of a text; {_GIVE}, with add_prefix_space=false")
+        raise InputError(f"the tokenizer.json adds a space to the start of a text; {_GIVE}, with add_prefix_space=false")
     if model.get("dropout"):
-        raise ValueError(f"the tokenizer.json drops merges at random, dropout={_short(model['dropout'])}; set it to null there")
+        raise InputError(f"the tokenizer.json drops merges at random, dropout={_short(model['dropout'])}; set it to null there")
     for name in ("continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(name):
-            raise ValueError(f"the tokenizer.json marks parts of words, {name}={_short(model[name])}; {_GIVE}")
+            raise InputError(f"the tokenizer.json marks parts of words, {name}={_short(model[name])}; {_GIVE}")
 
 
 def _tokens(described, model) -> tuple[dict[str, int], dict[str, int]]:
@@ -104,25 +104,25 @@ def _tokens(described, model) -> tuple[dict[str, int], dict[str, int]]:
     ids, added = model.get("vocab"), described.get("added_tokens") or []
     entries = added if isinstance(added, list) else [None]
     if not isinstance(ids, dict) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"the tokenizer.json has no vocabulary, or added tokens that are none; {_GIVE}")
+        raise InputError(f"the tokenizer.json has no vocabulary, or added tokens that are none; {_GIVE}")
     if not all(isinstance(entry.get("content"), str) and entry["content"] for entry in entries):
-        raise ValueError(f"the tokenizer.json has an added token without text; {_GIVE}")
+        raise InputError(f"the tokenizer.json has an added token without text; {_GIVE}")
     literals = {entry["content"]: entry.get("id") for entry in entries}
     for token, number in (*ids.items(), *literals.items()):
         if type(number) is not int:
-            raise ValueError(f"the token {_short(token)} of the tokenizer.json has the number {_short(number)}; {_GIVE}")
+            raise InputError(f"the token {_short(token)} of the tokenizer.json has the number {_short(number)}; {_GIVE}")
     for entry in entries:
         for name in ("lstrip", "rstrip", "single_word"):
             if entry.get(name):
-                raise ValueError(
+                raise InputError(
                     f"the added token {_short(entry['content'])} has {name}=true; set it to false in the tokenizer.json"
                 )
     for token in ids:
         letters = all(letter in _BYTES for letter in token) and token != ""
         if token not in literals and not letters:
-            raise ValueError(f"the token {_short(token)} of the tokenizer.json stands for no bytes; {_GIVE}")
+            raise InputError(f"the token {_short(token)} of the tokenizer.json stands for no bytes; {_GIVE}")
         if token in literals and letters and not all("!" <= letter <= "~" for letter in token):
-            raise ValueError(f"the added token {_short(token)} of the tokenizer.json stands for other bytes as well; {_GIVE}")
+            raise InputError(f"the added token {_short(token)} of the tokenizer.json stands for other bytes as well; {_GIVE}")
     return ids, literals
 
 
@@ -137,7 +137,7 @@ def _built(described, model, ids):
     try:
         return Tokenizer.from_str(json.dumps(needed))
     except Exception as error:  # the library raises nothing narrower
-        raise ValueError(f"the tokenizer.json cannot be read ({_short(error)}); {_GIVE}") from error
+        raise InputError(f"the tokenizer.json cannot be read ({_short(error)}); {_GIVE}") from error
 
 
 def _short(value) -> str:

@@ -23,6 +23,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class EMACodebook:
@@ -119,13 +121,13 @@ _FAINT = 1e-6
 
 def _check(codebook):
     if codebook.size < 1 or codebook.width < 1:
-        raise ValueError(f"size={codebook.size} and width={codebook.width} must be at least 1; choose positive numbers")
+        raise InputError(f"size={codebook.size} and width={codebook.width} must be at least 1; choose positive numbers")
     if not 0 <= codebook.decay < 1:
-        raise ValueError(f"decay={codebook.decay} is not in [0, 1); choose what a moving average keeps at every step")
+        raise InputError(f"decay={codebook.decay} is not in [0, 1); choose what a moving average keeps at every step")
     if not 0 <= codebook.commitment < math.inf:
-        raise ValueError(f"commitment={codebook.commitment} must be finite and not negative; choose 0 for none")
+        raise InputError(f"commitment={codebook.commitment} must be finite and not negative; choose 0 for none")
     if not 0 <= codebook.revive < 1:
-        raise ValueError(f"revive={codebook.revive} is not in [0, 1); choose a part of the uniform share, 0 to revive no code")
+        raise InputError(f"revive={codebook.revive} is not in [0, 1); choose a part of the uniform share, 0 to revive no code")
 
 
 def _initial_codes(codebook, key):

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
+
 _EPS = 1e-3
 
 
@@ -26,9 +28,9 @@ class FSQ:
 
     def __post_init__(self):
         if not self.levels or any(count < 2 for count in self.levels):
-            raise ValueError(f"levels={self.levels} must be at least one, each of at least 2; choose for example (8, 8, 8)")
+            raise InputError(f"levels={self.levels} must be at least one, each of at least 2; choose for example (8, 8, 8)")
         if self.size >= 2**31:
-            raise ValueError(f"levels={self.levels} are {self.size} codes, more than an int32 counts; choose fewer")
+            raise InputError(f"levels={self.levels} are {self.size} codes, more than an int32 counts; choose fewer")
 
     @property
     def size(self) -> int:

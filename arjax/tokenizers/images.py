@@ -8,6 +8,7 @@ import numpy as np
 
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
+from arjax.errors import InputError
 from arjax.pictures import to_images
 from arjax.tokenizers.tokenizer import Learned, Tokenizer
 
@@ -42,7 +43,7 @@ class TokenizedImages:
         splits = self.data.load()
         extra = [name for name, part in splits.train._asdict().items() if part is not None and name not in ("x", "label")]
         if extra:
-            raise ValueError(
+            raise InputError(
                 f"{self.data.title} has {' and '.join(extra)} beside its images, which tokens cannot keep; leave it out"
             )
         self.tokenizer.token_shape(self.examples(splits.train.x[:1]).shape[1:])
@@ -110,4 +111,4 @@ def check_range(kind: str, x, count: int) -> None:
     x = np.asarray(x)
     low, high = x.min(), x.max()
     if low < 0 or high >= count:
-        raise ValueError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")
+        raise InputError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")

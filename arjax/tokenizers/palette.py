@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.tokenizers.images import TokenizedImages, check_range
 
 # Pixels that the colours are fitted to: more change them little, and k-means takes longer.
@@ -25,7 +26,7 @@ class Palette:
 
     def __post_init__(self):
         if not 2 <= self.colours <= 2**16:
-            raise ValueError(f"Palette(colours={self.colours}) must have 2..65536 colours; choose so many, as 512")
+            raise InputError(f"Palette(colours={self.colours}) must have 2..65536 colours; choose so many, as 512")
 
     @property
     def vocab(self) -> int:
@@ -37,7 +38,7 @@ class Palette:
 
     def token_shape(self, shape):
         if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
-            raise ValueError(f"a palette is of images (H, W) or (H, W, 3), not of examples of shape {shape}; give images")
+            raise InputError(f"a palette is of images (H, W) or (H, W, 3), not of examples of shape {shape}; give images")
         return shape[:2]
 
     def fit(self, data):
@@ -46,7 +47,7 @@ class Palette:
         from sklearn.cluster import KMeans
 
         if data.values.vocab != 256:
-            raise ValueError(f"{data.title} does not have 256 values a pixel; give it values=Levels(256)")
+            raise InputError(f"{data.title} does not have 256 values a pixel; give it values=Levels(256)")
         x = np.asarray(data.values(jax.random.key(0), data.load().train.x))
         self.token_shape(x.shape[1:])
         pixels = x.reshape(-1, x.shape[3] if x.ndim == 4 else 1)
@@ -54,7 +55,7 @@ class Palette:
         # Each colour once, with its weight: of many equal pixels k-means would make several equal colours.
         distinct, counts = np.unique(drawn, axis=0, return_counts=True)
         if len(distinct) < self.colours:
-            raise ValueError(
+            raise InputError(
                 f"{data.title} shows {len(distinct)} different colours, fewer than the {self.colours} of the palette; "
                 "choose fewer"
             )
@@ -67,9 +68,9 @@ class Palette:
         colours = learned.get("colours")
         if set(learned) != {"colours"} or colours.ndim != 2 or len(colours) != self.colours or colours.shape[1] not in (1, 3):
             shapes = {name: array.shape for name, array in learned.items()}
-            raise ValueError(f"{shapes} is no palette of {self.colours} colours; restore the file")
+            raise InputError(f"{shapes} is no palette of {self.colours} colours; restore the file")
         if not np.isfinite(colours).all():
-            raise ValueError("the palette has colours that are not finite; restore the file")
+            raise InputError("the palette has colours that are not finite; restore the file")
 
     def encode(self, learned, x) -> jax.Array:
         """Values [B, H, W] or [B, H, W, 3] -> tokens [B, H, W], the nearest colour; of equals the first."""
@@ -77,7 +78,7 @@ class Palette:
         colours = learned["colours"]
         channels = colours.shape[1:] if colours.shape[1] > 1 else ()
         if np.ndim(x) < 3 or np.shape(x)[3:] != channels:
-            raise ValueError(
+            raise InputError(
                 f"a palette of {colours.shape[1]} channels does not fit images of shape {np.shape(x)}; give [B, H, W] for 1, "
                 "[B, H, W, 3] for 3"
             )

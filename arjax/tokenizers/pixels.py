@@ -13,6 +13,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
 from arjax.tokenizers.images import TokenizedImages, check_range
 
 
@@ -25,7 +26,7 @@ class Bits:
 
     def __post_init__(self):
         if self.bits < 1 or self.levels & (self.levels - 1) or 2**self.bits > self.levels:
-            raise ValueError(
+            raise InputError(
                 f"Bits({self.bits}, levels={self.levels}) are no bits of levels that are a power of two; choose such levels, and "
                 "from 1 bit to all they have"
             )
@@ -77,7 +78,7 @@ class Binary:
 
     def __post_init__(self):
         if not 0 <= self.level < self.levels - 1:
-            raise ValueError(f"Binary(level={self.level}) leaves nothing above it; choose 0..{self.levels - 2}")
+            raise InputError(f"Binary(level={self.level}) leaves nothing above it; choose 0..{self.levels - 2}")
 
     @property
     def title(self) -> str:
@@ -108,10 +109,10 @@ class Binary:
 def check_levels(data, levels: int) -> None:
     """ValueError unless the values of `data` are symbols 0..levels-1."""
     if data.values.vocab != levels:
-        raise ValueError(f"{data.title} does not have {levels} values a pixel; give it values=Levels({levels})")
+        raise InputError(f"{data.title} does not have {levels} values a pixel; give it values=Levels({levels})")
 
 
 def check_nothing(learned) -> None:
     """ValueError unless nothing was learned."""
     if learned:
-        raise ValueError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")
+        raise InputError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from arjax.errors import InputError
 from arjax.tokenizers.autoencoder import Decoder, Encoder
 from arjax.tokenizers.codebook import EMACodebook
 from arjax.tokenizers.images import TokenizedImages, check_range, in_parts
@@ -42,15 +43,15 @@ class VQVAE:
 
     def __post_init__(self):
         if len(self.shape) not in (2, 3) or any(size < 1 for size in self.shape):
-            raise ValueError(f"shape={self.shape} is not that of an image; give (H, W) for grey or (H, W, C) for colour")
+            raise InputError(f"shape={self.shape} is not that of an image; give (H, W) for grey or (H, W, C) for colour")
         if any(stride < 1 for stride in self.strides):
-            raise ValueError(f"strides={self.strides} must each be at least 1; choose for example (2, 2)")
+            raise InputError(f"strides={self.strides} must each be at least 1; choose for example (2, 2)")
         for name, least in (("width", 1), ("residual_width", 1), ("blocks", 0)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}; choose more")
+                raise InputError(f"{name}={getattr(self, name)} must be at least {least}; choose more")
         factor = math.prod(self.strides)
         if any(size % factor for size in self.shape[:2]):
-            raise ValueError(
+            raise InputError(
                 f"shape={self.shape} is not divisible by {factor}, the product of strides={self.strides}; "
                 "pad it or choose other strides"
             )
@@ -65,7 +66,7 @@ class VQVAE:
 
     def token_shape(self, shape):
         if tuple(shape) != self.shape:
-            raise ValueError(f"an example has shape {tuple(shape)}, but this VQVAE is of shape={self.shape}; train one for it")
+            raise InputError(f"an example has shape {tuple(shape)}, but this VQVAE is of shape={self.shape}; train one for it")
         factor = math.prod(self.strides)
         return self.shape[0] // factor, self.shape[1] // factor
 
@@ -96,7 +97,7 @@ class VQVAE:
         return jnp.clip(self.picture(params, q), 0, 1), tokens
 
     def fit(self, data):
-        raise ValueError("a VQVAE is not fitted along with a model; train it by itself with train.py, and name that run")
+        raise InputError("a VQVAE is not fitted along with a model; train it by itself with train.py, and name that run")
 
     def flatten(self, params, state) -> dict:
         """Parameters and state as `learned`: arrays by names as "params/encoder/enter/kernel"."""
@@ -114,24 +115,24 @@ class VQVAE:
         if unlike:
             name = min(unlike)
             found = "has" if name in learned else "lacks"
-            raise ValueError(f"what was learned {found} {name!r}, unlike this {self.title}; give what such a tokenizer learned")
+            raise InputError(f"what was learned {found} {name!r}, unlike this {self.title}; give what such a tokenizer learned")
         for name, leaf in expected.items():
             array = np.asarray(learned[name])
             if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
-                raise ValueError(
+                raise InputError(
                     f"learned {name!r} is {array.dtype} {array.shape}, not {leaf.dtype} {leaf.shape} as in this {self.title}; "
                     "give what such a tokenizer learned"
                 )
             if not np.isfinite(array).all():
-                raise ValueError(f"learned {name!r} has values that are not finite; train the tokenizer again")
+                raise InputError(f"learned {name!r} has values that are not finite; train the tokenizer again")
 
     def encode(self, learned, x):
         """x [B, *shape] -> tokens, int32 [B, H/s, W/s]. A NumPy array passes through in parts and becomes a NumPy array."""
         shape, dtype = np.shape(x), jnp.result_type(x)
         if shape[1:] != self.shape or len(shape) != len(self.shape) + 1:
-            raise ValueError(f"x has shape {shape}, but this VQVAE takes [B, {', '.join(map(str, self.shape))}]; reshape it")
+            raise InputError(f"x has shape {shape}, but this VQVAE takes [B, {', '.join(map(str, self.shape))}]; reshape it")
         if not jnp.issubdtype(dtype, jnp.floating):
-            raise ValueError(f"x is {dtype}, but a VQVAE takes real values in [0, 1]; scale it as the data set's values do")
+            raise InputError(f"x is {dtype}, but a VQVAE takes real values in [0, 1]; scale it as the data set's values do")
         return _apply(functools.partial(_encode, self), learned, x)
 
     def decode(self, learned, tokens):
@@ -139,7 +140,7 @@ class VQVAE:
         shape, dtype = np.shape(tokens), jnp.result_type(tokens)
         expected = self.token_shape(self.shape)
         if shape[1:] != expected or len(shape) != 3 or not jnp.issubdtype(dtype, jnp.integer):
-            raise ValueError(
+            raise InputError(
                 f"tokens are {dtype} {shape}, but this VQVAE's are integers [B, {expected[0]}, {expected[1]}]; give those"
             )
         check_range("token", tokens, self.vocab)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.data import evaluation_batches
+from arjax.errors import InputError
 from arjax.pictures import image_grid
 from arjax.training.mesh import to_host
 from arjax.training.reconstruction import Reconstruction, perplexity, squared_error
@@ -29,32 +30,32 @@ class Autoencoding:
 
     def __post_init__(self):
         if not 0 < self.variance < math.inf:
-            raise ValueError(
+            raise InputError(
                 f"Autoencoding(variance={self.variance}) must be positive and finite; choose about the variance of a pixel"
             )
 
     def check(self, experiment):
         model, values = experiment.model, experiment.data.values
         if not hasattr(model, "reconstruct"):
-            raise ValueError(f"Autoencoding trains a VQVAE, not {type(model).__name__}; choose another task")
+            raise InputError(f"Autoencoding trains a VQVAE, not {type(model).__name__}; choose another task")
         if experiment.tokenizer is not None:
-            raise ValueError(f"a {type(model).__name__} is of images, not of the tokens of {experiment.tokenizer}; leave it out")
+            raise InputError(f"a {type(model).__name__} is of images, not of the tokens of {experiment.tokenizer}; leave it out")
         if values.vocab is not None:
-            raise ValueError(f"a {type(model).__name__} is of values in [0, 1], not of {values.title}; choose values=Scaled()")
+            raise InputError(f"a {type(model).__name__} is of values in [0, 1], not of {values.title}; choose values=Scaled()")
         if experiment.ensemble > 1:
-            raise ValueError(f"ensemble={experiment.ensemble} means nothing to an autoencoder; set --ensemble 1")
+            raise InputError(f"ensemble={experiment.ensemble} means nothing to an autoencoder; set --ensemble 1")
 
     def check_data(self, experiment, splits):
         shape = splits.train.x.shape[1:]
         if shape != experiment.model.shape:
-            raise ValueError(
+            raise InputError(
                 f"{experiment.data.title} has examples of shape {shape}, but the model's are {experiment.model.shape}; "
                 "set --model.shape to fit"
             )
         for part in _in_blocks(splits.train.x):
             x = np.asarray(experiment.data.values(jax.random.key(0), part))
             if x.min() < 0 or x.max() > 1:
-                raise ValueError(
+                raise InputError(
                     f"{experiment.data.title} has values from {x.min():g} to {x.max():g}, but an autoencoder's are in [0, 1]; "
                     "choose values=Scaled() with the highest of them"
                 )

@@ -5,16 +5,17 @@ import time
 from typing import ClassVar
 
 from arjax.data.splits import original_bytes, unit
+from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim
 from arjax.orders import AnyOrder
 from arjax.protocol import Model
+from arjax.runs.report import per_unit, sample_cond
 from arjax.sampling import ancestral
 from arjax.training.baselines import baselines
 from arjax.training.evaluation import Evaluation, evaluate, validate
 from arjax.training.fits import check_fits
 from arjax.training.mesh import to_host
 from arjax.training.objective import Likelihood
-from arjax.training.report import per_unit, sample_cond
 from arjax.training.task import Score
 
 
@@ -27,20 +28,20 @@ class DensityEstimation:
     def check(self, experiment):
         model, source = experiment.model, experiment.tokenizer or experiment.data.values
         if not isinstance(model, Model):
-            raise ValueError(f"DensityEstimation fits an arjax.Model, not {type(model).__name__}; choose another task")
+            raise InputError(f"DensityEstimation fits an arjax.Model, not {type(model).__name__}; choose another task")
         if source.vocab != model.head.vocab:
-            raise ValueError(
+            raise InputError(
                 f"{source} gives {_symbols(source.vocab)}, but {type(model.head).__name__} models "
                 f"{_symbols(model.head.vocab)}; change one of them"
             )
         if experiment.ensemble > 1 and not (isinstance(model.order, AnyOrder) or model.cond.members):
-            raise ValueError(
+            raise InputError(
                 f"ensemble={experiment.ensemble} needs something to average over; use order=AnyOrder() or "
                 "CondSpec(members=...), or set --ensemble 1"
             )
         orders = len(model.order.among) if isinstance(model.order, AnyOrder) else 0
         if 0 < orders < experiment.ensemble:
-            raise ValueError(
+            raise InputError(
                 f"ensemble={experiment.ensemble} is more than the {orders} orders of the model; set --ensemble {orders}"
             )
 

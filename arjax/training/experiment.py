@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from arjax.data.values import is_random
+from arjax.errors import InputError
 from arjax.training.density_estimation import DensityEstimation
 from arjax.training.mesh import Mesh
 from arjax.training.optimizers import AdamW
@@ -57,24 +58,24 @@ class Experiment:
     def __post_init__(self):
         for name in ("steps", "batch_size", "accumulate", "eval_every", "eval_batch_size", "log_every", "ensemble"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
         if self.steps >= 2**31:
-            raise ValueError(f"steps={self.steps} is not below 2**31, where int32 ends that counts them; choose fewer")
+            raise InputError(f"steps={self.steps} is not below 2**31, where int32 ends that counts them; choose fewer")
         if self.samples < 0:
-            raise ValueError(f"samples={self.samples} must not be negative; choose 0 or more")
+            raise InputError(f"samples={self.samples} must not be negative; choose 0 or more")
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed={self.seed} is not in 0..2**32-1; choose one that is")
+            raise InputError(f"seed={self.seed} is not in 0..2**32-1; choose one that is")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema={self.ema} is a decay rate; choose it in [0, 1)")
+            raise InputError(f"ema={self.ema} is a decay rate; choose it in [0, 1)")
         if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
+            raise InputError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
         self.optimizer.build(self.steps)
         if self.tokenizer is not None and is_random(self.data.values):
-            raise ValueError(
+            raise InputError(
                 f"{self.data.values} draws values at random, which a tokenizer cannot encode once and for all; fix them"
             )
         if self.tokenizer is None and self.tokenizer_from is not None:
-            raise ValueError(f"tokenizer_from={self.tokenizer_from} needs a tokenizer to be read; name it, or leave this out")
+            raise InputError(f"tokenizer_from={self.tokenizer_from} needs a tokenizer to be read; name it, or leave this out")
         self.task.check(self)
 
 

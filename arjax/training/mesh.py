@@ -12,6 +12,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
 
+from arjax.errors import InputError
 from arjax.sharding import AXES, BATCH, TENSOR
 
 # Arrays of fewer elements are kept whole: gathering them takes longer than it saves.
@@ -33,9 +34,9 @@ class Mesh:
         for name in AXES:
             size = getattr(self, name)
             if size != -1 and size < 1:
-                raise ValueError(f"Mesh({name}={size}) must be at least 1; choose -1 for all devices")
+                raise InputError(f"Mesh({name}={size}) must be at least 1; choose -1 for all devices")
         if self._sizes.count(-1) > 1:
-            raise ValueError(f"{self} leaves more than one axis open; choose -1 for one of them")
+            raise InputError(f"{self} leaves more than one axis open; choose -1 for one of them")
 
     @property
     def _sizes(self) -> tuple[int, int, int]:
@@ -46,13 +47,13 @@ class Mesh:
         devices = jax.devices()
         fixed = int(np.prod([size for size in self._sizes if size != -1]))
         if -1 in self._sizes and len(devices) % fixed:
-            raise ValueError(f"{self}: {len(devices)} devices cannot be shared by {fixed}; choose a divisor, or fewer of each")
+            raise InputError(f"{self}: {len(devices)} devices cannot be shared by {fixed}; choose a divisor, or fewer of each")
         sizes = tuple(len(devices) // fixed if size == -1 else size for size in self._sizes)
         count = int(np.prod(sizes))
         if count > len(devices):
-            raise ValueError(f"{self} asks for more devices than there are ({len(devices)}); choose fewer, or data=-1 for all")
+            raise InputError(f"{self} asks for more devices than there are ({len(devices)}); choose fewer, or data=-1 for all")
         if count < len(devices) and jax.process_count() > 1:
-            raise ValueError(
+            raise InputError(
                 f"{self} uses {count} of {len(devices)} devices, but every process must take part; choose data=-1 for all"
             )
         return jax.make_mesh(sizes, AXES, axis_types=(AxisType.Auto,) * 3, devices=devices[:count])
@@ -76,7 +77,7 @@ def check_batch(name: str, size: int, accumulate: int, mesh: jax.sharding.Mesh) 
     if size % multiple:
         times = f" times accumulate={accumulate}" if accumulate > 1 else ""
         next_one = -(-size // multiple) * multiple
-        raise ValueError(f"{name}={size} is not divisible by {shares(mesh)} devices{times}; choose {next_one}, or fewer devices")
+        raise InputError(f"{name}={size} is not divisible by {shares(mesh)} devices{times}; choose {next_one}, or fewer devices")
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:

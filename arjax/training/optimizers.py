@@ -10,6 +10,8 @@ import math
 import jax
 import optax
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
@@ -45,7 +47,7 @@ class AdamW:
     def __post_init__(self):
         _check(self)
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise ValueError(f"weight_decay={self.weight_decay} must be finite and not negative; choose 0 for none")
+            raise InputError(f"weight_decay={self.weight_decay} must be finite and not negative; choose 0 for none")
 
     def build(self, steps: int) -> optax.GradientTransformation:
         """The transformation for a run of `steps` steps. ValueError if the warm-up does not fit into them."""
@@ -56,7 +58,7 @@ class AdamW:
 def schedule(optimizer: Adam | AdamW, steps: int) -> optax.Schedule:
     """step -> learning rate, as the file's head describes it."""
     if optimizer.warmup >= steps:
-        raise ValueError(f"warmup={optimizer.warmup} must be less than steps={steps}; warm up for fewer steps or train for more")
+        raise InputError(f"warmup={optimizer.warmup} must be less than steps={steps}; warm up for fewer steps or train for more")
     peak = optimizer.learning_rate
     return optax.warmup_cosine_decay_schedule(
         peak if optimizer.warmup == 0 else 0.0, peak, optimizer.warmup, steps, peak * optimizer.final
@@ -65,16 +67,16 @@ def schedule(optimizer: Adam | AdamW, steps: int) -> optax.Schedule:
 
 def _check(optimizer):
     if not (math.isfinite(optimizer.learning_rate) and optimizer.learning_rate > 0):
-        raise ValueError(f"learning_rate={optimizer.learning_rate} must be positive and finite; try 1e-3")
+        raise InputError(f"learning_rate={optimizer.learning_rate} must be positive and finite; try 1e-3")
     if optimizer.warmup < 0:
-        raise ValueError(f"warmup={optimizer.warmup} must not be negative; choose 0 to start at the full learning rate")
+        raise InputError(f"warmup={optimizer.warmup} must not be negative; choose 0 to start at the full learning rate")
     if not 0 <= optimizer.final <= 1:
-        raise ValueError(f"final={optimizer.final} is the last learning rate as a fraction of the peak; choose it in [0, 1]")
+        raise InputError(f"final={optimizer.final} is the last learning rate as a fraction of the peak; choose it in [0, 1]")
     for name in ("b1", "b2"):
         if not 0 <= getattr(optimizer, name) < 1:
-            raise ValueError(f"{name}={getattr(optimizer, name)} is a decay rate; choose it in [0, 1)")
+            raise InputError(f"{name}={getattr(optimizer, name)} is a decay rate; choose it in [0, 1)")
     if optimizer.clip is not None and not optimizer.clip > 0:
-        raise ValueError(f"clip={optimizer.clip} must be positive; choose a norm, or None to leave gradients alone")
+        raise InputError(f"clip={optimizer.clip} must be positive; choose a norm, or None to leave gradients alone")
 
 
 def _clip(norm):

@@ -10,6 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from arjax.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Reconstruction:
@@ -22,7 +24,7 @@ class Reconstruction:
 
     def __post_init__(self):
         if not 0 < self.variance < math.inf:
-            raise ValueError(f"variance={self.variance} must be positive and finite; choose about the variance of a pixel")
+            raise InputError(f"variance={self.variance} must be positive and finite; choose about the variance of a pixel")
 
     def init(self, key, batch):
         """(params, state) of the model."""

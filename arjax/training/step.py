@@ -7,7 +7,7 @@ all stop after the same one, without a message of their own.
 import jax
 import jax.numpy as jnp
 
-from arjax.training.interruption import Interruption
+from arjax.runs.interruption import Interruption
 from arjax.training.mesh import replicated
 
 _MIB = 2**20

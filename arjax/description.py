@@ -1,0 +1,135 @@
+"""An experiment as plain JSON data, and back without executing anything that was read.
+
+    MADE(hidden=(500,))   <->   {"class": "arjax.models.made:MADE", "hidden": [500], ...}
+
+What is written: None, booleans, numbers, strings, tuples (as lists) and dataclasses. What is read back may name dataclasses of
+this package, and of the modules the caller trusts, and nothing else.
+"""
+
+import dataclasses
+import importlib
+import math
+import types
+import typing
+from typing import Any, Literal
+
+import flax.linen as nn
+
+from arjax.errors import InputError, brief, one_line, printable
+
+# No experiment comes near it.
+DEPTH = 50
+
+
+def describe(value) -> Any:
+    """`value` as JSON data. ValueError for anything but the kinds named above."""
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, tuple):
+        return [describe(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        cls = type(value)
+        fields = {field.name: describe(getattr(value, field.name)) for field in _fields(cls)}
+        return {"class": f"{cls.__module__}:{cls.__qualname__}"} | fields
+    raise InputError(
+        f"{value!r} ({type(value).__name__}) cannot be described as data; use None, booleans, finite numbers, strings, "
+        "tuples and frozen dataclasses of these"
+    )
+
+
+def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
+    """The object that `describe` turned into `data`, equal to it.
+
+    trusted: names of modules, besides arjax, whose dataclasses may be built. ValueError if `data` names any other class or a
+    field it does not have, gives a field a value of the wrong type, or nests deeper than DEPTH.
+    """
+    return _rebuild(data, trusted, DEPTH)
+
+
+def _rebuild(data, trusted, depth) -> Any:
+    if not isinstance(data, list | dict):
+        return data
+    if not depth:
+        raise InputError(f"the description nests deeper than {DEPTH} lists and classes; mend it")
+    if isinstance(data, list):
+        return tuple(_rebuild(item, trusted, depth - 1) for item in data)
+    cls = _find_class(data.get("class"), trusted)
+    values = {name: _rebuild(value, trusted, depth - 1) for name, value in data.items() if name != "class"}
+    hints = typing.get_type_hints(cls)
+    known = {field.name for field in _fields(cls)}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{data['class']} has no field {brief(name)}; it was written by another version of its module")
+        if not _fits(value, hints[name]):
+            raise InputError(
+                f"{data['class']} wants {hints[name]} for {name!r}, but is given {brief(value)}; mend the description"
+            )
+    try:
+        return cls(**values)
+    except Exception as error:  # fields typed Any may hold what no constructor expects, so they may stumble over anything
+        if type(error) is ValueError and "\n" not in str(error) and len(str(error)) < 500:
+            raise InputError(str(error)) from error  # as ours, wherever it was raised
+        raise InputError(f"{data['class']} cannot be built: {one_line(error)}; mend the description") from error
+
+
+def modules_of(data) -> set[str]:
+    """The modules of all classes that a description names."""
+    if isinstance(data, list):
+        return set().union(*map(modules_of, data))
+    if not isinstance(data, dict):
+        return set()
+    return {str(data.get("class")).partition(":")[0]}.union(*map(modules_of, data.values()))
+
+
+def _fields(cls):
+    # Linen gives every module two fields of its own, and Model fills in `spec`.
+    hidden = ("spec", "parent", "name") if issubclass(cls, nn.Module) else ()
+    return [field for field in dataclasses.fields(cls) if field.init and field.name not in hidden]
+
+
+def _find_class(path, trusted):
+    module, _, qualname = path.partition(":") if isinstance(path, str) else ("", "", "")
+    # Commands are flags of a person, not parts of an experiment.
+    ours = module.startswith("arjax.") and "__" not in module and not module.startswith("arjax.commands.")
+    ours = ours and all(name.isidentifier() for name in module.split("."))
+    if module not in trusted and not ours:
+        raise InputError(
+            f"the description names the class {brief(path)}, which is none of this package's; if you trust its module, name it: "
+            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])}"
+        )
+    try:
+        found = importlib.import_module(module)
+    except (ImportError, ValueError) as error:  # no name at all is a ValueError
+        raise InputError(
+            f"the description names the class {brief(path)}, but {one_line(error)}; was the package's version another?"
+        ) from error
+    for name in qualname.split("."):
+        found = getattr(found, name, None)
+    # Only where it was defined: what a module merely imports is not its own.
+    if not (
+        isinstance(found, type)
+        and dataclasses.is_dataclass(found)
+        and (found.__module__, found.__qualname__) == (module, qualname)
+    ):
+        raise InputError(f"the description names {brief(path)}, which is no dataclass; was the package's version another?")
+    return found
+
+
+def _fits(value, hint) -> bool:
+    """Is `value` of the annotated type? Only the kinds of annotation that fields of data can have."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is tuple:
+        items = (arguments[0],) * len(value) if arguments[-1:] == (...,) and isinstance(value, tuple) else arguments
+        return isinstance(value, tuple) and len(value) == len(items) and all(map(_fits, value, items))
+    if hint in (None, type(None)):
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    # Any or a Protocol says nothing that can be checked here; the constructors check the rest.
+    return isinstance(value, hint) if hint in (bool, str) or dataclasses.is_dataclass(hint) else True

@@ -1,0 +1,79 @@
+"""What is wrong with what a user gave, and how a command ends: one line and an exit status.
+
+2    an InputError, raised where input is checked, or a file that cannot be used
+1    the run itself failed: numbers stopped being finite, or nobody reads the output any more, as after `| head -1`
+130  interrupted (Ctrl-C)
+
+Any other exception is a fault of the program and shows its traceback. ARJAX_TRACEBACK=1 shows that of every error.
+"""
+
+import contextlib
+import errno
+import os
+import reprlib
+import sys
+import textwrap
+
+
+class InputError(ValueError):
+    """Something that a user gave is wrong. The message is one line: the rule, the value, the remedy."""
+
+
+@contextlib.contextmanager
+def one_line_errors():
+    """Ends the program with `error: ...` on stderr where the user, a file or the run failed. Other exceptions pass."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try to write what is left once more as it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (InputError, FloatingPointError, OSError, KeyboardInterrupt) as error:
+        # The standard library raises an OSError with a file's name wherever a path cannot be used.
+        if os.environ.get("ARJAX_TRACEBACK") or (isinstance(error, OSError) and error.filename is None):
+            raise
+        status, text = _ending(error)
+        print("error:", printable(" ".join(text.split())), file=sys.stderr)
+        raise SystemExit(status) from None
+
+
+def _ending(error) -> tuple[int, str]:
+    match error:
+        case InputError():
+            return 2, str(error)
+        case FloatingPointError():
+            return 1, str(error)
+        case OSError():
+            return 2, f"{error.strerror or error}: {error.filename}; check the path, its permissions and the free space"
+    return 130, "interrupted"
+
+
+def one_line(error: Exception) -> str:
+    """Shortens an error of another library to one line."""
+    return printable(textwrap.shorten(f"{type(error).__name__}: {error}", 300))
+
+
+def brief(value) -> str:
+    """Shows a value out of a file on one line; of what is long or deep, its ends."""
+    return printable(_REPR.repr(value))
+
+
+def printable(text: str) -> str:
+    """Writes out what would not print: the content of a file must not steer a terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 120
+
+
+@contextlib.contextmanager
+def written_to(folder):
+    """Says of a file that cannot be written, where the system does not name it, that it is in `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            error.filename = str(folder)
+        raise

@@ -1,0 +1,46 @@
+"""Files written whole, and arrays known by what they hold."""
+
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+_CHUNK = 2**24  # bytes hashed at once: an array that is not laid out in C order is copied by that much only
+
+
+def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes a file beside its place and renames it: whoever reads sees the old content or the new, also after a crash.
+
+    content: bytes, or text, which is written as UTF-8 with its line ends as they are. Makes the folder. OSError, with the
+    file's name, if it cannot be written; the old content is then still there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sha256_of(array: np.ndarray) -> str:
+    """Names an array by its dtype, its shape and the sha256 of its values in C order: "uint8[3, 2] sha256:..."."""
+    digest = hashlib.sha256()
+    rows = max(1, _CHUNK // max(1, array.itemsize * math.prod(array.shape[1:])))
+    for part in [array] if array.ndim == 0 else [array[start : start + rows] for start in range(0, len(array), rows)]:
+        digest.update(np.ascontiguousarray(part).data)
+    return f"{array.dtype}{list(array.shape)} sha256:{digest.hexdigest()}"
+
+
+def sha256_of_all(arrays: Mapping[str, np.ndarray]) -> str:
+    """The sha256 of several arrays, with their names, dtypes and shapes, in the order of the names."""
+    lines = (f"{name} {sha256_of(np.asarray(arrays[name]))}\n" for name in sorted(arrays))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

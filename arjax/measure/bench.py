@@ -1,0 +1,126 @@
+"""Benchmarks of training, scoring and sampling.
+
+Every time is the median of several runs after one that compiles, and ends when the result is there (`block_until_ready`).
+Two ratios say how near a sampler is to the floor, the arithmetic of one parallel pass:
+
+    work ratio   FLOPs executed by a whole cached sample / by one log_prob of the same batch
+    time ratio   the same, in wall time
+
+Two say how near to the machine's own limits, which ceilings.py measures:
+
+    train_flops_utilisation         3 x the FLOPs of one log_prob of the batch (a backward pass counts twice) / the time of a
+                                    step / peak FLOP/s in float32: the model FLOPs utilisation of Chowdhery et al. (2022)
+    sample_bandwidth_utilisation    the bytes that the products of a cached sample read / its time / peak bytes/s; above 1 where
+                                    they come from the processor's caches
+"""
+
+import math
+import platform
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+
+from arjax.data import training_batches
+from arjax.likelihood import log_prob
+from arjax.measure.ceilings import peak_bandwidth, peak_flops
+from arjax.testing.flops import executed_work
+from arjax.protocol import init
+from arjax.sampling import ancestral, naive
+from arjax.training.experiment import Experiment
+from arjax.training.state import parts
+
+
+def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracle: bool = True) -> dict:
+    """Figures by name, as `python -m arjax bench` prints them: rates in examples per second at this batch size (training at the
+    experiment's own, its data on the device), `compile_seconds` apart, ratios, the device. `split` is data to train on. oracle:
+    also time the naive sampler, which takes a full pass for every site."""
+    model, key = experiment.model, jax.random.key(experiment.seed)
+    params, cond = jax.block_until_ready(init(model, key)), model.example_cond(batch)
+    train_compile, train = _time_training(experiment, split, runs)
+    cached_compile, cached = timed(lambda: ancestral(model, params, key, batch, cond=cond), runs)
+    x = ancestral(model, params, key, batch, cond=cond)
+    score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
+    naive_compile, slow = timed(lambda: naive(model, params, key, batch, cond=cond), runs) if oracle else (math.nan, math.nan)
+    sampling = executed_work(lambda params: ancestral(model, params, key, batch, cond=cond), params)
+    scoring = executed_work(lambda params: log_prob(model, params, x, cond=cond), params)
+    train_flops = 3 * scoring.flops * experiment.batch_size / batch
+    compilations = {
+        "train_step": train_compile,
+        "log_prob": score_compile,
+        "sample_cached": cached_compile,
+        "sample_naive": naive_compile,
+    }
+    return {
+        "device": f"{jax.devices()[0].device_kind}, one device, {platform.machine()}, JAX {jax.__version__}",
+        "dtype": str(jax.tree.leaves(params)[0].dtype),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "sites": model.num_sites,
+        "batch": batch,
+        "train_batch": experiment.batch_size,
+        "runs": runs,
+        "train_examples_per_second": experiment.batch_size / train,
+        "log_prob_examples_per_second": batch / score,
+        "samples_per_second_cached": batch / cached,
+        "samples_per_second_naive": batch / slow,
+        "cached_over_naive": slow / cached,
+        "work_ratio": sampling.flops / scoring.flops if scoring.flops else math.nan,
+        "time_ratio": cached / score,
+        "train_flops_utilisation": train_flops / train / peak_flops(),
+        "sample_bandwidth_utilisation": sampling.read / cached / peak_bandwidth(),
+        "peak_flops_per_second": peak_flops(),
+        "peak_bytes_per_second": peak_bandwidth(),
+        "compile_seconds": {name: seconds for name, seconds in compilations.items() if not math.isnan(seconds)},
+    }
+
+
+def timed(function, runs: int) -> tuple[float, float]:
+    """(seconds the first call took longer, which is compilation if it had not been compiled yet; median seconds of `runs`
+    further calls). The result is waited for."""
+    seconds = []
+    for _ in range(runs + 1):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        seconds.append(time.perf_counter() - start)
+    median = statistics.median(seconds[1:])
+    return max(0.0, seconds[0] - median), median
+
+
+def _time_training(experiment, split, runs):
+    """`timed` for a step of training, of as many as a second holds, ten at most."""
+    key = jax.random.key(experiment.seed)
+    batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
+    _, start, update = parts(experiment)
+    state, step = jax.jit(start)(key, batch), jax.jit(update, donate_argnums=0)
+
+    def several(steps):
+        nonlocal state
+        for _ in range(steps):
+            state, metrics = step(state, batch, key)
+        return metrics
+
+    compilation, once = timed(lambda: several(1), 1)
+    steps = min(max(1, int(1 / once)), 10)
+    _, median = timed(lambda: several(steps), runs)
+    return compilation, median / steps
+
+
+def report(figures: dict) -> str:
+    """The figures as lines a person reads."""
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{part} {seconds:.2f}" for part, seconds in value.items())
+        elif isinstance(value, float):
+            value = (
+                "-"
+                if math.isnan(value)
+                else f"{value:.4f}"
+                if value < 0.1
+                else f"{value:,.2f}"
+                if value < 100
+                else f"{value:,.0f}"
+            )
+        lines.append(f"{name.replace('_', ' '):30} {value}")
+    return "\n".join(lines)

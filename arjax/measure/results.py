@@ -1,0 +1,85 @@
+"""Files of benchmark results, and two of them side by side.
+
+    {"format": "arjax-bench-1", "results": {config: {figure: number, words or null}}}
+
+JSON has no NaN: what does not exist, as the work ratio of a net without products, is null.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+
+from arjax.errors import InputError, one_line
+
+FORMAT = "arjax-bench-1"
+RATES = (
+    "train_examples_per_second",
+    "log_prob_examples_per_second",
+    "samples_per_second_cached",
+    "samples_per_second_naive",
+)
+RATIOS = ("work_ratio", "time_ratio", "train_flops_utilisation", "sample_bandwidth_utilisation")
+
+
+def as_json(results: dict[str, dict]) -> str:
+    """The figures of each config as the text of a file."""
+    return json.dumps({"format": FORMAT, "results": {name: without_nan(figures) for name, figures in results.items()}}, indent=2)
+
+
+def without_nan(figures: dict) -> dict:
+    """The figures, with None where one is NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
+
+
+def read_results(path: str | os.PathLike) -> dict[str, dict]:
+    """The figures of each config. ValueError if the file holds none."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({one_line(error)}); give a file that bench --json wrote") from error
+    results = content.get("results") if isinstance(content, dict) and content.get("format") == FORMAT else None
+    if not isinstance(results, dict) or not all(isinstance(figures, dict) for figures in results.values()):
+        raise InputError(f"{path} holds no results of format {FORMAT}; give a file that bench --json wrote")
+    return results
+
+
+def overview(results: dict[str, dict]) -> str:
+    """A Markdown table: the figures of every config in a row, three digits of each; a dash where one does not exist."""
+    figures = ("parameters", "sites", "train_batch", *RATES[:3], *RATIOS)
+    heads = [name.replace("_per_second", "/s").replace("_", " ") for name in figures]
+    lines = [f"| config | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    for config, found in results.items():
+        cells = [_rounded(found.get(name)) for name in figures]
+        lines.append(f"| {config} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
+    """A Markdown table: of every config in both, each rate of the new results over that of the old; above 1 the new is faster.
+    ValueError where no config is in both."""
+    both = [name for name in new if name in old]
+    if not both:
+        raise InputError(f"the two files have no config in common: {', '.join(old)} and {', '.join(new)}; bench the same ones")
+    devices = {str(figures.get("device")) for results in (old, new) for name in both for figures in [results[name]]}
+    heads = [name.replace("_per_second", "").replace("_", " ") for name in RATES]
+    lines = [f"| new / old | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    for name in both:
+        cells = [_ratio(old[name].get(rate), new[name].get(rate)) for rate in RATES]
+        settings = [str(figures.get("batch")) for figures in (old[name], new[name])]
+        differs = "" if settings[0] == settings[1] else f" (batch {settings[1]} / {settings[0]})"
+        lines.append(f"| {name}{differs} | {' | '.join(cells)} |")
+    if len(devices) > 1:
+        lines.append(f"\nNot the same device: {'; '.join(sorted(devices))}.")
+    return "\n".join(lines)
+
+
+def _ratio(old, new) -> str:
+    numbers = all(isinstance(value, int | float) and value > 0 for value in (old, new))
+    return f"{new / old:.2f}" if numbers else "-"
+
+
+def _rounded(value) -> str:
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 100 else f"{value:.3g}"

@@ -1,0 +1,175 @@
+"""The command line of train.py: `python train.py configs/NAME.py [flags]` -> an Experiment and the directory of its run.
+
+A config is a Python file that builds the object `experiment`; flags edit the fields of that object, at any depth. The class
+of a part is chosen by the file, its fields by flags.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import importlib.util
+import io
+import re
+import sys
+import traceback
+import typing
+from pathlib import Path
+from typing import Annotated, Any
+
+import flax.linen as nn
+import tyro
+
+from arjax.errors import InputError
+from arjax.runs.hosts import Hosts, meet
+from arjax.training.experiment import Experiment
+
+USAGE = "python train.py configs/NAME.py [flags]"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Command:
+    experiment: Annotated[Any, tyro.conf.arg(name="")]
+    run: str
+    """Directory of the run: parameters, metrics, samples. The same command again continues what it holds."""
+    hosts: Hosts = Hosts()
+    """The processes that train together."""
+
+
+def parse(argv: list[str]) -> tuple[Experiment, Path]:
+    """The arguments after `train.py` -> (experiment, run directory); the directory is runs/<config's name> unless --run says
+    otherwise. ValueError, one line, for anything wrong with them; SystemExit(0) after --help."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(f"usage: {USAGE}\n\n{_listing(Path('configs'))}\n\nThe flags of a config: python train.py configs/NAME.py --help")
+        raise SystemExit(0)
+    if not argv or argv[0].startswith("-"):
+        given = argv[0] if argv else "nothing"
+        raise InputError(f"the config must come first, not {given}; use: {USAGE}; {_listing(Path('configs'))}")
+    config, *flags = argv
+    # Before the config is executed, which may compute something.
+    meet(_hosts(flags))
+    return edit(load_config(config), flags, f"runs/{Path(config).stem}", f"python train.py {config}")
+
+
+def load_config(path: str | Path) -> Experiment:
+    """The `experiment` that the Python file at `path` builds. The file is executed.
+
+    ValueError if there is no such file (naming those whose names come near), if it fails, or if it has no `experiment`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = difflib.get_close_matches(path.stem, [p.stem for p in _configs(path.parent)], n=3, cutoff=0.4)
+        near = [p for p in _configs(path.parent) if p.stem in near]
+        remedy = f"did you mean {' or '.join(map(str, near))}?" if near else _listing(path.parent)
+        raise InputError(f"there is no config {path}; {remedy}")
+    # A name under which its classes can be imported again, for those who run from the root of the repository.
+    name = f"{path.resolve().parent.name}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None:
+        raise InputError(f"the config {path} is no Python file; give one whose name ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        # Not by its loader, which would leave bytecode beside the config, and takes it for a file changed within the second.
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # whatever the user's code raises, it is theirs to mend
+        raise InputError(
+            f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {_one_line(str(error))}"
+        ) from error
+    experiment = getattr(module, "experiment", None)
+    if not isinstance(experiment, Experiment):
+        has = "none" if experiment is None else f"a {type(experiment).__name__}"
+        raise InputError(f"the config {path} must name an Experiment `experiment`, but has {has}; see configs/digits_made.py")
+    return experiment
+
+
+def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tuple[Experiment, Path]:
+    """`experiment` with `flags` applied, and the run directory: `run` unless the flag --run says otherwise."""
+    command = read_flags(
+        tyro.conf.AvoidSubcommands[_Command],
+        flags,
+        program,
+        description=f"Train {experiment.data.title}. Flags edit the experiment that the config builds.",
+        default=_Command(experiment, run),
+        registry=_rules(),
+    )
+    return command.experiment, Path(command.run)
+
+
+def _hosts(flags: list[str]) -> Hosts:
+    """What the flags say of the processes that train together. Errors in them are told later, with those of all flags."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Form:
+        hosts: Hosts = Hosts()
+
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        form, _ = tyro.cli(Form, args=flags, return_unknown_args=True, add_help=False)
+        return form.hosts
+    return Hosts()
+
+
+def read_flags(form, flags: list[str], program: str, **options):
+    """`tyro.cli(form, ...)` whose errors are a ValueError of one line. SystemExit(0) after --help."""
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(output):
+            return tyro.cli(form, args=flags, prog=program, **options)
+    except SystemExit as exit:
+        if not exit.code:  # --help
+            raise
+        raise InputError(f"{_unbox(output.getvalue())} (list the flags with: {program} --help)") from None
+
+
+def _rules() -> tyro.constructors.ConstructorRegistry:
+    """tyro's reading of a Linen module, without the field that Model fills in."""
+    registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.struct_rule
+    def net(info):
+        if not (isinstance(info.type, type) and issubclass(info.type, nn.Module)):
+            return None
+        fields = [f for f in dataclasses.fields(info.type) if f.name not in ("spec", "parent", "name")]
+        # A field's own type is a string where its module postpones the evaluation of annotations.
+        hints = typing.get_type_hints(info.type, include_extras=True)
+        return tyro.constructors.StructConstructorSpec(
+            instantiate=info.type,
+            fields=tuple(tyro.constructors.StructFieldSpec(f.name, hints[f.name], getattr(info.default, f.name)) for f in fields),
+        )
+
+    return registry
+
+
+def _where(error: Exception, path: Path) -> str:
+    """ " in line N" of the file at `path`, the deepest one that the error came through; "" if it came through none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve() == path.resolve():
+        lines.append(error.lineno)
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def _configs(folder: Path) -> list[Path]:
+    # At the root of the repository lies train.py itself.
+    return sorted(p for place in {folder, Path("configs")} for p in place.glob("*.py") if p.name != Path(sys.argv[0]).name)
+
+
+def _listing(folder: Path) -> str:
+    names = [str(p) for p in _configs(folder)]
+    return f"configs here: {', '.join(names)}" if names else f"{folder} holds no configs; run from the root of the repository"
+
+
+def _unbox(text: str) -> str:
+    """tyro's error, printed in a frame, as one line: what is wrong, and the flag it thinks was meant."""
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" │─") for line in text.splitlines() if line.strip()]
+    # The title comes first: in the frame's upper edge, or above a rule where the terminal has no such characters.
+    lines = [line for line in plain[1:] if line.strip("-") and not line.startswith("╰")]
+    starts = ("Perhaps you meant", "Arguments similar", "Argument helptext", "Available subcommands", "For full helptext")
+    end = next((i for i, line in enumerate(lines) if line.startswith(starts)), len(lines))
+    hinted = "Perhaps you meant" in text or "Arguments similar" in text
+    near = next((line.split()[0].rstrip(",") for line in lines[end:] if hinted and line.startswith("--")), None)
+    what = _one_line(" ".join(lines[:end])).rstrip(".").replace("Error parsing experiment.", "Error parsing ")
+    return f"{what}; did you mean {near}?" if near else what
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

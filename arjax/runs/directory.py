@@ -1,0 +1,158 @@
+"""A run directory: everything one experiment wrote, and run.json, which says which experiment that was.
+
+run.json  metrics.jsonl  checkpoints/  samples/  tensorboard/  loss.png, and where there is a tokenizer tokenizer.safetensors
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import jax
+
+from arjax.data.fingerprint import fingerprint
+from arjax.description import describe, modules_of, rebuild
+from arjax.errors import InputError
+from arjax.runs.hosts import by_first, check_same
+from arjax.runs.lock import FILE as LOCK
+from arjax.runs.tokenization import FILE, digest, read_learned, save_learned
+from arjax.training.experiment import Experiment
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
+
+
+def check_run(run: Path, experiment: Experiment) -> None:
+    """ValueError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} is a file, not a directory; choose another directory with --run")
+    names = {path.name for path in run.iterdir()} if run.exists() else set()
+    if "run.json" in names:
+        other = _difference_from(_read(run)["experiment"], experiment)
+        if other is not None:
+            raise InputError(f"{run} holds a different experiment ({other}); choose another directory with --run")
+    elif names - {LOCK, ".run.json", f".{FILE}", FILE}:
+        raise InputError(f"{run} is not empty and holds no run.json; choose another directory with --run")
+
+
+def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
+    """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
+    already stays as it is. ValueError if that was begun on other data, as in `check_run`, or if processes that train together
+    were given different ones."""
+    content = {"experiment": describe(experiment), "data": fingerprint(splits)}
+    if learned is not None:
+        content["tokenizer"] = digest(learned)
+    check_same("the experiment, its tokenizer or its data", content)
+    by_first(lambda: _write(run, experiment, content, learned))
+
+
+def _write(run, experiment, content, learned):
+    check_run(run, experiment)
+    if (run / "run.json").exists():
+        _check_data(run, content["data"])
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    if learned is not None:
+        # Before run.json: a directory that has one has all that it names.
+        save_learned(run, learned)
+    text = json.dumps(content | {"written_by": _circumstances()}, indent=2, allow_nan=False)
+    # Written beside and renamed, so that there is never half a run.json; a dot, so that a leftover is no run of its own.
+    beside = run / ".run.json"
+    beside.write_text(text + "\n")
+    os.replace(beside, run / "run.json")
+
+
+def _check_data(run, data):
+    there = _read(run).get("data")
+    if isinstance(there, dict) and there != data:  # an older version did not write it
+        name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
+        raise InputError(
+            f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back as they "
+            "were, or choose another directory with --run"
+        )
+
+
+def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:
+    """The experiment that `run` holds, rebuilt from run.json as data. ValueError if it cannot be.
+
+    modules: names of modules, besides arjax, whose dataclasses may be built (they are imported).
+    """
+    experiment = rebuild(_read(Path(run))["experiment"], tuple(modules))
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{Path(run) / 'run.json'} describes a {type(experiment).__name__}, no Experiment; was it edited?")
+    return experiment
+
+
+def read_tokenizer(run: str | os.PathLike, experiment: Experiment):
+    """What the tokenizer of `experiment`, which `run` holds, learned; None if it has none. ValueError if it is not there, or not
+    what the run was trained with."""
+    if experiment.tokenizer is None:
+        return None
+    return read_learned(Path(run), experiment.tokenizer, str(_read(Path(run)).get("tokenizer")))
+
+
+def _read(run: Path) -> dict:
+    path = run / "run.json"
+    if not path.is_file():
+        raise InputError(f"{run} is no run directory: it has no run.json; give one that train.py wrote")
+    try:
+        data = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON ({error}); restore it, or train again elsewhere") from error
+    if not (isinstance(data, dict) and "experiment" in data):
+        raise InputError(f"{path} describes no experiment; restore it, or train again elsewhere")
+    return data
+
+
+def _difference_from(data, experiment) -> str | None:
+    """Where the experiment that `data` describes first differs from this one, None if they are equal."""
+    try:
+        there = rebuild(data, tuple(modules_of(describe(experiment))))
+    except ValueError as error:  # it names what is not known here, so it is another one
+        return str(error).split(";")[0]
+    return difference(there, experiment)
+
+
+def difference(there, here, path: str = "") -> str | None:
+    """Where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
+    if there == here:
+        return None
+    if type(there) is type(here) and dataclasses.is_dataclass(here):
+        fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
+        differences = (difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
+        return next(filter(None, differences), None)
+    name = f"{path.removeprefix('.')}: " if path else ""
+    return f"{name}{_short(there)} there, {_short(here)} here"
+
+
+def _short(value) -> str:
+    # Of objects that differ before their fields do, the class says it.
+    return type(value).__name__ if dataclasses.is_dataclass(value) else json.dumps(describe(value))[:60]
+
+
+def _circumstances() -> dict:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None  # run from a checkout that is not installed
+    devices = [f"{device.platform}:{device.device_kind}" for device in jax.devices()]
+    return {"python": platform.python_version(), "packages": versions, "devices": devices, "git_commit": _commit()}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout this package lies in, None where there is none."""
+    try:
+        git = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return git.stdout.strip() if git.returncode == 0 else None

@@ -1,0 +1,131 @@
+"""Several processes, usually one a host, that train together as JAX's own multi-controller runtime has it: each runs the same
+command, all compute every step, and what must be done once the first of them does.
+
+What is lost with one process is lost for all: JAX ends the others within half a minute, and they start again together.
+"""
+
+import atexit
+import contextlib
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
+
+# Seconds without a sign of life after which a process counts as lost, and that one which is done waits for the others.
+PATIENCE = 25
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosts:
+    """Which processes train together; by default this one alone. ValueError unless all three of coordinator, processes and
+    process are given, or none."""
+
+    join: bool = False
+    """Join the other processes of this Slurm, GKE or TPU job."""
+    coordinator: str | None = None
+    """Outside such a job: HOST:PORT where process 0 can be reached by all."""
+    processes: int | None = None
+    """With a coordinator: how many processes there are."""
+    process: int | None = None
+    """With a coordinator: which of them this is, from 0."""
+
+    def __post_init__(self):
+        given = (self.coordinator, self.processes, self.process)
+        if given == (None, None, None):
+            return
+        if None in given or self.join:
+            raise InputError(f"{self} is incomplete; give coordinator, processes and process, or join alone")
+        if ":" not in self.coordinator or not self.coordinator.rsplit(":", 1)[1].isdigit():
+            raise InputError(f"coordinator={self.coordinator!r} is no HOST:PORT; give where process 0 can be reached")
+        if not 0 <= self.process < self.processes:
+            raise InputError(f"process={self.process} is not in 0..{self.processes - 1}; give this process's own number")
+
+
+def meet(hosts: Hosts) -> None:
+    """Wait for the other processes, before anything is computed. ValueError if they cannot be found."""
+    if not hosts.join and hosts.coordinator is None:
+        return
+    # A signal to one process is agreed on by all of them, in the step itself; JAX's own way would catch it first.
+    jax.config.update("jax_enable_preemption_service", False)
+    try:
+        jax.distributed.initialize(
+            hosts.coordinator,
+            hosts.processes,
+            hosts.process,
+            heartbeat_timeout_seconds=PATIENCE,
+            shutdown_timeout_seconds=PATIENCE,
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"the other processes cannot be joined ({reason}); see docs/clusters.md for what each needs") from error
+    _leave_last_words()
+
+
+def is_first() -> bool:
+    """Is this the process that writes and tells?"""
+    return jax.process_index() == 0
+
+
+def by_first(action: Callable[[], None]) -> None:
+    """The first process does it while the others wait. If it fails it fails for all."""
+    error = None
+    if is_first():
+        try:
+            action()
+        except Exception as failure:  # whatever it is, the others must not wait for ever
+            error = failure
+    failed = error is not None
+    if jax.process_count() > 1:
+        failed = bool(broadcast_one_to_all(np.bool_(failed)))
+    if error is not None:
+        raise error
+    if failed:
+        raise InputError("process 0 cannot go on, and has said why; correct that, and start all processes again")
+
+
+def check_same(what: str, value) -> None:
+    """ValueError, on every process, unless all have the same value, as its `repr` says it; `what` names it."""
+    if jax.process_count() == 1:
+        return
+    digests = process_allgather(np.frombuffer(hashlib.sha256(repr(value).encode()).digest(), np.uint8))
+    if (digests != digests[:1]).any():
+        raise InputError(f"{what} differ between the processes; give all of them the same command, version and files")
+
+
+@contextlib.contextmanager
+def own_directory(run: Path) -> Iterator[Path]:
+    """Where this process writes: the first to `run`, any other to a folder that is gone afterwards, and without a word on
+    stdout."""
+    if is_first():
+        yield run
+        return
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield Path(folder)
+
+
+# A process that lost another ends without a chance to speak. A companion that outlives it says what to do: it hears when the
+# process ends, and a full stop before that if it ends on its own.
+_COMPANION = """
+import sys
+
+from arjax.errors import InputError
+if not sys.stdin.buffer.read().endswith(b"."):
+    print("error: " + sys.argv[1], file=sys.stderr, flush=True)
+"""
+
+
+def _leave_last_words() -> None:
+    words = (
+        f"process {jax.process_index()} of {jax.process_count()} was killed, or stopped because another one was lost (see above, "
+        "and the others' output); start all of them again with the same command: they continue from the last checkpoint"
+    )
+    companion = subprocess.Popen([sys.executable, "-S", "-c", _COMPANION, words], stdin=subprocess.PIPE, start_new_session=True)
+    atexit.register(companion.communicate, b".")

@@ -1,0 +1,121 @@
+"""A trained model out of its run directory, and the tokenizer that belongs to it."""
+
+import dataclasses
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from arjax.description import describe, modules_of
+from arjax.errors import InputError
+from arjax.runs.checkpoints import restore_best
+from arjax.runs.directory import difference, read_run, read_tokenizer
+from arjax.runs.tokenization import digest, over_tokens
+from arjax.tokenizers.tokenizer import Fitted, Learned
+from arjax.training.experiment import Experiment
+from arjax.training.mesh import on_one_device
+from arjax.training.state import abstract_state, only, parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What a run trained: `model, params = load(run)`, and where the model is of tokens their `tokenizer`, else None."""
+
+    model: Any
+    params: Any
+    tokenizer: Fitted | None = None
+
+    def __iter__(self):
+        return iter((self.model, self.params))
+
+
+class Trained(NamedTuple):
+    """A run's experiment, over tokens where it has a tokenizer, and what training left."""
+
+    experiment: Experiment
+    params: Any
+    state: Any
+
+
+def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] = ()) -> Loaded:
+    """(model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is executed or
+    changed.
+
+    params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. modules: names of modules,
+    besides arjax, whose dataclasses run.json may name. ValueError if `run` is no run directory, does not fit its description,
+    has another tokenizer than it was trained with or has no checkpoint that can be read; a warning if a better one is damaged.
+    """
+    experiment = read_run(run, modules)
+    learned = read_tokenizer(run, experiment)
+    fitted = None if learned is None else Fitted(experiment.tokenizer, learned)
+    trained = _restore(run, over_tokens(experiment, learned), raw)
+    return Loaded(experiment.model, experiment.task.learned(experiment.model, trained.params, trained.state), fitted)
+
+
+def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
+    """A run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
+    experiment = read_run(run, modules)
+    data = dataclasses.replace(experiment.data, root=root or experiment.data.root)
+    learned = read_tokenizer(run, experiment)
+    return _restore(run, over_tokens(dataclasses.replace(experiment, data=data), learned), raw)
+
+
+def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
+    """What the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before; else
+    what the run `tokenizer_from` holds; else what it learns from the training split. ValueError if these two runs differ in it,
+    or if it is not for such data."""
+    tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
+    if tokenizer is None:
+        return None
+    begun = run is not None and (run / "run.json").exists()
+    kept = read_tokenizer(run, experiment) if begun else None
+    # A run that was begun has a copy of its own, and needs the other no more.
+    if begun and (source is None or not Path(source).exists()):
+        return kept
+    if source is None:
+        return tokenizer.fit(experiment.data)
+    taken = _learned_there(experiment, source)
+    if begun and digest(taken) != digest(kept):
+        raise InputError(
+            f"{run} was begun with another tokenizer than that of {source}, which was trained again since; choose another "
+            "directory with --run, or go on with --tokenizer-from None"
+        )
+    return taken
+
+
+def _learned_there(experiment: Experiment, source: str) -> Learned:
+    """What the experiment's tokenizer learned in the run `source`."""
+    tokenizer, modules = experiment.tokenizer, tuple(modules_of(describe(experiment)))
+    other = read_run(source, modules)
+    if tokenizer in (other.tokenizer, other.model) and other.data.values != experiment.data.values:
+        raise InputError(
+            f"the tokenizer of {source} is of values={other.data.values}, these data have values={experiment.data.values}; give "
+            "both the same"
+        )
+    if other.tokenizer == tokenizer:
+        return read_tokenizer(source, other)
+    if other.model == tokenizer:
+        return load(source, modules=modules).params
+    candidate = other.model if other.tokenizer is None else other.tokenizer
+    raise InputError(
+        f"the run {source} has no such tokenizer ({difference(candidate, tokenizer)}); describe the tokenizer as it is there, or "
+        "name another run with --tokenizer-from"
+    )
+
+
+def _restore(run, experiment: Experiment, raw: bool) -> Trained:
+    folder = Path(run) / "checkpoints"
+    if not folder.is_dir():
+        raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
+    which = "params" if raw else "ema"
+    abstract = on_one_device(abstract_state(parts(experiment).start, {}))
+    best = restore_best(folder, only(abstract, which, "state"))
+    if best.damaged:
+        damaged = ", ".join(map(str, best.damaged))
+        warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)
+    # Bound to no device: on a mesh, too, they go where they are used.
+    params, state = jax.tree.map(jnp.asarray, jax.device_get((getattr(best.state, which), best.state.state)))
+    return Trained(experiment, params, state)

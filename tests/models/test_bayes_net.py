@@ -1,0 +1,365 @@
+"""Bayes nets: tables against dictionaries, networks against loops, counting against both, and gradient descent."""
+
+import dataclasses
+import itertools
+import math
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.stats
+
+import arjax
+from arjax import Cond, CondSpec, Model, testing
+from arjax.data import Levels
+from arjax.description import describe, rebuild
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics, Ordinal
+from arjax.models import BayesNet, NeuralBayesNet
+from arjax.models.bayes_net import fit
+from arjax.orders import AnyOrder, Permutation, Raster, Reversed, Topological
+from arjax.testing import lively_params
+from arjax.training import Likelihood
+from arjax.training.state import init_state, train_step
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
+PARENTS = {0: (4,), 1: (4,), 2: (1, 0, 4), 3: (2,), 4: ()}
+ARITIES = (3, 2, 3, 2, 3)
+POSSIBLE = np.array(list(itertools.product(*map(range, ARITIES))), np.int32)
+
+
+def model_of(net, head=None, **fields):
+    return Model(net, head or Categorical(3), (5,), Topological(EDGES), **fields)
+
+
+def data(num, key=0):
+    """Symbols of these arities, with a law in which everything hangs together."""
+    rng = np.random.default_rng(key)
+    x = rng.integers(0, 3, (num, 5))
+    for child, parents in sorted(PARENTS.items(), key=lambda item: len(item[1])):
+        copied = rng.random(num) < 0.6
+        x[copied, child] = x[copied][:, parents].sum(axis=1)
+    return x % ARITIES
+
+
+def rows_by_dictionary(arities):
+    """{(site, values of its parents): row}, one node after the other, the first parent's value changing fastest."""
+    rows = {}
+    for site, parents in PARENTS.items():
+        for backwards in itertools.product(*(range(arities[parent]) for parent in reversed(parents))):
+            rows[site, backwards[::-1]] = len(rows)
+    return rows
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+
+
+# Tables
+
+
+@pytest.mark.parametrize("label", [None, 1])
+@pytest.mark.parametrize("arities", [None, ARITIES])
+def test_tables_are_dictionaries_of_the_parents_values(arities, label):
+    model = model_of(BayesNet(EDGES, arities), cond=CondSpec(classes=None if label is None else 3))
+    params = lively_params(model, KEY)
+    table = np.asarray(params["table"], np.float64) if label is None else np.asarray(params["table"], np.float64)[label]
+    real = arities or (3,) * 5
+    rows = rows_by_dictionary(real)
+    assert table.shape == (len(rows), 3)
+    expected = [
+        sum(log_softmax(table[rows[site, tuple(x[list(parents)])]][: real[site]])[x[site]] for site, parents in PARENTS.items())
+        for x in POSSIBLE
+    ]
+    cond = None if label is None else Cond(label=np.full(len(POSSIBLE), label))
+    np.testing.assert_allclose(arjax.log_prob(model, params, POSSIBLE, cond=cond), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [BayesNet(EDGES), NeuralBayesNet(EDGES, (7,)), NeuralBayesNet(EDGES, (7,), shared=True)],
+    ids=["tables", "networks", "shared"],
+)
+def test_a_site_sees_its_parents_and_nothing_else_in_any_topological_order(net):
+    for order in (Topological(EDGES), Permutation((4, 1, 0, 2, 3))):
+        model = Model(net, Bernoulli(), (5,), order)
+        params, x = lively_params(model, KEY), np.array(list(itertools.product(range(2), repeat=5)))
+        for site in range(5):
+            flipped = np.where(np.arange(5) == site, 1 - x, x)
+            moved = np.abs(arjax.theta(model, params, x) - arjax.theta(model, params, flipped)).max(axis=(0, 2))
+            np.testing.assert_array_equal(moved > 0, [site in PARENTS[child] for child in order.permutation((5,))])
+
+
+def test_the_order_of_generation_does_not_change_the_law():
+    model = model_of(BayesNet(EDGES))
+    other = dataclasses.replace(model, order=Permutation((4, 1, 0, 2, 3)))
+    params = lively_params(model, KEY)
+    np.testing.assert_allclose(
+        arjax.log_prob(model, params, POSSIBLE), arjax.log_prob(other, params, POSSIBLE), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "head"),
+    [(BayesNet(EDGES, ARITIES), Categorical(3)), (NeuralBayesNet(EDGES, (4,), arities=ARITIES), Ordinal(3))],
+    ids=["tables", "networks"],
+)
+def test_what_is_beyond_an_arity_has_probability_zero_and_finite_gradients(net, head):
+    model = model_of(net, head)
+    params = lively_params(model, KEY)
+    probs = np.exp(arjax.log_prob(model, params, testing.enumerate_space(model)), dtype=np.float64)
+    possible = (testing.enumerate_space(model) < ARITIES).all(axis=1)
+    assert probs[possible].sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_array_equal(probs[~possible], 0)
+    hot = arjax.sample(model, params, KEY, 500, transforms=[arjax.sampling.Temperature(1e4)])
+    np.testing.assert_array_equal(np.max(hot, axis=0) + 1, ARITIES)
+    value, gradient = jax.value_and_grad(lambda p: arjax.log_prob(model, p, np.full((1, 5), 2)).sum())(params)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, gradient)))
+
+
+def test_a_mixture_head_has_its_parameters_in_the_table():
+    model = model_of(BayesNet(EDGES), DiscretizedMixtureOfLogistics(3, 1))
+    params = lively_params(model, KEY)
+    assert np.exp(arjax.log_prob(model, params, testing.enumerate_space(model))).sum() == pytest.approx(1, abs=1e-5)
+
+
+# Networks
+
+
+@pytest.mark.parametrize(
+    ("shared", "hidden", "classes"), [(False, (), None), (True, (), 3), (False, (6, 4), 3), (True, (6, 4), None)]
+)
+def test_networks_are_what_loops_in_float64_say(shared, hidden, classes):
+    vocab = 2 if classes else 3
+    model = model_of(NeuralBayesNet(EDGES, hidden, shared), Categorical(vocab), cond=CondSpec(classes=classes))
+    params = lively_params(model, KEY)
+    p = {name: np.asarray(leaf, np.float64) for name, leaf in params.items()}
+    x = RNG.integers(0, vocab, (4, 5))
+    label = RNG.integers(0, 3, 4) if classes else None
+    says = np.asarray(arjax.theta(model, params, x, cond=Cond(label=label) if classes else None))
+    for b, (t, site) in itertools.product(range(4), enumerate(model.permutation)):
+        slots = []
+        for slot in range(3):
+            value = x[b, PARENTS[site][slot]] if slot < len(PARENTS[site]) else None
+            slots += [value or 0] if vocab == 2 else [float(value == v) for v in range(vocab)]
+        h = np.array(slots, np.float64)
+        for layer in range(len(hidden) + 1):
+            h = np.maximum(h, 0) if layer else h
+            h = h @ (p[f"w{layer}"] if shared else p[f"w{layer}"][site])
+            h = h + (p[f"b{layer}"] if shared and layer else p[f"b{layer}"][site])
+            if classes and layer == 0:
+                h = h + (p["label_b"][label[b]] if shared else p["label_b"][label[b], site])
+        np.testing.assert_allclose(says[b, t], h, rtol=2e-5, atol=2e-5)
+
+
+def test_one_network_for_all_is_smaller_than_one_for_each():
+    sizes = [
+        sum(leaf.size for leaf in jax.tree.leaves(arjax.init(model_of(NeuralBayesNet(EDGES, (6,), shared)), KEY)))
+        for shared in (False, True)
+    ]
+    each = (3 * 3 + 1) * 6 + (6 + 1) * 3
+    assert sizes == [5 * each, each + 4 * 6]
+
+
+def test_networks_start_with_thetas_of_variance_one_whatever_the_number_of_parents():
+    edges = tuple((parent, child) for child in range(64) for parent in range(child))
+    model = Model(NeuralBayesNet(edges, ()), Categorical(4), (64,))
+    x = RNG.integers(0, 4, (200, 64))
+    thetas = np.asarray(arjax.theta(model, arjax.init(model, KEY), x))
+    np.testing.assert_allclose(thetas[:, 1:].std(axis=(0, 2)), 1, atol=0.6)
+    assert thetas[:, 1:].std() == pytest.approx(1, abs=0.1)
+
+
+# Counting
+
+
+def counted(x, weights, smoothing, arities, site, parents):
+    """{values of the parents: probabilities [arity]} by dictionaries."""
+    counts = Counter()
+    for row, weight in zip(x.tolist(), weights, strict=True):
+        counts[tuple(row[parent] for parent in parents), row[site]] += weight
+    table = {}
+    for values in itertools.product(*(range(arities[parent]) for parent in parents)):
+        row = [counts[values, symbol] + smoothing for symbol in range(arities[site])]
+        table[values] = [c / sum(row) if sum(row) else 1 / arities[site] for c in row]
+    return table
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.5])
+@pytest.mark.parametrize("arities", [None, ARITIES])
+def test_the_fit_is_counting_by_dictionaries(arities, smoothing):
+    x, weights = data(30), RNG.random(30)
+    params = fit(x, EDGES, Categorical(3), arities=arities, weights=weights, smoothing=smoothing)
+    assert np.isfinite(params["table"]).all()
+    model, real = model_of(BayesNet(EDGES, arities)), arities or (3,) * 5
+    tables = {site: counted(x, weights, smoothing, real, site, parents) for site, parents in PARENTS.items()}
+    space = POSSIBLE if arities else testing.enumerate_space(model)
+    expected = [
+        math.prod(tables[site][tuple(row[list(parents)])][row[site]] for site, parents in PARENTS.items()) for row in space
+    ]
+    np.testing.assert_allclose(np.exp(arjax.log_prob(model, params, space)), expected, rtol=2e-5)
+
+
+def test_bits_are_counted_alike_for_either_head():
+    x = data(20) % 2
+    logit, logits = (fit(x, EDGES, head, smoothing=0.1) for head in (Bernoulli(), Categorical(2)))
+    assert logit["table"].shape == (len(rows_by_dictionary((2,) * 5)), 1)
+    space = np.array(list(itertools.product(range(2), repeat=5)))
+    np.testing.assert_allclose(
+        arjax.log_prob(model_of(BayesNet(EDGES), Bernoulli()), logit, space),
+        arjax.log_prob(model_of(BayesNet(EDGES), Categorical(2)), logits, space),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("head", [Bernoulli(), Ordinal(2)], ids=str)
+def test_what_was_never_seen_is_never_sampled_and_its_parameters_can_be_trained(head):
+    x = data(6) % 2
+    model, params = model_of(BayesNet(EDGES), head), fit(x, EDGES, head)
+    assert np.isfinite(params["table"]).all()
+    space = np.array(list(itertools.product(range(2), repeat=5)))
+    probs = np.exp(arjax.log_prob(model, params, space))
+    assert (probs == 0).sum() >= 8
+    assert probs.sum() == pytest.approx(1, abs=1e-5)
+    drawn = np.asarray(arjax.sample(model, params, KEY, 2000)) @ [16, 8, 4, 2, 1]
+    assert (probs[drawn] > 0).all()
+    gradient = jax.grad(lambda p: arjax.log_prob(model, p, space).sum())(params)["table"]
+    assert np.isfinite(gradient).all()
+
+
+def test_a_full_graph_counts_the_joint_law():
+    edges = tuple(itertools.combinations(range(5), 2))
+    x = data(400)
+    model = Model(BayesNet(edges, ARITIES), Categorical(3), (5,))
+    probs = np.exp(arjax.log_prob(model, fit(x, edges, Categorical(3), arities=ARITIES), POSSIBLE))
+    seen = Counter(map(tuple, x.tolist()))
+    np.testing.assert_allclose(probs, [seen[tuple(row)] / 400 for row in POSSIBLE.tolist()], rtol=1e-4, atol=1e-9)
+
+
+def test_samples_follow_the_counted_law():
+    x = data(100)
+    params = fit(x, EDGES, Categorical(3), arities=ARITIES, smoothing=0.5)
+    samples = np.asarray(arjax.sample(model_of(BayesNet(EDGES, ARITIES)), params, KEY, 40_000))
+    tables = {site: counted(x, np.ones(100), 0.5, ARITIES, site, parents) for site, parents in PARENTS.items()}
+    law = [math.prod(tables[site][tuple(row[list(parents)])][row[site]] for site, parents in PARENTS.items()) for row in POSSIBLE]
+    drawn = Counter(map(tuple, samples.tolist()))
+    seen, expected = np.array([drawn[tuple(row)] for row in POSSIBLE.tolist()]), 40_000 * np.array(law)
+    assert seen.sum() == 40_000
+    assert expected.min() > 5
+    assert scipy.stats.chisquare(seen, expected).pvalue > 1e-4
+
+
+def test_labels_are_counted_one_at_a_time():
+    x, label = data(60), np.arange(60) % 2
+    tables = [fit(x[label == y], EDGES, Categorical(3), smoothing=1.0)["table"] for y in range(2)]
+    model = model_of(BayesNet(EDGES), cond=CondSpec(classes=2))
+    log_prob = arjax.log_prob(model, {"table": jnp.stack(tables)}, x, cond=Cond(label=label))
+    for y in range(2):
+        alone = arjax.log_prob(model_of(BayesNet(EDGES)), {"table": tables[y]}, x[label == y])
+        np.testing.assert_allclose(log_prob[label == y], alone, rtol=1e-6)
+
+
+def test_the_optimum_of_gradient_descent_is_the_counts():
+    x, model = data(300).astype(np.uint8), model_of(BayesNet(EDGES, ARITIES))
+    objective, optimizer = Likelihood(model, Levels(3)), optax.adam(optax.cosine_decay_schedule(0.3, 400))
+    batch = {"x": jnp.asarray(x)}
+    state = init_state(objective, optimizer, KEY, batch)
+    step = jax.jit(lambda state: train_step(state, batch, KEY, objective=objective, optimizer=optimizer)[0])
+    learned = jax.jit(lambda state: jax.lax.fori_loop(0, 400, lambda _, s: step(s), state))(state).params
+    counts = fit(x, EDGES, Categorical(3), arities=ARITIES)
+    best, reached = (float(arjax.log_prob(model, params, x).mean()) for params in (counts, learned))
+    assert best - 1e-3 < reached <= best + 1e-5
+    np.testing.assert_allclose(
+        np.exp(arjax.log_prob(model, learned, POSSIBLE)), np.exp(arjax.log_prob(model, counts, POSSIBLE)), atol=1e-3
+    )
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": np.zeros((3, 5))}, "x is float64"),
+        ({"x": np.full((2, 5), 3)}, r"x has symbols 3\.\.3, but vocab=3 means 0\.\.2"),
+        ({"x": np.zeros((2, 4), int)}, r"the edge \(4, 1\) names a site outside 0\.\.3"),
+        ({"x": np.full((2, 5), 2), "arities": ARITIES}, "x has the symbol 2 at site 1, whose arity is 2; correct one of them"),
+        ({"arities": (3, 3)}, r"arities=\(3, 3\) must be 5 numbers in 1\.\.3"),
+        ({"weights": [1, -1]}, "must be 2 finite numbers >= 0"),
+        ({"smoothing": math.inf}, "smoothing=inf must be finite"),
+        ({"edges": ((0, 1), (1, 0))}, "close the cycle"),
+        (
+            {"head": DiscretizedMixtureOfLogistics(3, 1)},
+            "cannot be counted; choose Bernoulli, Categorical or Ordinal, or train it",
+        ),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit(**{"x": np.zeros((2, 5), int), "edges": EDGES, "head": Categorical(3)} | arguments)
+
+
+@pytest.mark.parametrize("kind", [BayesNet, NeuralBayesNet])
+def test_a_graph_that_is_none_is_refused_when_the_net_is_made(kind):
+    with pytest.raises(ValueError, match="the edges close the cycle"):
+        kind(((0, 1), (1, 2), (2, 0)))
+    with pytest.raises(ValueError, match=r"the edge \(1, 1\) leads from a site to itself"):
+        kind(((0, 1), (1, 1)))
+    with pytest.raises(ValueError, match=r"the edge \(0, 1\) is given twice"):
+        kind(((0, 1), (0, 1)))
+
+
+@pytest.mark.parametrize("kind", [BayesNet, NeuralBayesNet])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"order": Raster()},
+            r"the edge \(4, 1\) leads back in time: Raster\(\) generates site 1 before its parent; choose order=Topological",
+        ),
+        ({"order": Reversed(Topological(EDGES))}, r"the edge \(4, 1\) leads back in time"),
+        ({"order": AnyOrder()}, "generates in one order only"),
+        ({"site_shape": (2, 2), "order": Raster()}, r"the edge \(4, 1\) names a site outside 0\.\.3"),
+        ({"cond": CondSpec(members=2)}, r"BayesNet knows classes, not CondSpec\(members=2\)"),
+        ({"head": arjax.heads.MixtureOfGaussians(2)}, "is over single symbols, not what MixtureOfGaussians"),
+        ({"head": CoupledDiscretizedMixtureOfLogistics(3, 1)}, "is over single symbols"),
+        ({"arities": (3, 3)}, r"arities=\(3, 3\) must be 5 numbers in 1\.\.3, one for each site"),
+        ({"arities": (3, 3, 0, 3, 3)}, r"must be 5 numbers in 1\.\.3"),
+        ({"arities": (3, 3, 4, 3, 3)}, r"must be 5 numbers in 1\.\.3"),
+        ({"arities": ARITIES, "head": DiscretizedMixtureOfLogistics(3, 1)}, r"need one logit a symbol.*use Categorical\(3\)"),
+        ({"arities": (2, 2, 1, 2, 2), "head": Bernoulli()}, r"need one logit a symbol.*use Categorical\(2\)"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_when_it_is_made(kind, fields, message):
+    fields = {"arities": None, "head": Categorical(3), "site_shape": (5,), "order": Topological(EDGES)} | fields
+    net = kind(EDGES, arities=fields.pop("arities"))
+    with pytest.raises(ValueError, match=message):
+        Model(net, **fields)
+
+
+def test_a_table_too_large_is_refused_with_the_remedy():
+    edges = tuple((parent, 30) for parent in range(24))
+    fits = Model(BayesNet(edges[:-1]), Bernoulli(), (31,))
+    assert fits.net.edges == edges[:-1]
+    with pytest.raises(ValueError, match=r"have 16777246 rows, more than 16777216, 16777216 of them for site 30; give it fewer"):
+        Model(BayesNet(edges), Bernoulli(), (31,))
+    with pytest.raises(ValueError, match="choose a NeuralBayesNet"):
+        dataclasses.replace(fits, cond=CondSpec(classes=2))
+    with pytest.raises(ValueError, match="the tables have"):
+        Model(BayesNet(tuple((parent, 200) for parent in range(200))), Bernoulli(), (201,))
+    Model(NeuralBayesNet(edges), Bernoulli(), (31,))
+
+
+def test_a_layer_without_units_is_refused():
+    with pytest.raises(ValueError, match=r"hidden=\(4, 0\) has a layer without units"):
+        NeuralBayesNet(EDGES, (4, 0))
+
+
+def test_a_bayes_net_is_described_as_data_and_rebuilt():
+    model = model_of(NeuralBayesNet(EDGES, (4,), True, ARITIES))
+    assert rebuild(describe(model)) == model
+    assert hash(model) == hash(model_of(NeuralBayesNet(EDGES, (4,), True, ARITIES)))

@@ -1,0 +1,238 @@
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from arjax.runs.checkpoints import open_checkpoints, restore_best, restore_latest, save
+from arjax.runs.checksum import checksums
+
+SHARDING = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def tree(value, width=1000):
+    # Plain nesting of what a train state has: floats, an integer, an empty part.
+    return {"params": {"w": jnp.full((width, 3), value), "b": jnp.arange(5.0) * value}, "step": jnp.int32(value), "state": ()}
+
+
+def abstract(state):
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=SHARDING), state)
+
+
+ABSTRACT = abstract(tree(0.0))
+
+
+def break_step(folder, step):
+    """Remove the arrays of a checkpoint."""
+    for name in ("d", "ocdbt.process_0"):
+        shutil.rmtree(folder / str(step) / "default" / name)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_what_is_restored_is_what_was_saved(tmp_path):
+    assert restore_latest(tmp_path, ABSTRACT) is None
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 7, tree(np.pi), 2.5)
+    restored = restore_latest(tmp_path, ABSTRACT)
+    jax.tree.map(np.testing.assert_array_equal, restored.state, tree(np.pi))
+    assert (restored.step, restored.loss, restored.damaged) == (7, 2.5, ())
+
+
+def test_what_an_older_version_saved_is_restored(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, nats in ((1, 4.0), (2, 3.0), (3, 5.0)):
+            checkpoints.save(step, args=ocp.args.PyTreeSave(tree(float(step))), metrics={"nats": nats})
+    best = restore_best(tmp_path, ABSTRACT)
+    assert (best.step, best.loss) == (2, 3.0)
+
+
+def test_a_state_may_be_donated_as_soon_as_it_is_being_saved(tmp_path):
+    spoil = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf * 0 - 1, state), donate_argnums=0)
+    with open_checkpoints(tmp_path) as checkpoints:
+        state = tree(3.0, width=300_000)
+        save(checkpoints, 1, state, None)
+        for _ in range(5):
+            state = spoil(state)
+        jax.block_until_ready(state)
+    restored = restore_latest(tmp_path, abstract(state)).state
+    np.testing.assert_array_equal(restored["params"]["w"], 3.0)
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, nats in enumerate([5.0, 3.0, 4.0, None, 4.5, None], 1):
+            save(checkpoints, step, tree(float(step)), nats)
+        checkpoints.wait_until_finished()
+        assert list(checkpoints.all_steps()) == [2, 5, 6]
+    best, latest = restore_best(tmp_path, ABSTRACT), restore_latest(tmp_path, ABSTRACT)
+    assert (best.step, best.loss, int(best.state["step"])) == (2, 3.0, 2)
+    assert (latest.step, int(latest.state["step"])) == (6, 6)
+
+
+@pytest.mark.parametrize("other", [tree(0.0, width=7), {**tree(0.0), "more": jnp.zeros(2)}, {"params": tree(0.0)["params"]}])
+def test_a_checkpoint_of_something_else_is_named_in_one_line(tmp_path, other, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    for restore in (restore_latest, restore_best):
+        with pytest.raises(ValueError, match=r"checkpoint 1 in .* does not match the model: .* there, .* here; ") as error:
+            restore(tmp_path, abstract(other))
+        assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_last_checkpoint_is_set_aside_for_the_one_before(tmp_path, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    for kept in ("damaged.2", "damaged.2.2"):
+        break_step(tmp_path, 2)
+        before = contents(tmp_path / "2")
+        restored = restore_latest(tmp_path, ABSTRACT)
+        assert (restored.step, int(restored.state["step"]), restored.damaged) == (1, 1, (2,))
+        assert contents(tmp_path / kept) == before
+        with open_checkpoints(tmp_path) as checkpoints:
+            save(checkpoints, 2, tree(2.0), 1.0)
+        assert restore_latest(tmp_path, ABSTRACT).step == 2
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_best_checkpoint_is_passed_over_for_the_next_best_and_left_alone(tmp_path, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, nats in ((1, 1.0), (2, 3.0), (3, 2.0)):
+            save(checkpoints, step, tree(float(step)), nats)
+    break_step(tmp_path, 1)
+    before = contents(tmp_path)
+    best = restore_best(tmp_path, ABSTRACT)
+    assert (best.step, best.loss, best.damaged, int(best.state["step"])) == (3, 2.0, (1,), 3)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("restore", [restore_latest, restore_best])
+def test_where_no_checkpoint_can_be_read_one_line_says_so_and_nothing_is_touched(tmp_path, restore, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    break_step(tmp_path, 1)
+    (tmp_path / "2" / "default" / "_METADATA").unlink()
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r"none of the checkpoints \[1, 2\] in .* can be read") as error:
+        restore(tmp_path, ABSTRACT)
+    assert "\n" not in str(error.value)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "note", ["{", "[]", "{}", '{"loss": "low"}', '{"loss": 1.0, "checksums": 3}', '{"loss": 1.0, "updates": [3]}', "[" * 100_000]
+)
+def test_a_checkpoint_whose_note_is_damaged_is_set_aside_like_any_other(tmp_path, note, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    (tmp_path / "2" / "metrics" / "metrics").write_text(note)
+    assert restore_best(tmp_path, ABSTRACT).damaged == ()
+    latest = restore_latest(tmp_path, ABSTRACT)
+    assert (latest.step, latest.damaged) == (1, (2,))
+    (tmp_path / "1" / "metrics" / "metrics").write_text(note)
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert list(checkpoints.all_steps()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"damaged.1", "damaged.2"}
+    assert capfd.readouterr().err == ""
+
+
+def flipped(content, place, bit):
+    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+
+
+def files_of(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+def test_a_checkpoint_with_flipped_or_missing_bytes_in_any_file_is_never_restored_as_something_else(tmp_path, capfd):
+    rng = np.random.default_rng(0)
+    whole = tmp_path / "whole"
+    with open_checkpoints(whole) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    passed_over = 0
+    for name in files_of(whole / "2"):
+        content = (whole / "2" / name).read_bytes()
+        flips = [flipped(content, place, bit) for place, bit in rng.integers((len(content), 8), size=(6, 2)).tolist()]
+        for damage in (*flips, content[: len(content) // 2], b"", None):
+            folder = tmp_path / "damaged"
+            shutil.copytree(whole, folder)
+            (folder / "2" / name).unlink() if damage is None else (folder / "2" / name).write_bytes(damage)
+            restored = restore_latest(folder, ABSTRACT)
+            # Some bytes say nothing of the state, as the time of writing: what came back must be one that was saved.
+            assert (restored.step, restored.damaged) in ((2, ()), (1, (2,)))
+            jax.tree.map(np.testing.assert_array_equal, restored.state, tree(float(restored.step)))
+            passed_over += restored.step == 1
+            shutil.rmtree(folder)
+    assert passed_over > 10
+    assert capfd.readouterr().err == ""
+
+
+def test_a_state_that_is_not_what_was_saved_is_passed_over(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    note = tmp_path / "2" / "metrics" / "metrics"
+    content = json.loads(note.read_text())
+    content["checksums"]["params"] = checksums({"params": tree(1.0)["params"]})["params"]
+    note.write_text(json.dumps(content))
+    assert restore_latest(tmp_path, ABSTRACT).damaged == (2,)
+
+
+def test_a_part_can_be_restored_without_the_rest(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    wanted = {**jax.tree.map(lambda _: ..., ABSTRACT), "params": ABSTRACT["params"]}
+    state = restore_best(tmp_path, wanted).state
+    assert state["step"] is ...
+    jax.tree.map(np.testing.assert_array_equal, state["params"], tree(1.0)["params"])
+
+
+def test_whoever_only_reads_does_not_disturb_who_writes(tmp_path, capfd):
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+    # What a writer that is at work has in the folder.
+    shutil.copytree(tmp_path / "1", tmp_path / "2.orbax-checkpoint-tmp-1")
+    before = contents(tmp_path)
+    assert restore_best(tmp_path, ABSTRACT).step == 1
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        restore_best(tmp_path / "none", ABSTRACT)
+    assert contents(tmp_path) == before
+    assert capfd.readouterr().err == ""
+
+
+def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    # What a killed writer leaves: the directory under its temporary name.
+    (tmp_path / "2").rename(tmp_path / "2.orbax-checkpoint-tmp-1")
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert list(checkpoints.all_steps()) == [1]
+    assert restore_latest(tmp_path, ABSTRACT).step == 1
+
+
+def test_nothing_saved_is_no_best(tmp_path):
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        restore_best(tmp_path, ABSTRACT)
+
+
+def test_updates_that_no_record_told_of_come_back_with_the_state(tmp_path):
+    updates = [{"loss": 0.1}, {"loss": 1e-17}]
+    with open_checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, tree(1.0), 1.0)
+        save(checkpoints, 2, tree(2.0), None, updates)
+    assert restore_latest(tmp_path, ABSTRACT).updates == tuple(updates)
+    assert restore_best(tmp_path, ABSTRACT).updates == ()

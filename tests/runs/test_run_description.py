@@ -1,0 +1,250 @@
+import dataclasses
+import json
+import re
+import sys
+import time
+import tracemalloc
+import types
+
+import numpy as np
+import pytest
+from zoo import ZOO
+
+from arjax.data import Digits, Dynamic, Levels, Split, Splits
+from arjax.data.fingerprint import fingerprint
+from arjax.description import describe, modules_of, rebuild
+from arjax.heads import Bernoulli, Categorical
+from arjax.models import MADE
+from arjax.orders import AnyOrder, Permutation, Reversed, Spiral
+from arjax.protocol import CondSpec, Model
+from arjax.runs.directory import check_run, read_run, write_run
+from arjax.training import Adam, AdamW, Experiment, Mesh
+
+EXPERIMENT = Experiment(
+    data=Digits(),
+    model=Model(MADE(hidden=(5, 6), dropout=0.1), Bernoulli(), (8, 8), AnyOrder(Reversed(Spiral())), CondSpec(classes=10)),
+    optimizer=Adam(learning_rate=1e-3, clip=None),
+    steps=10,
+    eval_every=5,
+)
+
+
+X, LABEL = np.arange(24, dtype=np.uint8).reshape(4, 2, 3), np.arange(4)
+SPLITS = Splits(Split(X, LABEL), Split(X[:2], LABEL[:2]), Split(X[2:], LABEL[2:]))
+
+
+def through_json(value, **options):
+    return rebuild(json.loads(json.dumps(describe(value), allow_nan=False)), **options)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_model_comes_back_equal(name):
+    again = through_json(ZOO[name])
+    assert again == ZOO[name]
+    assert hash(again) == hash(ZOO[name])
+
+
+@pytest.mark.parametrize("value", [EXPERIMENT, Permutation((2, 0, 1)), AdamW(), Dynamic(1.0), Levels(256), None, (1, (2.5, "a"))])
+def test_whatever_an_experiment_is_made_of_comes_back_equal(value):
+    assert through_json(value) == value
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], float("nan"), len, object(), {1}, Levels])
+def test_what_is_no_data_is_refused(value):
+    with pytest.raises(ValueError, match="cannot be described as data"):
+        describe((1, value))
+
+
+def edited(**changes):
+    data = describe(EXPERIMENT)
+    for path, value in changes.items():
+        *parents, name = path.split("__")
+        part = data
+        for parent in parents:
+            part = part[parent]
+        part[name] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "part"),
+    [
+        ({"class": "os:system", "command": "true"}, "none of this package's"),
+        ({"class": "subprocess:Popen", "args": ["true"]}, "none of this package's"),
+        ({"class": "arjaxevil.x:Y"}, "none of this package's"),
+        ({"class": "arjax.__main__:Sample"}, "none of this package's"),
+        ({"class": "arjax.commands.sample:Sample"}, "none of this package's"),
+        ({"class": 3}, "none of this package's"),
+        ({}, "none of this package's"),
+        ({"class": "arjax.nothing:Y"}, "No module named"),
+        ({"class": "arjax.runs.directory:subprocess.Popen"}, "no dataclass"),
+        ({"class": "arjax.likelihood:log_prob"}, "no dataclass"),
+        ({"class": "arjax.training.experiment:AdamW"}, "no dataclass"),
+        (edited(depth=3), "has no field 'depth'"),
+        (edited(steps="10"), "for 'steps', but is given '10'"),
+        (edited(steps=True), "for 'steps'"),
+        (edited(ema="x"), "for 'ema'"),
+        (edited(mesh=None), "for 'mesh'"),
+        (edited(model__net__hidden=[5, "6"]), "for 'hidden'"),
+        (edited(model__net__hidden=5), "for 'hidden'"),
+        (edited(model__net__activation="os.system"), "for 'activation'"),
+        (edited(model__net__hidden=[]), "must name at least one layer"),
+        (edited(optimizer__clip=-1.0), "clip=-1.0"),
+        ({"class": "arjax.heads.categorical:Categorical"}, "cannot be built"),
+    ],
+)
+def test_a_description_that_is_not_plain_data_of_this_package_is_refused(data, part):
+    with pytest.raises(ValueError, match=re.escape(part)) as error:
+        rebuild(data)
+    assert "\n" not in str(error.value)
+
+
+def test_an_annotation_of_no_items_is_read():
+    @dataclasses.dataclass(frozen=True)
+    class Empty:
+        items: tuple[()] = ()
+
+    Empty.__module__, Empty.__qualname__ = "arjax.training.mesh", "Empty"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arjax.training.mesh.Empty", Empty, raising=False)
+        assert through_json(Empty()) == Empty()
+        with pytest.raises(ValueError, match="for 'items'"):
+            rebuild({"class": "arjax.training.mesh:Empty", "items": [1]})
+
+
+def test_a_field_added_since_takes_its_default():
+    data = describe(EXPERIMENT)
+    del data["ensemble"]
+    assert rebuild(data) == EXPERIMENT
+
+
+def test_a_users_own_class_needs_its_module_named(monkeypatch):
+    module = types.ModuleType("mine")
+
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        size: int = 3
+
+    Own.__module__, Own.__qualname__, module.Own = "mine", "Own", Own
+    monkeypatch.setitem(sys.modules, "mine", module)
+    data = describe((Own(4), EXPERIMENT))
+    assert "mine" in modules_of(data)
+    with pytest.raises(ValueError, match=r"modules=\('mine',\), or on the command line --modules mine"):
+        rebuild(data)
+    assert rebuild(data, ("mine",)) == (Own(4), EXPERIMENT)
+
+
+def test_a_run_directory_knows_its_experiment(tmp_path):
+    run = tmp_path / "run"
+    check_run(run, EXPERIMENT)
+    assert not run.exists()
+    write_run(run, EXPERIMENT, SPLITS)
+    assert read_run(run) == EXPERIMENT
+    written = json.loads((run / "run.json").read_text())["written_by"]
+    assert set(written) == {"python", "packages", "devices", "git_commit"}
+    assert set(written["packages"]) >= {"jax", "flax", "optax", "arjax"}
+    check_run(run, EXPERIMENT)
+
+
+def elsewhere(**changes):
+    """The experiment as another machine may run it, with these changes."""
+    data = dataclasses.replace(EXPERIMENT.data, root="elsewhere")
+    return dataclasses.replace(EXPERIMENT, data=data, mesh=Mesh(2), log_every=7, samples=0, **changes)
+
+
+def test_where_data_lie_what_computes_and_what_is_told_make_no_difference(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    check_run(tmp_path, elsewhere())
+
+
+def test_another_experiment_is_refused_and_nothing_overwritten(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(ValueError, match=r"holds a different experiment \(seed: 0 there, 1 here\); choose another"):
+        check_run(tmp_path, elsewhere(seed=1))
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_the_first_difference_in_the_order_of_the_fields_is_the_one_named(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    other = elsewhere(model=dataclasses.replace(EXPERIMENT.model, head=Categorical(2)), optimizer=AdamW(), seed=1)
+    with pytest.raises(ValueError, match=r"\(model\.head: Bernoulli there, Categorical here\)"):
+        check_run(tmp_path, other)
+
+
+def test_an_experiment_of_unknown_classes_is_a_different_one(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    text = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(text.replace("arjax.models.made:MADE", "mine:MADE"))
+    with pytest.raises(ValueError, match=r"holds a different experiment \(.* the class 'mine:MADE'.*\); choose another") as error:
+        check_run(tmp_path, EXPERIMENT)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        (SPLITS._replace(test=Split(X[2:] + 1, LABEL[2:])), "test.x"),
+        (SPLITS._replace(test=Split(X[2:], LABEL[2:] + 1)), "test.label"),
+        (SPLITS._replace(train=Split(X.reshape(4, 3, 2), LABEL)), "train.x"),
+        (SPLITS._replace(valid=Split(X[:2].astype(np.int64), LABEL[:2])), "valid.x"),
+        (Splits(*(Split(split.x) for split in SPLITS)), "test.label"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_data(tmp_path, changed, name):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    before = (tmp_path / "run.json").read_bytes()
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    with pytest.raises(ValueError, match=rf"was begun on other data \({re.escape(name)}: [^\n]*; put the data back"):
+        write_run(tmp_path, EXPERIMENT, changed)
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_run_of_before_data_were_noted_goes_on(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["data"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+
+
+def test_a_fingerprint_is_that_of_the_values_however_they_lie_in_memory(monkeypatch):
+    laid_out = Split(np.asfortranarray(X), np.repeat(LABEL, 2)[::2])
+    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
+    monkeypatch.setattr("arjax.data.fingerprint._CHUNK", 7)  # a row and a bit
+    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
+
+
+def test_a_fingerprint_of_as_much_as_mnist_is_cheap_and_copies_little():
+    x = np.zeros((60_000, 28, 28), np.uint8)
+    train, broadcast = Split(x), Split(np.broadcast_to(x[:1], x.shape))
+    tracemalloc.start()
+    began = time.monotonic()
+    found = fingerprint(Splits(train, broadcast, Split(x[:, ::-1])))
+    seconds = time.monotonic() - began
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(found.values())) == 1
+    assert seconds < 10  # a tenth of that where nothing else runs
+    assert peak < 40e6 < x.nbytes
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(ValueError, match="is not empty"):
+        check_run(tmp_path, EXPERIMENT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"experiment": 3}', "[" * 100_000, '{"experiment": {"class": "arjax.training.mesh:Mesh"}}'],
+)
+def test_a_broken_run_json_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ValueError, match=r"run\.json"):
+        read_run(tmp_path)
+
+
+def test_a_directory_without_run_json_is_no_run(tmp_path):
+    with pytest.raises(ValueError, match="is no run directory"):
+        read_run(tmp_path)

@@ -1,0 +1,303 @@
+"""An autoencoder's run, and a run over its tokens: what they leave, what the commands make of them, how wrong ones end."""
+
+import dataclasses
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from trained import failure
+
+import arjax
+import train as script
+from arjax.__main__ import main
+from arjax.data import Digits, Scaled
+from arjax.runs.directory import read_run
+from arjax.runs.load import learn
+from arjax.runs.tokenization import digest
+from arjax.training.autoencoding import beside
+
+FIRST = """
+from arjax.data import Digits, Scaled
+from arjax.tokenizers import VQVAE, EMACodebook
+from arjax.training import AdamW, Autoencoding, Experiment
+
+experiment = Experiment(
+    data=Digits(values=Scaled(16)),
+    model=VQVAE(shape=(8, 8), strides=(2,), width=6, residual_width=3, blocks=0, quantizer=EMACodebook(12, 4)),
+    task=Autoencoding(variance=0.14), optimizer=AdamW(learning_rate=1e-2, warmup=1),
+    batch_size=40, steps=6, ema=0.5, eval_every=3, log_every=2, samples=5,
+)
+"""
+SECOND = """
+import arjax
+from arjax.data import Digits, Scaled
+from arjax.heads import Categorical
+from arjax.models import MADE
+from arjax.tokenizers import VQVAE, EMACodebook
+from arjax.training import Experiment
+
+experiment = Experiment(
+    data=Digits(values=Scaled(16)),
+    tokenizer=VQVAE(shape=(8, 8), strides=(2,), width=6, residual_width=3, blocks=0, quantizer=EMACodebook(12, 4)),
+    tokenizer_from={source!r},
+    model=arjax.Model(MADE(hidden=(8,)), Categorical(12), (4, 4), cond=arjax.CondSpec(classes=10)),
+    batch_size=40, steps=4, eval_every=2, log_every=2, samples=4,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The run `first` of an autoencoder, and `second` over its tokens."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "first.py").write_text(FIRST)
+    (folder / "second.py").write_text(SECOND.format(source=str(folder / "first")))
+    for name in ("first", "second"):
+        assert script.main([str(folder / f"{name}.py"), "--run", str(folder / name)]) == 0
+    return folder
+
+
+X = Digits().load()  # raw values 0..16
+
+
+def words(capsys) -> str:
+    """All that was printed on one line, out of the cells of its table."""
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def records(run):
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    # Times differ from run to run; nothing else does.
+    return [{k: v for k, v in json.loads(line).items() if k not in ("seconds", "examples_per_second")} for line in lines]
+
+
+def test_an_autoencoder_is_judged_by_its_error_and_the_use_of_its_codes(folder, capsys):
+    main(["evaluate", str(folder / "first")])
+    printed = words(capsys)
+    model, learned = arjax.load(folder / "first")
+    assert arjax.load(folder / "first").tokenizer is None
+    x = X.test.x / np.float32(16)
+    tokens = np.asarray(model.encode(learned, x))
+    errors = np.square(np.asarray(model.decode(learned, tokens), np.float64) - x).mean(axis=(1, 2))
+    test = records(folder / "first")[-1]
+    assert test["split"] == "test"
+    assert test["mse"] == pytest.approx(errors.mean(), abs=1e-5)
+    assert f"{test['mse']:.5f} ± {errors.std(ddof=1) / np.sqrt(299):.5f} mean squared error" in printed
+    shares = np.bincount(tokens.ravel(), minlength=12) / tokens.size
+    assert test["used"] == pytest.approx((shares > 0).mean())
+    assert test["perplexity"] == pytest.approx(np.exp(-sum(p * np.log(p) for p in shares if p)), rel=1e-4)
+    assert f"{(shares > 0).mean():.1%} of 12 used, perplexity {test['perplexity']:.0f}" in printed
+    assert "4 x 4 an image of 8 x 8" in printed
+    mean = np.square(x - (X.train.x / 16).mean(axis=0)).mean()
+    assert f"the mean image {mean:.5f} mean squared error" in printed
+    assert "digits 8x8, scaled to [0, 1]" in printed
+
+
+def test_the_raw_parameters_are_others_than_the_averaged_ones(folder, capsys):
+    main(["evaluate", str(folder / "first"), "--raw", "--split", "valid"])
+    model, learned = arjax.load(folder / "first", raw=True)
+    x = X.valid.x / np.float32(16)
+    error = np.square(np.asarray(model.decode(learned, model.encode(learned, x)), np.float64) - x).mean()
+    assert f"valid error {error:.5f} ±" in words(capsys)
+    assert f"{error:.5f}" != f"{records(folder / 'first')[-1]['mse']:.5f}"
+
+
+def test_an_autoencoders_run_shows_reconstructions_and_counts_its_error_down(folder):
+    run = folder / "first"
+    assert not (run / "tokenizer.safetensors").exists()
+    assert [path.name for path in sorted((run / "samples").iterdir())] == ["00000003.png", "00000006.png"]
+    found = records(run)
+    assert [(r["step"], r["split"]) for r in found[:-1]] == [
+        (2, "train"),
+        (3, "train"),
+        (3, "valid"),
+        (4, "train"),
+        (6, "train"),
+        (6, "valid"),
+    ]
+    best = min((r for r in found if r["split"] == "valid"), key=lambda r: r["mse"])
+    assert found[-1]["step"] == best["step"]
+    model, learned = arjax.load(run)
+    x = X.valid.x[np.arange(5) * 299 // 5] / np.float32(16)
+    picture = beside(x, np.asarray(model.decode(learned, model.encode(learned, x))))
+    with Image.open(run / "samples" / f"{best['step']:08d}.png") as image:
+        assert abs(np.asarray(image).astype(int) - picture).max() <= 1
+
+
+def test_the_second_run_keeps_the_first_as_its_tokenizer(folder, tmp_path):
+    copy = shutil.copytree(folder / "second", tmp_path / "run")
+    model, learned = arjax.load(folder / "first")
+    tokenizer = arjax.load(copy).tokenizer
+    assert tokenizer.tokenizer == model
+    assert tokenizer.learned.keys() == learned.keys()
+    for name, array in learned.items():
+        np.testing.assert_array_equal(tokenizer.learned[name], array)
+    x = X.test.x / np.float32(16)
+    np.testing.assert_array_equal(tokenizer.encode(x), model.encode(learned, x))
+
+
+def cells(path, rows, columns):
+    """uint8 [rows, columns, 8, 8] out of a grey picture of them."""
+    with Image.open(path) as image:
+        picture = np.asarray(image)
+    scale = picture.shape[0] // (rows * 9 + 1)
+    assert picture.shape == (scale * (rows * 9 + 1), scale * (columns * 9 + 1), 3)
+    return picture[::scale, ::scale, 0][1:, 1:].reshape(rows, 9, columns, 9)[:, :-1, :, :-1].swapaxes(1, 2)
+
+
+def test_samples_and_completions_are_images_and_no_maps_of_tokens(folder, tmp_path):
+    tokenizer, run = arjax.load(folder / "second").tokenizer, str(folder / "second")
+    main(["sample", run, "--batch", "9", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
+    with np.load(tmp_path / "s.npz") as arrays:
+        x, tokens = arrays["x"], arrays["tokens"]
+    assert tokens.shape == (9, 4, 4)
+    np.testing.assert_allclose(x, tokenizer.decode(tokens), atol=1e-6)
+    drawn = cells(tmp_path / "s.png", 3, 3).reshape(9, 8, 8).astype(int)
+    assert abs(drawn - np.round(x * 255)).max() <= 1
+    main(["complete", run, "--mask", "lower", "--images", "2", "--completions", "3", "--png", str(tmp_path / "c.png")])
+    truth, left, *_ = np.moveaxis(cells(tmp_path / "c.png", 2, 5), 1, 0)
+    encoded = np.asarray(tokenizer.decode(tokenizer.encode(X.test.x[[0, 149]] / np.float32(16))))
+    assert abs(truth - np.round(encoded * 255)).max() <= 1
+    np.testing.assert_array_equal(left[:, 4:], 128)
+    np.testing.assert_array_equal(left[:, :4], truth[:, :4])
+
+
+def test_the_second_run_says_what_its_nats_are_of(folder, capsys):
+    main(["evaluate", str(folder / "second")])
+    printed = words(capsys)
+    (model, params), tokenizer = arjax.load(folder / "second"), arjax.load(folder / "second").tokenizer
+    x = X.test.x / np.float32(16)
+    tokens = np.asarray(tokenizer.encode(x))
+    nats = -float(np.mean(arjax.log_prob(model, params, tokens, cond=arjax.Cond(X.test.label.astype(np.int32)))))
+    test = records(folder / "second")[-1]
+    assert test["nats"] == pytest.approx(nats, rel=1e-5)
+    assert test["dims"] == 16
+    assert "test -log p(tokens | label)" in printed
+    assert "nats of tokens (VQ-VAE of 12 codes), never to be put beside a likelihood of the data" in printed
+    assert test["distortion"] == pytest.approx(records(folder / "first")[-1]["mse"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["first", pytest.param("second", marks=pytest.mark.slow)])
+def test_an_interrupted_run_ends_in_the_very_same_parameters(name, folder, tmp_path, monkeypatch):
+    task = type(script.parse([str(folder / f"{name}.py")])[0].task)
+    validate, seen = task.validate, []
+
+    def killed(self, *arguments, **scoring):
+        seen.append(1)
+        if len(seen) == 2:
+            raise InterruptedError("killed")
+        return validate(self, *arguments, **scoring)
+
+    argv = [str(folder / f"{name}.py"), "--run", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "validate", killed)
+        with pytest.raises(InterruptedError):
+            script.main(argv)
+    assert script.main(argv) == 0
+    for raw in (False, True):
+        one, other = (arjax.load(run, raw=raw).params for run in (folder / name, tmp_path / "run"))
+        jax.tree.map(np.testing.assert_array_equal, one, other)
+    assert records(tmp_path / "run") == records(folder / name)
+
+
+def test_a_codebook_that_was_changed_is_one_line(folder, tmp_path, capsys):
+    run = shutil.copytree(folder / "second", tmp_path / "run")
+    path = run / "tokenizer.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 4
+    path.write_bytes(content)
+    for command in ("evaluate", "sample", "complete"):
+        assert "is not the tokenizer that this run was trained with" in failure(capsys, command, run)
+    with pytest.raises(ValueError, match="is not the tokenizer that this run was trained with"):
+        script.main([str(folder / "second.py"), "--run", str(run)])
+
+
+def test_an_autoencoder_has_no_likelihood_to_sample_from(folder, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (folder / "first").rglob("*")}
+    for argv in (
+        ("sample", folder / "first"),
+        ("sample", folder / "first", "--prompt", "x"),
+        ("complete", folder / "first"),
+        ("evaluate", folder / "first", "--out", folder / "x.npz"),
+        ("evaluate", folder / "first", "--other-run", folder / "second"),
+        ("figures", "attention", "--run", folder / "first"),
+        ("bench", folder / "first.py"),
+    ):
+        assert "is of a VQVAE, no model of probabilities; choose one that is" in failure(capsys, *argv), argv
+    assert "ensemble=2 means nothing to an autoencoder; set --ensemble 1" in failure(
+        capsys, "evaluate", folder / "first", "--ensemble", "2"
+    )
+    assert {path: path.stat().st_mtime_ns for path in (folder / "first").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "part"),
+    [
+        (
+            "second",
+            ("--tokenizer.width", "7"),
+            "has no such tokenizer (width: 6 there, 7 here); describe the tokenizer as it is there",
+        ),
+        (
+            "second",
+            ("--tokenizer.quantizer.size", "13", "--model.head.vocab", "13"),
+            "has no such tokenizer (quantizer.size: 12 there, 13 here)",
+        ),
+        ("second", ("--tokenizer-from", "None"), "a VQVAE is not fitted along with a model; train it by itself with train.py"),
+        ("second", ("--model.head.vocab", "11"), "gives symbols 0..11, but Categorical models symbols 0..10"),
+        ("second", ("--model.site-shape", "8", "8"), "examples of shape (4, 4), but the model's are (8, 8)"),
+        ("first", ("--model.shape", "4", "4"), "examples of shape (8, 8), but the model's are (4, 4); set --model.shape to fit"),
+        ("first", ("--model.shape", "8", "7"), "is not divisible by 2"),
+        ("first", ("--task.variance", "0"), "must be positive"),
+        ("first", ("--ensemble", "2"), "ensemble=2 means nothing to an autoencoder"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_leaves_no_directory(name, flags, part, folder, tmp_path):
+    with pytest.raises((ValueError, SystemExit), match=r"\A[^\n]+; [^\n]+\Z") as error:
+        script.main([str(folder / f"{name}.py"), "--run", str(tmp_path / "run"), *flags])
+    assert part in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_autoencoder_that_has_no_checkpoint_yet_is_no_tokenizer(folder, tmp_path):
+    source = tmp_path / "first"
+    source.mkdir()
+    shutil.copy(folder / "first" / "run.json", source)
+    with pytest.raises(ValueError, match=r"first holds no checkpoint yet; [^\n]+\Z"):
+        script.main([str(folder / "second.py"), "--run", str(tmp_path / "run"), "--tokenizer-from", str(source)])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_third_run_takes_the_tokenizer_from_the_second(folder, tmp_path):
+    second = shutil.copytree(folder / "second", tmp_path / "second")
+    argv = [str(folder / "second.py"), "--run", str(tmp_path / "third"), "--tokenizer-from", str(second), "--steps", "2"]
+    assert script.main([*argv, "--samples", "0"]) == 0
+    one, other = (json.loads((run / "run.json").read_text())["tokenizer"] for run in (second, tmp_path / "third"))
+    assert one == other
+
+
+@pytest.mark.slow
+def test_an_autoencoder_that_was_trained_again_is_noticed_by_the_run_over_its_tokens(folder, tmp_path):
+    second = read_run(folder / "second")
+    kept = digest(learn(second, folder / "second"))
+    assert kept == digest(arjax.load(folder / "first").params)
+    gone = dataclasses.replace(second, tokenizer_from=str(tmp_path / "gone"))
+    assert digest(learn(gone, folder / "second")) == kept  # a run has a copy of its own
+    again = ["--run", str(tmp_path / "again"), "--seed", "1"]
+    assert script.main([str(folder / "first.py"), *again]) == 0
+    changed = dataclasses.replace(second, tokenizer_from=str(tmp_path / "again"))
+    with pytest.raises(ValueError, match=r"second was begun with another tokenizer than that of .*again, which was"):
+        learn(changed, folder / "second")
+
+
+def test_a_tokenizer_of_other_values_is_refused(folder):
+    second = read_run(folder / "second")
+    other = dataclasses.replace(second, data=Digits(values=Scaled(255)))
+    with pytest.raises(
+        ValueError, match=r"first is of values=Scaled\(highest=16\), these data have values=Scaled\(highest=255\);"
+    ):
+        learn(other)
