@@ -14,7 +14,7 @@ from arjax.protocol import Cond, Model
 
 
 def check_x(model: Model, x) -> jax.Array:
-    """`x` as the model's dtype. ValueError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
+    """`x` as the model's dtype. InputError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
     x = jnp.asarray(x)
     expected = (*model.site_shape, *model.head.event_shape)
     if x.shape[1:] != expected:
@@ -28,7 +28,7 @@ def check_x(model: Model, x) -> jax.Array:
 
 def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
     """`order` [T], or [B, T] where the net takes one for each example; the model's own [T] for None. A NumPy array unless it is
-    traced. ValueError if the net cannot generate in it."""
+    traced. InputError if the net cannot generate in it."""
     if order is None:
         return model.permutation
     if not model.net.any_order:
@@ -49,7 +49,7 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
 
 
 def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
-    """`cond` with int32 arrays. ValueError if it is not of the kind that the model declares."""
+    """`cond` with int32 arrays. InputError if it is not of the kind that the model declares."""
     cond = Cond() if cond is None else cond
     if (cond.label is None) != (model.cond.classes is None):
         has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
@@ -76,7 +76,7 @@ def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
 
 
 def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
-    """`counted` as an array. ValueError unless it is None or bool [B, *site_shape]."""
+    """`counted` as an array. InputError unless it is None or bool [B, *site_shape]."""
     if counted is None:
         return None
     shape, counted = (batch, *model.site_shape), jnp.asarray(counted)
@@ -90,7 +90,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
 
     mask: bool [*site_shape], or [B, *site_shape], True where x is observed. The order is the given one, as `check_order` returned
     it, if it does so; else, for a net that takes any, rearranged, and where the masks differ into one for each example, [B, T].
-    ValueError where none of this is possible (a net would ignore what it has not been shown yet), or where mask or order is
+    InputError where none of this is possible (a net would ignore what it has not been shown yet), or where mask or order is
     traced.
     """
     if _is_traced(mask) or _is_traced(order):
@@ -126,7 +126,7 @@ def _check_mask(model, mask, batch) -> np.ndarray:
 
 
 def _check_real(name, features, shape) -> jax.Array:
-    """`features` as float32. ValueError unless they are real numbers of this shape, which the model declares."""
+    """`features` as float32. InputError unless they are real numbers of this shape, which the model declares."""
     features = jnp.asarray(features)
     if features.shape != shape or not jnp.issubdtype(features.dtype, jnp.floating):
         raise InputError(f"{name} is {features.dtype} of shape {features.shape}; give real numbers of shape {shape}")
@@ -134,7 +134,7 @@ def _check_real(name, features, shape) -> jax.Array:
 
 
 def _check_memory_mask(model, mask, batch) -> jax.Array:
-    """`mask` as an array. ValueError unless it is bool [B, S] and, where concrete, shows every example something."""
+    """`mask` as an array. InputError unless it is bool [B, S] and, where concrete, shows every example something."""
     shape, given = (batch, model.cond.memory[0]), jnp.asarray(mask)
     if given.shape != shape or given.dtype != bool:
         raise InputError(f"memory_mask is {given.dtype} of shape {given.shape}; give booleans of shape {shape}")
@@ -144,7 +144,7 @@ def _check_memory_mask(model, mask, batch) -> jax.Array:
 
 
 def _check_index(name, index, shape, count) -> jax.Array:
-    """`index` as int32. ValueError unless it has this shape and, where concrete, lies in 0..count-1."""
+    """`index` as int32. InputError unless it has this shape and, where concrete, lies in 0..count-1."""
     if jnp.shape(index) != shape or not _is_integer(index):
         what = f"{jnp.result_type(index)} of shape {jnp.shape(index)}"
         raise InputError(f"{name} is {what}; give integers of shape {shape}")

@@ -25,7 +25,7 @@ def write_ring(ring: Float[Array, "slots B D"], h: Float[Array, "B D"], t: Int[A
 
 
 def read_ring(ring: Float[Array, "slots B D"], t: Int[Array, ""], lag: int) -> Float[Array, "B D"]:
-    """What was written at t - lag, the last write being at t: zeros before the start. ValueError if the ring has forgotten it."""
+    """What was written at t - lag, the last write being at t: zeros before the start. InputError if the ring has forgotten it."""
     if not 0 <= lag < len(ring):
         raise InputError(f"lag={lag} is not in 0..{len(ring) - 1}, all that a ring of {len(ring)} slots holds; make it longer")
     return jax.lax.dynamic_index_in_dim(ring, (t + len(ring) - lag) % len(ring), 0, keepdims=False)
@@ -76,7 +76,7 @@ def write_key_value(cache: KeyValue, key: Float[Array, "B N K"], value: Float[Ar
 
 
 def write_key_values(cache: KeyValue, keys: Float[Array, "B T N K"], values: Float[Array, "B T N K"]) -> KeyValue:
-    """The cache that has those of the first T sites. ValueError if it has no room for them."""
+    """The cache that has those of the first T sites. InputError if it has no room for them."""
     room = sum(part.shape[2] for part in cache.keys)
     if keys.shape[1] > room:
         raise InputError(f"{keys.shape[1]} sites do not fit into a cache of {room}; make it longer")

@@ -22,7 +22,7 @@ DEPTH = 50
 
 
 def describe(value) -> Any:
-    """`value` as JSON data. ValueError for anything but the kinds named above."""
+    """`value` as JSON data. InputError for anything but the kinds named above."""
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, tuple):
@@ -40,7 +40,7 @@ def describe(value) -> Any:
 def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
     """The object that `describe` turned into `data`, equal to it.
 
-    trusted: names of modules, besides arjax, whose dataclasses may be built. ValueError if `data` names any other class or a
+    trusted: names of modules, besides arjax, whose dataclasses may be built. InputError if `data` names any other class or a
     field it does not have, gives a field a value of the wrong type, or nests deeper than DEPTH.
     """
     return _rebuild(data, trusted, DEPTH)
@@ -67,7 +67,7 @@ def _rebuild(data, trusted, depth) -> Any:
     try:
         return cls(**values)
     except Exception as error:  # fields typed Any may hold what no constructor expects, so they may stumble over anything
-        if type(error) is ValueError and "\n" not in str(error) and len(str(error)) < 500:
+        if type(error) in (ValueError, InputError) and "\n" not in str(error) and len(str(error)) < 500:
             raise InputError(str(error)) from error  # as ours, wherever it was raised
         raise InputError(f"{data['class']} cannot be built: {one_line(error)}; mend the description") from error
 

@@ -26,7 +26,7 @@ def theta(
     """[B, T, P]: what the net says at every site, in generation order.
 
     x [B, *site_shape, *E]; order [T], or [B, T] where the net takes one for each example, or None for the model's own; cond as
-    the model declares it; key draws dropout, None is deterministic. ValueError where a shape, the order or the condition does
+    the model declares it; key draws dropout, None is deterministic. InputError where a shape, the order or the condition does
     not fit the model.
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
@@ -67,7 +67,7 @@ def conditional_log_prob(
     observed, in the order in which `arjax.sample(..., observed=x, mask=mask, order=order)` draws them.
 
     mask: bool [*site_shape] or [B, *site_shape], True where x is observed. counted: as in `log_prob`, of what is not observed;
-    the result is a conditional probability where what is left out comes last. ValueError as in `theta`, and as of the sampler
+    the result is a conditional probability where what is left out comes last. InputError as in `theta`, and as of the sampler
     where the order does not begin with what is observed and the net takes no other.
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))

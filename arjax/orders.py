@@ -238,7 +238,7 @@ def inverse(order: Integer[Array | np.ndarray, "... T"]) -> Int32[Array | np.nda
 
 
 def check_permutation(sites, num_sites: int) -> Int32[np.ndarray, "{num_sites}"]:
-    """`sites` as an int32 array [T]. ValueError unless it lists every index of 0..T-1 exactly once."""
+    """`sites` as an int32 array [T]. InputError unless it lists every index of 0..T-1 exactly once."""
     sites = np.asarray(sites)
     if sites.shape != (num_sites,):
         raise InputError(f"an order of {num_sites} sites must have shape ({num_sites},), not {sites.shape}; list every site once")

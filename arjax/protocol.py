@@ -50,7 +50,7 @@ class CondSpec:
             raise InputError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
 
     def require(self, net: str, *kinds: str) -> None:
-        """ValueError if this is a condition of another kind than those that `net` knows ("classes", "members", "local",
+        """InputError if this is a condition of another kind than those that `net` knows ("classes", "members", "local",
         "memory")."""
         for name in ("classes", "members", "local", "memory"):
             if getattr(self, name) is not None and name not in kinds:
@@ -102,7 +102,7 @@ class Spec:
 class Net(Protocol):
     """A flax.linen.Module: final, never subclassed. Its parameters are its only state.
 
-    A net that does not fit every model may have a method `check_model(model)` that raises ValueError where it does not, say for
+    A net that does not fit every model may have a method `check_model(model)` that raises InputError where it does not, say for
     an order it cannot generate in. A model calls it last when it is made.
     """
 
@@ -152,7 +152,7 @@ class Model:
     """p(x) = prod_t head(x_t | theta_t): a net, a head, the data's shape, the order of generation, the kind of condition.
 
     Frozen, hashable and comparable: a static argument of `jax.jit`. The user's `net` stays as it is; `bound` is the same
-    net told about its data, and is what `apply` runs. ValueError where the parts do not fit.
+    net told about its data, and is what `apply` runs. InputError where the parts do not fit.
     """
 
     net: Any  # a Net; typed Any so that command lines can edit its fields

@@ -49,7 +49,7 @@ def compress(
     its sites, the first ones in generation order, are written of each example; none for all of all. batch: how many examples go
     through `step` at once. note: any bytes, kept as they are.
 
-    ValueError for a model of real values, one that needs features besides labels, or symbols outside the support.
+    InputError for a model of real values, one that needs features besides labels, or symbols outside the support.
     """
     order, x = _check(model, order), np.asarray(x)
     _check_values(model, x)
@@ -83,7 +83,7 @@ def compress(
 def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompressed:
     """What `compress` was given, bit for bit. Arguments as there.
 
-    ValueError if `stream` is none, is damaged, or was written with another model, other parameters, another version of JAX or on
+    InputError if `stream` is none, is damaged, or was written with another model, other parameters, another version of JAX or on
     another platform; and if what comes out is not what was written, whatever the reason.
     """
     header, words = read(stream)
@@ -113,7 +113,7 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
 
 
 def _check(model, order) -> np.ndarray:
-    """The order [T]. ValueError unless the model's data can be written, and its order is one for all."""
+    """The order [T]. InputError unless the model's data can be written, and its order is one for all."""
     if model.head.vocab is None:
         raise InputError(f"{model.head} models real values, which have no end of digits; compress symbols")
     if model.head.event_shape and not hasattr(model.head, "log_conditionals"):

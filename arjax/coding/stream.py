@@ -52,12 +52,12 @@ def write(header: Header, words: np.ndarray) -> bytes:
 
 
 def read_header(stream: bytes) -> Header:
-    """What a stream says of itself. ValueError if it is none, of another version, cut off or damaged."""
+    """What a stream says of itself. InputError if it is none, of another version, cut off or damaged."""
     return read(stream)[0]
 
 
 def read(stream: bytes) -> tuple[Header, np.ndarray]:
-    """(header, words). ValueError as in `read_header`."""
+    """(header, words). InputError as in `read_header`."""
     if not stream.startswith(MAGIC):
         raise InputError(f"this is no arjax stream: it begins with {stream[:4]!r}; give one that arjax compress wrote")
     content, checksum = stream[:-CHECKSUM], stream[-CHECKSUM:]
@@ -78,7 +78,7 @@ def read(stream: bytes) -> tuple[Header, np.ndarray]:
 
 
 def _header(fields: Any) -> Header:
-    """ValueError or TypeError unless they are what `write` packs, and ask for no more than MAX_VALUES."""
+    """InputError or TypeError unless they are what `write` packs, and ask for no more than MAX_VALUES."""
     digests, where, contents, shape, batch, runs, note = fields
     kinds = (digests, bytes), (where, str), (contents, int), (shape, list), (batch, int), (runs, list), (note, bytes)
     if not all(type(field) is kind for field, kind in kinds) or len(digests) != 14 or not where.isprintable():

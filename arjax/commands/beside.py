@@ -14,7 +14,7 @@ from arjax.runs.load import open_run
 
 def on_other_data(experiment, path: str, root: str | None, modules: tuple[str, ...]):
     """(the run's experiment, over the data of the config file or run directory `path`; their splits). Raw data become symbols as
-    that config says, tokens as the run's tokenizer makes them. ValueError where they do not fit the model."""
+    that config says, tokens as the run's tokenizer makes them. InputError where they do not fit the model."""
     there = (read_run(path, modules) if Path(path).is_dir() else load_config(path)).data
     there, here = dataclasses.replace(there, root=root or there.root), experiment.data
     if hasattr(here, "tokenizer"):
@@ -39,7 +39,7 @@ def on_other_data(experiment, path: str, root: str | None, modules: tuple[str, .
 
 def on_same_data(experiment, split, which: str, path: str, *, raw: bool, root: str | None, modules: tuple[str, ...]):
     """(the run `path`, Trained; its splits), of a model of the very examples that `split`, the first run's of the name `which`,
-    holds. ValueError where it is of others, or where they become other values."""
+    holds. InputError where it is of others, or where they become other values."""
     other = open_run(path, raw=raw, root=root, modules=modules)
     require_model(path, other.experiment)
     here, there = experiment.data, other.experiment.data

@@ -108,7 +108,7 @@ def markdown(rows: dict[str, dict]) -> str:
 
 
 def _check_comparable(first_name, first, name, experiment) -> None:
-    """ValueError unless the likelihoods of both are of the same thing."""
+    """InputError unless the likelihoods of both are of the same thing."""
     if experiment.data != first.data:
         raise InputError(
             f"{name} is fitted to {experiment.data.title}, {first_name} to {first.data.title}; compare on the same data"

@@ -16,7 +16,7 @@ from arjax.training.fits import check_fits
 
 
 def complete_pictures(flags, model, params, data) -> None:
-    """Write the grid where `flags`, a Complete, say, and print what the truth costs. ValueError where they do not fit."""
+    """Write the grid where `flags`, a Complete, say, and print what the truth costs. InputError where they do not fit."""
     name = flags.mask or "lower"
     hidden = read_mask(name, *model.site_shape[:2], flags.seed)
     splits = data.load()

@@ -14,7 +14,7 @@ from arjax.training.fits import check_fits
 
 def complete_sound(flags, model, params, data) -> None:
     """Write the recordings, their continuations and a picture of these where `flags`, a Complete, say, and print what the truth
-    costs. ValueError where they do not fit."""
+    costs. InputError where they do not fit."""
     kept = _kept(flags.seconds, model, data)
     if flags.audio:
         x, counted, kept = _own(flags, model, data, kept)
@@ -55,7 +55,7 @@ def complete_sound(flags, model, params, data) -> None:
 
 
 def _kept(seconds: float | None, model, data) -> int | None:
-    """How many samples are kept, None where --seconds does not say. ValueError unless they leave something to draw."""
+    """How many samples are kept, None where --seconds does not say. InputError unless they leave something to draw."""
     if seconds is None:
         return None
     most = (model.num_sites - 1) / data.sample_rate

@@ -13,7 +13,7 @@ from arjax.training.fits import check_fits
 
 
 def complete_text(flags, model, params, data) -> None:
-    """Print the completions and what the truth costs, and write them where `flags`, a Complete, say. ValueError where they do not
+    """Print the completions and what the truth costs, and write them where `flags`, a Complete, say. InputError where they do not
     fit."""
     if len(flags.blank) != 1:
         raise InputError(f"--blank {flags.blank!r} is {len(flags.blank)} characters; choose one")

@@ -53,7 +53,7 @@ def cost(model, params, data, x, mask, cond: Cond, order, counted=None) -> str:
 
 def spread(count: int | None, default: int, examples: int) -> np.ndarray:
     """[count]: places evenly spaced among the examples; where a split is in the order of its classes, the first are all of one.
-    None: as many as by default, or all there are. ValueError if there are fewer."""
+    None: as many as by default, or all there are. InputError if there are fewer."""
     count = min(default, examples) if count is None else count
     if count > examples:
         raise InputError(f"--examples {count} is more than the {examples} of the test split; choose fewer")
@@ -67,7 +67,7 @@ def chosen(model, data, split, places: np.ndarray, seed: int) -> tuple[np.ndarra
 
 
 def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
-    """The condition of one example of the user's own, given by `flag`. ValueError where the model wants features, which only test
+    """The condition of one example of the user's own, given by `flag`. InputError where the model wants features, which only test
     examples have, or where the label is not what it wants."""
     if features := model.cond.features(model.site_shape):
         raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")

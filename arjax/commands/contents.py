@@ -35,7 +35,7 @@ class Content(NamedTuple):
 
 
 def read_content(path: Path, model, data) -> Content:
-    """ValueError if there is no such file, or it holds no symbols of the model."""
+    """InputError if there is no such file, or it holds no symbols of the model."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -53,7 +53,7 @@ def read_content(path: Path, model, data) -> Content:
 
 
 def file_of(name: str, content: Content, model, data) -> bytes:
-    """The file again. ValueError if its note is none of `read_content`."""
+    """The file again. InputError if its note is none of `read_content`."""
     x, lengths, note = content
     try:
         if hasattr(data, "pack"):
@@ -79,7 +79,7 @@ def note_of(names: list[str], contents: list[Content]) -> bytes:
 
 
 def contents_of(model, found: Decompressed) -> Iterator[tuple[str, Content]]:
-    """(name, content) of each file. ValueError unless the note is one of `note_of`, and no name leaves its folder."""
+    """(name, content) of each file. InputError unless the note is one of `note_of`, and no name leaves its folder."""
     lengths = list(found.lengths) or [model.num_sites] * len(found.x)
     try:
         notes = msgpack.unpackb(found.note)

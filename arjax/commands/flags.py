@@ -12,27 +12,27 @@ Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 
 def require_model(name: str, experiment):
-    """The arjax.Model that the run or config `name` is of. ValueError if it is of something else, as an autoencoder."""
+    """The arjax.Model that the run or config `name` is of. InputError if it is of something else, as an autoencoder."""
     if not isinstance(experiment.model, Model):
         raise InputError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
     return experiment.model
 
 
 def require_positive(**counts: int | None) -> None:
-    """ValueError unless every flag that is given, by its name, counts at least one."""
+    """InputError unless every flag that is given, by its name, counts at least one."""
     for name, count in counts.items():
         if count is not None and count < 1:
             raise InputError(f"--{name} {count} must be at least 1; choose a positive number")
 
 
 def require_seed(seed: int) -> None:
-    """ValueError unless JAX can make a key of it."""
+    """InputError unless JAX can make a key of it."""
     if not 0 <= seed < 2**32:
         raise InputError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
 
 
 def require_suffix(suffix: str, **paths: Path | None) -> None:
-    """ValueError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
+    """InputError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
     for name, path in paths.items():
         if path is not None and path.suffix != suffix:
             raise InputError(f"--{name} {path} must end in {suffix}; rename it")
@@ -40,7 +40,7 @@ def require_suffix(suffix: str, **paths: Path | None) -> None:
 
 
 def require_room(**paths: Path | None) -> None:
-    """ValueError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part, which is
+    """InputError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part, which is
     no folder. It may be None."""
     for name, path in paths.items():
         if path is None:

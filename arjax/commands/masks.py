@@ -25,7 +25,7 @@ def hide(mask: str, height: int, width: int, seed: int) -> np.ndarray:
 
 
 def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
-    """The same for a name, or for a picture, in which what is brighter than half is hidden, or an .npy of booleans. ValueError
+    """The same for a name, or for a picture, in which what is brighter than half is hidden, or an .npy of booleans. InputError
     where it is none of these, has another size, or hides nothing or everything."""
     if mask in NAMES:
         hidden = hide(mask, height, width, seed)

@@ -143,7 +143,7 @@ class Sample:
 
 
 def _read_prompt(data, prompt: str, run: str) -> np.ndarray:
-    """The prompt's symbols [length]. ValueError if it has none, or the run's data know no such text."""
+    """The prompt's symbols [length]. InputError if it has none, or the run's data know no such text."""
     symbols = encoded(data, prompt)
     if symbols is None:
         raise InputError(f"--prompt: {run} models no text; leave it out")
@@ -153,7 +153,7 @@ def _read_prompt(data, prompt: str, run: str) -> np.ndarray:
 
 
 def _read_stop(data, stop: str) -> int:
-    """Its symbol. ValueError unless it is one."""
+    """Its symbol. InputError unless it is one."""
     symbols = encoded(data, stop)
     if len(symbols) != 1:
         raise InputError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")

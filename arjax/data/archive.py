@@ -25,7 +25,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Those of the arrays `names` that the .npz, named by its path or given as its content, holds, in this order. ValueError in
+    """Those of the arrays `names` that the .npz, named by its path or given as its content, holds, in this order. InputError in
     one line, in which `where` names it, if it is none, is damaged, or holds more than MAX_BYTES and more than it is long. Pickled
     arrays are refused: reading them could run anything."""
     # A device or a pipe could keep its reader waiting, or be without an end.

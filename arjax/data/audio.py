@@ -75,7 +75,7 @@ FSDD_AUDIO = "6f643a7422de89763625dfc9aa79427e69f7a690223a5bc5752a2f56db5af465"
 
 
 def _fsdd(root) -> tuple[np.ndarray, ...]:
-    """audio, offsets, digit, speaker, take. ValueError unless the samples are those of the published recordings."""
+    """audio, offsets, digit, speaker, take. InputError unless the samples are those of the published recordings."""
     names = {"audio": np.int16, "offsets": np.int64, "digit": np.int32, "speaker": np.int32, "take": np.int32}
     there = read_arrays(read(FSDD, root), "fsdd.npz", names)
     if not all(name in there and there[name].ndim == 1 and there[name].dtype.kind in "iu" for name in names):

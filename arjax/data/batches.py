@@ -45,7 +45,7 @@ def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.
     """Endless shuffled batches with random access. `batch_size` is the global one, of which this process gets `rows`, places in
     0..batch_size-1.
 
-    ValueError if the batch is larger than the split, or has no such rows.
+    InputError if the batch is larger than the split, or has no such rows.
     """
     num = len(split.x)
     if not 1 <= batch_size <= num:
@@ -64,7 +64,7 @@ def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.
 def evaluation_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
     """Every example exactly once and in order, in batches of one size: the last is filled up with its last example.
 
-    "weight" [B] float32 is 1 for an example and 0 for a filler. ValueError if batch_size < 1.
+    "weight" [B] float32 is 1 for an example and 0 for a filler. InputError if batch_size < 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size={batch_size} must be at least 1; choose a positive number")

@@ -81,7 +81,7 @@ def text_sources(name: Name) -> Splits:
 
 
 def parse_text(content: bytes, where: str, shape: tuple[int, int]) -> np.ndarray:
-    """uint8 [N, dim] from N lines of dim digits 0 or 1 with commas between. ValueError unless it is exactly that."""
+    """uint8 [N, dim] from N lines of dim digits 0 or 1 with commas between. InputError unless it is exactly that."""
     num, dim = shape
     if len(content) != num * dim * 2:
         raise InputError(

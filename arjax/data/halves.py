@@ -18,7 +18,7 @@ from arjax.errors import InputError
 @dataclasses.dataclass(frozen=True)
 class LowerHalf:
     """Of pictures (H, W): the rows from H // 2 on, and as memory [S, F] the rows above in patches of `patch` x `patch`, row by
-    row: S = H // 2 / patch * W / patch and F = patch^2. Labels stay. ValueError where values are random, since each half would
+    row: S = H // 2 / patch * W / patch and F = patch^2. Labels stay. InputError where values are random, since each half would
     be drawn on its own. `root`, if given, replaces that of `data`."""
 
     data: Any

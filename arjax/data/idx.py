@@ -11,7 +11,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def parse(content: bytes, where: str, ndim: int) -> np.ndarray:
-    """The uint8 array of `ndim` axes in an unpacked IDX file. ValueError unless it is exactly that; `where` names the file.
+    """The uint8 array of `ndim` axes in an unpacked IDX file. InputError unless it is exactly that; `where` names the file.
 
     The header is held against the length before anything of its size is made.
     """

@@ -77,7 +77,7 @@ class FashionMNIST:
 
 
 def read_files(files: Files, root: str | None, num_valid: int = 10000) -> Splits:
-    """The four files as three splits; the last `num_valid` training images are for validation. ValueError as `read`, `parse`."""
+    """The four files as three splits; the last `num_valid` training images are for validation. InputError as `read`, `parse`."""
     images, labels, test_images, test_labels = (
         idx.parse(read(source, root), source.file, ndim) for source, ndim in zip(files, (3, 1, 3, 1), strict=True)
     )

@@ -97,7 +97,7 @@ class MuLaw:
 
 def to_int16(waveform) -> np.ndarray:
     """A waveform, as the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to it.
-    ValueError where it is not finite."""
+    InputError where it is not finite."""
     return np.clip(np.floor(_finite(waveform) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
 
 

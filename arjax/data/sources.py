@@ -43,7 +43,7 @@ def find(source: Source, root: str | None) -> Path | None:
 
 
 def read(source: Source, root: str | None) -> bytes:
-    """The file's unpacked content, downloaded first if it is not there. ValueError in one line, with the remedy, if it can
+    """The file's unpacked content, downloaded first if it is not there. InputError in one line, with the remedy, if it can
     neither be found nor downloaded, cannot be read, or has the wrong checksum."""
     path = find(source, root) or _download(source, data_root(root))
     try:

@@ -67,7 +67,7 @@ class Dataset(Protocol):
         ...
 
     def load(self) -> Splits:
-        """The three splits, checked. ValueError in one line where a file is missing or is not what it should be."""
+        """The three splits, checked. InputError in one line where a file is missing or is not what it should be."""
         ...
 
 
@@ -82,7 +82,7 @@ def shown(data, x) -> list[str] | None:
 
 
 def encoded(data, text: str) -> np.ndarray | None:
-    """A string as symbols, integers [length], None if the data set's are no text. ValueError where it knows no such text."""
+    """A string as symbols, integers [length], None if the data set's are no text. InputError where it knows no such text."""
     return data.read(text) if hasattr(data, "read") else None
 
 
@@ -113,7 +113,7 @@ def is_stream(data) -> bool:
 
 
 def check_fractions(valid: float, test: float) -> None:
-    """ValueError unless the fractions held out leave something to train on and to validate."""
+    """InputError unless the fractions held out leave something to train on and to validate."""
     if not (valid > 0 and test >= 0 and valid + test < 1):
         raise InputError(
             f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"
@@ -126,7 +126,7 @@ def cut_points(num: int, valid: float, test: float) -> tuple[int, int]:
 
 
 def check_splits(splits: Splits, values, where: str) -> Splits:
-    """The same splits. ValueError where they are empty, differ in shape, hold values outside the support of `values` (NaN
+    """The same splits. InputError where they are empty, differ in shape, hold values outside the support of `values` (NaN
     always is), or have labels that do not fit; `where` names the file or data set in the message."""
     for name, split in splits._asdict().items():
         x = split.x

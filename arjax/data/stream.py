@@ -18,7 +18,7 @@ from arjax.errors import InputError, one_line
 
 
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:
-    """(the file's name for messages, its content). `path` as given, or relative to the data root. ValueError if there is none."""
+    """(the file's name for messages, its content). `path` as given, or relative to the data root. InputError if there is none."""
     file = Path(path).expanduser()
     if not file.exists():
         file = data_root(root) / file  # an absolute path stays as it is
@@ -61,7 +61,7 @@ def each(function: Callable, parts: Parts) -> Parts:
 def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
     """Arrays [N] -> train [windows, length], a view that copies nothing; valid and test [windows, length], views too.
 
-    ValueError if a part is shorter than one window; `where` names the file and `symbols` what it consists of in the message.
+    InputError if a part is shorter than one window; `where` names the file and `symbols` what it consists of in the message.
     """
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
@@ -75,7 +75,7 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
 
 
 def check_windows(length: int, valid: float, test: float) -> None:
-    """ValueError unless windows of this length and these fractions can be."""
+    """InputError unless windows of this length and these fractions can be."""
     if length < 1:
         raise InputError(f"length={length} must be at least one symbol; choose a positive number")
     check_fractions(valid, test)

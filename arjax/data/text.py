@@ -75,7 +75,7 @@ class Characters:
         return decode(x, self.alphabet)
 
     def read(self, text: str) -> np.ndarray:
-        """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
+        """A string -> its symbols [length]. InputError naming the characters that the alphabet lacks."""
         return encode(text, self.alphabet, "the text")
 
     def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
@@ -83,7 +83,7 @@ class Characters:
         return pack_text(content, self.alphabet)
 
     def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed. ValueError if it cannot have been."""
+        """What was packed. InputError if it cannot have been."""
         return unpack_text(symbols, rest, self.alphabet)
 
 
@@ -130,7 +130,7 @@ class TinyShakespeare:
         return decode(x, self.alphabet)
 
     def read(self, text: str) -> np.ndarray:
-        """A string -> its symbols [length]. ValueError naming the characters that the alphabet lacks."""
+        """A string -> its symbols [length]. InputError naming the characters that the alphabet lacks."""
         return encode(text, self.alphabet, "the text")
 
     def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
@@ -138,7 +138,7 @@ class TinyShakespeare:
         return pack_text(content, self.alphabet)
 
     def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed. ValueError if it cannot have been."""
+        """What was packed. InputError if it cannot have been."""
         return unpack_text(symbols, rest, self.alphabet)
 
 
@@ -156,7 +156,7 @@ def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | Non
 
 
 def encode(text: str, alphabet: str, where: str) -> np.ndarray:
-    """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. ValueError naming
+    """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. InputError naming
     the characters that the alphabet lacks."""
     # What a command line could not decode comes as surrogates, which no alphabet has: they are named like other characters.
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -195,7 +195,7 @@ def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
 
 
 def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
-    """What `pack_text` was given. ValueError if it cannot have been given anything."""
+    """What `pack_text` was given. InputError if it cannot have been given anything."""
     points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
     if rest:
         try:

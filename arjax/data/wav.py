@@ -19,7 +19,7 @@ _WHOLE, _REAL = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), ("FLOAT", "DOUBLE")
 
 
 def read_wav(path: Path, sample_rate: int) -> np.ndarray:
-    """The samples of a file, int16 [T], T >= 1. ValueError that names it, with the remedy, where it is no WAV file of whole or
+    """The samples of a file, int16 [T], T >= 1. InputError that names it, with the remedy, where it is no WAV file of whole or
     real numbers, is truncated or empty, has another sample rate, or more channels than one."""
     import soundfile  # loads a library that only sound needs
 

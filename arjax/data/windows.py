@@ -33,7 +33,7 @@ class Windows(NamedTuple):
 
 
 def check_windows(length: int, context: int) -> None:
-    """ValueError unless a window of `length` samples has room for more than its context."""
+    """InputError unless a window of `length` samples has room for more than its context."""
     if not 0 <= context < length:
         raise InputError(
             f"context={context} must be in 0..length - 1, and length={length}: a window has to count something; choose a shorter "
@@ -42,7 +42,7 @@ def check_windows(length: int, context: int) -> None:
 
 
 def tile(recordings: Sequence[np.ndarray], length: int, context: int) -> Windows:
-    """The windows of recordings [T_i], in their order. ValueError where context >= length, there is no recording, or one is empty
+    """The windows of recordings [T_i], in their order. InputError where context >= length, there is no recording, or one is empty
     or of another dtype than the first."""
     check_windows(length, context)
     if not len(recordings):

@@ -21,7 +21,7 @@ from arjax.heads.mixture import Components, mix, standardize
 
 
 def check_bins(vocab: int) -> None:
-    """ValueError if there is no edge between symbols."""
+    """InputError if there is no edge between symbols."""
     if vocab < 2:
         raise InputError(f"vocab={vocab} leaves no edge between symbols; choose at least two symbols")
 

@@ -28,7 +28,7 @@ class Components(NamedTuple):
 
 
 def check_components(count: int) -> None:
-    """ValueError if there is none."""
+    """InputError if there is none."""
     if count < 1:
         raise InputError(f"components={count} leaves nothing to mix; choose at least one component")
 

@@ -54,7 +54,7 @@ class Settings:
         return known[value]
 
     def require(self, name: str, value) -> None:
-        """ValueError unless the setting is absent or has this value, the only one that is computed here."""
+        """InputError unless the setting is absent or has this value, the only one that is computed here."""
         if self.values.get(name, value) != value:
             raise InputError(f"{self._value(name)} is not computed here; only {json.dumps(value)} is")
 
@@ -63,7 +63,7 @@ class Settings:
 
 
 def read_settings(folder: Path) -> Settings:
-    """What config.json says. ValueError where there is no such folder or file, or what it holds is no JSON object."""
+    """What config.json says. InputError where there is no such folder or file, or what it holds is no JSON object."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give one on disk that holds {CONFIG} and {TENSORS} (nothing is downloaded)")
     if not (folder / CONFIG).is_file():
@@ -72,7 +72,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
-    """name -> float32, without tensors that `ignored` matches in full. ValueError where a file is missing or damaged, or holds
+    """name -> float32, without tensors that `ignored` matches in full. InputError where a file is missing or damaged, or holds
     numbers of another kind than floats of 16 and 32 bits, or some that are not finite."""
     if (folder / TENSORS).is_file():
         return _read_safetensors(folder / TENSORS, ignored)

@@ -20,7 +20,7 @@ MODEL_TYPE = "gpt2"
 
 
 def load(settings: Settings, tensors: dict[str, np.ndarray]):
-    """(model, params). ValueError as in `load_huggingface`."""
+    """(model, params). InputError as in `load_huggingface`."""
     vocab, sites = settings.integer("vocab_size"), settings.integer("n_positions")
     bos, tied = settings.integer("bos_token_id", least=0), settings.flag("tie_word_embeddings", True)
     if bos >= vocab:
@@ -37,7 +37,7 @@ def load(settings: Settings, tensors: dict[str, np.ndarray]):
 
 
 def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:
-    """(settings, tensors). ValueError as in `save_huggingface`."""
+    """(settings, tensors). InputError as in `save_huggingface`."""
     net = model.net
     if len(model.site_shape) > 1:
         raise InputError(

@@ -23,7 +23,7 @@ MODEL_TYPE = "imagegpt"
 
 
 def load(settings: Settings, tensors: dict[str, np.ndarray]):
-    """(model, params). ValueError as in `load_huggingface`."""
+    """(model, params). InputError as in `load_huggingface`."""
     vocab, sites = settings.integer("vocab_size", least=2) - 1, settings.integer("n_positions")
     settings.require("tie_word_embeddings", False)
     net = Transformer(**common(settings, "quick_gelu"), norm="rms")
@@ -33,7 +33,7 @@ def load(settings: Settings, tensors: dict[str, np.ndarray]):
 
 
 def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:
-    """(settings, tensors). ValueError as in `save_huggingface`."""
+    """(settings, tensors). InputError as in `save_huggingface`."""
     net, vocab = model.net, model.head.vocab
     if net.tied:
         raise InputError(

@@ -24,7 +24,7 @@ _FIXED = {
 
 
 def common(settings: Settings, activation: str) -> dict:
-    """Fields of the `Transformer`; `activation`: the one it has where none is named. ValueError for what is not computed here."""
+    """Fields of the `Transformer`; `activation`: the one it has where none is named. InputError for what is not computed here."""
     for name, value in _FIXED.items():
         settings.require(name, value)
     width, heads = settings.integer("n_embd"), settings.integer("n_head")

@@ -105,7 +105,7 @@ def to_params(ours: dict[str, np.ndarray]) -> dict:
 
 
 def from_params(model: Model, params) -> dict[str, np.ndarray]:
-    """float32 arrays by our names. ValueError where `params` are another model's."""
+    """float32 arrays by our names. InputError where `params` are another model's."""
     expected = jax.eval_shape(functools.partial(init, model), jax.random.key(0))
     given, expected = (flax.traverse_util.flatten_dict(tree, sep=".") for tree in (params, expected))
     for name in sorted(given.keys() | expected.keys()):

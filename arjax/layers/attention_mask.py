@@ -53,7 +53,7 @@ class Strided:
 
 
 def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
-    """What site t really attends to under `mask`: never what is not known yet, always the start. ValueError where its booleans
+    """What site t really attends to under `mask`: never what is not known yet, always the start. InputError where its booleans
     have another shape."""
     seen = np.asarray(mask.seen(num_sites))
     if seen.shape != (num_sites, num_sites) or seen.dtype != bool:

@@ -7,7 +7,7 @@ from arjax.errors import InputError
 
 
 def check_choices(net) -> None:
-    """ValueError where a field of a dataclass is annotated with a Literal that does not list its value."""
+    """InputError where a field of a dataclass is annotated with a Literal that does not list its value."""
     for field in dataclasses.fields(net):
         value, known = getattr(net, field.name), get_args(field.type)
         if get_origin(field.type) is Literal and value not in known:

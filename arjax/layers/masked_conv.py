@@ -36,7 +36,7 @@ def place(t, width: int, groups: int) -> Place:
 
 
 def check_kernel(name: str, kernel: int) -> None:
-    """ValueError unless it has a pixel in its middle."""
+    """InputError unless it has a pixel in its middle."""
     if kernel < 1 or kernel % 2 == 0:
         raise InputError(f"{name}={kernel} has no pixel in its middle; choose an odd number")
 

@@ -7,7 +7,7 @@ from arjax.protocol import Spec
 
 
 def check_embedding(model) -> None:
-    """ValueError where the model's net embeds real values."""
+    """InputError where the model's net embeds real values."""
     if model.net.embedding and model.head.vocab is None:
         raise InputError(f"embedding={model.net.embedding} needs symbols, but the head's values are real; choose embedding=None")
 

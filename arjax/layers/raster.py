@@ -6,7 +6,7 @@ from arjax.errors import InputError
 
 
 def check_raster(model) -> None:
-    """ValueError unless the model's sites are pictures, (H, W) or (H, W, channels), generated row by row, the channels of a pixel
+    """InputError unless the model's sites are pictures, (H, W) or (H, W, channels), generated row by row, the channels of a pixel
     in turn."""
     name, shape = type(model.net).__name__, model.site_shape
     if len(shape) not in (2, 3):
@@ -18,7 +18,7 @@ def check_raster(model) -> None:
 
 
 def check_channels(model) -> None:
-    """ValueError unless the sites of a pixel can share every layer of a net of these `width` and `head` widths equally, and each
+    """InputError unless the sites of a pixel can share every layer of a net of these `width` and `head` widths equally, and each
     is one value where they are several."""
     net, groups, event = model.net, (*model.site_shape, 1)[2], model.head.event_shape
     if groups > 1 and event:

@@ -15,7 +15,7 @@ from arjax.errors import InputError
 def angles(places: np.ndarray, width: int) -> Float[np.ndarray, "T half"]:
     """[T, width / 2]: by how much each pair of `width` features is turned at places [T, axes], which may be any numbers.
 
-    ValueError unless every axis gets a whole number of pairs.
+    InputError unless every axis gets a whole number of pairs.
     """
     axes = places.shape[1]
     if width % (2 * axes):

@@ -25,9 +25,9 @@ import jax.numpy as jnp
 from arjax.data import training_batches
 from arjax.likelihood import log_prob
 from arjax.measure.ceilings import peak_bandwidth, peak_flops
-from arjax.testing.flops import executed_work
 from arjax.protocol import init
 from arjax.sampling import ancestral, naive
+from arjax.testing.flops import executed_work
 from arjax.training.experiment import Experiment
 from arjax.training.state import parts
 

@@ -17,7 +17,7 @@ RESAMPLES = 2000
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     """How well a score tells what is outside [M], where it should be high, from what is inside [N]: 1 always, 0.5 not at all. May
-    be infinite. ValueError where one is empty or NaN, which has no rank."""
+    be infinite. InputError where one is empty or NaN, which has no rank."""
     inside, outside = (np.asarray(scores, np.float64) for scores in (inside, outside))
     if not len(inside) or not len(outside) or np.isnan(inside).any() or np.isnan(outside).any():
         raise InputError("scores to be ranked are missing or NaN; give at least one of each kind, all of them numbers")
@@ -41,7 +41,7 @@ class Paired(NamedTuple):
 
 def paired(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Paired:
     """Two scores [N] of the same examples. The interval is of RESAMPLES resamples of whole examples, drawn from `seed`, and takes
-    them as independent. ValueError unless both are finite and of one length."""
+    them as independent. InputError unless both are finite and of one length."""
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         raise InputError(f"paired scores have shapes {first.shape} and {second.shape}; give one of each for every example")

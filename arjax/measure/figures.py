@@ -92,7 +92,7 @@ def draw_attention_weights(path, model, params, x, cond: Cond, site: tuple[int, 
     image for the query of one `site` (None: in the centre), else of all sites for all, to which `text` puts its characters. What
     was drawn, in words.
 
-    ValueError for a site outside the data, or where none is to be chosen.
+    InputError for a site outside the data, or where none is to be chosen.
     """
     permutation = model.permutation
     weights = model.apply(params, orders.arrange(x, permutation, model.site_shape), permutation, cond, method="attention")

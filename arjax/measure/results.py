@@ -33,7 +33,7 @@ def without_nan(figures: dict) -> dict:
 
 
 def read_results(path: str | os.PathLike) -> dict[str, dict]:
-    """The figures of each config. ValueError if the file holds none."""
+    """The figures of each config. InputError if the file holds none."""
     try:
         content = json.loads(Path(path).read_text())
     except (OSError, ValueError, RecursionError) as error:
@@ -57,7 +57,7 @@ def overview(results: dict[str, dict]) -> str:
 
 def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
     """A Markdown table: of every config in both, each rate of the new results over that of the old; above 1 the new is faster.
-    ValueError where no config is in both."""
+    InputError where no config is in both."""
     both = [name for name in new if name in old]
     if not both:
         raise InputError(f"the two files have no config in common: {', '.join(old)} and {', '.join(new)}; bench the same ones")

@@ -25,10 +25,10 @@ import numpy as np
 from arjax.data import training_batches
 from arjax.likelihood import bits_per_dim, log_prob, theta
 from arjax.measure.bench import timed
-from arjax.testing.flops import sequential_steps
 from arjax.sampling import ancestral
 from arjax.testing import lively_params, random_cond, work_ratio
 from arjax.testing.cases import another_symbol, random_symbols, to_data
+from arjax.testing.flops import sequential_steps
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
 from arjax.training.state import parts

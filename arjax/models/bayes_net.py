@@ -164,7 +164,7 @@ def fit(x, edges: tuple[tuple[int, int], ...], head, *, arities=None, weights=No
     head: Bernoulli(), Categorical(V) or Ordinal(V). weights: [N], not negative; None counts every example once. smoothing: added
     to each count (Laplace's is 1). A combination never seen gives equal probabilities. A symbol never seen has, without
     smoothing, a probability that is exactly 0 in float32, and a finite parameter, as in histogram.fit. For a model of labels,
-    stack the tables of each label's examples. ValueError where x, the weights, the edges or the arities do not fit.
+    stack the tables of each label's examples. InputError where x, the weights, the edges or the arities do not fit.
     """
     if not (getattr(head, "logits", False) or head == Bernoulli()):
         raise InputError(f"the optimum of {head} cannot be counted; choose Bernoulli, Categorical or Ordinal, or train it")
@@ -205,7 +205,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(edges, arities, classes=1) -> _Layout:
-    """ValueError where the tables of all classes have too many rows."""
+    """InputError where the tables of all classes have too many rows."""
     sizes = [1] * len(arities)
     for parent, child in edges:
         sizes[child] *= int(arities[parent])
@@ -236,7 +236,7 @@ def _slots(edges, num_sites) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _arities(arities, num_sites, vocab) -> np.ndarray:
-    """[T] int64. ValueError unless there is one for each site, in 1..vocab."""
+    """[T] int64. InputError unless there is one for each site, in 1..vocab."""
     arities = (vocab,) * num_sites if arities is None else arities
     if len(arities) != num_sites or not all(isinstance(arity, int) and 1 <= arity <= vocab for arity in arities):
         raise InputError(f"arities={arities} must be {num_sites} numbers in 1..{vocab}, one for each site; correct them")
@@ -244,7 +244,7 @@ def _arities(arities, num_sites, vocab) -> np.ndarray:
 
 
 def _check_model(net, model):
-    """ValueError unless a Bayes net can be this model's."""
+    """InputError unless a Bayes net can be this model's."""
     name, head, order = type(net).__name__, model.head, model.permutation
     if head.vocab is None or head.event_shape:
         raise InputError(f"a {name} is over single symbols, not what {head} models; choose Bernoulli, Categorical or Ordinal")

@@ -18,7 +18,7 @@ from arjax.models.counting import check_smoothing, check_symbols
 def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[tuple[int, int], ...]:
     """The edges (parent, child) of the Chow-Liu tree of the symbols x [N, *site_shape], away from `root`, sorted by child.
 
-    smoothing: added to the count of each pair of symbols of each pair of sites. ValueError where x is no array of symbols
+    smoothing: added to the count of each pair of symbols of each pair of sites. InputError where x is no array of symbols
     0..vocab-1, or the root no site.
     """
     sites = check_symbols(x, vocab)

@@ -9,7 +9,7 @@ _ZERO = 104.0
 
 
 def check_symbols(x, vocab: int) -> np.ndarray:
-    """Symbols [N, *site_shape] as int64 [N, T]. ValueError unless they are whole numbers 0..vocab-1, and at least one."""
+    """Symbols [N, *site_shape] as int64 [N, T]. InputError unless they are whole numbers 0..vocab-1, and at least one."""
     x = np.asarray(x)
     if x.ndim < 2 or x.size == 0 or x.dtype.kind not in "biu":
         raise InputError(f"x is {x.dtype} of shape {x.shape}; give whole numbers [N, *site_shape], at least one")
@@ -19,14 +19,14 @@ def check_symbols(x, vocab: int) -> np.ndarray:
 
 
 def check_smoothing(smoothing: float) -> float:
-    """`smoothing`, what is added to each count. ValueError unless it is finite and not negative."""
+    """`smoothing`, what is added to each count. InputError unless it is finite and not negative."""
     if not (np.isfinite(smoothing) and smoothing >= 0):
         raise InputError(f"smoothing={smoothing} must be finite and not negative; choose 0 for none")
     return smoothing
 
 
 def check_weights(weights, num: int) -> np.ndarray:
-    """The weights of `num` examples, float64 [N]; all one for None. ValueError unless they are finite, >= 0 and not all 0."""
+    """The weights of `num` examples, float64 [N]; all one for None. InputError unless they are finite, >= 0 and not all 0."""
     weights = np.ones(num) if weights is None else np.asarray(weights, np.float64)
     if weights.shape != (num,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise InputError(

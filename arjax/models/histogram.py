@@ -51,7 +51,7 @@ def fit(x, vocab: int, *, weights=None, smoothing: float = 0.0) -> dict:
     weights: [N], not negative; None counts every example once. smoothing: added to each count (Laplace's is 1). A symbol that
     never occurs has, without smoothing, a probability that is exactly 0 in float32, and is never sampled; its logarithm is 104
     nats below the most probable symbol's, not -inf, so that all parameters are finite and gradients can bring it back: training
-    may go on from here. ValueError where x is no array of symbols 0..vocab-1, or the weights do not fit.
+    may go on from here. InputError where x is no array of symbols 0..vocab-1, or the weights do not fit.
     """
     sites = check_symbols(x, vocab)
     weights, smoothing = check_weights(weights, len(sites)), check_smoothing(smoothing)

@@ -84,7 +84,7 @@ def restore_latest(folder: Path, abstract) -> Restored | None:
     """The newest checkpoint in `folder` that can be read, None if there is none at all. Newer ones, which cannot, are set aside
     under the name damaged.STEP, so that their steps can be saved again.
 
-    abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. ValueError if a checkpoint
+    abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. InputError if a checkpoint
     holds other arrays than these, or if there are checkpoints but none can be read.
     """
     restored = _first_readable(folder, sorted(_steps(folder), reverse=True), abstract)
@@ -95,7 +95,7 @@ def restore_latest(folder: Path, abstract) -> Restored | None:
 
 def restore_best(folder: Path, abstract) -> Restored:
     """The checkpoint in `folder` whose validation was best among those that can be read; the latest of equals. `abstract` and
-    errors as in `restore_latest`; ValueError if there is none. Changes nothing."""
+    errors as in `restore_latest`; InputError if there is none. Changes nothing."""
     steps = sorted(_steps(folder), key=lambda step: (_loss(_note(folder, step)), -step))
     restored = _first_readable(folder, steps, abstract)
     if restored is None:

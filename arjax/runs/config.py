@@ -53,7 +53,7 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
 def load_config(path: str | Path) -> Experiment:
     """The `experiment` that the Python file at `path` builds. The file is executed.
 
-    ValueError if there is no such file (naming those whose names come near), if it fails, or if it has no `experiment`.
+    InputError if there is no such file (naming those whose names come near), if it fails, or if it has no `experiment`.
     """
     path = Path(path)
     if not path.is_file():
@@ -109,7 +109,7 @@ def _hosts(flags: list[str]) -> Hosts:
 
 
 def read_flags(form, flags: list[str], program: str, **options):
-    """`tyro.cli(form, ...)` whose errors are a ValueError of one line. SystemExit(0) after --help."""
+    """`tyro.cli(form, ...)` whose errors are a InputError of one line. SystemExit(0) after --help."""
     output = io.StringIO()
     try:
         with contextlib.redirect_stderr(output):

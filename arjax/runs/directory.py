@@ -25,7 +25,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arj
 
 
 def check_run(run: Path, experiment: Experiment) -> None:
-    """ValueError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
+    """InputError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file, not a directory; choose another directory with --run")
     names = {path.name for path in run.iterdir()} if run.exists() else set()
@@ -39,7 +39,7 @@ def check_run(run: Path, experiment: Experiment) -> None:
 
 def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
     """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
-    already stays as it is. ValueError if that was begun on other data, as in `check_run`, or if processes that train together
+    already stays as it is. InputError if that was begun on other data, as in `check_run`, or if processes that train together
     were given different ones."""
     content = {"experiment": describe(experiment), "data": fingerprint(splits)}
     if learned is not None:
@@ -75,7 +75,7 @@ def _check_data(run, data):
 
 
 def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that `run` holds, rebuilt from run.json as data. ValueError if it cannot be.
+    """The experiment that `run` holds, rebuilt from run.json as data. InputError if it cannot be.
 
     modules: names of modules, besides arjax, whose dataclasses may be built (they are imported).
     """
@@ -86,7 +86,7 @@ def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experimen
 
 
 def read_tokenizer(run: str | os.PathLike, experiment: Experiment):
-    """What the tokenizer of `experiment`, which `run` holds, learned; None if it has none. ValueError if it is not there, or not
+    """What the tokenizer of `experiment`, which `run` holds, learned; None if it has none. InputError if it is not there, or not
     what the run was trained with."""
     if experiment.tokenizer is None:
         return None

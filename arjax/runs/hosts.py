@@ -25,7 +25,7 @@ PATIENCE = 25
 
 @dataclasses.dataclass(frozen=True)
 class Hosts:
-    """Which processes train together; by default this one alone. ValueError unless all three of coordinator, processes and
+    """Which processes train together; by default this one alone. InputError unless all three of coordinator, processes and
     process are given, or none."""
 
     join: bool = False
@@ -50,7 +50,7 @@ class Hosts:
 
 
 def meet(hosts: Hosts) -> None:
-    """Wait for the other processes, before anything is computed. ValueError if they cannot be found."""
+    """Wait for the other processes, before anything is computed. InputError if they cannot be found."""
     if not hosts.join and hosts.coordinator is None:
         return
     # A signal to one process is agreed on by all of them, in the step itself; JAX's own way would catch it first.

@@ -45,7 +45,7 @@ def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] 
     changed.
 
     params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. modules: names of modules,
-    besides arjax, whose dataclasses run.json may name. ValueError if `run` is no run directory, does not fit its description,
+    besides arjax, whose dataclasses run.json may name. InputError if `run` is no run directory, does not fit its description,
     has another tokenizer than it was trained with or has no checkpoint that can be read; a warning if a better one is damaged.
     """
     experiment = read_run(run, modules)
@@ -65,7 +65,7 @@ def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = No
 
 def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     """What the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before; else
-    what the run `tokenizer_from` holds; else what it learns from the training split. ValueError if these two runs differ in it,
+    what the run `tokenizer_from` holds; else what it learns from the training split. InputError if these two runs differ in it,
     or if it is not for such data."""
     tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
     if tokenizer is None:

@@ -19,7 +19,7 @@ _FIELDS = {"step": int, "split": str, "seconds": int | float}
 
 def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     """The records of metrics.jsonl, [] if there is no such file. Every one has the fields of every record and the score that the
-    task calls `measure`. A last line that was cut short is left out; ValueError for any other line that is no record."""
+    task calls `measure`. A last line that was cut short is left out; InputError for any other line that is no record."""
     if not path.exists():
         return []
     records, fields = [], _FIELDS | {measure: int | float}

@@ -75,7 +75,7 @@ def per_unit(experiment, nats: float, dims: float) -> str:
 
 
 def closing_table(experiment, run: Path, records: list[dict]) -> None:
-    """Print the result of a run: the last record of metrics.jsonl, that of the test split. ValueError if it is not whole."""
+    """Print the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
     test = records[-1]
     lacking = [name for name in ("standard_error", "parameters") if name not in test]
     if lacking:

@@ -45,7 +45,7 @@ def save_learned(run: Path, learned: Learned) -> None:
 
 
 def read_learned(run: Path, tokenizer, sha256: str) -> Learned:
-    """What is kept in the run directory. ValueError if it cannot be read, has another sha256 than this, or is not what
+    """What is kept in the run directory. InputError if it cannot be read, has another sha256 than this, or is not what
     `tokenizer` learns."""
     path = run / FILE
     try:

@@ -22,7 +22,7 @@ def ancestral(
     order: [T], or [B, T] where the net takes one for each example, or None for the model's own. observed: [B, *site_shape, *E]
     (or B = 1); mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order
     for each example. transforms: theta -> theta, applied in turn (Temperature, TopK,
-    TopP, MinP); what is sampled is then no longer the model's law. ValueError where one does not fit the model.
+    TopP, MinP); what is sampled is then no longer the model's law. InputError where one does not fit the model.
 
     What all rows observe enters in one parallel pass where the net can (`prefill`), else a site at a time.
     """

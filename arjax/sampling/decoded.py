@@ -25,7 +25,7 @@ def decoded(
     """`batch` samples of tokens as `arjax.sample` draws them, and what they are decoded to.
 
     tokenizer: of images, with what it learned, as `arjax.load(run).tokenizer`. The other arguments and errors are those of
-    `arjax.sample`; ValueError for a tokenizer of text, whose tokens stand for texts of several lengths.
+    `arjax.sample`; InputError for a tokenizer of text, whose tokens stand for texts of several lengths.
     """
     if len(model.site_shape) == 1:
         raise InputError(f"tokens of shape {model.site_shape} are no images'; draw them with arjax.sample and decode each text")

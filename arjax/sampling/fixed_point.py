@@ -51,7 +51,7 @@ def fixed_point(
     start: the guess to begin with, [*site_shape, *E] or one for each sample [B, *site_shape, *E]; None for zeros. The samples do
     not depend on it, the evaluations do: samples of the same key, and so of the same noise, by nearly the same model are a good
     one. block: how many sites, in the order of generation, to settle before those behind them are looked at: 1 is `naive`, None
-    all. ValueErrors as there, and where `start` or `block` does not fit the model.
+    all. InputErrors as there, and where `start` or `block` does not fit the model.
 
     Real values (`vocab` None) are settled only where they stop changing to the last bit.
     """
@@ -91,7 +91,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
 
 
 def _check_block(model, block) -> int:
-    """`block`, or T for None. ValueError if it is no number of sites."""
+    """`block`, or T for None. InputError if it is no number of sites."""
     block = model.num_sites if block is None else block
     if not isinstance(block, int) or not 1 <= block <= model.num_sites:
         raise InputError(f"block={block!r} is no number of sites; choose 1..{model.num_sites}, or None for all of them")
@@ -99,7 +99,7 @@ def _check_block(model, block) -> int:
 
 
 def _check_start(model, start, batch) -> jax.Array:
-    """`start` as [B, *site_shape, *E]. ValueError if it is none of the model's data: what is not finite, or no symbol, may reach
+    """`start` as [B, *site_shape, *E]. InputError if it is none of the model's data: what is not finite, or no symbol, may reach
     the sites before it (0 times NaN is NaN)."""
     shape, vocab = (*model.site_shape, *model.head.event_shape), model.head.vocab
     if np.shape(start) not in (shape, (batch, *shape)):

@@ -60,7 +60,7 @@ def stream(
     every: int = 16,
 ) -> Iterator[Generated]:
     """What `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest prompt. The
-    last is the whole; together they cost what `generate` does, and share one program with it. ValueErrors at the call."""
+    last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the call."""
     _check_model(model)
     prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
     lengths = np.array([len(prompt) for prompt in prompts], np.int32)
@@ -90,7 +90,7 @@ def _chunks(model, params, key, x, lengths, tokens, cond, transforms, stop, ever
 
 
 def _check_model(model):
-    """ValueError unless it is one of symbols, on one axis, in raster order."""
+    """InputError unless it is one of symbols, on one axis, in raster order."""
     if model.head.vocab is None or model.head.event_shape:
         raise InputError(
             f"prompts are sequences of symbols, which {model.head} does not model; use arjax.sample(..., observed=...)"
@@ -103,7 +103,7 @@ def _check_model(model):
 
 
 def _check_prompt(model, i, prompt) -> np.ndarray:
-    """int32 [length]. ValueError unless it is symbols of the model's, at least one, and not more than the model has sites."""
+    """int32 [length]. InputError unless it is symbols of the model's, at least one, and not more than the model has sites."""
     prompt, vocab = np.asarray(prompt), model.head.vocab
     if prompt.size == 0:
         raise InputError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
@@ -118,7 +118,7 @@ def _check_prompt(model, i, prompt) -> np.ndarray:
 
 
 def _check_room(model, lengths, tokens):
-    """ValueError unless there are prompts, and room for at least one more symbol behind each of them."""
+    """InputError unless there are prompts, and room for at least one more symbol behind each of them."""
     if not len(lengths):
         raise InputError("there is no prompt to continue; give at least one")
     if tokens < 1:

@@ -11,7 +11,7 @@ from arjax.orders import arrange
 
 
 def prepare(model, batch, order, cond, observed, mask, transforms):
-    """(order, cond, observed [B, T, *E], forced [B, T], transforms): the last arguments of the jitted samplers. ValueError where
+    """(order, cond, observed [B, T, *E], forced [B, T], transforms): the last arguments of the jitted samplers. InputError where
     what the caller gave does not fit the model. `forced` is a NumPy array where something is observed."""
     order = check_order(model, order, batch)
     cond = check_cond(model, cond, batch)
@@ -35,7 +35,7 @@ def _nothing(batch, num_sites, event_shape, dtype):
 
 
 def check_transforms(model, transforms) -> tuple:
-    """`transforms` as a tuple. ValueError if there are any and the head's theta is not one logit a symbol."""
+    """`transforms` as a tuple. InputError if there are any and the head's theta is not one logit a symbol."""
     transforms = tuple(transforms)
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.
     if transforms and not getattr(model.head, "logits", False):

@@ -15,7 +15,7 @@ def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
     """[*site_shape]: how far theta at `site` moves with the value at each, the sum of the derivatives' absolute values over theta
     and the values of a symbol, at random data. Exactly 0 where it does not depend on it.
 
-    ValueError for a head of symbols, which have no derivative, and for a site outside the data.
+    InputError for a head of symbols, which have no derivative, and for a site outside the data.
     """
     _require_derivative(model)
     if len(site) != len(model.site_shape) or not all(0 <= i < size for i, size in zip(site, model.site_shape, strict=True)):
@@ -29,7 +29,7 @@ def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
 def dependences(model: Model, params, key) -> np.ndarray:
     """[T, T]: row s is what `dependence` gives at site s; rows and columns are sites in row-major order, whatever the model's.
 
-    ValueError for a head of symbols, which have no derivative.
+    InputError for a head of symbols, which have no derivative.
     """
     _require_derivative(model)
     x, cond = _random_data(model, key)

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from arjax.likelihood import log_prob
-from arjax.testing.flops import executed_flops
 from arjax.protocol import Model
 from arjax.sampling import ancestral
 from arjax.testing.cases import BATCH, accepted_orders, given_order, random_cond, random_symbols, to_data
+from arjax.testing.flops import executed_flops
 from arjax.testing.law import LawBroken
 
 

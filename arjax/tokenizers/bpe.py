@@ -52,7 +52,7 @@ class BPE:
 
     def fit(self, data) -> Learned:
         """The file, or what the training part of the data set's texts teaches: pairs seen twice or more, the same ones each time.
-        ValueError if there are not `vocab` tokens."""
+        InputError if there are not `vocab` tokens."""
         if self.file is not None:
             return self._read(getattr(data, "root", None))
         _check_text(data)
@@ -144,7 +144,7 @@ def _strings(x) -> Iterator[str]:
 
 
 def _checked(x, name, count, remedy) -> np.ndarray:
-    """[N] integers 0..count-1, as they are. ValueError naming the first that is none."""
+    """[N] integers 0..count-1, as they are. InputError naming the first that is none."""
     x = np.asarray(x)
     if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
         raise InputError(f"{name} are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")

@@ -43,7 +43,7 @@ class Vocabulary:
 
 @functools.lru_cache(maxsize=8)
 def read_vocabulary(content: bytes) -> Vocabulary:
-    """ValueError in one line, with the remedy, unless `content` is the tokenizer.json of a byte-level byte-pair encoding that
+    """InputError in one line, with the remedy, unless `content` is the tokenizer.json of a byte-level byte-pair encoding that
     gives every text back."""
     try:
         described = json.loads(content)
@@ -81,7 +81,7 @@ _GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 
 
 def _check_kind(described, model):
-    """ValueError unless these settings are those of a byte-level byte-pair encoding that gives every text back."""
+    """InputError unless these settings are those of a byte-level byte-pair encoding that gives every text back."""
     kind = model.get("type", "BPE")  # old files do not say
     if kind != "BPE":
         raise InputError(f"the model of the tokenizer.json is {_short(kind)}, not BPE; {_GIVE}")

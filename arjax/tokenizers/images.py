@@ -39,7 +39,7 @@ class TokenizedImages:
         return f"{self.data.title}, {self.tokenizer.title}"
 
     def load(self) -> Splits:
-        """The splits of `data`, encoded. ValueError for features and counted sites, which belong to pixels, not tokens."""
+        """The splits of `data`, encoded. InputError for features and counted sites, which belong to pixels, not tokens."""
         splits = self.data.load()
         extra = [name for name, part in splits.train._asdict().items() if part is not None and name not in ("x", "label")]
         if extra:
@@ -105,7 +105,7 @@ def in_parts(function, x) -> np.ndarray:
 
 
 def check_range(kind: str, x, count: int) -> None:
-    """ValueError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
+    """InputError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
     if isinstance(x, jax.core.Tracer) or not np.size(x):
         return
     x = np.asarray(x)

@@ -107,12 +107,12 @@ class Binary:
 
 
 def check_levels(data, levels: int) -> None:
-    """ValueError unless the values of `data` are symbols 0..levels-1."""
+    """InputError unless the values of `data` are symbols 0..levels-1."""
     if data.values.vocab != levels:
         raise InputError(f"{data.title} does not have {levels} values a pixel; give it values=Levels({levels})")
 
 
 def check_nothing(learned) -> None:
-    """ValueError unless nothing was learned."""
+    """InputError unless nothing was learned."""
     if learned:
         raise InputError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")

@@ -13,7 +13,7 @@ Learned = Mapping[str, Any]
 
 
 class Tokenizer(Protocol):
-    """A frozen dataclass. ValueError in `encode` and `decode` where what they are given cannot be, as far as that can be seen
+    """A frozen dataclass. InputError in `encode` and `decode` where what they are given cannot be, as far as that can be seen
     outside of jit."""
 
     vocab: int
@@ -27,7 +27,7 @@ class Tokenizer(Protocol):
         ...
 
     def token_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the tokens of one example of this shape. ValueError if it cannot encode such examples."""
+        """The shape of the tokens of one example of this shape. InputError if it cannot encode such examples."""
         ...
 
     def fit(self, data) -> Learned:

@@ -14,7 +14,7 @@ from arjax.training.optimizers import AdamW
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """The data, the model, and how one is fitted to the other. ValueError where the parts do not fit."""
+    """The data, the model, and how one is fitted to the other. InputError where the parts do not fit."""
 
     # Fields whose class the config chooses are typed Any, so that the command line edits the object it finds there.
     data: Any

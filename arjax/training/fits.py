@@ -7,7 +7,7 @@ from arjax.orders import AnyOrder
 
 
 def check_fits(title: str, model, splits) -> None:
-    """ValueError unless the splits have the shape and the labels that the model was made for; `title` names the data."""
+    """InputError unless the splits have the shape and the labels that the model was made for; `title` names the data."""
     shape, expected = splits.train.x.shape[1:], (*model.site_shape, *model.head.event_shape)
     event = model.head.event_shape
     if shape[len(shape) - len(event) :] != event:

@@ -43,7 +43,7 @@ class Mesh:
         return self.data, self.fsdp, self.tensor
 
     def build(self) -> jax.sharding.Mesh:
-        """The mesh over the first devices there are. ValueError if there are fewer, or if some process would have none."""
+        """The mesh over the first devices there are. InputError if there are fewer, or if some process would have none."""
         devices = jax.devices()
         fixed = int(np.prod([size for size in self._sizes if size != -1]))
         if -1 in self._sizes and len(devices) % fixed:
@@ -72,7 +72,7 @@ def shares(mesh: jax.sharding.Mesh) -> int:
 
 
 def check_batch(name: str, size: int, accumulate: int, mesh: jax.sharding.Mesh) -> None:
-    """ValueError unless every device gets as many examples of every micro-batch; `name` is the size's name."""
+    """InputError unless every device gets as many examples of every micro-batch; `name` is the size's name."""
     multiple = accumulate * shares(mesh)
     if size % multiple:
         times = f" times accumulate={accumulate}" if accumulate > 1 else ""

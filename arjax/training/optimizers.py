@@ -28,7 +28,7 @@ class Adam:
         _check(self)
 
     def build(self, steps: int) -> optax.GradientTransformation:
-        """The transformation for a run of `steps` steps. ValueError if the warm-up does not fit into them."""
+        """The transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
         return optax.chain(_clip(self.clip), optax.adam(schedule(self, steps), self.b1, self.b2))
 
 
@@ -50,7 +50,7 @@ class AdamW:
             raise InputError(f"weight_decay={self.weight_decay} must be finite and not negative; choose 0 for none")
 
     def build(self, steps: int) -> optax.GradientTransformation:
-        """The transformation for a run of `steps` steps. ValueError if the warm-up does not fit into them."""
+        """The transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
         adamw = optax.adamw(schedule(self, steps), self.b1, self.b2, weight_decay=self.weight_decay, mask=_matrices)
         return optax.chain(_clip(self.clip), adamw)
 

@@ -28,11 +28,11 @@ class Task(Protocol):
     measure: ClassVar[str]  # the name of the loss in metrics.jsonl
 
     def check(self, experiment) -> None:
-        """ValueError unless the experiment's parts fit together, called when it is made."""
+        """InputError unless the experiment's parts fit together, called when it is made."""
         ...
 
     def check_data(self, experiment, splits) -> None:
-        """ValueError unless the data, as they were loaded, fit the model."""
+        """InputError unless the data, as they were loaded, fit the model."""
         ...
 
     def objective(self, experiment) -> Objective:

@@ -12,12 +12,12 @@ from arjax.__main__ import main
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.likelihood import theta
-from arjax.testing.flops import sequential_steps
 from arjax.measure.trial import context, fit, weights_used
 from arjax.models import MADE, RNN, BayesNet, Histogram, PixelCNN
 from arjax.orders import Topological
 from arjax.protocol import Model
 from arjax.testing import lively_params
+from arjax.testing.flops import sequential_steps
 from arjax.training import Adam, Experiment
 
 KEY = jax.random.key(0)
