@@ -9,14 +9,31 @@ Any other exception is a fault of the program and shows its traceback. ARJAX_TRA
 
 import contextlib
 import errno
+import importlib
 import os
 import reprlib
 import sys
 import textwrap
+import types
 
 
 class InputError(ValueError):
     """Something that a user gave is wrong. The message is one line: the rule, the value, the remedy."""
+
+
+def require(module: str, *, extra: str) -> types.ModuleType:
+    """Returns a module of a package that `pip install arjax` alone does not bring. InputError, with the remedy, without it.
+
+    extra: the extra of pyproject.toml that brings it, as "compress".
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # A package that is there but lacks another one is a fault of the installation: its traceback says more.
+        package = module.partition(".")[0]
+        if error.name not in (package, module):
+            raise
+        raise InputError(f"{package} is not installed; pip install 'arjax[{extra}]'") from error
 
 
 @contextlib.contextmanager
