@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from arjax.commands.flags import require_model
-from arjax.data.fingerprint import split_fingerprint
-from arjax.data.splits import unit
+from arjax.data.splits import split_fingerprint, unit
 from arjax.errors import InputError
 from arjax.runs.config import load_config
 from arjax.runs.directory import read_run

@@ -12,8 +12,7 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.beside import on_other_data, on_same_data
 from arjax.commands.flags import Run, require_model, require_suffix
-from arjax.data.fingerprint import split_fingerprint
-from arjax.data.splits import unit
+from arjax.data.splits import split_fingerprint, unit
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
 from arjax.runs.load import open_run

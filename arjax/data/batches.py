@@ -2,8 +2,7 @@
 
 Epoch e visits the examples in a random order of its own; the epochs lie end to end, and batch s is examples
 [s B, (s + 1) B) of that endless row. Any batch can be asked for at any time, which is what makes an interrupted run resume
-exactly. The random orders are a grain MapDataset, one element an epoch: a shuffled MapDataset of single examples gives the
-same guarantee but spends a few microseconds of Python on each, a hundred times the cost of gathering it.
+exactly. The order of an epoch is one permutation drawn from (seed, epoch).
 
 Of several processes each gathers the rows of a batch that its devices hold, so that together they have the very batch that one
 process would.
@@ -14,7 +13,6 @@ import functools
 import operator
 from collections.abc import Callable, Iterator
 
-import grain
 import numpy as np
 
 from arjax.data.splits import Split
@@ -55,9 +53,12 @@ def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.
         raise InputError(f"rows={rows} are none of a batch of {batch_size}; give places in 0..{batch_size - 1}")
     if not 0 <= seed < 2**32:
         raise InputError(f"seed={seed} is not in 0..2**32-1; choose one that is")
-    orders = grain.MapDataset.range(1).repeat().seed(seed).random_map(lambda _, rng: rng.permutation(num))
+
     # A batch needs at most two epochs' orders: keep those, so that each is drawn once.
-    order = functools.lru_cache(maxsize=2)(orders.__getitem__)
+    @functools.lru_cache(maxsize=2)
+    def order(epoch):
+        return np.random.default_rng((seed, epoch)).permutation(num)
+
     return TrainingBatches(split, order, batch_size, rows)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Threshold
+from arjax.errors import require
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +26,7 @@ class Digits:
         return f"digits 8x8, {self.values.title}, train 1199 / valid 299 / test 299"
 
     def load(self) -> Splits:
-        # Imported here because it takes a second that no other data set needs.
-        from sklearn.datasets import load_digits
-
-        data = load_digits()
+        data = require("sklearn.datasets", extra="data").load_digits()
         x, label = data.images.astype(np.uint8), data.target.astype(np.uint8)
         place = np.arange(len(x)) % 6
         splits = Splits(*(Split(x[part], label[part]) for part in (place < 4, place == 4, place == 5)))

@@ -12,9 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
-import pooch
-
-from arjax.errors import InputError, one_line
+from arjax.errors import InputError, one_line, require
 
 # No file of ours unpacks to more than a fifth of this; a file that does is not one of ours.
 MAX_BYTES = 2**28
@@ -66,6 +64,8 @@ def _download(source: Source, folder: Path) -> Path:
         raise InputError(
             f"{source.file} is not in {folder} and has no known checksum to download it by; get {source.url} and {by_hand}"
         )
+
+    pooch = require("pooch", extra="data")
 
     def fetch_unpacked(url, file, owner):
         pooch.HTTPDownloader()(url, file, owner)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from arjax.errors import InputError
+from arjax.files import sha256_of
 
 
 class Split(NamedTuple):
@@ -110,6 +111,16 @@ def heard(data, x) -> Sound | None:
 def is_stream(data) -> bool:
     """Whether the examples are windows of a stream, as of a text, in which a site's number means nothing."""
     return getattr(data, "stream", False)
+
+
+def fingerprint(splits: Splits) -> dict[str, str]:
+    """Identifies data by what the arrays of the three splits hold, not by where they lie: the dtype, shape and sha256 of each."""
+    return {f"{name}.{part}": mark for name, split in splits._asdict().items() for part, mark in split_fingerprint(split).items()}
+
+
+def split_fingerprint(split: Split) -> dict[str, str]:
+    """Identifies one split: a mark for each of its arrays, by name."""
+    return {part: sha256_of(array) for part, array in split._asdict().items() if array is not None}
 
 
 def check_fractions(valid: float, test: float) -> None:

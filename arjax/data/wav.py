@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from arjax.data.quantization import to_int16
-from arjax.errors import InputError, one_line
+from arjax.errors import InputError, one_line, require
 
 # Whole numbers, real numbers, and either of them with more said. Others are not given to the library, which knows many.
 _TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
@@ -21,8 +21,7 @@ _WHOLE, _REAL = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), ("FLOAT", "DOUBLE")
 def read_wav(path: Path, sample_rate: int) -> np.ndarray:
     """The samples of a file, int16 [T], T >= 1. InputError that names it, with the remedy, where it is no WAV file of whole or
     real numbers, is truncated or empty, has another sample rate, or more channels than one."""
-    import soundfile  # loads a library that only sound needs
-
+    soundfile = require("soundfile", extra="audio")
     try:
         promised, present = _data_bytes(path)
         if promised > present:
@@ -51,8 +50,7 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
 
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
     """Write a waveform [T] in [-1, 1] as a 16-bit file, making its folder."""
-    import soundfile
-
+    soundfile = require("soundfile", extra="audio")
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import jax
 
-from arjax.data.fingerprint import fingerprint
+from arjax.data.splits import fingerprint
 from arjax.description import describe, modules_of, rebuild
 from arjax.errors import InputError
 from arjax.runs.hosts import by_first, check_same

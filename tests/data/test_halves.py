@@ -9,7 +9,7 @@ from trained import failure, write_run_of_random_parameters
 import arjax
 from arjax.__main__ import main
 from arjax.data import MNIST, Digits, Dynamic, Levels, LowerHalf, Npz, Real, Threshold
-from arjax.data.fingerprint import fingerprint
+from arjax.data.splits import fingerprint
 from arjax.description import describe, rebuild
 from arjax.heads import Bernoulli
 from arjax.models import Transformer

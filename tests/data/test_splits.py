@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from arjax.data import Dynamic, Levels, Real, Split, Splits, check_splits, evenly_spaced
+from arjax.data.splits import fingerprint
 
 GOOD = Split(np.array([[0, 1, 1], [1, 0, 0]]), np.array([4, 0]))
 
@@ -111,3 +114,22 @@ def test_what_examples_come_with_is_named_where_it_does_not_fit(part, changed, m
     with pytest.raises(ValueError, match=ONE_LINE) as info:
         check_splits(Splits(part, part._replace(**changed), part), Levels(2), "here")
     assert message in str(info.value)
+
+
+def test_fingerprint_is_that_of_the_values_however_they_lie_in_memory(monkeypatch):
+    splits = Splits(GOOD, GOOD, GOOD)
+    laid_out = Split(np.asfortranarray(GOOD.x), np.repeat(GOOD.label, 2)[::2])
+    assert fingerprint(splits._replace(train=laid_out)) == fingerprint(splits)
+    monkeypatch.setattr("arjax.files._CHUNK", 7)  # a row and a bit
+    assert fingerprint(splits._replace(train=laid_out)) == fingerprint(splits)
+    assert fingerprint(splits)["test.x"].startswith("int64[2, 3] sha256:")
+
+
+def test_fingerprint_copies_little():
+    x = np.zeros((60_000, 28, 28), np.uint8)
+    tracemalloc.start()
+    found = fingerprint(Splits(Split(x), Split(np.broadcast_to(x[:1], x.shape)), Split(x[:, ::-1])))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(found.values())) == 1
+    assert peak < 40e6 < x.nbytes

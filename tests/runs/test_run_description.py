@@ -2,8 +2,6 @@ import dataclasses
 import json
 import re
 import sys
-import time
-import tracemalloc
 import types
 
 import numpy as np
@@ -11,7 +9,6 @@ import pytest
 from zoo import ZOO
 
 from arjax.data import Digits, Dynamic, Levels, Split, Splits
-from arjax.data.fingerprint import fingerprint
 from arjax.description import describe, modules_of, rebuild
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
@@ -206,27 +203,6 @@ def test_a_run_of_before_data_were_noted_goes_on(tmp_path):
     del content["data"]
     (tmp_path / "run.json").write_text(json.dumps(content))
     write_run(tmp_path, EXPERIMENT, SPLITS)
-
-
-def test_a_fingerprint_is_that_of_the_values_however_they_lie_in_memory(monkeypatch):
-    laid_out = Split(np.asfortranarray(X), np.repeat(LABEL, 2)[::2])
-    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
-    monkeypatch.setattr("arjax.data.fingerprint._CHUNK", 7)  # a row and a bit
-    assert fingerprint(SPLITS._replace(train=laid_out)) == fingerprint(SPLITS)
-
-
-def test_a_fingerprint_of_as_much_as_mnist_is_cheap_and_copies_little():
-    x = np.zeros((60_000, 28, 28), np.uint8)
-    train, broadcast = Split(x), Split(np.broadcast_to(x[:1], x.shape))
-    tracemalloc.start()
-    began = time.monotonic()
-    found = fingerprint(Splits(train, broadcast, Split(x[:, ::-1])))
-    seconds = time.monotonic() - began
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(set(found.values())) == 1
-    assert seconds < 10  # a tenth of that where nothing else runs
-    assert peak < 40e6 < x.nbytes
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):
