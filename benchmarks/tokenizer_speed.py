@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
-from arjax.data.sources import data_root
-from arjax.data.stream import Parts, read_file
+from arjax.data.sources import data_root, read_file
+from arjax.data.text import Parts
 from arjax.tokenizers import BPE
 
 VOCAB, RUNS = 1024, 7

@@ -20,7 +20,7 @@ from PIL import Image
 from trained import write_run_of_random_parameters
 
 from arjax.data import Levels
-from arjax.data.wav import write_wav
+from arjax.data.waveforms import write_wav
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.orders import AnyOrder

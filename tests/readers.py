@@ -27,8 +27,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, idx, sources
-from arjax.data.wav import read_wav
+from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, sources
+from arjax.data.images import parse_idx
+from arjax.data.waveforms import read_wav
 from arjax.description import describe
 from arjax.heads import Bernoulli
 from arjax.interop import load_huggingface
@@ -232,7 +233,7 @@ METRICS = b"".join(
 TEXT = "Ein Löwe, two lions.\n".encode() * 8
 
 READERS = {
-    "idx": Reader(IDX, lambda content, folder: idx.parse(content, "the file", 3)),
+    "idx": Reader(IDX, lambda content, folder: parse_idx(content, "the file", 3)),
     "gzip": Reader(
         gzip.compress(IDX, mtime=0), as_file("mine.gz", lambda path: sources.read(sources.Source(path.name, None), path.parent))
     ),

@@ -6,7 +6,7 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.completions import chosen, cost, draw, own_cond, spread
 from arjax.data.splits import heard
-from arjax.data.wav import read_wav, write_wav
+from arjax.data.waveforms import read_wav, write_wav
 from arjax.errors import InputError
 from arjax.runs.report import write_sounds
 from arjax.training.fits import check_fits

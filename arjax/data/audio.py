@@ -1,23 +1,36 @@
 """Recordings as windows of samples: spoken digits, and any folder of .wav files.
 
-An example is a window of `length` samples, of which up to `context` were counted in the window before; see arjax/data/windows.py.
-A model generates sound of one window's length.
+Recordings of many lengths become windows of one length, in which every sample of every recording is counted exactly once. A
+model generates sound of one window's length.
+
+    recording   0 1 2 3 4 5 6 7 8 9         length 6, context 2; what counts is in brackets
+    window 0   [0 1 2 3 4 5]                 begins where the recording begins, and counts everything
+    window 1            4 5[6 7 8 9]         begins with samples that were counted before: their true context
+
+The last window is moved back to end where its recording ends, so that it has more context, not padding. Only a recording that is
+shorter than a window is padded, at its end, and what is padded never counts. (A recording is never too long or too short.)
+
+For a net that looks at no more than the last `context` samples, the log-probabilities of the windows sum to exactly that of the
+whole recordings, each from its first sample to its last: no window is scored against silence that was not there. A net that
+looks further is given less than it could use, and its result is that of a model which takes windows as independent given their
+context.
+
+These same windows, in a new order every epoch, are the crops to train on: each epoch a net learns from every sample once, given
+its true context.
 """
 
 import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from arjax.data.archive import read_arrays
-from arjax.data.quantization import MuLaw
-from arjax.data.sources import Source, data_root, read
+from arjax.data.sources import Source, locate, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
-from arjax.data.wav import read_wav
-from arjax.data.windows import check_windows, tile
+from arjax.data.waveforms import MuLaw, read_wav
 from arjax.errors import InputError
 
 Label = Literal["digit", "speaker", "both"]
@@ -44,7 +57,7 @@ class SpokenDigits:
     sample_rate: ClassVar[int] = 8000
 
     def __post_init__(self):
-        check_windows(self.length, self.context)
+        check_context(self.length, self.context)
         _check_values(self.values)
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
@@ -109,7 +122,7 @@ class WavFolder:
     stream: ClassVar[bool] = True
 
     def __post_init__(self):
-        check_windows(self.length, self.context)
+        check_context(self.length, self.context)
         _check_values(self.values)
         check_fractions(self.valid, self.test)
         if self.sample_rate < 1:
@@ -158,10 +171,56 @@ def _check_values(values) -> None:
 
 def _wav_files(path, root) -> tuple[Path, list[Path]]:
     """(the folder, its .wav files, sorted by their paths in it)."""
-    folder = Path(path).expanduser()
-    if not folder.exists():
-        folder = data_root(root) / folder  # an absolute path stays as it is
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {path}, neither as given nor in {data_root(root)}; check the path")
+    folder = locate(path, root, "folder")
     files = [file for file in folder.rglob("*") if file.suffix.lower() == ".wav" and file.is_file()]
     return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)
+
+
+class Windows(NamedTuple):
+    """x [N, length], of the recordings' dtype; counted, bool [N, length]; recording [N] int64: which one each was cut from."""
+
+    x: np.ndarray
+    counted: np.ndarray
+    recording: np.ndarray
+
+
+def check_context(length: int, context: int) -> None:
+    """InputError unless a window of `length` samples has room for more than its context."""
+    if not 0 <= context < length:
+        raise InputError(
+            f"context={context} must be in 0..length - 1, and length={length}: a window has to count something; choose a shorter "
+            "context or a longer window"
+        )
+
+
+def tile(recordings: Sequence[np.ndarray], length: int, context: int) -> Windows:
+    """The windows of recordings [T_i], in their order. InputError where context >= length, there is no recording, or one is empty
+    or of another dtype than the first."""
+    check_context(length, context)
+    if not len(recordings):
+        raise InputError("there are no recordings to cut into windows; give at least one")
+    dtype = recordings[0].dtype
+    for i, recording in enumerate(recordings):
+        if recording.ndim != 1 or not len(recording) or recording.dtype != dtype:
+            raise InputError(
+                f"recording {i} is {recording.dtype} of shape {recording.shape}; give at least one sample on one axis, all "
+                f"recordings of one dtype (the first is {dtype})"
+            )
+    starts = [_starts(len(recording), length, context) for recording in recordings]
+    source = np.repeat(np.arange(len(recordings)), [len(each) for each in starts])
+    x = np.zeros((len(source), length), dtype)
+    counted = np.zeros(x.shape, bool)
+    window = 0
+    for recording, begins in zip(recordings, starts, strict=True):
+        done = 0  # this many of the recording's samples are counted
+        for begin in begins:
+            piece = recording[begin : begin + length]
+            x[window, : len(piece)] = piece
+            counted[window, done - begin : len(piece)] = True
+            done, window = begin + len(piece), window + 1
+    return Windows(x, counted, source)
+
+
+def _starts(num, length, context):
+    further = max(0, -(-(num - length) // (length - context)))  # windows after the first
+    return [min(i * (length - context), max(0, num - length)) for i in range(further + 1)]

@@ -1,13 +1,14 @@
-"""Fourteen binary density-estimation sets: those of Lowd and Davis (2010), Van Haaren and Davis (2012), Larochelle and
-Murray (2011) and Bekker et al. (2015) that could be had whole.
+"""What densities are estimated on: a toy whose law is known, and fourteen binary sets.
 
-One row is one example, its columns unordered binary variables. Downloaded as text, a file a split; where a
-`binary_density.npz` lies under the data root it is taken instead: bit-packed rows `NAME_train` and so on. connect4's test
-split comes in that file only, unless `connect4.test.data` is put there by hand.
+The binary sets are those of Lowd and Davis (2010), Van Haaren and Davis (2012), Larochelle and Murray (2011) and Bekker et al.
+(2015) that could be had whole. One row is one example, its columns unordered binary variables. Downloaded as text, a file a
+split; where a `binary_density.npz` lies under the data root it is taken instead: bit-packed rows `NAME_train` and so on.
+connect4's test split comes in that file only, unless `connect4.test.data` is put there by hand.
 """
 
 import dataclasses
 import importlib.resources
+import math
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,44 @@ from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
+
+_PARTS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviation
+
+
+@dataclasses.dataclass(frozen=True)
+class Bimodal:
+    """Examples [1] of two bumps over 100 symbols. train: how many to learn from; there are 1000 to validate, 10000 to test, which
+    do not change with it. seed: draws them all. `root` is not looked at."""
+
+    train: int = 200
+    seed: int = 0
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    values: ClassVar[Any] = Levels(100)
+
+    def __post_init__(self):
+        if self.train < 1:
+            raise InputError(f"train={self.train} leaves nothing to learn from; choose at least one example")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} must not be negative; choose 0 or more")
+
+    @property
+    def title(self) -> str:
+        return f"bimodal toy, {self.values.title}, train {self.train} / valid 1000 / test 10000, seed {self.seed}"
+
+    def probs(self) -> np.ndarray:
+        """[100] float64: the law."""
+        edges = [-math.inf, *np.arange(99) + 0.5, math.inf]
+        cdf = [sum(w * 0.5 * math.erfc((mean - edge) / std / math.sqrt(2)) for w, mean, std in _PARTS) for edge in edges]
+        return np.diff(cdf)
+
+    def load(self) -> Splits:
+        below, splits = np.cumsum(self.probs())[:-1], []
+        for split, count in enumerate((self.train, 1000, 10000)):
+            uniform = np.random.default_rng((self.seed, split)).random(count)
+            splits.append(Split(np.searchsorted(below, uniform, side="right").astype(np.uint8)[:, None]))
+        return check_splits(Splits(*splits), self.values, "bimodal toy")
+
 
 Name = Literal[
     "accidents", "baudio", "bbc", "bnetflix", "connect4", "dna", "jester",

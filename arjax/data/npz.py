@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from arjax.data.archive import read_arrays
-from arjax.data.sources import data_root
+from arjax.data.sources import locate
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.errors import InputError
 
@@ -29,11 +29,7 @@ class Npz:
         return f"{Path(self.path).name}, {self.values.title}, train / valid / test as in the file"
 
     def load(self) -> Splits:
-        path = Path(self.path).expanduser()
-        if not path.exists():
-            path = data_root(self.root) / path  # an absolute path stays as it is
-        if not path.exists():
-            raise InputError(f"there is no file {self.path}, neither as given nor in {data_root(self.root)}; check the path")
+        path = locate(self.path, self.root)
         suffixes = ("", "_label", "_local", "_memory", "_length", "_counted")
         arrays = read_arrays(path, str(path), [name + suffix for name in Splits._fields for suffix in suffixes])
         missing = [name for name in Splits._fields if name not in arrays]

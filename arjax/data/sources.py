@@ -56,6 +56,31 @@ def read(source: Source, root: str | None) -> bytes:
     return content
 
 
+def locate(path: str, root: str | None, kind: str = "file") -> Path:
+    """A user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        found = data_root(root) / found  # an absolute path stays as it is
+    if not found.exists():
+        raise InputError(f"there is no {kind} {path}, neither as given nor in {data_root(root)}; check the path")
+    return found
+
+
+def read_file(path: str, root: str | None) -> tuple[str, bytes]:
+    """(a user's file's name for messages, its content). InputError if there is no such file, or nothing in it."""
+    file = locate(path, root)
+    # A device or a pipe could keep its reader waiting, or be without an end.
+    if not file.is_file():
+        raise InputError(f"{file} is no file; give one")
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({one_line(error)}); give a file") from error
+    if not content:
+        raise InputError(f"{file} is empty; give a file that holds something")
+    return str(file), content
+
+
 def _download(source: Source, folder: Path) -> Path:
     by_hand = f"save it there as {source.file}, or name the folder that has it by root or $ARJAX_DATA"
     if source.url is None:

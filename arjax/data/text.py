@@ -1,20 +1,76 @@
-"""Text as sequences of characters: any UTF-8 file, cut by place into training, validation and test parts (see stream.py).
+"""Text as one stream of symbols, characters or bytes, cut by place into training, validation and test parts, and these into
+windows.
 
-A symbol is the place of a character in an alphabet.
+Training sees every window of `length` symbols that the training part holds; held-out parts are cut into windows that follow each
+other, so that every symbol is scored once (less than a window at the end of a part is left out). A window's first symbols are
+scored without what stood before them: -log p is exact for a model that takes windows as independent, and an upper bound on what
+the same model needs given the whole context, as far as context helps it. Longer windows make it tighter.
 """
 
 import dataclasses
-import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from arjax.data.sources import Source, read
-from arjax.data.splits import Splits, cut_points
-from arjax.data.stream import Parts, check_windows, cut, each, read_file, title, windows
+from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8, utf8_lengths
+from arjax.data.sources import Source, read, read_file
+from arjax.data.splits import Split, Splits, check_fractions, cut_points
 from arjax.data.values import Levels
 from arjax.errors import InputError
+
+
+class Parts(NamedTuple):
+    """The parts of one stream, each a sequence: 1-D arrays, or strings. `test` is `valid`, the same object, where no test part is
+    held out."""
+
+    train: Any
+    valid: Any
+    test: Any
+
+
+def cut(codes, valid: float, test: float) -> Parts:
+    """A sequence of N symbols -> its three parts, views of it where it is an array."""
+    first, second = cut_points(len(codes), valid, test)
+    held_out = codes[first:second]
+    return Parts(codes[:first], held_out, codes[second:] if test else held_out)
+
+
+def each(function: Callable, parts: Parts) -> Parts:
+    """What the function makes of each part; once, and shared, where the test part is the validation part."""
+    train, valid = function(parts.train), function(parts.valid)
+    return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
+
+
+def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
+    """Arrays [N] -> train [windows, length], a view that copies nothing; valid and test [windows, length], views too.
+
+    InputError if a part is shorter than one window; `where` names the file and `symbols` what it consists of in the message.
+    """
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if len(part) < length:
+            raise InputError(
+                f"{where}: its {name} part has {len(part)} {symbols}, less than one window of length={length}; choose a shorter "
+                "length or a longer file"
+            )
+    held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts.valid, parts.test))
+    # Codes need no check of their values, which would visit every symbol once for each window it is in.
+    return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts.train, length)), *held_out)
+
+
+def check_windows(length: int, valid: float, test: float) -> None:
+    """InputError unless windows of this length and these fractions can be."""
+    if length < 1:
+        raise InputError(f"length={length} must be at least one symbol; choose a positive number")
+    check_fractions(valid, test)
+
+
+def title(name: str, symbols: str, length: int, valid: float, test: float) -> str:
+    """Data set, symbols and split in one line."""
+    last = f"test the last {test:.4g}" if test else "test = valid"
+    held_out = f"then valid {valid:.4g}, {last}" if test else f"valid the last {valid:.4g}, {last}"
+    return f"{name}, {symbols}, windows of {length}; train the first {1 - valid - test:.4g} of it, {held_out}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,75 +205,122 @@ TINY_SHAKESPEARE = Source(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Bytes:
+    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds.
+
+    valid, test: the fractions of the file at its end that are held out, in this order; with test=0 the validation part serves as
+    the test as well. Text is shown and read as UTF-8.
+    """
+
+    path: str
+    length: int = 128
+    valid: float = 0.05
+    test: float = 0.05
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    values: ClassVar[Any] = Levels(256)
+    unit: ClassVar[str] = "byte"
+    stream: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_windows(self.length, self.valid, self.test)
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
+    def title(self) -> str:
+        return title(self.name, "bytes", self.length, self.valid, self.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return np.ones(256, int)
+
+    def load(self) -> Splits:
+        where, parts = self._parts()
+        return windows(parts, self.length, where, "bytes")
+
+    def texts(self) -> Parts:
+        """The parts as they lie in the file, uint8."""
+        return self._parts()[1]
+
+    def _parts(self) -> tuple[str, Parts]:
+        where, content = read_file(self.path, self.root)
+        return where, cut(np.frombuffer(content, np.uint8), self.valid, self.test)
+
+    def show(self, x) -> list[str]:
+        """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+        return show_utf8(x)
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
+        return read_utf8(text)
+
+    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
+        """Any bytes -> (symbols [n], nothing else)."""
+        return np.frombuffer(content, np.uint8), b""
+
+    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
+        """What was packed."""
+        return symbols.astype(np.uint8).tobytes()
+
+
+@dataclasses.dataclass(frozen=True)
+class WikipediaSample:
+    """Windows of `length` bytes: the first 90 % for training, the next 5 % for validation, the last 5 % for testing, the
+    proportions that are customary for enwik8. Shown and read as UTF-8."""
+
+    length: int = 128
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    name: ClassVar[str] = "English Wikipedia sample (not enwik8)"
+    valid: ClassVar[float] = 0.05
+    test: ClassVar[float] = 0.05
+    values: ClassVar[Any] = Levels(256)
+    unit: ClassVar[str] = "byte"
+    stream: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_windows(self.length, self.valid, self.test)
+
+    @property
+    def title(self) -> str:
+        return title(self.name, "bytes", self.length, self.valid, self.test)
+
+    @property
+    def bytes_per_symbol(self) -> np.ndarray:
+        return np.ones(256, int)
+
+    def load(self) -> Splits:
+        return windows(self.texts(), self.length, self.name, "bytes")
+
+    def texts(self) -> Parts:
+        """The parts, uint8. Cut at bytes: a part may start within a character."""
+        return cut(np.frombuffer(read(ENWIKI_SAMPLE, self.root), np.uint8), self.valid, self.test)
+
+    def show(self, x) -> list[str]:
+        """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+        return show_utf8(x)
+
+    def read(self, text: str) -> np.ndarray:
+        """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
+        return read_utf8(text)
+
+
+ENWIKI_SAMPLE = Source(
+    "enwiki_sample.xml.bz2",
+    "34c1c63050c87cc8477b9ae36b1cb0edf372612c92938b742e579a7109c20fa4",
+    "https://raw.githubusercontent.com/piskvorky/gensim/37f90ec121eb7cd401448a947e80953e0c53ccdc/gensim/test/test_data/"
+    "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
+)
+
+
 def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | None = None) -> str:
     """The characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
     _, text = _read_text(path, root)
     return "".join(sorted(set(text[: cut_points(len(text), valid, test)[0]])))
-
-
-def encode(text: str, alphabet: str, where: str) -> np.ndarray:
-    """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. InputError naming
-    the characters that the alphabet lacks."""
-    # What a command line could not decode comes as surrogates, which no alphabet has: they are named like other characters.
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    known = np.frombuffer(alphabet.encode("utf-32-le"), np.uint32)
-    table = np.full(max(points.max(initial=0), known.max()) + 1, -1, np.int32)
-    table[known] = np.arange(len(known))
-    codes = table[points]
-    if (codes < 0).any():
-        first = int(np.argmax(codes < 0))
-        lacking = sorted({chr(point) for point in np.unique(points[codes < 0])})
-        named = ", ".join(map(repr, lacking[:8])) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
-        raise InputError(
-            f"{where} has {named}, first at character {first}, which the alphabet of {len(alphabet)} lacks; "
-            "add what is lacking to the alphabet, or replace it in the text"
-        )
-    return codes.astype(np.min_scalar_type(len(known) - 1))
-
-
-def decode(x, alphabet: str) -> list[str]:
-    """Symbols [B, length] -> B strings."""
-    return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
-
-
-def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
-    """Any bytes, read as UTF-8 -> (symbols [n], what the alphabet lacks: characters, and bytes that are no UTF-8, with their
-    places). In the symbols a space stands for these, or where there is none the first symbol."""
-    text = content.decode("utf-8", "surrogateescape")
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    known = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")
-    order = np.argsort(known)
-    place = order[np.minimum(np.searchsorted(known, points, sorter=order), len(known) - 1)]
-    places = np.flatnonzero(known[place] != points)
-    place[places] = max(alphabet.find(" "), 0)
-    gaps = np.diff(places, prepend=0).astype("<u4")
-    return place, zlib.compress(gaps.tobytes() + points[places].tobytes(), 9) if len(places) else b""
-
-
-def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
-    """What `pack_text` was given. InputError if it cannot have been given anything."""
-    points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
-    if rest:
-        try:
-            found = np.frombuffer(zlib.decompressobj().decompress(rest, 8 * len(points)), "<u4")
-            gaps, replaced = np.split(found, 2)
-            points[np.cumsum(gaps, dtype=np.int64)] = replaced
-        except (zlib.error, ValueError, IndexError) as error:
-            raise InputError("what the alphabet lacks of the text cannot be read; restore the file") from error
-    try:
-        return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogateescape")
-    except UnicodeError as error:
-        raise InputError("the text has characters that are none; restore the file") from error
-
-
-def utf8(text: str) -> np.ndarray:
-    """A string as its bytes, uint8 [N]."""
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def utf8_lengths(alphabet: str) -> np.ndarray:
-    """How many bytes each character of an alphabet takes in UTF-8, [len(alphabet)]."""
-    return np.array([len(character.encode()) for character in alphabet])
 
 
 def _read_text(path, root) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from arjax.data.batches import gather
 from arjax.data.splits import Sound, unit
-from arjax.data.wav import write_wav
+from arjax.data.waveforms import write_wav
 from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.pictures import to_images

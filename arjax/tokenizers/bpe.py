@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from arjax.data.stream import read_file
+from arjax.data.sources import read_file
 from arjax.errors import InputError
 from arjax.tokenizers.byte_level import LETTERS, Vocabulary, read_vocabulary
 from arjax.tokenizers.pieces import groups, pieces

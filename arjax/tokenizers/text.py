@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arjax.data.splits import Splits
-from arjax.data.stream import Parts, each, title, windows
+from arjax.data.text import Parts, each, title, windows
 from arjax.data.values import Levels
 from arjax.tokenizers.tokenizer import Learned, Tokenizer
 

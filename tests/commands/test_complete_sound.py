@@ -11,8 +11,7 @@ from trained import write_run_of_random_parameters
 import arjax
 from arjax.__main__ import main
 from arjax.data import WavFolder
-from arjax.data.quantization import MuLaw
-from arjax.data.wav import read_wav, write_wav
+from arjax.data.waveforms import MuLaw, read_wav, write_wav
 from arjax.heads import Categorical
 from arjax.models import WaveNet
 from arjax.protocol import Model

@@ -12,7 +12,7 @@ from arjax.__main__ import main
 from arjax.coding.codec import Decompressed
 from arjax.commands.contents import contents_of, file_of
 from arjax.data import Bytes, Characters, Levels, Npz
-from arjax.data.text import pack_text, unpack_text
+from arjax.data.characters import pack_text, unpack_text
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.protocol import Model

@@ -13,8 +13,7 @@ from trained import write_run_of_random_parameters
 import arjax
 from arjax.__main__ import main
 from arjax.data import Digits, Dynamic, Npz, Threshold, WavFolder
-from arjax.data.quantization import MuLaw
-from arjax.data.wav import write_wav
+from arjax.data.waveforms import MuLaw, write_wav
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.protocol import CondSpec, Model

@@ -16,7 +16,7 @@ import train as script
 from arjax.__main__ import main
 from arjax.data import Levels, Linear, MuLaw, SpokenDigits, WavFolder
 from arjax.data.splits import heard, is_stream, unit
-from arjax.data.wav import read_wav, write_wav
+from arjax.data.waveforms import read_wav, write_wav
 from arjax.pictures import sound_picture
 
 ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy

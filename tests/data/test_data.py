@@ -19,9 +19,8 @@ from arjax.data import (
     Levels,
     Npz,
     Threshold,
-    binarized_mnist,
     density,
-    mnist,
+    images,
 )
 from arjax.data.sources import Source
 from arjax.data.splits import Splits
@@ -113,26 +112,26 @@ def test_how_values_are_read_is_part_of_the_identity_and_of_the_title():
 @pytest.fixture
 def tiny_mnist(tmp_path):
     arrays = [RNG.integers(0, 256, shape).astype(np.uint8) for shape in ((7, 4, 4), (7,), (3, 4, 4), (3,))]
-    return arrays, mnist.Files(*(put(tmp_path, s, idx_file(a)) for s, a in zip(mnist.MNIST_FILES, arrays, strict=True)))
+    return arrays, images.Files(*(put(tmp_path, s, idx_file(a)) for s, a in zip(images.MNIST_FILES, arrays, strict=True)))
 
 
 def test_the_last_training_images_are_for_validation(tmp_path, tiny_mnist):
-    (images, labels, test_images, test_labels), files = tiny_mnist
-    splits = mnist.read_files(files, str(tmp_path), num_valid=2)
+    (train, labels, test, test_labels), files = tiny_mnist
+    splits = images.read_files(files, str(tmp_path), num_valid=2)
     for split, x, label in (
-        (splits.train, images[:5], labels[:5]),
-        (splits.valid, images[5:], labels[5:]),
-        (splits.test, test_images, test_labels),
+        (splits.train, train[:5], labels[:5]),
+        (splits.valid, train[5:], labels[5:]),
+        (splits.test, test, test_labels),
     ):
         np.testing.assert_array_equal(split.x, x)
         np.testing.assert_array_equal(split.label, label)
 
 
 def test_an_images_file_in_the_place_of_labels_is_named(tmp_path, tiny_mnist):
-    (images, *_), files = tiny_mnist
-    files = files._replace(train_labels=put(tmp_path, files.train_labels, idx_file(images)))
+    (train, *_), files = tiny_mnist
+    files = files._replace(train_labels=put(tmp_path, files.train_labels, idx_file(train)))
     with pytest.raises(ValueError, match=r"mnist-train-labels-idx1-ubyte\.gz has 3 axes, not 1"):
-        mnist.read_files(files, str(tmp_path))
+        images.read_files(files, str(tmp_path))
 
 
 @pytest.mark.parametrize(("dataset", "prefix"), [(MNIST, "mnist"), (FashionMNIST, "fashion-mnist")])
@@ -172,27 +171,28 @@ def test_fashion_mnist_is_as_published(real):
 
 
 @pytest.fixture
-def images():
+def binary_images():
     return Splits(*(RNG.integers(0, 2, (num, 784)).astype(np.uint8) for num in (5, 3, 2)))
 
 
-def test_binarized_mnist_is_read_from_the_matlab_files(tmp_path, monkeypatch, images):
+def test_binarized_mnist_is_read_from_the_matlab_files(tmp_path, monkeypatch, binary_images):
     sources = []
-    for source, x in zip(binarized_mnist.MATLAB, images, strict=True):
+    for source, x in zip(images.MATLAB, binary_images, strict=True):
         scipy.io.savemat(tmp_path / source.file, {"X": x}, appendmat=False)
         sources.append(put(tmp_path, source, (tmp_path / source.file).read_bytes()))
-    monkeypatch.setattr(binarized_mnist, "MATLAB", Splits(*sources))
-    for split, x in zip(BinarizedMNIST(root=str(tmp_path)).load(), images, strict=True):
+    monkeypatch.setattr(images, "MATLAB", Splits(*sources))
+    for split, x in zip(BinarizedMNIST(root=str(tmp_path)).load(), binary_images, strict=True):
         np.testing.assert_array_equal(split.x, x.reshape(-1, 28, 28))
         assert split.label is None
 
 
-def test_binarized_mnist_is_read_from_the_packed_file_with_its_labels(tmp_path, monkeypatch, images):
-    labels = {f"{name}_label": np.arange(len(x)) for name, x in images._asdict().items()}
-    np.savez(tmp_path / "binarized_mnist.npz", **labels, **{n: np.packbits(x, axis=1) for n, x in images._asdict().items()})
+def test_binarized_mnist_is_read_from_the_packed_file_with_its_labels(tmp_path, monkeypatch, binary_images):
+    labels = {f"{name}_label": np.arange(len(x)) for name, x in binary_images._asdict().items()}
+    packed = {name: np.packbits(x, axis=1) for name, x in binary_images._asdict().items()}
+    np.savez(tmp_path / "binarized_mnist.npz", **labels, **packed)
     content = (tmp_path / "binarized_mnist.npz").read_bytes()
-    monkeypatch.setattr(binarized_mnist, "PACKED", put(tmp_path, binarized_mnist.PACKED, content))
-    for split, x in zip(BinarizedMNIST(root=str(tmp_path)).load(), images, strict=True):
+    monkeypatch.setattr(images, "BINARIZED_MNIST", put(tmp_path, images.BINARIZED_MNIST, content))
+    for split, x in zip(BinarizedMNIST(root=str(tmp_path)).load(), binary_images, strict=True):
         np.testing.assert_array_equal(split.x, x.reshape(-1, 28, 28))
         np.testing.assert_array_equal(split.label, np.arange(len(x)))
 

@@ -3,7 +3,7 @@ import struct
 import numpy as np
 import pytest
 
-from arjax.data import idx
+from arjax.data.images import parse_idx
 
 ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 CONTENT = b"\0\0\x08\x02" + struct.pack(">2I", 2, 3) + bytes([1, 2, 3, 4, 5, 255])
@@ -11,14 +11,14 @@ CONTENT = b"\0\0\x08\x02" + struct.pack(">2I", 2, 3) + bytes([1, 2, 3, 4, 5, 255
 
 def fault(content, ndim=2):
     with pytest.raises(ValueError, match=ONE_LINE) as info:
-        idx.parse(content, "some-file", ndim)
+        parse_idx(content, "some-file", ndim)
     message = str(info.value)
     assert message.startswith("some-file ")
     return message
 
 
 def test_axes_are_big_endian_and_values_row_major():
-    np.testing.assert_array_equal(idx.parse(CONTENT, "some-file", 2), [[1, 2, 3], [4, 5, 255]])
+    np.testing.assert_array_equal(parse_idx(CONTENT, "some-file", 2), [[1, 2, 3], [4, 5, 255]])
 
 
 def test_what_is_not_idx_is_refused():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arjax.data import Linear, MuLaw
-from arjax.data.quantization import to_int16
+from arjax.data.waveforms import to_int16
 
 RAW = np.arange(-32768, 32768, dtype=np.int16)
 EVERY = [

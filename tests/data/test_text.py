@@ -18,8 +18,7 @@ from arjax.data import (
     training_batches,
 )
 from arjax.data.splits import encoded, original_bytes, shown, unit
-from arjax.data.stream import cut, windows
-from arjax.data.text import decode, encode
+from arjax.data.text import cut, decode, encode, windows
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from arjax.data import Bytes, Characters, Digits
 from arjax.data.splits import encoded, is_stream, original_bytes, shown, unit
-from arjax.data.stream import Parts
+from arjax.data.text import Parts
 from arjax.tokenizers import BPE
 from arjax.tokenizers.byte_level import LETTERS
 from arjax.tokenizers.pieces import groups, pieces

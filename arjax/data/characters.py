@@ -1,0 +1,86 @@
+"""Characters and bytes as symbols: strings and the bytes of files to symbols, and back.
+
+A symbol is the place of a character in an alphabet, or a byte.
+"""
+
+import zlib
+
+import numpy as np
+
+from arjax.errors import InputError
+
+
+def encode(text: str, alphabet: str, where: str) -> np.ndarray:
+    """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. InputError naming
+    the characters that the alphabet lacks."""
+    # What a command line could not decode comes as surrogates, which no alphabet has: they are named like other characters.
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    known = np.frombuffer(alphabet.encode("utf-32-le"), np.uint32)
+    table = np.full(max(points.max(initial=0), known.max()) + 1, -1, np.int32)
+    table[known] = np.arange(len(known))
+    codes = table[points]
+    if (codes < 0).any():
+        first = int(np.argmax(codes < 0))
+        lacking = sorted({chr(point) for point in np.unique(points[codes < 0])})
+        named = ", ".join(map(repr, lacking[:8])) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
+        raise InputError(
+            f"{where} has {named}, first at character {first}, which the alphabet of {len(alphabet)} lacks; "
+            "add what is lacking to the alphabet, or replace it in the text"
+        )
+    return codes.astype(np.min_scalar_type(len(known) - 1))
+
+
+def decode(x, alphabet: str) -> list[str]:
+    """Symbols [B, length] -> B strings."""
+    return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
+
+
+def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
+    """Any bytes, read as UTF-8 -> (symbols [n], what the alphabet lacks: characters, and bytes that are no UTF-8, with their
+    places). In the symbols a space stands for these, or where there is none the first symbol."""
+    text = content.decode("utf-8", "surrogateescape")
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    known = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")
+    order = np.argsort(known)
+    place = order[np.minimum(np.searchsorted(known, points, sorter=order), len(known) - 1)]
+    places = np.flatnonzero(known[place] != points)
+    place[places] = max(alphabet.find(" "), 0)
+    gaps = np.diff(places, prepend=0).astype("<u4")
+    return place, zlib.compress(gaps.tobytes() + points[places].tobytes(), 9) if len(places) else b""
+
+
+def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
+    """What `pack_text` was given. InputError if it cannot have been given anything."""
+    points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
+    if rest:
+        try:
+            found = np.frombuffer(zlib.decompressobj().decompress(rest, 8 * len(points)), "<u4")
+            gaps, replaced = np.split(found, 2)
+            points[np.cumsum(gaps, dtype=np.int64)] = replaced
+        except (zlib.error, ValueError, IndexError) as error:
+            raise InputError("what the alphabet lacks of the text cannot be read; restore the file") from error
+    try:
+        return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogateescape")
+    except UnicodeError as error:
+        raise InputError("the text has characters that are none; restore the file") from error
+
+
+def utf8(text: str) -> np.ndarray:
+    """A string as its bytes, uint8 [N]."""
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def utf8_lengths(alphabet: str) -> np.ndarray:
+    """How many bytes each character of an alphabet takes in UTF-8, [len(alphabet)]."""
+    return np.array([len(character.encode()) for character in alphabet])
+
+
+def show_utf8(x) -> list[str]:
+    """Bytes [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+    return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
+
+
+def read_utf8(text: str) -> np.ndarray:
+    """A string -> its bytes, uint8 [length], in UTF-8; surrogates, which stand for what Python could not decode, are the bytes
+    that were there."""
+    return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)

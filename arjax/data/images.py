@@ -1,0 +1,219 @@
+"""Named sets of images: the digits of scikit-learn, MNIST, Fashion-MNIST, binarized MNIST, and a part of CIFAR-10.
+
+No split needs random numbers. Each is the published one, or by place in the published order.
+"""
+
+import dataclasses
+import io
+import math
+import struct
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from arjax.data.archive import read_arrays
+from arjax.data.sources import Source, find, read
+from arjax.data.splits import Split, Splits, check_splits
+from arjax.data.values import Dynamic, Levels, Threshold
+from arjax.errors import InputError, require
+
+
+@dataclasses.dataclass(frozen=True)
+class Digits:
+    """1797 images 8x8 of handwritten digits. `root` is not looked at."""
+
+    values: Any = Threshold(7)
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def title(self) -> str:
+        return f"digits 8x8, {self.values.title}, train 1199 / valid 299 / test 299"
+
+    def load(self) -> Splits:
+        data = require("sklearn.datasets", extra="data").load_digits()
+        x, label = data.images.astype(np.uint8), data.target.astype(np.uint8)
+        place = np.arange(len(x)) % 6
+        splits = Splits(*(Split(x[part], label[part]) for part in (place < 4, place == 4, place == 5)))
+        return check_splits(splits, self.values, "digits")
+
+
+class Files(NamedTuple):
+    """The four files of such a data set."""
+
+    train_images: Source
+    train_labels: Source
+    test_images: Source
+    test_labels: Source
+
+
+def _files(prefix: str, url: str, *sha256: str) -> Files:
+    names = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+    return Files(*(Source(prefix + name, sha, url + name) for name, sha in zip(names, sha256, strict=True)))
+
+
+MNIST_FILES = _files(
+    "mnist-",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+
+FASHION_MNIST_FILES = _files(
+    "fashion-mnist-",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class MNIST:
+    """70000 images 28x28 of handwritten digits."""
+
+    values: Any = Dynamic()
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def title(self) -> str:
+        return f"MNIST 28x28, {self.values.title}, train 50000 / valid 10000 / test 10000"
+
+    def load(self) -> Splits:
+        return check_splits(read_files(MNIST_FILES, self.root), self.values, "MNIST")
+
+
+@dataclasses.dataclass(frozen=True)
+class FashionMNIST:
+    """70000 images 28x28 of clothes."""
+
+    values: Any = Dynamic()
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def title(self) -> str:
+        return f"Fashion-MNIST 28x28, {self.values.title}, train 50000 / valid 10000 / test 10000"
+
+    def load(self) -> Splits:
+        return check_splits(read_files(FASHION_MNIST_FILES, self.root), self.values, "Fashion-MNIST")
+
+
+def read_files(files: Files, root: str | None, num_valid: int = 10000) -> Splits:
+    """The four files as three splits; the last `num_valid` training images are for validation. InputError as `read`, `parse`."""
+    images, labels, test_images, test_labels = (
+        parse_idx(read(source, root), source.file, ndim) for source, ndim in zip(files, (3, 1, 3, 1), strict=True)
+    )
+    return Splits(
+        train=Split(images[:-num_valid], labels[:-num_valid]),
+        valid=Split(images[-num_valid:], labels[-num_valid:]),
+        test=Split(test_images, test_labels),
+    )
+
+
+_UNSIGNED_BYTE = 0x08
+
+
+def parse_idx(content: bytes, where: str, ndim: int) -> np.ndarray:
+    """The uint8 array of `ndim` axes in an unpacked IDX file: two zero bytes, a type, the number of axes, each axis as a
+    big-endian uint32, the values. InputError unless it is exactly that; `where` names the file.
+
+    The header is held against the length before anything of its size is made.
+    """
+    if len(content) < 4 or content[:2] != b"\0\0":
+        raise InputError(f"{where} is not an IDX file: it starts with {content[:4]!r}; give the published file")
+    if content[2] != _UNSIGNED_BYTE:
+        raise InputError(f"{where} holds IDX type {content[2]:#04x}, not unsigned bytes (0x08); give the published file")
+    if content[3] != ndim:
+        raise InputError(
+            f"{where} has {content[3]} axes, not {ndim}; give images where images belong, and labels where labels do"
+        )
+    start = 4 + 4 * ndim
+    if len(content) < start:
+        raise InputError(f"{where} is truncated: it ends within its header; get it again")
+    shape = struct.unpack(f">{ndim}I", content[4:start])
+    if 0 in shape:
+        raise InputError(f"{where} holds no values: its shape is {shape}; give the published file")
+    expected = start + math.prod(shape)
+    if len(content) != expected:
+        fault = "is truncated" if len(content) < expected else "has trailing bytes"
+        raise InputError(f"{where} {fault}: shape {shape} takes {expected} bytes, not {len(content)}; get it again")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+_URL = "https://raw.githubusercontent.com/mingzhang-yin/ARM-gradient/9b5f74da4e4009c5556e8d7a87c88c8e291c253d/"
+
+BINARIZED_MNIST = Source("binarized_mnist.npz", "4bf12d4703cf4f5351bf07cafa29f761615374568da7a57fdce26cff7e480854")
+
+MATLAB = Splits(
+    *(
+        Source(file, sha256, _URL + file)
+        for file, sha256 in (
+            ("binarized_mnist_train.amat", "79a0312c7389d855cfc97e3812de3998417c5829d8a51543b56a90a91252ae7e"),
+            ("binarized_mnist_valid.amat", "7436afc856959075c7787025bb8a4ba2b520b9230ee39667c66aa7dd2819dd68"),
+            ("binarized_mnist_test.amat", "5bc30222e1e7896cbccd1e1db6b28540cc1230f4d2d5473841a5f6cc54be8d38"),
+        )
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BinarizedMNIST:
+    """70000 binary images 28x28 of handwritten digits, the same in every epoch and every paper."""
+
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    values: ClassVar[Any] = Levels(2)
+
+    @property
+    def title(self) -> str:
+        return "MNIST 28x28, fixed binarization (Larochelle and Murray), train 50000 / valid 10000 / test 10000"
+
+    def load(self) -> Splits:
+        load = _load_packed if find(BINARIZED_MNIST, self.root) else _load_matlab
+        return check_splits(load(self.root), self.values, "binarized MNIST")
+
+
+def _load_packed(root) -> Splits:
+    names = [name + suffix for name in Splits._fields for suffix in ("", "_label")]
+    data = read_arrays(read(BINARIZED_MNIST, root), BINARIZED_MNIST.file, names)
+    return Splits(*(Split(_images(np.unpackbits(data[name], axis=1)), data[f"{name}_label"]) for name in Splits._fields))
+
+
+def _load_matlab(root) -> Splits:
+    from scipy.io import loadmat
+
+    return Splits(*(Split(_images(loadmat(io.BytesIO(read(source, root)))["X"])) for source in MATLAB))
+
+
+def _images(x):
+    return x.reshape(-1, 28, 28)
+
+
+FIRST4000 = Source("cifar10_train_first4000.npz", "f21ba659b327871ec330654ccdc95e0da52b1b39c04c467a581440516466148c")
+
+# The first image for validation, the first for testing.
+_VALID, _TEST = 3200, 3600
+
+
+@dataclasses.dataclass(frozen=True)
+class Cifar10Subset:
+    """4000 colour images 32x32x3 of ten kinds of things. The file has no public download: it holds `images` (4000, 32, 32, 3)
+    uint8 and `labels` (4000,) uint8, and must lie under the data root."""
+
+    values: Any = Levels(256)
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def title(self) -> str:
+        return (
+            f"CIFAR-10's first 4000 training images 32x32 RGB (not comparable with CIFAR-10), {self.values.title}, "
+            "train 3200 / valid 400 / test 400"
+        )
+
+    def load(self) -> Splits:
+        data = read_arrays(read(FIRST4000, self.root), FIRST4000.file, ("images", "labels"))
+        x, label = data["images"], data["labels"]
+        parts = slice(None, _VALID), slice(_VALID, _TEST), slice(_TEST, None)
+        return check_splits(Splits(*(Split(x[part], label[part]) for part in parts)), self.values, "CIFAR-10 subset")
