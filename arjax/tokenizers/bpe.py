@@ -8,23 +8,23 @@ the tokens of single bytes here.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
 from typing import ClassVar
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from arjax.data.sources import read_file
-from arjax.errors import InputError
-from arjax.tokenizers.byte_level import LETTERS, Vocabulary, read_vocabulary
-from arjax.tokenizers.pieces import groups, pieces
+from arjax.errors import InputError, require
+from arjax.tokenizers.byte_level import LETTERS, Vocabulary, pieces, read_vocabulary
 from arjax.tokenizers.text import TokenizedText
-from arjax.tokenizers.tokenizer import Learned
+from arjax.tokenizers.tokenizer import Learned, check_range
 
 
 @dataclasses.dataclass(frozen=True)
 class BPE:
-    """vocab: the number of tokens. file: a tokenizer.json to read instead of learning from the data, as given or relative to the
+    """Tokenizer of text.
+
+    vocab: the number of tokens. file: a tokenizer.json to read instead of learning from the data, as given or relative to the
     data root; GPT-2's is read as it is.
 
     What is learned is that file: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out in a
@@ -45,38 +45,40 @@ class BPE:
         return f"BPE of {self.vocab} tokens"
 
     def token_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The same: the length of a window counts tokens, each of which is as many bytes as it is."""
+        """Returns the same: the length of a window counts tokens, each of which is as many bytes as it is."""
         if len(shape) != 1:
             raise InputError(f"BPE encodes text, not examples of shape {shape}; choose a data set of text")
         return shape
 
     def fit(self, data) -> Learned:
-        """The file, or what the training part of the data set's texts teaches: pairs seen twice or more, the same ones each time.
-        InputError if there are not `vocab` tokens."""
+        """Reads the file, or learns from the training part of the data set's texts: pairs seen twice or more, the same ones each
+        time. InputError if there are not `vocab` tokens."""
         if self.file is not None:
-            return self._read(getattr(data, "root", None))
+            return self._read(data.root)
         _check_text(data)
-        library = Tokenizer(models.BPE())
-        library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        library.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
+        library = require("tokenizers", extra="tokens")
+        learner = library.Tokenizer(library.models.BPE())
+        learner.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        learner.decoder = library.decoders.ByteLevel()
+        trainer = library.trainers.BpeTrainer(
             vocab_size=self.vocab, min_frequency=2, initial_alphabet=LETTERS, special_tokens=[], show_progress=False
         )
-        library.train_from_iterator(_strings(data.texts().train), trainer)
-        if library.get_vocab_size() != self.vocab:
-            raise InputError(f"the text gives only {_set_to(library.get_vocab_size())}")
-        return {"json": np.frombuffer(library.to_str().encode(), np.uint8)}
+        strings = (piece for piece in pieces(data.texts().train.tobytes()) if isinstance(piece, str))
+        learner.train_from_iterator(strings, trainer)
+        if learner.get_vocab_size() != self.vocab:
+            raise InputError(f"the text gives only {_set_to(learner.get_vocab_size())}")
+        return {"json": np.frombuffer(learner.to_str().encode(), np.uint8)}
 
     def check(self, learned: Learned) -> None:
         self._vocabulary(learned)
 
     def encode(self, learned: Learned, x) -> np.ndarray:
-        """Bytes, uint8 [N] -> tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's tokens, any
-        other byte its own."""
+        """Turns bytes, uint8 [N], into tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's
+        tokens, any other byte its own."""
         vocabulary = self._vocabulary(learned)
-        content = _checked(x, "bytes", 256, "choose a data set of text").astype(np.uint8).tobytes()
+        parts = pieces(_row("byte", x, 256).astype(np.uint8).tobytes(), vocabulary.literals)
         tokens = [np.zeros(0, np.int32)]
-        for group in groups(pieces(content, vocabulary.literals)):
+        while group := list(itertools.islice(parts, 64)):  # as many as keep all cores busy
             strings = [piece for piece in group if isinstance(piece, str)]
             encoded = iter(vocabulary.library.encode_batch_fast(strings, add_special_tokens=False))
             tokens += [
@@ -88,14 +90,12 @@ class BPE:
         return np.concatenate(tokens)
 
     def decode(self, learned: Learned, tokens) -> np.ndarray:
-        """Tokens [n] -> bytes, uint8 [N]."""
-        vocabulary = self._vocabulary(learned)
-        tokens = _checked(tokens, "tokens", self.vocab, "decode with the tokenizer that made them")
-        blocks = (tokens[start : start + 2**14] for start in range(0, len(tokens), 2**14))  # what a cache holds
-        return np.concatenate([np.zeros(0, np.uint8), *(_spelled(vocabulary, block) for block in blocks)])
+        """Turns tokens [n] into bytes, uint8 [N]."""
+        spelled, tokens = self._vocabulary(learned).spelled, _row("token", tokens, self.vocab)
+        return np.frombuffer(b"".join(spelled[token] for token in memoryview(tokens.astype(np.int64))), np.uint8)
 
     def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
-        """How many bytes each token stands for, integers [vocab]."""
+        """Returns how many bytes each token stands for, integers [vocab]."""
         return self._vocabulary(learned).size
 
     def over(self, data, learned: Learned) -> TokenizedText:
@@ -117,7 +117,7 @@ class BPE:
         learned = {"json": np.frombuffer(content, np.uint8)}
         try:
             self.check(learned)
-        except ValueError as error:
+        except InputError as error:
             raise InputError(f"{where}: {error}") from error
         return learned
 
@@ -131,25 +131,10 @@ def _check_text(data):
         raise InputError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
 
 
-def _spelled(vocabulary, tokens) -> np.ndarray:
-    size = vocabulary.size[tokens]
-    end = np.cumsum(size)
-    # A byte of the result lies as far from the start of its token there as in the table.
-    shift = np.repeat(vocabulary.start[tokens] - (end - size), size)
-    return vocabulary.table[np.arange(len(shift)) + shift]
-
-
-def _strings(x) -> Iterator[str]:
-    return (piece for piece in pieces(x.tobytes()) if isinstance(piece, str))
-
-
-def _checked(x, name, count, remedy) -> np.ndarray:
-    """[N] integers 0..count-1, as they are. InputError naming the first that is none."""
+def _row(kind, x, count) -> np.ndarray:
+    """[N] integers 0..count-1, as they are."""
     x = np.asarray(x)
     if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
-        raise InputError(f"{name} are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")
-    outside = (x < 0) | (x >= count)
-    if outside.any():
-        i = int(np.argmax(outside))
-        raise InputError(f"{name} are 0..{count - 1}, but at place {i} stands {int(x[i])}; {remedy}")
-    return x.astype(np.intp) if not x.size else x
+        raise InputError(f"{kind}s are one row of whole numbers, not {x.dtype} of shape {x.shape}; give one text at a time")
+    check_range(kind, x, count)
+    return x

@@ -1,19 +1,33 @@
-"""A tokenizer.json of Hugging Face's `tokenizers`, read as byte-level byte-pair encoding and as nothing else.
+"""A tokenizer.json of Hugging Face's `tokenizers`, read as byte-level byte-pair encoding, and bytes cut into what it may get.
 
 The library reads far more than can be promised to be lossless, and breaks off in its own ways on files it cannot read. So the
 file is read as plain JSON here and refused in one line if it is not what it should be; the library is given only what decides the
 tokens: the vocabulary, the merges and the added tokens.
+
+Two things call for a cut. What is no UTF-8 is no string for a library that takes strings, so it stands apart, as bytes. And a
+long text is to be encoded piece by piece, in bounded memory and on all cores, which must not change a single token.
+
+GPT-2 splits a text by the expression (Radford et al. 2019)
+
+    's|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+
+
+and encodes what it matches part by part. No match reaches across a place that has white space behind it and none before it: a
+match with white space after its first character is white space only. Left of such a place no match sees further than the
+character before it (the one that looks ahead, \\s+(?!\\S), starts in white space, which ends before that character), and none
+looks back, so on either side the matches are those of the whole text. Tokens that are found as they are written before the text
+is split (GPT-2's "<|endoftext|>") must not reach across either, so places inside one are passed over.
 """
 
 import dataclasses
 import functools
 import json
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from arjax.errors import InputError, printable
+from arjax.errors import InputError, brief, one_line, require
 
 
 def _letters() -> list[str]:
@@ -25,17 +39,19 @@ def _letters() -> list[str]:
 
 LETTERS = _letters()
 _BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
+_GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """library: what encodes strings. table [bytes of all tokens, one after the other] uint8, start [V] and size [V]: where in it
-    a token's bytes start, and how many they are. byte_tokens [256] int32: the token of each single byte. literals: the added
-    tokens, which are found as they are written."""
+    """What the tokens are.
+
+    library: what encodes strings. spelled: the bytes of each token, and size, integers [vocab], how many they are.
+    byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found as they are written.
+    """
 
     library: Any
-    table: np.ndarray
-    start: np.ndarray
+    spelled: tuple[bytes, ...]
     size: np.ndarray
     byte_tokens: np.ndarray
     literals: tuple[str, ...]
@@ -43,8 +59,7 @@ class Vocabulary:
 
 @functools.lru_cache(maxsize=8)
 def read_vocabulary(content: bytes) -> Vocabulary:
-    """InputError in one line, with the remedy, unless `content` is the tokenizer.json of a byte-level byte-pair encoding that
-    gives every text back."""
+    """Reads the tokenizer.json of a byte-level byte-pair encoding that gives every text back. InputError if it is another."""
     try:
         described = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -52,7 +67,7 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     model = described.get("model") if isinstance(described, dict) else None
     if not isinstance(model, dict):
         raise InputError(f"the tokenizer.json describes no model; {_GIVE}")
-    _check_kind(described, model)
+    _check_settings(described, model)
     ids, literals = _tokens(described, model)
     known = {**ids, **literals}
     if sorted(known.values()) != list(range(len(known))):
@@ -63,40 +78,35 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     library = _built(described, model, ids)
     if library.get_vocab() != known:
         raise InputError(f"the added tokens of the tokenizer.json are numbered otherwise than the library numbers them; {_GIVE}")
-    spelled = dict.fromkeys(range(len(known)), b"")
-    spelled |= {number: bytes(_BYTES[letter] for letter in token) for token, number in ids.items() if token not in literals}
+    spelled = {number: bytes(_BYTES[letter] for letter in token) for token, number in ids.items() if token not in literals}
     spelled |= {number: token.encode() for token, number in literals.items()}
-    size = np.array([len(token) for token in spelled.values()])
     return Vocabulary(
         library,
-        np.frombuffer(b"".join(spelled.values()), np.uint8),
-        np.cumsum(size) - size,
-        size,
+        tuple(spelled[number] for number in range(len(known))),
+        np.array([len(spelled[number]) for number in range(len(known))]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),
     )
 
 
-_GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
-
-
-def _check_kind(described, model):
+def _check_settings(described, model):
     """InputError unless these settings are those of a byte-level byte-pair encoding that gives every text back."""
-    kind = model.get("type", "BPE")  # old files do not say
-    if kind != "BPE":
-        raise InputError(f"the model of the tokenizer.json is {_short(kind)}, not BPE; {_GIVE}")
-    if described.get("normalizer") is not None:
-        raise InputError(f"the tokenizer.json normalizes text, which cannot be undone; {_GIVE}, without normalizer")
     splitting = described.get("pre_tokenizer")
-    if not isinstance(splitting, dict) or splitting.get("type") != "ByteLevel" or splitting.get("use_regex", True) is not True:
-        raise InputError(f"the tokenizer.json splits text by {_short(splitting)}, not by GPT-2's ByteLevel; {_GIVE}")
-    if splitting.get("add_prefix_space", True) is not False:
-        raise InputError(f"the tokenizer.json adds a space to the start of a text; {_GIVE}, with add_prefix_space=false")
-    if model.get("dropout"):
-        raise InputError(f"the tokenizer.json drops merges at random, dropout={_short(model['dropout'])}; set it to null there")
-    for name in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if model.get(name):
-            raise InputError(f"the tokenizer.json marks parts of words, {name}={_short(model[name])}; {_GIVE}")
+    splitting = splitting if isinstance(splitting, dict) else {"type": splitting}
+    # Where a setting stands, its value where a file does not say it, and the values that lose nothing.
+    for part, settings, name, default, right in (
+        ("model", model, "type", "BPE", ("BPE",)),
+        ("model", model, "dropout", None, (0, None)),
+        ("model", model, "continuing_subword_prefix", None, ("", None)),
+        ("model", model, "end_of_word_suffix", None, ("", None)),
+        ("normalizer", described, "normalizer", None, (None,)),
+        ("pre_tokenizer", splitting, "type", None, ("ByteLevel",)),
+        ("pre_tokenizer", splitting, "use_regex", True, (True,)),
+        ("pre_tokenizer", splitting, "add_prefix_space", True, (False,)),
+    ):
+        value = settings.get(name, default)
+        if value not in right:
+            raise InputError(f"the {part} of the tokenizer.json has {name}={brief(value)}, not {right[-1]!r}; {_GIVE}")
 
 
 def _tokens(described, model) -> tuple[dict[str, int], dict[str, int]]:
@@ -110,19 +120,19 @@ def _tokens(described, model) -> tuple[dict[str, int], dict[str, int]]:
     literals = {entry["content"]: entry.get("id") for entry in entries}
     for token, number in (*ids.items(), *literals.items()):
         if type(number) is not int:
-            raise InputError(f"the token {_short(token)} of the tokenizer.json has the number {_short(number)}; {_GIVE}")
+            raise InputError(f"the token {brief(token)} of the tokenizer.json has the number {brief(number)}; {_GIVE}")
     for entry in entries:
         for name in ("lstrip", "rstrip", "single_word"):
             if entry.get(name):
                 raise InputError(
-                    f"the added token {_short(entry['content'])} has {name}=true; set it to false in the tokenizer.json"
+                    f"the added token {brief(entry['content'])} has {name}=true; set it to false in the tokenizer.json"
                 )
     for token in ids:
         letters = all(letter in _BYTES for letter in token) and token != ""
         if token not in literals and not letters:
-            raise InputError(f"the token {_short(token)} of the tokenizer.json stands for no bytes; {_GIVE}")
+            raise InputError(f"the token {brief(token)} of the tokenizer.json stands for no bytes; {_GIVE}")
         if token in literals and letters and not all("!" <= letter <= "~" for letter in token):
-            raise InputError(f"the added token {_short(token)} of the tokenizer.json stands for other bytes as well; {_GIVE}")
+            raise InputError(f"the added token {brief(token)} of the tokenizer.json stands for other bytes as well; {_GIVE}")
     return ids, literals
 
 
@@ -134,13 +144,40 @@ def _built(described, model, ids):
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
         "model": {"type": "BPE", "vocab": ids, "merges": model.get("merges"), "ignore_merges": bool(model.get("ignore_merges"))},
     }
+    library = require("tokenizers", extra="tokens")
     try:
-        return Tokenizer.from_str(json.dumps(needed))
+        return library.Tokenizer.from_str(json.dumps(needed))
     except Exception as error:  # the library raises nothing narrower
-        raise InputError(f"the tokenizer.json cannot be read ({_short(error)}); {_GIVE}") from error
+        raise InputError(f"the tokenizer.json cannot be read ({one_line(error)}); {_GIVE}") from error
 
 
-def _short(value) -> str:
-    """In a few words, on one line."""
-    text = str(value) if isinstance(value, Exception) else repr(value)
-    return printable(" ".join(text.split())[:80])
+_NOT_UTF_8 = re.compile(r"([\udc80-\udcff]+)")  # as Python decodes it with errors="surrogateescape"
+_CUT = re.compile(r"[!-~](?=[ \n])")  # only what every definition of white space agrees on
+
+
+def pieces(content: bytes, literals: Sequence[str] = (), size: int = 2**16) -> Iterator[str | bytes]:
+    """Cuts bytes, in order, into non-empty pieces: the valid UTF-8 as strings, and what is no UTF-8 as bytes.
+
+    literals: what is never to be cut. size: about how many characters a string has; more only where there is no place for a cut.
+    """
+    for stretch in _NOT_UTF_8.split(content.decode(errors="surrogateescape")):
+        if "\udc80" <= stretch[:1] <= "\udcff":
+            yield stretch.encode(errors="surrogateescape")
+        elif stretch:
+            yield from _cut(stretch, literals, size)
+
+
+def _cut(text, literals, size):
+    start = 0
+    while len(text) - start > size:
+        places = (found.end() for found in _CUT.finditer(text, start + size - 1))
+        place = next((place for place in places if not _inside(text, place, literals)), len(text))
+        yield text[start:place]
+        start = place
+    if start < len(text):
+        yield text[start:]
+
+
+def _inside(text, place, literals):
+    """Does one of the literals reach across the place?"""
+    return any(literal in text[max(place - len(literal) + 1, 0) : place + len(literal) - 1] for literal in literals)

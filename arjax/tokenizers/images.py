@@ -81,15 +81,13 @@ class TokenizedImages:
     def distortion(self) -> float:
         """The mean squared error of the test split's images in [0, 1], encoded and decoded; or of what is there instead of
         images."""
-        x = self.data.load().test.x
-        total = 0.0
-        for start in range(0, len(x), 10 * PART):
-            part = x[start : start + 10 * PART]
-            error = self.examples(part) - self.decode(self.encode(part))
-            total += float(np.square(error, dtype=np.float64).sum())
         vocab = self.data.values.vocab
         highest = 1 if vocab is None else max(vocab - 1, 1)
-        return total / (x.size * highest**2)
+
+        def errors(part):
+            return np.square(self.examples(part) - self.decode(self.encode(part)), dtype=np.float64)
+
+        return float(in_parts(errors, self.data.load().test.x).mean()) / highest**2
 
 
 def in_parts(function, x) -> np.ndarray:
@@ -102,13 +100,3 @@ def in_parts(function, x) -> np.ndarray:
         filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         parts.append(np.asarray(function(filled))[: len(part)])
     return np.concatenate(parts)
-
-
-def check_range(kind: str, x, count: int) -> None:
-    """InputError if there is anything outside 0..count-1, as far as that can be seen: not inside of jit."""
-    if isinstance(x, jax.core.Tracer) or not np.size(x):
-        return
-    x = np.asarray(x)
-    low, high = x.min(), x.max()
-    if low < 0 or high >= count:
-        raise InputError(f"{kind} {low if low < 0 else high} is not in 0..{count - 1}; give {kind}s of this tokenizer")

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
-from arjax.tokenizers.images import TokenizedImages, check_range
+from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.pixels import check_levels
+from arjax.tokenizers.tokenizer import check_learned, check_range
 
 # Pixels that the colours are fitted to: more change them little, and k-means takes longer.
 _PIXELS = 200_000
@@ -42,12 +44,10 @@ class Palette:
         return shape[:2]
 
     def fit(self, data):
-        """{"colours": float32 [colours, C]}, the darkest first: k-means over pixels drawn from the training split."""
-        # It takes a second to import.
+        """Learns {"colours": float32 [colours, C]}, the darkest first: k-means over pixels drawn from the training split."""
         from sklearn.cluster import KMeans
 
-        if data.values.vocab != 256:
-            raise InputError(f"{data.title} does not have 256 values a pixel; give it values=Levels(256)")
+        check_levels(data, 256)
         x = np.asarray(data.values(jax.random.key(0), data.load().train.x))
         self.token_shape(x.shape[1:])
         pixels = x.reshape(-1, x.shape[3] if x.ndim == 4 else 1)
@@ -65,15 +65,11 @@ class Palette:
         return {"colours": means.astype(np.float32)}
 
     def check(self, learned):
-        colours = learned.get("colours")
-        if set(learned) != {"colours"} or colours.ndim != 2 or len(colours) != self.colours or colours.shape[1] not in (1, 3):
-            shapes = {name: array.shape for name, array in learned.items()}
-            raise InputError(f"{shapes} is no palette of {self.colours} colours; restore the file")
-        if not np.isfinite(colours).all():
-            raise InputError("the palette has colours that are not finite; restore the file")
+        channels = 3 if np.shape(learned.get("colours"))[1:] == (3,) else 1
+        check_learned(self.title, learned, {"colours": jax.ShapeDtypeStruct((self.colours, channels), np.float32)})
 
     def encode(self, learned, x) -> jax.Array:
-        """Values [B, H, W] or [B, H, W, 3] -> tokens [B, H, W], the nearest colour; of equals the first."""
+        """Turns values [B, H, W] or [B, H, W, 3] into tokens [B, H, W], the nearest colour; of equals the first."""
         check_range("pixel", x, 256)
         colours = learned["colours"]
         channels = colours.shape[1:] if colours.shape[1] > 1 else ()
@@ -85,7 +81,7 @@ class Palette:
         return _nearest(jnp.asarray(colours), jnp.asarray(x))
 
     def decode(self, learned, tokens) -> jax.Array:
-        """Tokens [B, H, W] -> int32 values, the colours rounded."""
+        """Turns tokens [B, H, W] into int32 values, the colours rounded."""
         check_range("token", tokens, self.colours)
         colours = jnp.round(jnp.clip(jnp.asarray(learned["colours"]), 0, 255)).astype(jnp.int32)
         found = colours[jnp.asarray(tokens)]

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from arjax.errors import InputError
-from arjax.tokenizers.images import TokenizedImages, check_range
+from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.tokenizer import check_learned, check_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Bits:
         return {}
 
     def check(self, learned):
-        check_nothing(learned)
+        check_learned("tokenizer that learns nothing", learned, {})
 
     def encode(self, learned, x) -> jax.Array:
         check_range("pixel", x, self.levels)
@@ -92,7 +93,7 @@ class Binary:
         return {}
 
     def check(self, learned):
-        check_nothing(learned)
+        check_learned("tokenizer that learns nothing", learned, {})
 
     def encode(self, learned, x) -> jax.Array:
         check_range("pixel", x, self.levels)
@@ -107,12 +108,6 @@ class Binary:
 
 
 def check_levels(data, levels: int) -> None:
-    """InputError unless the values of `data` are symbols 0..levels-1."""
+    """Raises InputError unless the values of `data` are symbols 0..levels-1."""
     if data.values.vocab != levels:
         raise InputError(f"{data.title} does not have {levels} values a pixel; give it values=Levels({levels})")
-
-
-def check_nothing(learned) -> None:
-    """InputError unless nothing was learned."""
-    if learned:
-        raise InputError(f"this tokenizer learns nothing, but there is {', '.join(sorted(learned))}; restore the file")

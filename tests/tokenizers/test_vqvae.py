@@ -8,7 +8,7 @@ import pytest
 
 from arjax.data import Scaled
 from arjax.tokenizers import FSQ, VQVAE, Codebook, EMACodebook
-from arjax.tokenizers.autoencoder import depth_to_space
+from arjax.tokenizers.vqvae import depth_to_space
 from arjax.training.reconstruction import Reconstruction, code_counts, perplexity, squared_error
 from arjax.training.state import init_state, train_step
 
@@ -44,9 +44,6 @@ def test_images_become_maps_of_tokens_and_these_images(model):
     assert y.dtype == jnp.float32
     assert y.shape == x.shape
     assert 0 <= y.min() <= y.max() <= 1
-    y_too, tokens_too = jax.jit(model.reconstruct)(*model.unflatten(learned), x)
-    np.testing.assert_array_equal(tokens_too, tokens)
-    np.testing.assert_allclose(y_too, y, atol=1e-5)
 
 
 def test_the_shape_of_the_tokens_is_that_of_the_image_divided_by_the_strides():
@@ -113,7 +110,7 @@ def test_what_another_tokenizer_learned_is_refused():
         GREY.check(learned | {name: learned[name].astype(np.float64)})
     with pytest.raises(ValueError, match="'state/codes' has values that are not finite"):
         GREY.check(learned | {"state/codes": np.full_like(learned["state/codes"], np.nan)})
-    with pytest.raises(ValueError, match="unlike this VQ-VAE of 16 codes"):
+    with pytest.raises(ValueError, match="unlike a VQ-VAE of 16 codes"):
         GREY.check(learned_by(COLOUR))
 
 
