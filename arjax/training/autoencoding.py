@@ -22,7 +22,7 @@ from arjax.training.task import Score
 class Autoencoding:
     """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Task. `variance`: as in
     Reconstruction. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
-    `features`, `picture`, `tokens`, `restored` and `flatten`."""
+    `features`, `picture`, `reconstruct` and `flatten`."""
 
     variance: float = 0.1
 
@@ -36,7 +36,7 @@ class Autoencoding:
 
     def check(self, experiment):
         model, values = experiment.model, experiment.data.values
-        if not hasattr(model, "restored"):
+        if not hasattr(model, "reconstruct"):
             raise InputError(f"Autoencoding trains a VQVAE, not {type(model).__name__}; choose another task")
         if experiment.tokenizer is not None:
             raise InputError(f"a {type(model).__name__} is of images, not of the tokens of {experiment.tokenizer}; leave it out")
@@ -98,7 +98,7 @@ class Autoencoding:
         count = min(experiment.samples, len(splits.valid.x))
         # Where the split is in the order of its classes, the first images are all of one.
         x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
-        x_hat = _reconstruct(experiment.model, params, state, x)
+        x_hat, _ = _reconstruct(experiment.model, params, state, x)
         journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
 
     def words(self, experiment, record):
@@ -138,10 +138,10 @@ def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 def _score(model, values, params, state, x, key):
     """(the mean squared error of each example [B], tokens)."""
     x = values(key, x)
-    tokens = model.tokens(params, state, x)
-    return squared_error(x, model.restored(params, state, tokens)), tokens
+    x_hat, tokens = model.reconstruct(params, state, x)
+    return squared_error(x, x_hat), tokens
 
 
 @functools.partial(jax.jit, static_argnames="model")
 def _reconstruct(model, params, state, x):
-    return model.restored(params, state, model.tokens(params, state, x))
+    return model.reconstruct(params, state, x)
