@@ -26,12 +26,11 @@ from arjax.runs.journal import Journal
 from arjax.runs.load import learn
 from arjax.runs.lock import alone_in
 from arjax.runs.metrics import read_metrics
-from arjax.runs.report import closing_table
+from arjax.runs.report import closing_table, show
 from arjax.runs.tokenization import over_tokens
 from arjax.training.experiment import run_keys
 from arjax.training.mesh import check_batch, local_rows, over_state, place_batch, place_padded, title
-from arjax.training.state import abstract_state, only, parts
-from arjax.training.step import compile_start, compile_step, memory
+from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, train_step
 
 
 def main(argv: list[str]) -> int:
@@ -54,9 +53,8 @@ def main(argv: list[str]) -> int:
     check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
     batches = training_batches(splits.train, experiment.batch_size, experiment.seed, local_rows(experiment.batch_size, mesh))
     keys = run_keys(experiment)
-    _, start, update = parts(experiment)
-    abstract = over_state(abstract_state(start, batches[0]), mesh, experiment.model)
-    jax.eval_shape(update, abstract, batches[0], keys.train)
+    abstract = over_state(abstract_state(experiment), mesh, experiment.model)
+    jax.eval_shape(functools.partial(train_step, experiment), abstract, batches[0], keys.train)
     # What identifies the data is what lies in their files: tokens may differ in the last place from device to device.
     raw = splits if learned is None else described.data.load()
     place = functools.partial(place_batch, mesh=mesh)
@@ -75,9 +73,9 @@ def main(argv: list[str]) -> int:
         restored = restore_latest(run / "checkpoints", abstract)
         first = 0 if restored is None else restored.step
         example = place(batches[first])
-        update = compile_step(update, abstract, example, keys.train, mesh)
+        update = compile_step(experiment, abstract, example, keys.train, mesh)
         print(f"memory of a step, as it was compiled: {memory(update)}", flush=True)
-        state = compile_start(start, abstract)(keys.init, example) if restored is None else restored.state
+        state = draw_state(experiment, abstract, keys.init) if restored is None else restored.state
 
         with (
             open_checkpoints(run / "checkpoints") as checkpoints,
@@ -106,7 +104,7 @@ def main(argv: list[str]) -> int:
                     loss = valid.loss
                     journal.valid(step, valid)
                     if experiment.samples:
-                        task.show(experiment, state.ema, state.state, splits, keys.sample, step, journal)
+                        show(task, experiment, state.ema, state.state, splits, keys.sample, step, journal)
                 save(checkpoints, step, state, loss, journal.updates)
                 if signal:
                     again = shlex.join(["python", "train.py", *argv])

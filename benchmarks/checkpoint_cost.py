@@ -23,8 +23,7 @@ from arjax.runs.config import load_config
 from arjax.runs.interruption import Interruption
 from arjax.training.experiment import run_keys
 from arjax.training.mesh import over_state, place_batch
-from arjax.training.state import abstract_state, parts
-from arjax.training.step import compile_start, compile_step
+from arjax.training.state import abstract_state, compile_step, draw_state
 
 
 def main(config: str, /, steps: int = 200, pairs: int = 7) -> None:
@@ -32,11 +31,10 @@ def main(config: str, /, steps: int = 200, pairs: int = 7) -> None:
     experiment = load_config(config)
     splits, mesh, keys = experiment.data.load(), experiment.mesh.build(), run_keys(experiment)
     batches = training_batches(splits.train, experiment.batch_size, experiment.seed)
-    _, start, update = parts(experiment)
-    abstract = over_state(abstract_state(start, batches[0]), mesh, experiment.model)
+    abstract = over_state(abstract_state(experiment), mesh, experiment.model)
     place = functools.partial(place_batch, mesh=mesh)
-    step = compile_step(update, abstract, place(batches[0]), keys.train, mesh)
-    state = compile_start(start, abstract)(keys.init, place(batches[0]))
+    step = compile_step(experiment, abstract, place(batches[0]), keys.train, mesh)
+    state = draw_state(experiment, abstract, keys.init)
     asked, folder, differences, plain = Interruption(mesh).asked(), Path(tempfile.mkdtemp()), [], []
 
     with open_checkpoints(folder) as checkpoints:

@@ -26,8 +26,8 @@ from arjax.heads import Ordinal
 from arjax.measure.trial import fit
 from arjax.runs.config import load_config
 from arjax.runs.load import open_run
-from arjax.runs.report import sample_cond
 from arjax.sampling import ancestral, fixed_point, naive
+from arjax.training.conditions import sample_cond
 from arjax.training.evaluation import drawn_examples, validate
 
 FAMILIES = ("histogram", "bayes_net", "made", "rnn", "wavenet", "pixelcnn", "gated_pixelcnn", "pixelcnnpp", "lmconv", "igpt")

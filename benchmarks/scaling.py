@@ -10,7 +10,6 @@ large models lies on each device. Bytes are those that a device receives (arjax/
 import argparse
 import contextlib
 import dataclasses
-import functools
 import math
 import statistics
 import time
@@ -20,16 +19,14 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 import arjax
+from arjax.data import Levels, Npz
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import MADE, PixelCNNPP, Transformer, transformer
-from arjax.training import AdamW, Mesh
+from arjax.training import AdamW, Experiment, Mesh
 from arjax.training.mesh import over_batch, over_state, shares
-from arjax.training.objective import Likelihood
-from arjax.training.state import TrainState, abstract_state, init_state, train_step
-from arjax.training.step import compile_start, compile_step
+from arjax.training.state import TrainState, abstract_state, compile_step, draw_state
 from benchmarks.collectives import received
 
 DEVICES, RUNS = 256, 7
@@ -39,27 +36,25 @@ MIB, GB = 2**20, 1e9
 class Step(NamedTuple):
     """A step of training on a mesh, not compiled yet: shapes with their shardings."""
 
-    start: object
-    update: object
+    experiment: Experiment
     mesh: jax.sharding.Mesh
     state: TrainState
     batch: dict
 
     def compile(self) -> jax.stages.Compiled:
         with jax.set_mesh(self.mesh):
-            return compile_step(self.update, self.state, self.batch, jax.random.key(0), self.mesh)
+            return compile_step(self.experiment, self.state, self.batch, jax.random.key(0), self.mesh)
 
 
-def step_of(model, mesh: Mesh, batch: int, optimizer: optax.GradientTransformation, accumulate: int = 1) -> Step:
+def step_of(model, mesh: Mesh, batch: int, optimizer, accumulate: int = 1) -> Step:
     """The step that fits `model` to `batch` examples at once by maximum likelihood, as train.py would."""
     built = mesh.build()
-    objective = Likelihood(model, lambda key, x: x)
+    options = {"batch_size": batch, "accumulate": accumulate, "steps": 10, "eval_every": 10}
+    experiment = Experiment(data=Npz("none.npz", Levels(model.head.vocab)), model=model, optimizer=optimizer, **options)
     shape = (batch, *model.site_shape, *model.head.event_shape)
     x = {"x": jax.ShapeDtypeStruct(shape, jnp.int32, sharding=over_batch(built))}
-    start = functools.partial(init_state, objective, optimizer)
-    update = functools.partial(train_step, objective=objective, optimizer=optimizer, accumulate=accumulate)
     with jax.set_mesh(built):
-        return Step(start, update, built, over_state(abstract_state(start, x), built, model), x)
+        return Step(experiment, built, over_state(abstract_state(experiment), built, model), x)
 
 
 def held(tree) -> int:
@@ -126,7 +121,7 @@ PIXELCNNPP = arjax.Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256,
 
 def check(name: str, model, mesh: Mesh, batch: int, gathers: int) -> None:
     """One line of the table: what a step of `model` sends and holds."""
-    step = step_of(model, mesh, batch, AdamW().build(10))
+    step = step_of(model, mesh, batch, AdamW())
     tokens = batch // shares(step.mesh) * math.prod(model.site_shape)
     added = tensor_traffic(model.net, tokens, mesh.tensor) if mesh.tensor > 1 else 0.0
     formula = traffic(step, added, gathers=gathers, scatter=False)
@@ -176,7 +171,7 @@ def memory_checks() -> None:
             for layers in (4, 8):
                 model = arjax.Model(Transformer(width=width, layers=layers, heads=8), Categorical(64), (sites,))
                 with kept():
-                    plans.append(step_of(model, Mesh(1, 8), batch, AdamW().build(10)).compile().memory_analysis())
+                    plans.append(step_of(model, Mesh(1, 8), batch, AdamW()).compile().memory_analysis())
             added = plans[1].temp_size_in_bytes - plans[0].temp_size_in_bytes
             activations = 4 * block_activations(model.net, sites) * sites * batch // 8
             cells = f"{added / MIB:.1f} | {activations / MIB:.1f} | {4 * 4 * 12 * width**2 / MIB:.1f}"
@@ -190,7 +185,7 @@ def large() -> None:
     meshes |= {"PixelCNN++": (PIXELCNNPP, (Mesh(64), Mesh(8, 8), Mesh(1, 64)))}
     for name, (model, layouts) in meshes.items():
         for mesh in layouts:
-            step = step_of(model, mesh, 1024, AdamW().build(10))
+            step = step_of(model, mesh, 1024, AdamW())
             count = sum(leaf.size for leaf in jax.tree.leaves(step.state.params))
             shape = " x ".join(str(size) for size in step.mesh.shape.values())
             print(f"| {name} | {count:,} | {shape} | {held(step.state) / GB:.3f} |", flush=True)
@@ -201,7 +196,7 @@ def seconds(step: Step, runs: int):
     compiled = step.compile()
     x = jax.tree.map(lambda leaf: jax.device_put(jnp.zeros(leaf.shape, leaf.dtype), leaf.sharding), step.batch)
     with jax.set_mesh(step.mesh):
-        state = compile_start(step.start, step.state)(jax.random.key(0), x)
+        state = draw_state(step.experiment, step.state, jax.random.key(0))
     # Nobody asks for anything; see arjax/runs/interruption.py.
     asked = jax.device_put(jnp.zeros(shares(step.mesh), jnp.int32), over_batch(step.mesh))
 
@@ -224,7 +219,7 @@ def times() -> None:
         "transformer, 2 layers, 128 wide, 64 sites": (small_transformer(), 32, 2),
     }
     for name, (model, batch, runs) in models.items():
-        steps = [step_of(model, mesh, batch, AdamW().build(10)) for mesh in (Mesh(1), Mesh(8), Mesh(1, 8))]
+        steps = [step_of(model, mesh, batch, AdamW()) for mesh in (Mesh(1), Mesh(8), Mesh(1, 8))]
         turns = [seconds(step, runs) for step in steps]
         one, *many = zip(*([run() for run in turns] for _ in range(RUNS)), strict=True)
         ratios = [statistics.median(a / b for a, b in zip(times, one, strict=True)) for times in many]

@@ -72,12 +72,12 @@ BAD_CONFIGS = (
     ),
     Bad(
         "train.py bad.py",
-        "DensityEstimation fits an arjax.Model, not MADE",
+        "Likelihood fits an arjax.Model, not MADE",
         config("arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))", "MADE()"),
     ),
     Bad(
         "train.py bad.py",
-        "DensityEstimation fits an arjax.Model, not NoneType",
+        "Likelihood fits an arjax.Model, not NoneType",
         config("arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))", "None"),
     ),
     Bad("train.py bad.py", "Autoencoding trains a VQVAE, not Model", config("mesh=Mesh(1)", "task=Autoencoding()")),

@@ -57,7 +57,7 @@ MISDESCRIBED = (
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *HELD, data=3)),
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *HELD, task="density")),
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *HELD, tokenizer=3)),
-    ("DensityEstimation fits an arjax.Model, not NoneType", run_json("run", *HELD, model=None)),
+    ("Likelihood fits an arjax.Model, not NoneType", run_json("run", *HELD, model=None)),
     ("net=None is no flax.linen.Module", run_json("run", *MODEL, net=None)),
     ("arjax.protocol:Model cannot be built", run_json("run", *MODEL, order=5)),
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *MODEL, head="Bernoulli")),

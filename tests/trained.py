@@ -1,7 +1,6 @@
 """Runs to try commands on, and the one line with which a wrong command ends."""
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from arjax.__main__ import main
@@ -12,7 +11,7 @@ from arjax.runs.tokenization import over_tokens
 from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.experiment import run_keys
-from arjax.training.state import parts
+from arjax.training.state import init_state
 
 
 def write_run_of_random_parameters(run, data, model, tokenizer=None):
@@ -21,8 +20,7 @@ def write_run_of_random_parameters(run, data, model, tokenizer=None):
     described, learned = experiment, learn(experiment)
     experiment = over_tokens(experiment, learned)
     write_run(run, described, experiment.data.load(), learned)
-    batch = {"x": jnp.zeros((1, *model.site_shape, *model.head.event_shape)), "label": jnp.zeros(1, jnp.int32)}
-    state = parts(experiment).start(run_keys(experiment).init, batch)
+    state = init_state(experiment, run_keys(experiment).init)
     with open_checkpoints(run / "checkpoints") as checkpoints:
         save(checkpoints, 1, state.replace(ema=lively_params(model, jax.random.key(0))), 50.0)
 

@@ -12,7 +12,7 @@ from arjax.commands.masks import NAMES, read_mask
 from arjax.errors import InputError
 from arjax.protocol import Cond
 from arjax.runs.report import pictured
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 
 def complete_pictures(flags, model, params, data) -> None:

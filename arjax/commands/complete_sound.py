@@ -9,7 +9,7 @@ from arjax.data.splits import heard
 from arjax.data.waveforms import read_wav, write_wav
 from arjax.errors import InputError
 from arjax.runs.report import write_sounds
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 
 def complete_sound(flags, model, params, data) -> None:

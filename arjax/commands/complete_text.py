@@ -9,7 +9,7 @@ from arjax.commands.masks import read_mask
 from arjax.data.splits import encoded
 from arjax.errors import InputError
 from arjax.runs.report import rule_between, write_texts
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 
 def complete_text(flags, model, params, data) -> None:

@@ -12,7 +12,7 @@ from arjax.likelihood import bits_per_dim, conditional_log_prob
 from arjax.orders import named
 from arjax.protocol import Cond
 from arjax.sampling import ancestral
-from arjax.training.objective import cond_of
+from arjax.training.conditions import cond_of
 
 
 def order_for(model, mask):

@@ -20,7 +20,7 @@ from arjax.runs.report import per_unit, result_table
 from arjax.training.evaluation import Evaluation, evaluate
 from arjax.training.experiment import run_keys
 from arjax.training.mesh import Mesh, place_padded, replicated
-from arjax.training.task import Score
+from arjax.training.objective import Score
 
 
 @dataclasses.dataclass(frozen=True)

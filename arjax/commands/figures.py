@@ -14,8 +14,7 @@ from arjax.data.splits import shown
 from arjax.errors import InputError
 from arjax.measure import figures
 from arjax.runs.load import open_run
-from arjax.training.fits import check_fits
-from arjax.training.objective import cond_of
+from arjax.training.conditions import check_fits, cond_of
 
 
 @dataclasses.dataclass(frozen=True)

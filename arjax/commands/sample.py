@@ -13,8 +13,9 @@ from arjax.commands.flags import Run, require_model, require_positive, require_s
 from arjax.data.splits import encoded, heard, shown
 from arjax.errors import InputError
 from arjax.runs.load import open_run
-from arjax.runs.report import rule_between, sample_cond, write_sounds, write_texts
+from arjax.runs.report import rule_between, write_sounds, write_texts
 from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, decoded, stream
+from arjax.training.conditions import sample_cond
 
 
 @dataclasses.dataclass(frozen=True)

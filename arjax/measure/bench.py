@@ -14,6 +14,7 @@ Two say how near to the machine's own limits, which ceilings.py measures:
                                     they come from the processor's caches
 """
 
+import functools
 import math
 import platform
 import statistics
@@ -29,7 +30,7 @@ from arjax.protocol import init
 from arjax.sampling import ancestral, naive
 from arjax.testing.flops import executed_work
 from arjax.training.experiment import Experiment
-from arjax.training.state import parts
+from arjax.training.state import init_state, train_step
 
 
 def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracle: bool = True) -> dict:
@@ -91,8 +92,8 @@ def _time_training(experiment, split, runs):
     """`timed` for a step of training, of as many as a second holds, ten at most."""
     key = jax.random.key(experiment.seed)
     batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
-    _, start, update = parts(experiment)
-    state, step = jax.jit(start)(key, batch), jax.jit(update, donate_argnums=0)
+    state = jax.jit(functools.partial(init_state, experiment))(key)
+    step = jax.jit(functools.partial(train_step, experiment), donate_argnums=0)
 
     def several(steps):
         nonlocal state

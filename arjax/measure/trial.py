@@ -14,6 +14,7 @@ What is measured, and where a figure is not simply a count or a time:
 """
 
 import dataclasses
+import functools
 import math
 import time
 from typing import Any
@@ -31,7 +32,7 @@ from arjax.testing.cases import another_symbol, random_symbols, to_data
 from arjax.testing.flops import sequential_steps
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
-from arjax.training.state import parts
+from arjax.training.state import init_state, train_step
 
 _TRIED = 5  # steps that tell how long one takes
 
@@ -78,9 +79,9 @@ def fit(experiment: Experiment, split, seconds: float):
     batches = training_batches(split, experiment.batch_size, experiment.seed)
 
     def run(experiment, steps):
-        _, start, update = parts(experiment)
         batch = jax.tree.map(jnp.asarray, batches[0])
-        state, step = jax.jit(start)(run_keys(experiment).init, batch), jax.jit(update, donate_argnums=0)
+        state = jax.jit(functools.partial(init_state, experiment))(run_keys(experiment).init)
+        step = jax.jit(functools.partial(train_step, experiment), donate_argnums=0)
         step = step.lower(state, batch, key).compile()
         began = time.perf_counter()
         for i in range(steps):

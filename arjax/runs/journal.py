@@ -16,9 +16,9 @@ from arjax.data.splits import heard, shown
 from arjax.pictures import density_over_histogram, image_grid, save_png, sound_picture
 from arjax.runs.metrics import Metrics
 from arjax.runs.progress import Progress
-from arjax.runs.report import pictured, rule_between, to_density, write_sounds, write_texts
+from arjax.runs.report import pictured, rule_between, to_density, words, write_sounds, write_texts
 from arjax.training.experiment import Experiment
-from arjax.training.task import Score
+from arjax.training.objective import Score
 
 # Samples of sound that a validation leaves behind: each is a file of its own.
 _HEARD = 8
@@ -84,14 +84,14 @@ class Journal:
         means = {name: float(np.mean([values[name] for values in self.updates])) for name in self.updates[0]}
         record = self.experiment.task.record(means) | {"grad_norm": self._grad_norm, "examples_per_second": rate}
         self._write(self._last, "train", record)
-        self.progress.train(self._last, f"{self.experiment.task.words(self.experiment, record)}  {rate:.0f} examples/s")
+        self.progress.train(self._last, f"{words(self.experiment.task, self.experiment, record)}  {rate:.0f} examples/s")
         self._restart()
 
     def valid(self, step: int, score: Score) -> None:
         """A validation. FloatingPointError if it is not finite."""
         _check_finite(f"validation's {self.experiment.task.measure}", score.loss, step, _VALIDATION)
         self._write(step, "valid", score.record | {"examples_per_second": score.examples / score.seconds})
-        self.note(f"step {step}  valid {self.experiment.task.words(self.experiment, score.record)}")
+        self.note(f"step {step}  valid {words(self.experiment.task, self.experiment, score.record)}")
         self._restart()
 
     def samples(self, step: int, x) -> None:

@@ -17,7 +17,7 @@ from arjax.runs.tokenization import digest, over_tokens
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.experiment import Experiment
 from arjax.training.mesh import on_one_device
-from arjax.training.state import abstract_state, only, parts
+from arjax.training.state import abstract_state, only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] 
     learned = read_tokenizer(run, experiment)
     fitted = None if learned is None else Fitted(experiment.tokenizer, learned)
     trained = _restore(run, over_tokens(experiment, learned), raw)
-    return Loaded(experiment.model, experiment.task.learned(experiment.model, trained.params, trained.state), fitted)
+    return Loaded(experiment.model, experiment.task.learned(experiment, trained.params, trained.state), fitted)
 
 
 def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
@@ -111,7 +111,7 @@ def _restore(run, experiment: Experiment, raw: bool) -> Trained:
     if not folder.is_dir():
         raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
     which = "params" if raw else "ema"
-    abstract = on_one_device(abstract_state(parts(experiment).start, {}))
+    abstract = on_one_device(abstract_state(experiment))
     best = restore_best(folder, only(abstract, which, "state"))
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))

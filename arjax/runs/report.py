@@ -1,33 +1,30 @@
-"""What a run leaves for a person: its density as a curve, its samples as text or sound, and one table with the result and
-everything that gives it its meaning."""
+"""What a run leaves for a person: its density as a curve, its samples as text or sound, a result in words, and one table with
+the result and everything that gives it its meaning.
 
+`words`, `rows` and `show` are single-dispatch functions of the objective, with a default for any: an objective of a user's own
+registers what it has to say, as the two here do (`@words.register`).
+"""
+
+import functools
+import math
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from arjax.data.batches import gather
 from arjax.data.splits import Sound, unit
 from arjax.data.waveforms import write_wav
 from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
-from arjax.pictures import to_images
-from arjax.protocol import Cond, CondSpec
+from arjax.pictures import image_grid, to_images
+from arjax.protocol import CondSpec
+from arjax.sampling import ancestral
+from arjax.training.autoencoding import Autoencoding
+from arjax.training.conditions import sample_cond
+from arjax.training.likelihood import Likelihood, lossy
 from arjax.training.mesh import to_host
-from arjax.training.objective import cond_of
-
-
-def sample_cond(model, count: int, examples) -> Cond:
-    """What samples are shown for: the classes in turn, where the model knows classes, or where it knows features (local, memory),
-    these and the labels of the first `count` of `examples`, a split that may be None for other models. A model's members: the
-    first."""
-    if model.cond.features(model.site_shape):
-        # A label and features belong together.
-        return jax.tree.map(jnp.asarray, cond_of(model, gather(examples, np.arange(count) % len(examples.x))))
-    return Cond(None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes)
 
 
 def pictured(data, x, vocab: int | None) -> np.ndarray | None:
@@ -74,6 +71,114 @@ def per_unit(experiment, nats: float, dims: float) -> str:
     return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
 
 
+@functools.singledispatch
+def words(objective, experiment, record: dict) -> str:
+    """A record of metrics.jsonl in a few words."""
+    numbers = {name: value for name, value in record.items() if name not in _COMMON and isinstance(value, int | float)}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in numbers.items())
+
+
+@functools.singledispatch
+def rows_of(objective, experiment, split: str, record: dict) -> dict[str, str]:
+    """The result of a split, and all that gives it its meaning: the rows of a table."""
+    baselines = {name: f"{objective.measure} {score:.5g}" for name, score in record.get("baselines", {}).items()}
+    return {split: words(objective, experiment, record), **baselines, "data, split": experiment.data.title}
+
+
+@functools.singledispatch
+def show(objective, experiment, params, state, splits, key, step: int, journal) -> None:
+    """Leaves something to look at, read or hear in the run's Journal."""
+
+
+# In a record of any objective.
+_COMMON = ("step", "split", "seconds", "examples_per_second", "grad_norm", "parameters", "standard_error")
+
+
+@words.register
+def _(objective: Likelihood, experiment, record):
+    said = f"{record['nats']:.3f} nats, {per_unit(experiment, record['nats'], record['dims'])}"
+    said += " (lossy)" if lossy(experiment.data) else ""
+    return said + (f", {record['bits_per_byte']:.4f} bits/byte" if _adds(experiment, record) else "")
+
+
+@rows_of.register
+def _(objective: Likelihood, experiment, split, record):
+    data, every = experiment.data, experiment.model.num_dims
+    nats, dims = record["nats"], record["dims"]
+    cond = experiment.model.cond
+    given = " given the label" if cond.classes else ""
+    knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
+    name = f"{split} -log p({'tokens' if unit(data) == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
+    known = f" given the {' and '.join(knows)}" if knows else ""
+    scored = f"{nats:.3f} ± {record['standard_error']:.3f} nats per example{known}"
+    rows = {name: f"{scored} = {per_unit(experiment, nats, dims)}"}
+    if _adds(experiment, record):
+        rows["in bytes"] = f"{record['bits_per_byte']:.4f} bits per byte of the original"
+    for baseline, score in record.get("baselines", {}).items():
+        rows[baseline] = f"{score:.3f} nats per example{given} = {per_unit(experiment, score, dims)}"
+        if _adds(experiment, record):
+            rows[baseline] += f", {record['bits_per_byte'] * score / nats:.4f} bits/byte"
+    if dims != every:
+        rows["counted"] = f"{dims:.1f} {unit(data)}s per example on average, of {every}"
+    rows["data, split"] = data.title
+    if lossy(experiment.data):
+        rows["lossy"] = f"these are nats of tokens ({data.tokenizer.title}), never to be put beside a likelihood of the data"
+    if "distortion" in record:
+        rows["distortion"] = f"{record['distortion']:.5f} mean squared error of test images in [0, 1], encoded and decoded"
+    if experiment.ensemble > 1:
+        rows["ensemble"] = f"mixture of {experiment.ensemble} orders and members"
+    return rows
+
+
+def _adds(experiment, record) -> bool:
+    """Do bits per byte say something that bits per value do not?"""
+    return "bits_per_byte" in record and unit(experiment.data) != "byte"
+
+
+@show.register
+def _(objective: Likelihood, experiment, params, state, splits, key, step, journal):
+    cond = sample_cond(experiment.model, experiment.samples, splits.valid)
+    journal.samples(step, to_host(ancestral(experiment.model, params, key, experiment.samples, cond=cond)))
+    journal.density(step, params, splits.train.x)
+
+
+@words.register
+def _(objective: Autoencoding, experiment, record):
+    used = f"perplexity {record['perplexity']:.0f}, {record['used']:.0%} of {experiment.model.vocab} codes used"
+    return f"mean squared error {record['mse']:.5f}, {used}"
+
+
+@rows_of.register
+def _(objective: Autoencoding, experiment, split, record):
+    shape = experiment.model.token_shape(experiment.model.shape)
+    rows = {
+        f"{split} error": f"{record['mse']:.5f} ± {record['standard_error']:.5f} mean squared error of pixels in [0, 1]",
+        "codes": f"{record['used']:.1%} of {experiment.model.vocab} used, perplexity {record['perplexity']:.0f}",
+        "tokens": f"{' x '.join(map(str, shape))} an image of {' x '.join(map(str, experiment.model.shape))}",
+    }
+    for name, error in record.get("baselines", {}).items():
+        rows[name] = f"{error:.5f} mean squared error"
+    return rows | {"data, split": experiment.data.title}
+
+
+@show.register
+def _(objective: Autoencoding, experiment, params, state, splits, key, step, journal):
+    count = min(experiment.samples, len(splits.valid.x))
+    # Where the split is in the order of its classes, the first images are all of one.
+    x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
+    x_hat, _ = objective.reconstruct(experiment, params, state, x)
+    journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
+
+
+def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
+    columns = math.ceil(math.sqrt(2 * len(x)))
+    rows = [part for i in range(0, len(x), columns) for part in (x[i : i + columns], x_hat[i : i + columns])]
+    blank = np.full_like(x[:1], 0.5)
+    filled = [np.concatenate([row, *[blank] * (columns - len(row))]) for row in rows]
+    return image_grid(np.concatenate(filled), columns=columns)
+
+
 def closing_table(experiment, run: Path, records: list[dict]) -> None:
     """Print the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
     test = records[-1]
@@ -84,7 +189,7 @@ def closing_table(experiment, run: Path, records: list[dict]) -> None:
             "tests again"
         )
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
-    chosen = f", {experiment.task.words(experiment, valid)} on the validation split" if valid else ""
+    chosen = f", {words(experiment.task, experiment, valid)} on the validation split" if valid else ""
     tokenizer = " tokenizer.safetensors" if hasattr(experiment.data, "tokenizer") else ""
     rows = {
         "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
@@ -100,6 +205,6 @@ def result_table(experiment, title: str, split: str, record: dict, rows: dict[st
     table = Table(title=title, title_justify="left", show_header=False, title_style="bold")
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for row in (experiment.task.rows(experiment, split, record) | rows).items():
+    for row in (rows_of(experiment.task, experiment, split, record) | rows).items():
         table.add_row(*row)
     Console(highlight=False).print(table)

@@ -4,24 +4,10 @@
 """
 
 from arjax.training.autoencoding import Autoencoding
-from arjax.training.density_estimation import DensityEstimation
 from arjax.training.experiment import Experiment
+from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
-from arjax.training.objective import Likelihood, Objective
+from arjax.training.objective import Objective, Score
 from arjax.training.optimizers import Adam, AdamW
-from arjax.training.reconstruction import Reconstruction
-from arjax.training.task import Score, Task
 
-__all__ = [
-    "Adam",
-    "AdamW",
-    "Autoencoding",
-    "DensityEstimation",
-    "Experiment",
-    "Likelihood",
-    "Mesh",
-    "Objective",
-    "Reconstruction",
-    "Score",
-    "Task",
-]
+__all__ = ["Adam", "AdamW", "Autoencoding", "Experiment", "Likelihood", "Mesh", "Objective", "Score"]

@@ -1,4 +1,7 @@
-"""The task of a discrete autoencoder: the images it gives back should be those it was given."""
+"""The objective of a discrete autoencoder: the images it gives back should be those it was given.
+
+loss = mean (x - x_hat)^2 / variance + the quantizer's own             (van den Oord et al. 2017, section 3.2, eq. 3)
+"""
 
 import dataclasses
 import functools
@@ -12,17 +15,19 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.errors import InputError
-from arjax.pictures import image_grid
 from arjax.training.mesh import to_host
-from arjax.training.reconstruction import Reconstruction, perplexity, squared_error
-from arjax.training.task import Score
+from arjax.training.objective import Score
+from arjax.training.reconstruction import code_counts, perplexity, squared_error
 
 
 @dataclasses.dataclass(frozen=True)
 class Autoencoding:
-    """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Task. `variance`: as in
-    Reconstruction. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
-    `features`, `picture`, `reconstruct` and `flatten`."""
+    """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Objective.
+
+    variance: of the normal distribution that a pixel has around its reconstruction; the variance of the data themselves makes the
+    first term start near 1. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
+    `features`, `picture`, `reconstruct` and `flatten`.
+    """
 
     variance: float = 0.1
 
@@ -60,8 +65,22 @@ class Autoencoding:
                     "choose values=Scaled() with the highest of them"
                 )
 
-    def objective(self, experiment):
-        return Reconstruction(experiment.model, experiment.data.values, self.variance)
+    def init(self, experiment, key):
+        return experiment.model.init(key)
+
+    def loss(self, experiment, params, state, batch, key):
+        """As in Objective; metrics: {"mse": per pixel; "perplexity": of the minibatch's tokens; "used": the fraction of the codes
+        that occur among them}."""
+        model = experiment.model
+        values_key, update_key = jax.random.split(key)
+        quantizer, x = model.quantizer, experiment.data.values(values_key, batch["x"])
+        h = model.features(params, x)
+        q, tokens, own = quantizer.quantize(params["quantizer"], state, h)
+        mse = squared_error(x, model.picture(params, q)).mean()
+        state = quantizer.update(params["quantizer"], state, jax.lax.stop_gradient(h), tokens, update_key)
+        counts = code_counts(tokens, quantizer.size)
+        metrics = {"mse": mse, "perplexity": perplexity(counts), "used": (counts > 0).mean()}
+        return mse / self.variance + own, (state, metrics)
 
     def record(self, metrics):
         return metrics
@@ -83,55 +102,28 @@ class Autoencoding:
         }
         return Score(record["mse"], record, len(errors), time.perf_counter() - began)
 
-    def test(self, experiment, params, state, splits, which, **scoring):
-        score = self.validate(experiment, params, state, getattr(splits, which), **scoring)
+    def test(self, experiment, params, state, splits, which="test", *, batch_size, key, place=jnp.asarray):
+        score = self.validate(experiment, params, state, getattr(splits, which), batch_size=batch_size, key=key, place=place)
 
         def blocks(split):
-            return (np.asarray(experiment.data.values(scoring["key"], part)) for part in _in_blocks(split.x))
+            return (np.asarray(experiment.data.values(key, part)) for part in _in_blocks(split.x))
 
         mean = sum(x.sum(axis=0, dtype=np.float64) for x in blocks(splits.train)) / len(splits.train.x)
         split = getattr(splits, which)
         error = sum(float(np.square(x - mean).sum()) for x in blocks(split)) / (len(split.x) * mean.size)
         return score._replace(record=score.record | {"baselines": {"the mean image": error}})
 
-    def show(self, experiment, params, state, splits, key, step, journal):
-        count = min(experiment.samples, len(splits.valid.x))
-        # Where the split is in the order of its classes, the first images are all of one.
-        x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
-        x_hat, _ = _reconstruct(experiment.model, params, state, x)
-        journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
+    def reconstruct(self, experiment, params, state, x) -> tuple[jax.Array, jax.Array]:
+        """Returns (reconstructions, tokens) of images in [0, 1] [B, *shape]."""
+        return _reconstruct(experiment.model, params, state, x)
 
-    def words(self, experiment, record):
-        used = f"perplexity {record['perplexity']:.0f}, {record['used']:.0%} of {experiment.model.vocab} codes used"
-        return f"mean squared error {record['mse']:.5f}, {used}"
-
-    def rows(self, experiment, split, record):
-        shape = experiment.model.token_shape(experiment.model.shape)
-        rows = {
-            f"{split} error": f"{record['mse']:.5f} ± {record['standard_error']:.5f} mean squared error of pixels in [0, 1]",
-            "codes": f"{record['used']:.1%} of {experiment.model.vocab} used, perplexity {record['perplexity']:.0f}",
-            "tokens": f"{' x '.join(map(str, shape))} an image of {' x '.join(map(str, experiment.model.shape))}",
-        }
-        for name, error in record.get("baselines", {}).items():
-            rows[name] = f"{error:.5f} mean squared error"
-        return rows | {"data, split": experiment.data.title}
-
-    def learned(self, model, params, state):
-        """What the model is as a tokenizer."""
-        return model.flatten(params, state)
+    def learned(self, experiment, params, state):
+        """Returns what the model is as a tokenizer."""
+        return experiment.model.flatten(params, state)
 
 
 def _in_blocks(x, size: int = 5000):
     return (x[start : start + size] for start in range(0, len(x), size))
-
-
-def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
-    columns = math.ceil(math.sqrt(2 * len(x)))
-    rows = [part for i in range(0, len(x), columns) for part in (x[i : i + columns], x_hat[i : i + columns])]
-    blank = np.full_like(x[:1], 0.5)
-    filled = [np.concatenate([row, *[blank] * (columns - len(row))]) for row in rows]
-    return image_grid(np.concatenate(filled), columns=columns)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values"))

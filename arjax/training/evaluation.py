@@ -13,8 +13,8 @@ import numpy as np
 from arjax.data import evaluation_batches
 from arjax.likelihood import log_prob, mixture
 from arjax.orders import named
+from arjax.training.conditions import draw_cond, draw_condition, draw_order
 from arjax.training.mesh import to_host
-from arjax.training.objective import draw_cond, draw_condition, draw_order
 
 
 class Evaluation(NamedTuple):

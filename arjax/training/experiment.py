@@ -7,7 +7,7 @@ import jax
 
 from arjax.data.values import is_random
 from arjax.errors import InputError
-from arjax.training.density_estimation import DensityEstimation
+from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
 from arjax.training.optimizers import AdamW
 
@@ -20,9 +20,9 @@ class Experiment:
     data: Any
     """The data set, and how its values become symbols."""
     model: Any
-    """The arjax.Model to fit, or what another task fits."""
-    task: Any = dataclasses.field(default_factory=DensityEstimation)
-    """What the run is for."""
+    """The arjax.Model to fit, or what another objective fits."""
+    task: Any = dataclasses.field(default_factory=Likelihood)
+    """What the run is for: an Objective."""
     tokenizer: Any = None
     """What turns the data into tokens, which the model is of; learned from the training split, or read."""
     # What it learned counts, and is compared as such, not where it lay.

@@ -1,84 +1,71 @@
-"""What is minimised. The trainer knows the protocol only; likelihood is its first instance."""
+"""What a run is for: what it minimises, what it measures, and what makes its result.
 
-import dataclasses
-from typing import Any, Protocol
+The trainer knows this protocol only. Likelihood and Autoencoding are its two instances; an objective of a user's own works as
+they do, and runs/report.py shows its numbers by their names.
+"""
+
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from arjax.likelihood import log_prob
-from arjax.orders import AnyOrder, draw
-from arjax.protocol import Cond, init
+
+class Score(NamedTuple):
+    """What a split scored.
+
+    loss: what validation chooses by, the lower the better. record: numbers by name for metrics.jsonl, the loss among them under
+    the objective's `measure`. examples: how many there were. seconds: what scoring them took. result: of a test by likelihood
+    the Evaluation, which has every example's own.
+    """
+
+    loss: float
+    record: dict[str, Any]
+    examples: int
+    seconds: float
+    result: Any = None
 
 
 class Objective(Protocol):
-    """A frozen dataclass. `state` holds what changes in training but is not learned by gradient (a tree, often empty)."""
+    """A frozen dataclass. `experiment` is an Experiment, over tokens where it has a tokenizer; of it an objective reads `model`,
+    `data` and what else it needs. `params` and `state` are what `init` makes, or training of it."""
 
-    def init(self, key: jax.Array, batch: dict) -> tuple[Any, Any]:
-        """key, an example batch -> (params, state). Works under jit. Where a run is loaded the batch is {}: shapes are known."""
+    measure: ClassVar[str]
+    """The name of the loss of a split in metrics.jsonl."""
+
+    def check(self, experiment) -> None:
+        """Raises InputError unless the experiment's parts fit together. Called when the experiment is made."""
         ...
 
-    def loss(self, params, state, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[Any, dict]]:
-        """-> (loss [], (state, metrics)); metrics are scalars by name. Pure, and differentiable in params."""
+    def check_data(self, experiment, splits) -> None:
+        """Raises InputError unless the data, as they were loaded, fit the model."""
         ...
 
+    def init(self, experiment, key: jax.Array) -> tuple[Any, Any]:
+        """Draws (params, state). `state` holds what changes in training but is not learned by gradient: a tree, often empty."""
+        ...
 
-@dataclasses.dataclass(frozen=True)
-class Likelihood:
-    """-log p(x) in nats per example, averaged over the minibatch.
+    def loss(self, experiment, params, state, batch: dict, key: jax.Array) -> tuple[jax.Array, tuple[Any, dict]]:
+        """Computes (loss [], (state, metrics)) of a raw batch {"x": [B, ...], ...}. Pure, and differentiable in `params`;
+        metrics are scalars by name."""
+        ...
 
-    model: an arjax.Model. values: (key, what the data set stores) -> symbols; its key is new at every step, so that
-    a dynamic binarization is. An AnyOrder model is given one random order a minibatch, a model with members one of them.
-    """
+    def record(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Returns what metrics.jsonl keeps of an update: of `loss` and the metrics of `loss()`."""
+        ...
 
-    model: Any
-    values: Any
+    def validate(self, experiment, params, state, split, *, batch_size: int, key: jax.Array, place=jnp.asarray) -> Score:
+        """Scores a split at the price of one pass.
 
-    def init(self, key, batch):
-        """(params, ()): there is no other state."""
-        return init(self.model, key), ()
+        key: draws what is random. place: brings an array [B, ...] to the devices, and may append fillers to it.
+        """
+        ...
 
-    def loss(self, params, state, batch, key):
-        """batch: {"x": [B, ...]}, and what else `gather` gives of a split -> (mean nats per example, (state, {"dims": the mean
-        number of values that were counted in one}))."""
-        values_key, condition_key, dropout_key = jax.random.split(key, 3)
-        x = self.values(values_key, batch["x"])
-        order, cond = draw_condition(self.model, condition_key, batch)
-        scores = log_prob(self.model, params, x, order=order, cond=cond, key=dropout_key, counted=batch.get("counted"))
-        return -scores.mean(), (state, {"dims": counted_dims(self.model, batch).mean()})
+    def test(
+        self, experiment, params, state, splits, which: str = "test", *, batch_size: int, key: jax.Array, place=jnp.asarray
+    ) -> Score:
+        """Scores the split `which` as a result is published, with what it is held beside. The rest as in `validate`."""
+        ...
 
-
-def counted_dims(model, batch: dict) -> jax.Array:
-    """[B] float32: the number of values of each example of a batch that are counted."""
-    counted = batch.get("counted")
-    if counted is None:
-        return jnp.full(len(batch["x"]), model.num_dims, jnp.float32)
-    return counted.reshape(len(counted), -1).sum(axis=1) * jnp.float32(model.num_dims / model.num_sites)
-
-
-def draw_condition(model, key: jax.Array, batch: dict):
-    """(order, cond) for one minibatch: a random order where the model is AnyOrder, [B, T] for a net that takes one for each
-    example, and the condition that `draw_cond` gives."""
-    order_key, member_key = jax.random.split(key)
-    if getattr(model.net, "order_per_example", False) and isinstance(model.order, AnyOrder):
-        order = jax.vmap(lambda k: draw(model.order, k, model.site_shape))(jax.random.split(order_key, len(batch["x"])))
-    else:
-        order = draw_order(model, order_key)
-    return order, draw_cond(model, member_key, batch)
-
-
-def draw_order(model, key: jax.Array):
-    """[T]: a random order where the model is AnyOrder, else its own; None for a net that generates in one order only."""
-    return draw(model.order, key, model.site_shape) if model.net.any_order else None
-
-
-def draw_cond(model, key: jax.Array, batch: dict) -> Cond:
-    """A random member where the model has members, and what `cond_of` gives."""
-    member = None if model.cond.members is None else jax.random.randint(key, (), 0, model.cond.members)
-    return cond_of(model, batch).replace(member=member)
-
-
-def cond_of(model, batch: dict) -> Cond:
-    """Of the batch's labels, local features and memory those that the model wants."""
-    label = None if model.cond.classes is None else batch["label"]
-    return Cond(label, **{name: batch[name] for name in model.cond.features(model.site_shape)})
+    def learned(self, experiment, params, state) -> Any:
+        """Returns what `arjax.load` gives beside the model."""
+        ...

@@ -5,11 +5,14 @@
 
 The growing decay lets the average forget its random start (as in TensorFlow's ExponentialMovingAverage). Everything random
 comes from `fold_in(key, step)`: a run that starts again from a saved state goes on as if nothing had happened, bit for bit.
+
+On a mesh the step is compiled once before the first, its state laid out over the devices and donated. Beside what it learns it
+passes on what processes were asked: any process's signal reaches all of them with the same step, so that all stop after the same
+one, without a message of their own.
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.struct
 import jax
@@ -17,7 +20,9 @@ import jax.numpy as jnp
 import optax
 
 from arjax.training.experiment import Experiment
-from arjax.training.objective import Objective
+from arjax.training.mesh import over_batch, replicated, shares
+
+_MIB = 2**20
 
 
 @flax.struct.dataclass
@@ -31,34 +36,17 @@ class TrainState:
     state: Any
 
 
-class Parts(NamedTuple):
-    """The pure functions that training is made of, not yet jitted: `start(key, batch)` -> the state before the first step, and
-    `update(state, batch, key)` -> (state, metrics), one step."""
-
-    objective: Objective
-    start: Callable
-    update: Callable
-
-
-def parts(experiment: Experiment) -> Parts:
-    """The parts of the training of `experiment`. The caller jits them, where and how it computes."""
-    objective = experiment.task.objective(experiment)
-    optimizer = experiment.optimizer.build(experiment.steps)
-    options = {"objective": objective, "optimizer": optimizer, "ema": experiment.ema, "accumulate": experiment.accumulate}
-    return Parts(objective, functools.partial(init_state, objective, optimizer), functools.partial(train_step, **options))
-
-
-def init_state(objective: Objective, optimizer: optax.GradientTransformation, key: jax.Array, batch: dict) -> TrainState:
-    """The state before the first step. `batch` is an example of what `train_step` will be given."""
-    params, state = objective.init(key, batch)
+def init_state(experiment: Experiment, key: jax.Array) -> TrainState:
+    """Draws the state before the first step."""
+    params, state = experiment.task.init(experiment, key)
     # A copy: the step donates its argument, and no buffer can be given away twice.
     ema = jax.tree.map(jnp.copy, params)
-    return TrainState(jnp.zeros((), jnp.int32), params, ema, optimizer.init(params), state)
+    return TrainState(jnp.zeros((), jnp.int32), params, ema, experiment.optimizer.build(experiment.steps).init(params), state)
 
 
-def abstract_state(start, batch: dict) -> TrainState:
-    """The shapes of the state that `start(key, batch)` makes; with shardings, what a checkpoint is restored to."""
-    return jax.eval_shape(start, jax.random.key(0), batch)
+def abstract_state(experiment: Experiment) -> TrainState:
+    """Returns the shapes of the state that `init_state` makes; with shardings, what a checkpoint is restored to."""
+    return jax.eval_shape(functools.partial(init_state, experiment), jax.random.key(0))
 
 
 def only(abstract: TrainState, *names: str) -> TrainState:
@@ -66,22 +54,14 @@ def only(abstract: TrainState, *names: str) -> TrainState:
     return jax.tree.map(lambda _: ..., abstract).replace(**{name: getattr(abstract, name) for name in names})
 
 
-def train_step(
-    state: TrainState,
-    batch: dict,
-    key: jax.Array,
-    *,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    ema: float = 0.999,
-    accumulate: int = 1,
-) -> tuple[TrainState, dict]:
-    """(state, batch, the run's key) -> (state, metrics): one update. Pure; the caller jits it and donates `state`.
+def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.Array) -> tuple[TrainState, dict]:
+    """Computes (state, metrics) of one update. Pure; the caller jits it and donates `state`.
 
-    batch: arrays [B, ...] with B divisible by `accumulate`, the number of micro-batches. metrics: `loss`, `grad_norm` (before
-    clipping) and the objective's own, all scalars.
+    batch: arrays [B, ...] with B divisible by `experiment.accumulate`, the number of micro-batches. key: the run's. metrics:
+    `loss`, `grad_norm` (before clipping) and the objective's own, all scalars.
     """
-    gradient = jax.value_and_grad(objective.loss, has_aux=True)
+    accumulate, optimizer = experiment.accumulate, experiment.optimizer.build(experiment.steps)
+    gradient = jax.value_and_grad(functools.partial(experiment.task.loss, experiment), has_aux=True)
     key = jax.random.fold_in(key, state.step)
 
     def micro_step(carry, micro):
@@ -101,7 +81,40 @@ def train_step(
     grads = jax.tree.map(lambda g: g / accumulate, grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    decay = jnp.minimum(ema, (1 + state.step) / (10 + state.step))
+    decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)
     metrics = {name: value.mean() for name, value in metrics.items()} | {"grad_norm": optax.tree.norm(grads)}
     return TrainState(state.step + 1, params, average, opt_state, inner), metrics
+
+
+def draw_state(experiment: Experiment, abstract: TrainState, key: jax.Array) -> TrainState:
+    """Draws the state before the first step; it lies as `abstract` says."""
+    return jax.jit(functools.partial(init_state, experiment), out_shardings=_shardings(abstract))(key)
+
+
+def compile_step(experiment: Experiment, abstract: TrainState, batch, key, mesh: jax.sharding.Mesh) -> jax.stages.Compiled:
+    """Compiles (state, batch, key, asked) -> (state, metrics, signal): `train_step`, the state as `abstract` and donated;
+    batch and key as given; `asked` [shares]: the number of the signal that each process had, 0 for none; `signal`: the highest of
+    them."""
+
+    def step(state, batch, key, asked):
+        return *train_step(experiment, state, batch, key), jnp.max(asked)
+
+    whole, asked = replicated(mesh), jax.ShapeDtypeStruct((shares(mesh),), jnp.int32, sharding=over_batch(mesh))
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=(_shardings(abstract), whole, whole))
+    return jitted.lower(abstract, batch, key, asked).compile()
+
+
+def memory(compiled: jax.stages.Compiled) -> str:
+    """In words: what it needs of each device's memory at once, by the compiler's plan; "unknown" where that has none."""
+    plan = compiled.memory_analysis()
+    if plan is None:
+        return "unknown"
+    # What is donated is not there twice.
+    kept = plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes
+    during = plan.temp_size_in_bytes
+    return f"{(kept + during) / _MIB:.1f} MiB on each device, {during / _MIB:.1f} of them only during the step"
+
+
+def _shardings(abstract):
+    return jax.tree.map(lambda leaf: leaf.sharding, abstract)

@@ -15,8 +15,8 @@ from arjax.heads import Bernoulli
 from arjax.models import Transformer
 from arjax.protocol import CondSpec, Model
 from arjax.runs.config import edit
-from arjax.runs.report import sample_cond
 from arjax.training import Experiment
+from arjax.training.conditions import sample_cond
 
 DATA = LowerHalf(Digits(values=Threshold(7)))
 MODEL = Model(Transformer(8, 1, 2, encoder_layers=1), Bernoulli(), (4, 8), cond=CondSpec(classes=10, memory=(8, 4)))

@@ -11,7 +11,7 @@ from arjax.heads import Bernoulli
 from arjax.models import MADE, RNN, Transformer
 from arjax.orders import AnyOrder, Raster, Reversed
 from arjax.training import Experiment
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 X = np.arange(12).reshape(2, 3, 2) % 2
 SPLITS = {"train": X, "valid": X, "test": X}

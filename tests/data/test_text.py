@@ -29,8 +29,8 @@ from arjax.runs.report import per_unit
 from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.experiment import run_keys
-from arjax.training.state import parts
-from arjax.training.task import Score
+from arjax.training.objective import Score
+from arjax.training.state import init_state
 
 ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 
@@ -251,8 +251,7 @@ def run(tmp_path):
     data = Characters(path, alphabet(path), length=12)
     experiment = Experiment(data=data, model=Model(RNN(width=4), Categorical(9), (12,)), steps=1, eval_every=1)
     write_run(tmp_path / "run", experiment, data.load())
-    batch = {"x": np.zeros((1, 12), np.int32)}
-    state = parts(experiment).start(run_keys(experiment).init, batch)
+    state = init_state(experiment, run_keys(experiment).init)
     with open_checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
         save(checkpoints, 1, state.replace(ema=lively_params(experiment.model, jax.random.key(0))), 50.0)
     return tmp_path / "run"

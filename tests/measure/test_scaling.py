@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from fitting import Plain
 
 import arjax
 from arjax.heads import Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import PixelCNNPP, Transformer
 from arjax.training import Mesh
 from arjax.training.mesh import over_batch, shares
-from arjax.training.step import compile_start
+from arjax.training.state import draw_state
 from benchmarks.collectives import received, received_by
 from benchmarks.scaling import SEVEN, held, step_of, tensor_traffic, traffic
 
@@ -20,7 +21,7 @@ PIXELCNNPP = arjax.Model(
     PixelCNNPP(width=16, resnets=1, levels=1, dropout=0.0), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 4)
 )
 # Its update is smooth in the gradient, as Adam's, which at first only tells signs, is not.
-PLAIN = optax.sgd(0.1)
+PLAIN = Plain(optax.sgd(0.1))
 
 
 def program(*lines):
@@ -125,13 +126,13 @@ def after_a_step(step, x):
     batch = {"x": jax.device_put(x, over_batch(step.mesh))}
     asked = jax.device_put(jnp.zeros(shares(step.mesh), jnp.int32), over_batch(step.mesh))
     with jax.set_mesh(step.mesh):
-        state = compile_start(step.start, step.state)(jax.random.key(0), batch)
+        state = draw_state(step.experiment, step.state, jax.random.key(0))
     state, metrics, _ = step.compile()(state, batch, jax.random.key(0), asked)
     return jax.device_get((metrics["loss"], jax.tree.leaves(state.params)))
 
 
 def test_of_the_large_transformer_a_node_of_eight_holds_four_float32_copies_between_them():
-    step = step_of(SEVEN, Mesh(data=1, fsdp=8), 8, optax.adam(1e-3))
+    step = step_of(SEVEN, Mesh(data=1, fsdp=8), 8, Plain(optax.adam(1e-3)))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(step.state.params))
     assert parameters == 6_706_311_168
     assert held(step.state) == pytest.approx(4 * 4 * parameters / 8, rel=1e-4)

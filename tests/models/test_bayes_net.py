@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 import scipy.stats
+from fitting import fitting
 
 import arjax
 from arjax import Cond, CondSpec, Model, testing
@@ -21,7 +22,6 @@ from arjax.models import BayesNet, NeuralBayesNet
 from arjax.models.bayes_net import fit
 from arjax.orders import AnyOrder, Permutation, Raster, Reversed, Topological
 from arjax.testing import lively_params
-from arjax.training import Likelihood
 from arjax.training.state import init_state, train_step
 
 KEY = jax.random.key(0)
@@ -265,10 +265,9 @@ def test_labels_are_counted_one_at_a_time():
 
 def test_the_optimum_of_gradient_descent_is_the_counts():
     x, model = data(300).astype(np.uint8), model_of(BayesNet(EDGES, ARITIES))
-    objective, optimizer = Likelihood(model, Levels(3)), optax.adam(optax.cosine_decay_schedule(0.3, 400))
-    batch = {"x": jnp.asarray(x)}
-    state = init_state(objective, optimizer, KEY, batch)
-    step = jax.jit(lambda state: train_step(state, batch, KEY, objective=objective, optimizer=optimizer)[0])
+    experiment = fitting(model, Levels(3), optax.adam(optax.cosine_decay_schedule(0.3, 400)))
+    batch, state = {"x": jnp.asarray(x)}, init_state(experiment, KEY)
+    step = jax.jit(lambda state: train_step(experiment, state, batch, KEY)[0])
     learned = jax.jit(lambda state: jax.lax.fori_loop(0, 400, lambda _, s: step(s), state))(state).params
     counts = fit(x, EDGES, Categorical(3), arities=ARITIES)
     best, reached = (float(arjax.log_prob(model, params, x).mean()) for params in (counts, learned))

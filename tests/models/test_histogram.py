@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 import scipy.stats
+from fitting import fitting
 
 import arjax
 from arjax import CondSpec, Model, testing
@@ -20,7 +21,7 @@ from arjax.models.histogram import fit
 from arjax.orders import AnyOrder
 from arjax.runs.journal import Journal
 from arjax.runs.report import to_density
-from arjax.training import Experiment, Likelihood
+from arjax.training import Experiment
 from arjax.training.state import init_state, train_step
 
 KEY = jax.random.key(0)
@@ -29,10 +30,9 @@ RNG = np.random.default_rng(0)
 
 def trained(model, values, x, steps, rate):
     """The parameters after `steps` full-batch updates by train_step."""
-    objective, optimizer = Likelihood(model, values), optax.adam(optax.cosine_decay_schedule(rate, steps))
-    batch = {"x": jnp.asarray(x)}
-    state = init_state(objective, optimizer, KEY, batch)
-    step = functools.partial(train_step, objective=objective, optimizer=optimizer)
+    experiment = fitting(model, values, optax.adam(optax.cosine_decay_schedule(rate, steps)))
+    batch, state = {"x": jnp.asarray(x)}, init_state(experiment, KEY)
+    step = functools.partial(train_step, experiment)
     return jax.jit(lambda state: jax.lax.fori_loop(0, steps, lambda _, s: step(s, batch, KEY)[0], state))(state).params
 
 

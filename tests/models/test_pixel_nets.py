@@ -12,7 +12,7 @@ from arjax.models import MADE, GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP
 from arjax.orders import AnyOrder, Snake, Spiral, Topological
 from arjax.testing import lively_params
 from arjax.training import Experiment
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 KEY = jax.random.key(0)
 ROW_BY_ROW = [PixelCNN(width=3, blocks=1), GatedPixelCNN(width=3, layers=1), PixelCNNPP(width=3, resnets=1, levels=1)]

@@ -13,7 +13,7 @@ from arjax.orders import AnyOrder
 from arjax.protocol import CondSpec, Model
 from arjax.runs.config import edit, load_config, parse
 from arjax.training import AdamW, Experiment
-from arjax.training.fits import check_fits
+from arjax.training.conditions import check_fits
 
 EXPERIMENT = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
 CONFIG = """

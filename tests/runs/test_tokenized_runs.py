@@ -21,7 +21,7 @@ from arjax.runs.directory import check_run
 from arjax.runs.load import learn
 from arjax.runs.tokenization import read_learned
 from arjax.tokenizers import Palette
-from arjax.training import DensityEstimation
+from arjax.training import Likelihood
 
 CONFIG = """
 import arjax
@@ -165,7 +165,7 @@ def records(run):
 
 def begin(folder, run, monkeypatch):
     """Begin the palette's run anew, and end it at its second validation as if it were killed."""
-    validate, seen = DensityEstimation.validate, []
+    validate, seen = Likelihood.validate, []
 
     def killed(self, *arguments, **scoring):
         seen.append(1)
@@ -174,7 +174,7 @@ def begin(folder, run, monkeypatch):
         return validate(self, *arguments, **scoring)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DensityEstimation, "validate", killed)
+        patch.setattr(Likelihood, "validate", killed)
         with pytest.raises(InterruptedError):
             script.main(again(folder, "palette", run))
 

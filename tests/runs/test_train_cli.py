@@ -13,8 +13,8 @@ import pytest
 
 import arjax
 import train as script
-from arjax.training import DensityEstimation
-from arjax.training.task import Score
+from arjax.training import Likelihood
+from arjax.training.objective import Score
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -240,7 +240,7 @@ def test_a_model_that_cannot_be_traced_leaves_no_directory_to_block_the_correcte
 def test_a_run_does_not_go_on_with_other_data_under_the_same_path(narrow, monkeypatch):
     argv = ["narrow.py", "--model.net.width", "4"]
     with monkeypatch.context() as patch:
-        patch.setattr(DensityEstimation, "validate", lambda *_, **__: (_ for _ in ()).throw(InterruptedError("killed")))
+        patch.setattr(Likelihood, "validate", lambda *_, **__: (_ for _ in ()).throw(InterruptedError("killed")))
         with pytest.raises(InterruptedError):
             script.main(argv)
     before = Path("mine.npz").read_bytes()
@@ -266,9 +266,7 @@ def test_a_run_whose_best_checkpoint_is_damaged_ends_with_the_next_best_and_says
 
 
 def test_a_result_that_is_not_finite_is_not_blamed_on_the_optimizer(narrow, monkeypatch):
-    monkeypatch.setattr(
-        DensityEstimation, "test", lambda *_, **__: Score(float("inf"), {"nats": float("inf"), "dims": 64.0}, 3, 1.0)
-    )
+    monkeypatch.setattr(Likelihood, "test", lambda *_, **__: Score(float("inf"), {"nats": float("inf"), "dims": 64.0}, 3, 1.0))
     with pytest.raises(FloatingPointError, match=r"\Athe test's nats is inf at step 2; [^\n]*\Z") as error:
         script.main(["narrow.py", "--model.net.width", "4"])
     assert "--optimizer" not in str(error.value)

@@ -16,8 +16,8 @@ from arjax.__main__ import main
 from arjax.data import Digits, Scaled
 from arjax.runs.directory import read_run
 from arjax.runs.load import learn
+from arjax.runs.report import beside
 from arjax.runs.tokenization import digest
-from arjax.training.autoencoding import beside
 
 FIRST = """
 from arjax.data import Digits, Scaled

@@ -9,6 +9,7 @@ from arjax import Model
 from arjax.data import Digits, Levels, Npz, Scaled
 from arjax.heads import Categorical
 from arjax.models import MADE
+from arjax.runs.report import rows_of
 from arjax.runs.tokenization import over_tokens
 from arjax.tokenizers import VQVAE, Binary, Bits, EMACodebook, Palette
 from arjax.training import Experiment
@@ -143,7 +144,7 @@ def rows(tokenizer, data):
     model = Model(MADE(hidden=(3,)), Categorical(tokenizer.vocab), (3, 4))
     experiment = over_tokens(Experiment(data=data, tokenizer=tokenizer, model=model, steps=1, eval_every=1), tokenizer.fit(data))
     record = {"nats": 6.0, "dims": 12.0, "standard_error": 0.5, "distortion": experiment.data.distortion()}
-    return experiment.task.rows(experiment, "test", record)
+    return rows_of(experiment.task, experiment, "test", record)
 
 
 @pytest.mark.parametrize("tokenizer", [Bits(3), Binary(), Palette(4)])

@@ -12,9 +12,9 @@ from arjax.data import Digits, Dynamic, Levels, Real, Scaled
 from arjax.data.splits import Split, Splits
 from arjax.heads import Categorical
 from arjax.models import MADE
+from arjax.runs.report import beside, show
 from arjax.tokenizers import VQVAE, Bits, EMACodebook
-from arjax.training import Autoencoding, DensityEstimation, Experiment
-from arjax.training.autoencoding import beside
+from arjax.training import Autoencoding, Experiment, Likelihood
 
 ONE_LINE = r"\A[^\n]*{}[^\n]*; [^\n]+\Z"  # the fault; the remedy
 MODEL = VQVAE(shape=(4, 4), strides=(2,), width=6, residual_width=2, blocks=1, quantizer=EMACodebook(9, 3))
@@ -105,7 +105,7 @@ class Drawn:
 def test_images_from_all_over_the_validation_split_are_shown_with_what_becomes_of_them(samples, shown, trained):
     journal, experiment = Drawn(), dataclasses.replace(EXPERIMENT, samples=samples)
     splits = Splits(Split(X[::-1]), Split(X), Split(X[::-1]))
-    Autoencoding().show(experiment, *trained, splits, jax.random.key(0), 7, journal)
+    show(Autoencoding(), experiment, *trained, splits, jax.random.key(0), 7, journal)
     assert (journal.step, journal.name) == (7, "reconstructions")
     columns = int(np.ceil(np.sqrt(2 * len(shown))))
     drawn = cells(journal.pixels, 2 * -(-len(shown) // columns), columns, 4, 4)
@@ -128,7 +128,7 @@ def changed(**changes):
         (changed(data=Digits(Levels(16)), tokenizer=Bits(4, 16)), "a VQVAE is of images, not of the tokens of Bits"),
         (changed(ensemble=2), "ensemble=2 means nothing to an autoencoder"),
         (changed(model=Model(MADE(), Categorical(2), (4, 4))), "Autoencoding trains a VQVAE, not Model"),
-        (changed(task=DensityEstimation()), "DensityEstimation fits an arjax.Model, not VQVAE"),
+        (changed(task=Likelihood()), "Likelihood fits an arjax.Model, not VQVAE"),
         (lambda: Autoencoding(variance=0), r"Autoencoding\(variance=0\)"),
         (lambda: Autoencoding(variance=float("nan")), r"Autoencoding\(variance=nan\)"),
         (lambda: Autoencoding(variance=float("inf")), r"Autoencoding\(variance=inf\)"),

@@ -14,7 +14,7 @@ from arjax.sharding import AXES, BATCH, TENSOR, constrain
 from arjax.testing import lively_params
 from arjax.training import AdamW, Experiment, Mesh
 from arjax.training.mesh import local_rows, over_batch, over_state, place_padded, title, to_host
-from arjax.training.state import abstract_state, parts
+from arjax.training.state import abstract_state
 
 TRANSFORMER = arjax.Model(Transformer(width=32, layers=2, heads=4), Categorical(5), (16,), cond=arjax.CondSpec(memory=(3, 2)))
 
@@ -74,8 +74,7 @@ def experiment(model):
 
 
 def state_of(model, mesh):
-    batch = {"x": np.zeros((8, *model.site_shape), np.int32)}
-    return over_state(abstract_state(parts(experiment(model)).start, batch), mesh, model)
+    return over_state(abstract_state(experiment(model)), mesh, model)
 
 
 @pytest.mark.parametrize("net", [MADE(hidden=(64, 32)), Transformer(width=64, layers=1, heads=4)])

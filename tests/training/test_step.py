@@ -1,3 +1,4 @@
+import functools
 import re
 import signal
 
@@ -12,8 +13,7 @@ from arjax.models import MADE
 from arjax.runs.interruption import Interruption
 from arjax.training import Experiment, Mesh
 from arjax.training.mesh import over_state, place_batch
-from arjax.training.state import abstract_state, parts
-from arjax.training.step import compile_start, compile_step, memory
+from arjax.training.state import abstract_state, compile_step, draw_state, init_state, memory, train_step
 
 EXPERIMENT = Experiment(data=Digits(), model=arjax.Model(MADE(hidden=(64,)), Bernoulli(), (8, 8)), steps=9, eval_every=9)
 BATCH = {"x": np.zeros((16, 8, 8), np.uint8), "label": np.zeros(16, np.int32)}
@@ -21,18 +21,17 @@ KEY = jax.random.key(0)
 
 
 def compiled(mesh):
-    _, start, update = parts(EXPERIMENT)
-    abstract = over_state(abstract_state(start, BATCH), mesh, EXPERIMENT.model)
+    abstract = over_state(abstract_state(EXPERIMENT), mesh, EXPERIMENT.model)
     batch = place_batch(BATCH, mesh)
-    return compile_step(update, abstract, batch, KEY, mesh), compile_start(start, abstract)(KEY, batch), batch
+    return compile_step(EXPERIMENT, abstract, batch, KEY, mesh), draw_state(EXPERIMENT, abstract, KEY), batch
 
 
 @pytest.mark.parametrize("mesh", [Mesh(data=1), Mesh(data=2, fsdp=4)])
 def test_a_step_is_that_of_the_trainer_with_the_state_where_it_belongs(mesh):
     mesh = mesh.build()
     step, state, batch = compiled(mesh)
-    _, start, update = parts(EXPERIMENT)
-    expected, wanted = jax.jit(update)(jax.jit(start)(KEY, BATCH), BATCH, KEY)
+    start, update = (functools.partial(function, EXPERIMENT) for function in (init_state, train_step))
+    expected, wanted = jax.jit(update)(jax.jit(start)(KEY), BATCH, KEY)
     new, metrics, asked = step(state, batch, KEY, Interruption(mesh).asked())
     assert int(asked) == 0
     np.testing.assert_allclose(metrics["loss"], wanted["loss"], rtol=1e-5)
@@ -66,9 +65,8 @@ def test_the_memory_of_a_step_is_what_the_compiler_plans():
 def test_of_a_sharded_state_each_device_needs_less():
     def megabytes(mesh):
         wide = Experiment(data=Digits(), model=arjax.Model(MADE(hidden=(2048,)), Bernoulli(), (8, 8)), steps=9, eval_every=9)
-        _, start, update = parts(wide)
-        abstract = over_state(abstract_state(start, BATCH), mesh, wide.model)
-        words = memory(compile_step(update, abstract, place_batch(BATCH, mesh), KEY, mesh))
+        abstract = over_state(abstract_state(wide), mesh, wide.model)
+        words = memory(compile_step(wide, abstract, place_batch(BATCH, mesh), KEY, mesh))
         whole, during = map(float, re.findall(r"[\d.]+", words))
         return whole - during
 

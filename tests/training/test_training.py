@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from fitting import fitting
 
 from arjax.data import Dynamic, Levels
 from arjax.heads import Bernoulli
@@ -28,10 +29,10 @@ def run(model=MODEL, values=BITS, optimizer=None, batches=({"x": X},) * 5, devic
     """The states before and after every batch."""
     mesh = Mesh(devices).build()
     optimizer = Adam(learning_rate=0.01).build(100) if optimizer is None else optimizer
-    objective = Likelihood(model, values)
-    update = functools.partial(train_step, objective=objective, optimizer=optimizer, **options)
+    experiment = fitting(model, values, optimizer, batch_size=16, **options)
+    update = functools.partial(train_step, experiment)
     update = jax.jit(update, out_shardings=replicated(mesh), donate_argnums=0 if donate else ())
-    state = jax.jit(functools.partial(init_state, objective, optimizer), out_shardings=replicated(mesh))(KEY, batches[0])
+    state = jax.jit(functools.partial(init_state, experiment), out_shardings=replicated(mesh))(KEY)
     states, metrics = [jax.device_get(state)], []
     for batch in batches:
         state, of_step = update(state, place_batch(batch, mesh), KEY)
@@ -110,7 +111,7 @@ def test_without_averaging_the_average_is_the_parameters():
 
 
 def test_parameters_and_average_share_no_memory_at_the_start():
-    state = jax.jit(functools.partial(init_state, Likelihood(MODEL, BITS), optax.sgd(0.1)))(KEY, {"x": X})
+    state = jax.jit(functools.partial(init_state, fitting(MODEL, BITS)))(KEY)
     pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((state.params, state.ema))]
     assert len(set(pointers)) == len(pointers)
 
@@ -123,8 +124,8 @@ def test_eight_devices_compute_what_one_does():
 def test_a_step_depends_on_the_state_alone_and_not_on_how_it_came_about():
     model = Model(MADE(hidden=(12,), dropout=0.5), Bernoulli(), (2, 3), AnyOrder(), CondSpec(members=4))
     states, _ = run(model)
-    objective, optimizer = Likelihood(model, BITS), Adam(learning_rate=0.01).build(100)
-    again, _ = jax.jit(functools.partial(train_step, objective=objective, optimizer=optimizer))(states[3], {"x": X}, KEY)
+    experiment = fitting(model, BITS, Adam(learning_rate=0.01).build(100))
+    again, _ = jax.jit(functools.partial(train_step, experiment))(states[3], {"x": X}, KEY)
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(again), states[4])
 
 
@@ -134,9 +135,9 @@ def test_training_learns():
 
 
 def loss(model, key, batch, values=BITS):
-    objective = Likelihood(model, values)
-    params, state = objective.init(KEY, batch)
-    return float(objective.loss(params, state, batch, key)[0])
+    experiment = fitting(model, values)
+    params, state = experiment.task.init(experiment, KEY)
+    return float(experiment.task.loss(experiment, params, state, batch, key)[0])
 
 
 def test_a_model_of_any_order_is_scored_under_a_new_order_every_minibatch():
@@ -163,7 +164,7 @@ def test_labels_reach_a_model_of_classes():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), cond=CondSpec(classes=3))
     label = np.arange(16, dtype=np.int32) % 3
     params = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(KEY, leaf.shape), init(model, KEY))
-    given = Likelihood(model, BITS).loss(params, (), {"x": X, "label": jnp.asarray(label)}, KEY)[0]
+    given = Likelihood().loss(fitting(model, BITS), params, (), {"x": X, "label": jnp.asarray(label)}, KEY)[0]
     np.testing.assert_allclose(given, -log_prob(model, params, X, cond=Cond(jnp.asarray(label))).mean(), rtol=1e-6)
 
 
