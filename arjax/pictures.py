@@ -1,12 +1,16 @@
 """Pictures: what a person looks at. Arrays in, PNG files out."""
 
+import io
 import itertools
 import math
 import textwrap
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+from arjax.files import write_whole
+
+# Of many waveforms so many are drawn.
+SOUNDS = 8
 
 
 def to_images(x, vocab: int | None) -> np.ndarray | None:
@@ -42,9 +46,12 @@ def image_grid(images, columns: int | None = None, scale: int | None = None) -> 
 
 
 def save_png(path, image: np.ndarray) -> None:
-    """Write uint8 [h, w, 3] to `path`, making its folder."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
+    """Writes uint8 [h, w, 3] to `path`, making its folder."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    write_whole(path, file.getvalue())
 
 
 def density_over_histogram(points, density, data, title: str = "") -> np.ndarray:
@@ -88,12 +95,12 @@ def histograms(sets: list[tuple[str, np.ndarray]], xlabel: str, title: str = "")
 
 
 def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | None = None) -> np.ndarray:
-    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first 8. At `mark`
-    seconds there is a line in them.
+    """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first SOUNDS. At
+    `mark` seconds there is a line in them.
 
     A spectrogram is the power of Hann windows of at most 256 samples, in dB below its highest: 80 dB and more are black.
     """
-    waveforms = np.asarray(waveforms, np.float64)[:8]
+    waveforms = np.asarray(waveforms, np.float64)[:SOUNDS]
     columns = min(4, len(waveforms))
     rows = math.ceil(len(waveforms) / columns)
     figure, panels = _figure(title, 2 * rows, columns, size=(1 + 3.2 * columns, 0.6 + 3.2 * rows), squeeze=False)
@@ -299,5 +306,6 @@ def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
 
 
 def _save(figure, path):
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120)
+    write_whole(path, file.getvalue())

@@ -1,61 +1,338 @@
 """What data are to a person and to a file: images, text, sound, or the rows of a table.
 
-A data set has one field or property `medium`, an instance of one of these. Whoever shows, reads or writes examples asks the
-medium and does not branch. `x` are examples as the data set's `values` make them: symbols or real values
-[B, *site_shape, *E].
+A data set has one field or property `medium`, an instance of one of these or of a class of your own that answers the same
+questions. Whoever shows, reads or writes examples asks the medium and does not branch. `x` are examples as the data set's
+`values` make them: symbols or real values [B, *site_shape, *E].
 """
 
-from typing import Any, NamedTuple, Protocol
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
+
+from arjax import pictures
+from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
+from arjax.data.contents import Packed, pack_array, pack_image, pack_symbols, unpack_array, unpack_image, unpack_symbols
+from arjax.data.waveforms import write_wav
+from arjax.errors import InputError
+from arjax.files import write_whole
 
 
 class Exhibit(NamedTuple):
     """Examples as a person sees, reads or hears them; what a medium does not have is empty.
 
-    picture: uint8 [h, w, 3], one picture of all examples, or None. texts: a string an example. waveforms: float32 [B, T] in
-    [-1, 1], of `sample_rate` samples a second.
+    picture: uint8 [h, w, 3], one picture of all examples, or None.
+    texts: strings.
+    rule: what stands between these.
+    waveforms: float32 arrays [T] in [-1, 1], of `sample_rate` samples a second.
+    names: a name for the file of each waveform; none for their numbers.
     """
 
     picture: np.ndarray | None = None
     texts: tuple[str, ...] = ()
-    waveforms: np.ndarray | tuple = ()
+    rule: str = f"\n{'-' * 40}\n"
+    waveforms: tuple[np.ndarray, ...] = ()
     sample_rate: int = 0
+    names: tuple[str, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """The texts one below the other, with the rule between them."""
+        return self.rule.join(self.texts)
 
-class Packed(NamedTuple):
-    """A file as examples of a model. x [n, *site_shape, *E]; lengths [n]: how many sites of each are the file's; note: plain
-    values that say what else it takes to write the file again."""
+    def save(self, stem: Path, png: Path | None = None) -> str:
+        """Writes STEM.png, STEM.txt and STEM_NAME.wav, those that there are, and returns in words where they lie.
 
-    x: np.ndarray
-    lengths: list[int]
-    note: dict[str, Any]
+        png: another file for the picture.
+        """
+        written = []
+        if self.texts:
+            write_whole(path := stem.with_name(f"{stem.name}.txt"), self.text + "\n")
+            written.append(str(path))
+        names = self.names or tuple(map(str, range(len(self.waveforms))))
+        files = [stem.with_name(f"{stem.name}_{name}.wav") for name in names]
+        for file, waveform in zip(files, self.waveforms, strict=True):
+            write_wav(file, waveform, self.sample_rate)
+        if files:
+            written.append(f"{files[0]} to {files[-1].name}")
+        if self.picture is not None:
+            pictures.save_png(png := png or stem.with_name(f"{stem.name}.png"), self.picture)
+            written.append(f"the first {pictures.SOUNDS} drawn in {png}" if files else str(png))
+        return ", ".join(written)
 
 
 class Medium(Protocol):
-    """A frozen dataclass. InputError in `encode`, `pack` and `unpack` where they are given what the medium has no symbols for."""
+    """A frozen dataclass: what two data sets have in common if both consist of the same kind of symbols."""
 
+    noun: str
+    """What examples are called: "images", "texts"."""
     unit: str
     """What one value is called in results: "dim", "char", "byte", "sample", "token"."""
     stream: bool
     """Are examples windows of a stream, in which a site's number means nothing?"""
+    lossless: bool
+    """Does an example give back the original that it was made of? False for tokens of which only something similar comes back."""
+    flags: frozenset[str]
+    """Those of `python -m arjax complete` that apply: "mask", "image", "text", "truth", "audio", "seconds", "png"."""
+    at_once: tuple[int, int]
+    """How many examples are completed where nothing is said of it, and how often each."""
 
     def exhibit(self, x, title: str = "") -> Exhibit:
-        """Shows examples."""
+        """Shows examples. title: what is written above them, where there is room."""
+        ...
+
+    def completed(self, x, hidden, drawn, inside, *, title: str = "", blank: str = "_") -> Exhibit:
+        """Shows each example beside what was visible of it and its completions.
+
+        x: examples [N, *site_shape, *E].
+        hidden: bool [*site_shape], the same sites of all of them.
+        drawn: K completions of each [N, K, *site_shape, *E].
+        inside: bool [N, *site_shape]; False at sites that are no part of an example, as behind the end of a recording.
+        title: what is written above them, where there is room.
+        blank: what stands for a hidden symbol in text.
+        """
         ...
 
     def encode(self, text: str) -> np.ndarray:
-        """The symbols [length] of a string."""
+        """Returns the symbols [length] of a string. InputError where it has none."""
+        ...
+
+    def original(self, x) -> np.ndarray | None:
+        """Returns the examples [B, *shape] that x, tokens, stand for. None where x are no tokens, or their originals arrays of
+        several shapes."""
         ...
 
     def original_bytes(self, x) -> np.ndarray | None:
-        """How many bytes of the original each example stands for [N]; None where that has no answer."""
+        """Counts the bytes of the original that each example stands for [N]. None where that has no answer."""
         ...
 
     def pack(self, name: str, content: bytes, model) -> Packed:
-        """The bytes of a file as examples."""
+        """Returns the bytes of the file `name` as examples of `model`. InputError where the model has no symbols for them."""
         ...
 
     def unpack(self, name: str, packed: Packed, model) -> bytes:
-        """The same file again."""
+        """Returns the same file again. InputError, or another error of values, if `packed` is of no file."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Pictures [H, W], [H, W, 1] or [H, W, 3]. Arrays of another shape are shown as rows of a table.
+
+    vocab: the number of gray levels, from black to white; None for real values, of which the least is black, the largest white.
+    """
+
+    vocab: int | None
+
+    noun: ClassVar[str] = "images"
+    unit: ClassVar[str] = "dim"
+    stream: ClassVar[bool] = False
+    lossless: ClassVar[bool] = True
+    flags: ClassVar[frozenset[str]] = frozenset({"mask", "image", "png"})
+    at_once: ClassVar[tuple[int, int]] = (10, 8)
+
+    def exhibit(self, x, title=""):
+        images = pictures.to_images(x, self.vocab)
+        return Table().exhibit(x) if images is None else Exhibit(pictures.image_grid(images))
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        together = pictures.to_images(np.concatenate([x[:, None], drawn], axis=1).reshape(-1, *x.shape[1:]), self.vocab)
+        if together is None:
+            return Table().completed(x, hidden, drawn, inside, blank=blank)
+        images = together.reshape(len(x), -1, *together.shape[1:])
+        return Exhibit(completed_images(images[:, 0], hidden.reshape(*hidden.shape[:2], -1)[..., 0], images[:, 1:]))
+
+    def encode(self, text):
+        raise no_text(self.noun)
+
+    def original(self, x):
+        return None
+
+    def original_bytes(self, x):
+        return None
+
+    def pack(self, name, content, model):
+        return pack_image(name, content, model) or pack_array(name, content, model, images=True)
+
+    def unpack(self, name, packed, model):
+        return unpack_image(name, packed, model) if "mode" in packed.note else unpack_array(packed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Characters of an alphabet, or where there is none bytes, shown and read as UTF-8.
+
+    alphabet: its characters, in the order of their symbols.
+    stream: are examples windows of one long text?
+    """
+
+    alphabet: str | None = None
+    stream: bool = True
+
+    noun: ClassVar[str] = "texts"
+    lossless: ClassVar[bool] = True
+    flags: ClassVar[frozenset[str]] = frozenset({"mask", "text", "truth"})
+    at_once: ClassVar[tuple[int, int]] = (3, 3)
+
+    @property
+    def unit(self) -> str:
+        return "byte" if self.alphabet is None else "char"
+
+    def exhibit(self, x, title=""):
+        return Exhibit(texts=tuple(show_utf8(x) if self.alphabet is None else decode(x, self.alphabet)))
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        return Exhibit(texts=completed_texts(lambda row: self.exhibit(row[None]).texts[0], x, hidden, drawn, inside, blank))
+
+    def encode(self, text):
+        return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
+
+    def original(self, x):
+        return None
+
+    def original_bytes(self, x):
+        sizes = np.ones(256, int) if self.alphabet is None else utf8_lengths(self.alphabet)
+        return bytes_of(sizes, x)
+
+    def pack(self, name, content, model):
+        symbols, rest = (np.frombuffer(content, np.uint8), b"") if self.alphabet is None else pack_text(content, self.alphabet)
+        return pack_symbols(symbols, model)._replace(note={"rest": rest})
+
+    def unpack(self, name, packed, model):
+        symbols, rest = unpack_symbols(packed), packed.note["rest"]
+        return symbols.astype(np.uint8).tobytes() if self.alphabet is None else unpack_text(symbols, rest, self.alphabet)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """Waveforms.
+
+    values: how a sample becomes a symbol; its `waveform` makes symbols [B, T] waveforms in [-1, 1].
+    sample_rate: samples a second.
+    """
+
+    values: Any
+    sample_rate: int
+
+    noun: ClassVar[str] = "recordings"
+    unit: ClassVar[str] = "sample"
+    stream: ClassVar[bool] = True
+    lossless: ClassVar[bool] = True
+    flags: ClassVar[frozenset[str]] = frozenset({"audio", "seconds", "png"})
+    at_once: ClassVar[tuple[int, int]] = (2, 3)
+
+    def exhibit(self, x, title=""):
+        waveforms = np.asarray(self.values.waveform(x))
+        picture = pictures.sound_picture(waveforms, self.sample_rate, title)
+        return Exhibit(picture, waveforms=tuple(waveforms), sample_rate=self.sample_rate)
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        shown, files = [], {}
+        for i, (true, completions, there) in enumerate(zip(x, drawn, inside, strict=True)):
+            true, completions = (np.asarray(self.values.waveform(part)) for part in (true, completions))
+            # What is behind a recording's end is silence in the picture, and in no file.
+            shown += [np.where(there, true, 0), *completions]
+            files |= {f"{i}_true": true[there]} | {f"{i}_{k}": waveform for k, waveform in enumerate(completions)}
+        picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, int(np.argmax(hidden)) / self.sample_rate)
+        return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
+
+    def encode(self, text):
+        raise no_text(self.noun)
+
+    def original(self, x):
+        return None
+
+    def original_bytes(self, x):
+        return None
+
+    def pack(self, name, content, model):
+        return pack_array(name, content, model)
+
+    def unpack(self, name, packed, model):
+        return unpack_array(packed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows of numbers, shown with commas between them. Of one column a run shows the density."""
+
+    noun: ClassVar[str] = "rows"
+    unit: ClassVar[str] = "dim"
+    stream: ClassVar[bool] = False
+    lossless: ClassVar[bool] = True
+    flags: ClassVar[frozenset[str]] = frozenset({"mask"})
+    at_once: ClassVar[tuple[int, int]] = (3, 3)
+
+    def exhibit(self, x, title=""):
+        rows = np.asarray(x).reshape(len(x), -1)
+        return Exhibit(texts=tuple(",".join(map(_cell, row)) for row in rows), rule="\n")
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        texts = []
+        for row, completions in zip(x, drawn, strict=True):
+            cells = np.array(list(map(_cell, row.ravel())), object)
+            event = row.size // hidden.size
+            texts += [",".join(np.where(np.repeat(hidden.ravel(), event), blank, cells)), *self.exhibit(completions).texts]
+        return Exhibit(texts=tuple(texts), rule="\n")
+
+    def encode(self, text):
+        raise no_text(self.noun)
+
+    def original(self, x):
+        return None
+
+    def original_bytes(self, x):
+        return None
+
+    def pack(self, name, content, model):
+        return pack_array(name, content, model)
+
+    def unpack(self, name, packed, model):
+        return unpack_array(packed)
+
+
+def _cell(value) -> str:
+    return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
+
+
+def no_text(noun: str) -> InputError:
+    """The error of a medium that has no symbols for a string."""
+    return InputError(f"the run models {noun}, which no text can begin or end; leave it out")
+
+
+def bytes_of(sizes: np.ndarray, x: np.ndarray, block: int = 2**22) -> np.ndarray:
+    """Sums sizes[x], integers [vocab] of symbols [N, length], over the sites of each example [N].
+
+    block: how many values are looked up at once. Where examples overlap, as windows of a text do, all of them together may be
+    many times what lies in memory.
+    """
+    rows = max(1, block * len(x) // max(x.size, 1))
+    blocks = (x[start : start + rows] for start in range(0, len(x), rows))
+    return np.concatenate([np.zeros(0, int), *(sizes[block].sum(axis=1) for block in blocks)])
+
+
+def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3]: a row for each image [N, H, W, ...] in [0, 1]: itself, what is not hidden [h, w] of it, its completions
+    [N, K, H, W, ...]. Where the images are larger than `hidden`, each of its cells stands for a patch of pixels."""
+    patch = np.ones([size // cells for size, cells in zip(images.shape[1:3], hidden.shape, strict=True)], bool)
+    visible = np.array(images)
+    visible[:, np.kron(hidden, patch)] = 0.5
+    rows = np.concatenate([images[:, None], visible[:, None], drawn], axis=1)
+    return pictures.image_grid(rows.reshape(-1, *images.shape[1:]), columns=rows.shape[1])
+
+
+def completed_texts(show, x, hidden, drawn, inside, blank: str) -> tuple[str, ...]:
+    """Of each example its visible symbols with a blank for each of the others, and its completions; see Medium.completed.
+
+    show: makes symbols [n] a string.
+    """
+    texts = []
+    for row, completions, there in zip(x, drawn, inside, strict=True):
+        row, covered = row[there], hidden[there]
+        ends = [*(np.flatnonzero(covered[1:] != covered[:-1]) + 1), len(row)]
+        stretches = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
+        texts.append("".join(blank * len(row[part]) if covered[part.start] else show(row[part]) for part in stretches))
+        texts += [show(completion[there]) for completion in completions]
+    return tuple(texts)
