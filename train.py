@@ -20,8 +20,7 @@ from arjax.pictures import loss_curve
 from arjax.runs.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
 from arjax.runs.config import parse
 from arjax.runs.directory import check_run, write_run
-from arjax.runs.hosts import own_directory
-from arjax.runs.interruption import Interruption
+from arjax.runs.hosts import Interruption, own_directory
 from arjax.runs.journal import Journal
 from arjax.runs.load import learn
 from arjax.runs.lock import alone_in

@@ -20,7 +20,7 @@ import tyro
 from arjax.data import training_batches
 from arjax.runs.checkpoints import finish, open_checkpoints, save
 from arjax.runs.config import load_config
-from arjax.runs.interruption import Interruption
+from arjax.runs.hosts import Interruption
 from arjax.training.experiment import run_keys
 from arjax.training.mesh import over_state, place_batch
 from arjax.training.state import abstract_state, compile_step, draw_state

@@ -197,7 +197,7 @@ def seconds(step: Step, runs: int):
     x = jax.tree.map(lambda leaf: jax.device_put(jnp.zeros(leaf.shape, leaf.dtype), leaf.sharding), step.batch)
     with jax.set_mesh(step.mesh):
         state = draw_state(step.experiment, step.state, jax.random.key(0))
-    # Nobody asks for anything; see arjax/runs/interruption.py.
+    # Nobody asks for anything; see arjax/runs/hosts.py.
     asked = jax.device_put(jnp.zeros(shares(step.mesh), jnp.int32), over_batch(step.mesh))
 
     def run() -> float:

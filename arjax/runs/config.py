@@ -4,20 +4,15 @@ A config is a Python file that builds the object `experiment`; flags edit the fi
 of a part is chosen by the file, its fields by flags.
 """
 
-import contextlib
 import dataclasses
 import difflib
 import importlib.util
-import io
-import re
+import os
 import sys
 import traceback
 import typing
 from pathlib import Path
 from typing import Annotated, Any
-
-import flax.linen as nn
-import tyro
 
 from arjax.errors import InputError
 from arjax.runs.hosts import Hosts, meet
@@ -26,18 +21,12 @@ from arjax.training.experiment import Experiment
 USAGE = "python train.py configs/NAME.py [flags]"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Command:
-    experiment: Annotated[Any, tyro.conf.arg(name="")]
-    run: str
-    """Directory of the run: parameters, metrics, samples. The same command again continues what it holds."""
-    hosts: Hosts = Hosts()
-    """The processes that train together."""
-
-
 def parse(argv: list[str]) -> tuple[Experiment, Path]:
-    """The arguments after `train.py` -> (experiment, run directory); the directory is runs/<config's name> unless --run says
-    otherwise. ValueError, one line, for anything wrong with them; SystemExit(0) after --help."""
+    """Reads the arguments after `train.py`: (experiment, run directory).
+
+    The directory is runs/<config's name> unless --run says otherwise. InputError for a wrong config; SystemExit where tyro has
+    printed what is wrong with a flag (2), or the help (0).
+    """
     if argv[:1] in (["-h"], ["--help"]):
         print(f"usage: {USAGE}\n\n{_listing(Path('configs'))}\n\nThe flags of a config: python train.py configs/NAME.py --help")
         raise SystemExit(0)
@@ -46,12 +35,26 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
         raise InputError(f"the config must come first, not {given}; use: {USAGE}; {_listing(Path('configs'))}")
     config, *flags = argv
     # Before the config is executed, which may compute something.
-    meet(_hosts(flags))
+    flags = _join(flags, f"python train.py {config}")
     return edit(load_config(config), flags, f"runs/{Path(config).stem}", f"python train.py {config}")
 
 
+def cache_compilations() -> None:
+    """Lets JAX keep what it compiles in a folder of the user's cache, so that the next start need not compile it again.
+
+    JAX's own variables come first: JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=0 keeps nothing.
+    """
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None and jax.config.jax_enable_compilation_cache:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arjax" / "jax"
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # By default JAX leaves out what took less than a second, of which a start has dozens.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
 def load_config(path: str | Path) -> Experiment:
-    """The `experiment` that the Python file at `path` builds. The file is executed.
+    """Returns the `experiment` that the Python file at `path` builds. The file is executed.
 
     InputError if there is no such file (naming those whose names come near), if it fails, or if it has no `experiment`.
     """
@@ -73,7 +76,7 @@ def load_config(path: str | Path) -> Experiment:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # whatever the user's code raises, it is theirs to mend
         raise InputError(
-            f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {_one_line(str(error))}"
+            f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
@@ -83,45 +86,51 @@ def load_config(path: str | Path) -> Experiment:
 
 
 def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tuple[Experiment, Path]:
-    """`experiment` with `flags` applied, and the run directory: `run` unless the flag --run says otherwise."""
+    """Applies `flags` to `experiment`: (experiment, run directory), which is `run` unless the flag --run says otherwise."""
+    import tyro
+
+    @dataclasses.dataclass(frozen=True)
+    class Command:
+        experiment: Annotated[Any, tyro.conf.arg(name="")]
+        run: str
+        """Directory of the run: parameters, metrics, samples. The same command again continues what it holds."""
+
     command = read_flags(
-        tyro.conf.AvoidSubcommands[_Command],
+        tyro.conf.AvoidSubcommands[Command],
         flags,
         program,
-        description=f"Train {experiment.data.title}. Flags edit the experiment that the config builds.",
-        default=_Command(experiment, run),
+        description=f"Train {experiment.data.title}. Flags edit the experiment that the config builds; those of --hosts are in "
+        "docs/clusters.md: --hosts.join, or --hosts.coordinator HOST:PORT --hosts.processes N --hosts.process I.",
+        default=Command(experiment, run),
         registry=_rules(),
     )
     return command.experiment, Path(command.run)
 
 
-def _hosts(flags: list[str]) -> Hosts:
-    """What the flags say of the processes that train together. Errors in them are told later, with those of all flags."""
+def read_flags(form, flags: list[str], program: str, **options):
+    """Returns `tyro.cli(form, ...)`. SystemExit after --help (0), and where tyro has printed what is wrong (2)."""
+    import tyro
+
+    return tyro.cli(form, args=flags, prog=program, **options)
+
+
+def _join(flags: list[str], program: str) -> list[str]:
+    """Meets the processes that the flags --hosts.* name; returns the other flags."""
 
     @dataclasses.dataclass(frozen=True)
     class Form:
         hosts: Hosts = Hosts()
 
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
-        form, _ = tyro.cli(Form, args=flags, return_unknown_args=True, add_help=False)
-        return form.hosts
-    return Hosts()
+    form, rest = read_flags(Form, flags, program, return_unknown_args=True, add_help=False)
+    meet(form.hosts)
+    return rest
 
 
-def read_flags(form, flags: list[str], program: str, **options):
-    """`tyro.cli(form, ...)` whose errors are a InputError of one line. SystemExit(0) after --help."""
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(output):
-            return tyro.cli(form, args=flags, prog=program, **options)
-    except SystemExit as exit:
-        if not exit.code:  # --help
-            raise
-        raise InputError(f"{_unbox(output.getvalue())} (list the flags with: {program} --help)") from None
-
-
-def _rules() -> tyro.constructors.ConstructorRegistry:
+def _rules():
     """tyro's reading of a Linen module, without the field that Model fills in."""
+    import flax.linen as nn
+    import tyro
+
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.struct_rule
@@ -156,20 +165,3 @@ def _configs(folder: Path) -> list[Path]:
 def _listing(folder: Path) -> str:
     names = [str(p) for p in _configs(folder)]
     return f"configs here: {', '.join(names)}" if names else f"{folder} holds no configs; run from the root of the repository"
-
-
-def _unbox(text: str) -> str:
-    """tyro's error, printed in a frame, as one line: what is wrong, and the flag it thinks was meant."""
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" │─") for line in text.splitlines() if line.strip()]
-    # The title comes first: in the frame's upper edge, or above a rule where the terminal has no such characters.
-    lines = [line for line in plain[1:] if line.strip("-") and not line.startswith("╰")]
-    starts = ("Perhaps you meant", "Arguments similar", "Argument helptext", "Available subcommands", "For full helptext")
-    end = next((i for i, line in enumerate(lines) if line.startswith(starts)), len(lines))
-    hinted = "Perhaps you meant" in text or "Arguments similar" in text
-    near = next((line.split()[0].rstrip(",") for line in lines[end:] if hinted and line.startswith("--")), None)
-    what = _one_line(" ".join(lines[:end])).rstrip(".").replace("Error parsing experiment.", "Error parsing ")
-    return f"{what}; did you mean {near}?" if near else what
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -1,16 +1,16 @@
 """Several processes, usually one a host, that train together as JAX's own multi-controller runtime has it: each runs the same
 command, all compute every step, and what must be done once the first of them does.
 
-What is lost with one process is lost for all: JAX ends the others within half a minute, and they start again together.
+What is lost with one process is lost for all: JAX ends the others within half a minute, and they start again together, from the
+last checkpoint. A signal may reach one of them only, and none may leave a step that the others still compute. So each tells with
+every step what it was asked, and all read what came of it one step later, when it is known anyway.
 """
 
-import atexit
 import contextlib
 import dataclasses
 import hashlib
 import os
-import subprocess
-import sys
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +18,9 @@ from pathlib import Path
 import jax
 import numpy as np
 from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
+
+from arjax.errors import InputError, one_line
+from arjax.training.mesh import local_rows, place_batch, shares
 
 # Seconds without a sign of life after which a process counts as lost, and that one which is done waits for the others.
 PATIENCE = 25
@@ -64,9 +67,7 @@ def meet(hosts: Hosts) -> None:
             shutdown_timeout_seconds=PATIENCE,
         )
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"the other processes cannot be joined ({reason}); see docs/clusters.md for what each needs") from error
-    _leave_last_words()
+        raise InputError(f"the other processes cannot be joined ({one_line(error)}); see docs/clusters.md") from error
 
 
 def is_first() -> bool:
@@ -92,7 +93,7 @@ def by_first(action: Callable[[], None]) -> None:
 
 
 def check_same(what: str, value) -> None:
-    """ValueError, on every process, unless all have the same value, as its `repr` says it; `what` names it."""
+    """Raises InputError, on every process, unless all have the same value, as its `repr` says it; `what` names it."""
     if jax.process_count() == 1:
         return
     digests = process_allgather(np.frombuffer(hashlib.sha256(repr(value).encode()).digest(), np.uint8))
@@ -111,21 +112,34 @@ def own_directory(run: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-# A process that lost another ends without a chance to speak. A companion that outlives it says what to do: it hears when the
-# process ends, and a full stop before that if it ends on its own.
-_COMPANION = """
-import sys
+class Interruption:
+    """Ctrl-C and SIGTERM ask a loop to finish what it is doing, save, and go; a second one does not ask. A context manager, for
+    the processes that compute on `mesh`."""
 
-from arjax.errors import InputError
-if not sys.stdin.buffer.read().endswith(b"."):
-    print("error: " + sys.argv[1], file=sys.stderr, flush=True)
-"""
+    def __init__(self, mesh: jax.sharding.Mesh):
+        self._mesh, self._signal, self._latest = mesh, 0, 0
+        self._local = len(local_rows(shares(mesh), mesh))
 
+    def __enter__(self):
+        self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
 
-def _leave_last_words() -> None:
-    words = (
-        f"process {jax.process_index()} of {jax.process_count()} was killed, or stopped because another one was lost (see above, "
-        "and the others' output); start all of them again with the same command: they continue from the last checkpoint"
-    )
-    companion = subprocess.Popen([sys.executable, "-S", "-c", _COMPANION, words], stdin=subprocess.PIPE, start_new_session=True)
-    atexit.register(companion.communicate, b".")
+    def __exit__(self, *_):
+        self._restore()
+
+    def asked(self) -> jax.Array:
+        """int32 [shares], over the batch: the number of the signal this process had until now, 0 if it had none."""
+        return place_batch(np.full(self._local, self._signal, np.int32), self._mesh)
+
+    def agreed(self, latest: jax.Array) -> int:
+        """Given what all were asked with this step, the number of a signal that any had by the step before, or 0."""
+        before, self._latest = self._latest, latest
+        return int(before)
+
+    def _note(self, number, frame):
+        self._signal = number
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)

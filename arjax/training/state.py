@@ -89,7 +89,10 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
 
 def draw_state(experiment: Experiment, abstract: TrainState, key: jax.Array) -> TrainState:
     """Draws the state before the first step; it lies as `abstract` says."""
-    return jax.jit(functools.partial(init_state, experiment), out_shardings=_shardings(abstract))(key)
+    # It runs once: XLA's CPU back-end would optimise it for three times as long, to the same bits.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    start = jax.jit(functools.partial(init_state, experiment), out_shardings=_shardings(abstract), compiler_options=options)
+    return start(key)
 
 
 def compile_step(experiment: Experiment, abstract: TrainState, batch, key, mesh: jax.sharding.Mesh) -> jax.stages.Compiled:

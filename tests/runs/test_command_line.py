@@ -70,7 +70,7 @@ def test_every_model_passes_through_the_command_line_unchanged(name):
 @pytest.mark.parametrize(
     ("flags", "part"),
     [
-        (["--model.net.hiden", "5"], "Unrecognized options: --model.net.hiden, 5; did you mean --model.net.hidden?"),
+        (["--model.net.hiden", "5"], "Unrecognized options: --model.net.hiden, 5"),
         (["--model.net.spec.param-size", "5"], "Unrecognized options"),
         (["--steps", "many"], "--steps"),
         (["--steps"], "--steps"),
@@ -89,12 +89,13 @@ def test_every_model_passes_through_the_command_line_unchanged(name):
         (["--mesh.data", "0"], "Mesh(data=0)"),
     ],
 )
-def test_a_wrong_flag_is_answered_in_one_line(flags, part, capfd):
-    with pytest.raises(ValueError, match=re.escape(part)) as error:
+def test_edit_prints_what_is_wrong_with_a_flag_and_ends_with_status_2(flags, part, capfd):
+    # What the experiment itself refuses is a line of ours, the rest tyro's message.
+    with pytest.raises(SystemExit) as end, one_line_errors():
         changed(*flags)
-    assert "\n" not in str(error.value)
-    assert not set("│╭╰") & set(str(error.value))
-    assert capfd.readouterr() == ("", "")
+    printed = capfd.readouterr()
+    assert (end.value.code, printed.out) == (2, "")
+    assert part in " ".join(printed.err.replace("│", " ").split())
 
 
 def test_help_lists_the_flags_and_not_what_the_model_fills_in(capsys):
@@ -119,7 +120,7 @@ def test_the_run_directory_is_named_after_the_config(tmp_path):
         ("x = (", "fails in line 1: SyntaxError"),
         ("x = 1\ny = z", "fails in line 2: NameError: name 'z' is not defined"),
         ("import no_such_module", "fails in line 1: ModuleNotFoundError"),
-        ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: ValueError: hidden=() must name"),
+        ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: InputError: hidden=() must name"),
         ("from arjax.models import MADE\nMADE(hiden=(3,))", "fails in line 2: TypeError"),
         ("x = {}\n\nx['a']", "fails in line 3: KeyError: 'a'"),
         ("def f():\n    return 1 / 0\n\nf()", "fails in line 2: ZeroDivisionError"),
@@ -149,6 +150,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 
 from arjax.data import Threshold
+from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.protocol import Model
 from arjax.training import Experiment
@@ -168,7 +170,7 @@ class Own:
     title: ClassVar[str] = "my data"
 
     def load(self):
-        raise ValueError("my data are not here; fetch them")
+        raise InputError("my data are not here; fetch them")
 
 
 experiment = Experiment(data=Own(), model=Model(Net(), Bernoulli(), (2, 2)), steps=10, eval_every=5)
@@ -179,7 +181,7 @@ def test_a_config_may_postpone_the_evaluation_of_its_annotations(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     experiment, _ = parse([str(tmp_path / "own.py"), "--model.net.width", "7", "--model.net.widths", "4", "5", "6"])
     assert (experiment.model.net.width, experiment.model.net.widths) == (7, (4, 5, 6))
-    with pytest.raises(ValueError, match=re.escape("--model.net.width")):
+    with pytest.raises(SystemExit):
         parse([str(tmp_path / "own.py"), "--model.net.width", "wide"])
 
 

@@ -61,12 +61,13 @@ def test_the_flags_of_hosts_are_read_before_the_config_is_executed(tmp_path, mon
     assert met == [(Hosts(coordinator="a:1", processes=2, process=1), []), (Hosts(join=True), [str(config)])]
 
 
-def test_wrong_flags_of_hosts_are_one_line(tmp_path):
+def test_wrong_flags_of_hosts_end_with_status_2(tmp_path, capsys):
     (tmp_path / "tiny.py").write_text(TINY)
     for flags, part in ((["--hosts.processes", "two"], "two"), (["--hosts.coordinator", "a:1"], "is incomplete")):
-        with pytest.raises(ValueError, match=part) as error:
+        with pytest.raises(SystemExit) as end:
             parse([str(tmp_path / "tiny.py"), *flags])
-        assert "\n" not in str(error.value)
+        assert end.value.code == 2
+        assert part in capsys.readouterr().err
 
 
 MEET = """

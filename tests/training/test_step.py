@@ -10,7 +10,7 @@ import arjax
 from arjax.data import Digits
 from arjax.heads import Bernoulli
 from arjax.models import MADE
-from arjax.runs.interruption import Interruption
+from arjax.runs.hosts import Interruption
 from arjax.training import Experiment, Mesh
 from arjax.training.mesh import over_state, place_batch
 from arjax.training.state import abstract_state, compile_step, draw_state, init_state, memory, train_step
