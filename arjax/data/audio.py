@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from arjax.data.archive import read_arrays
+from arjax.data.media import Sound
 from arjax.data.sources import Source, locate, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
 from arjax.data.waveforms import MuLaw, read_wav
@@ -61,6 +62,10 @@ class SpokenDigits:
         _check_values(self.values)
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
+
+    @property
+    def medium(self) -> Sound:
+        return Sound(self.values, self.sample_rate)
 
     @property
     def title(self) -> str:
@@ -129,6 +134,10 @@ class WavFolder:
             raise InputError(f"sample_rate={self.sample_rate} is in samples a second; give that of the files, as 16000")
 
     @property
+    def medium(self) -> Sound:
+        return Sound(self.values, self.sample_rate)
+
+    @property
     def title(self) -> str:
         held_out = f"valid {self.valid:.4g}, " + (f"test the last {self.test:.4g}" if self.test else "test = valid")
         parts = f"train the first {1 - self.valid - self.test:.4g} of the files, then {held_out}"
@@ -172,6 +181,8 @@ def _check_values(values) -> None:
 def _wav_files(path, root) -> tuple[Path, list[Path]]:
     """(the folder, its .wav files, sorted by their paths in it)."""
     folder = locate(path, root, "folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; give one")
     files = [file for file in folder.rglob("*") if file.suffix.lower() == ".wav" and file.is_file()]
     return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)
 

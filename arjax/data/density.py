@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from arjax.data.archive import read_arrays
+from arjax.data.media import Table
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
@@ -32,6 +33,7 @@ class Bimodal:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     values: ClassVar[Any] = Levels(100)
+    medium: ClassVar[Any] = Table()
 
     def __post_init__(self):
         if self.train < 1:
@@ -96,6 +98,7 @@ class BinaryDensity:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     values: ClassVar[Any] = Levels(2)
+    medium: ClassVar[Any] = Table()
 
     def __post_init__(self):
         if self.name not in get_args(Name):

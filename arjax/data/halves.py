@@ -36,6 +36,10 @@ class LowerHalf:
         return self.data.values
 
     @property
+    def medium(self) -> Any:
+        return self.data.medium
+
+    @property
     def title(self) -> str:
         return f"{self.data.title}, the lower half given the upper"
 

@@ -1,6 +1,6 @@
-"""Named sets of images: the digits of scikit-learn, MNIST, Fashion-MNIST, binarized MNIST, and a part of CIFAR-10.
+"""Named sets of images, each with the split that is published, or one by place in the published order.
 
-No split needs random numbers. Each is the published one, or by place in the published order.
+Labels are the classes 0..9.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from arjax.data.archive import read_arrays
+from arjax.data.media import Images
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Dynamic, Levels, Threshold
@@ -20,10 +21,18 @@ from arjax.errors import InputError, require
 
 @dataclasses.dataclass(frozen=True)
 class Digits:
-    """1797 images 8x8 of handwritten digits. `root` is not looked at."""
+    """1797 images 8x8 of handwritten digits, raw values 0..16: the test part of UCI's optical recognition set.
+
+    They lie inside scikit-learn's wheel, so `root` is not used. Of every six images in the file's order the fifth is for
+    validation, the sixth for testing, the others for training.
+    """
 
     values: Any = Threshold(7)
     root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def medium(self) -> Images:
+        return Images(self.values.vocab)
 
     @property
     def title(self) -> str:
@@ -38,7 +47,7 @@ class Digits:
 
 
 class Files(NamedTuple):
-    """The four files of such a data set."""
+    """The four IDX files of MNIST, or of a set in its form."""
 
     train_images: Source
     train_labels: Source
@@ -72,10 +81,17 @@ FASHION_MNIST_FILES = _files(
 
 @dataclasses.dataclass(frozen=True)
 class MNIST:
-    """70000 images 28x28 of handwritten digits."""
+    """70000 images 28x28 of handwritten digits, raw values 0..255 (LeCun, Cortes, Burges 1998).
+
+    Of the published training images the first 50000 are for training and the last 10000 for validation, as is usual.
+    """
 
     values: Any = Dynamic()
     root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def medium(self) -> Images:
+        return Images(self.values.vocab)
 
     @property
     def title(self) -> str:
@@ -87,10 +103,14 @@ class MNIST:
 
 @dataclasses.dataclass(frozen=True)
 class FashionMNIST:
-    """70000 images 28x28 of clothes."""
+    """70000 images 28x28 of clothes, in the form of MNIST (Xiao, Rasul, Vollgraf 2017)."""
 
     values: Any = Dynamic()
     root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def medium(self) -> Images:
+        return Images(self.values.vocab)
 
     @property
     def title(self) -> str:
@@ -101,7 +121,10 @@ class FashionMNIST:
 
 
 def read_files(files: Files, root: str | None, num_valid: int = 10000) -> Splits:
-    """The four files as three splits; the last `num_valid` training images are for validation. InputError as `read`, `parse`."""
+    """Reads four IDX files as three splits. InputError as `read` and `parse_idx`.
+
+    num_valid: so many training images, the last ones, are for validation.
+    """
     images, labels, test_images, test_labels = (
         parse_idx(read(source, root), source.file, ndim) for source, ndim in zip(files, (3, 1, 3, 1), strict=True)
     )
@@ -112,24 +135,24 @@ def read_files(files: Files, root: str | None, num_valid: int = 10000) -> Splits
     )
 
 
-_UNSIGNED_BYTE = 0x08
-
-
 def parse_idx(content: bytes, where: str, ndim: int) -> np.ndarray:
-    """The uint8 array of `ndim` axes in an unpacked IDX file: two zero bytes, a type, the number of axes, each axis as a
-    big-endian uint32, the values. InputError unless it is exactly that; `where` names the file.
+    """Reads the uint8 array in an unpacked IDX file. InputError unless the file is exactly that.
 
-    The header is held against the length before anything of its size is made.
+    The format: two zero bytes, a type (0x08 for unsigned bytes), the number of axes, each axis as a big-endian uint32, the
+    values. The header is held against the length before anything of its size is made.
+
+    where: names the file in messages.
+    ndim: how many axes the array must have.
     """
+    start = 4 + 4 * ndim
     if len(content) < 4 or content[:2] != b"\0\0":
         raise InputError(f"{where} is not an IDX file: it starts with {content[:4]!r}; give the published file")
-    if content[2] != _UNSIGNED_BYTE:
+    if content[2] != 0x08:
         raise InputError(f"{where} holds IDX type {content[2]:#04x}, not unsigned bytes (0x08); give the published file")
     if content[3] != ndim:
         raise InputError(
             f"{where} has {content[3]} axes, not {ndim}; give images where images belong, and labels where labels do"
         )
-    start = 4 + 4 * ndim
     if len(content) < start:
         raise InputError(f"{where} is truncated: it ends within its header; get it again")
     shape = struct.unpack(f">{ndim}I", content[4:start])
@@ -142,10 +165,9 @@ def parse_idx(content: bytes, where: str, ndim: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-_URL = "https://raw.githubusercontent.com/mingzhang-yin/ARM-gradient/9b5f74da4e4009c5556e8d7a87c88c8e291c253d/"
-
 BINARIZED_MNIST = Source("binarized_mnist.npz", "4bf12d4703cf4f5351bf07cafa29f761615374568da7a57fdce26cff7e480854")
 
+_URL = "https://raw.githubusercontent.com/mingzhang-yin/ARM-gradient/9b5f74da4e4009c5556e8d7a87c88c8e291c253d/"
 MATLAB = Splits(
     *(
         Source(file, sha256, _URL + file)
@@ -160,11 +182,18 @@ MATLAB = Splits(
 
 @dataclasses.dataclass(frozen=True)
 class BinarizedMNIST:
-    """70000 binary images 28x28 of handwritten digits, the same in every epoch and every paper."""
+    """70000 binary images 28x28 of handwritten digits, the same in every epoch and every paper.
+
+    MNIST binarized once and for all (Salakhutdinov and Murray 2008), split by Larochelle and Murray (2011): the set that NADE,
+    MADE and DARN report on. Downloaded as three MATLAB files, variable X, without labels; where a `binarized_mnist.npz` lies
+    under the data root it is taken instead: bit-packed rows `train`, `valid`, `test`, and labels that were found by matching
+    every image to the one it was drawn from. The test rows are in the order of their classes.
+    """
 
     root: str | None = dataclasses.field(default=None, compare=False)
 
     values: ClassVar[Any] = Levels(2)
+    medium: ClassVar[Any] = Images(2)
 
     @property
     def title(self) -> str:
@@ -178,32 +207,35 @@ class BinarizedMNIST:
 def _load_packed(root) -> Splits:
     names = [name + suffix for name in Splits._fields for suffix in ("", "_label")]
     data = read_arrays(read(BINARIZED_MNIST, root), BINARIZED_MNIST.file, names)
-    return Splits(*(Split(_images(np.unpackbits(data[name], axis=1)), data[f"{name}_label"]) for name in Splits._fields))
+    rows = {name: np.unpackbits(data[name], axis=1).reshape(-1, 28, 28) for name in Splits._fields}
+    return Splits(*(Split(x, data[f"{name}_label"]) for name, x in rows.items()))
 
 
 def _load_matlab(root) -> Splits:
     from scipy.io import loadmat
 
-    return Splits(*(Split(_images(loadmat(io.BytesIO(read(source, root)))["X"])) for source in MATLAB))
-
-
-def _images(x):
-    return x.reshape(-1, 28, 28)
+    return Splits(*(Split(loadmat(io.BytesIO(read(source, root)))["X"].reshape(-1, 28, 28)) for source in MATLAB))
 
 
 FIRST4000 = Source("cifar10_train_first4000.npz", "f21ba659b327871ec330654ccdc95e0da52b1b39c04c467a581440516466148c")
 
-# The first image for validation, the first for testing.
-_VALID, _TEST = 3200, 3600
-
 
 @dataclasses.dataclass(frozen=True)
 class Cifar10Subset:
-    """4000 colour images 32x32x3 of ten kinds of things. The file has no public download: it holds `images` (4000, 32, 32, 3)
-    uint8 and `labels` (4000,) uint8, and must lie under the data root."""
+    """4000 colour images 32x32x3 of ten kinds of things, raw values 0..255: the first of CIFAR-10's training images (Krizhevsky
+    2009), in their published order.
+
+    There is no test image among them and far fewer to train on, so that no result on it can be held against a published one.
+    The first 3200 are for training, 400 for validation, the last 400 for testing. The file has no public download: it holds
+    `images` (4000, 32, 32, 3) uint8 and `labels` (4000,) uint8, and must lie under the data root.
+    """
 
     values: Any = Levels(256)
     root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def medium(self) -> Images:
+        return Images(self.values.vocab)
 
     @property
     def title(self) -> str:
@@ -214,6 +246,6 @@ class Cifar10Subset:
 
     def load(self) -> Splits:
         data = read_arrays(read(FIRST4000, self.root), FIRST4000.file, ("images", "labels"))
-        x, label = data["images"], data["labels"]
-        parts = slice(None, _VALID), slice(_VALID, _TEST), slice(_TEST, None)
-        return check_splits(Splits(*(Split(x[part], label[part]) for part in parts)), self.values, "CIFAR-10 subset")
+        parts = slice(None, 3200), slice(3200, 3600), slice(3600, None)
+        splits = Splits(*(Split(data["images"][part], data["labels"][part]) for part in parts))
+        return check_splits(splits, self.values, "CIFAR-10 subset")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from arjax.data.archive import read_arrays
+from arjax.data.media import Images
 from arjax.data.sources import locate
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.errors import InputError
@@ -23,6 +24,10 @@ class Npz:
     path: str
     values: Any
     root: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def medium(self) -> Images:
+        return Images(self.values.vocab)
 
     @property
     def title(self) -> str:

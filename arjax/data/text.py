@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8, utf8_lengths
+from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
 from arjax.data.splits import Split, Splits, check_fractions, cut_points
 from arjax.data.values import Levels
@@ -106,6 +107,10 @@ class Characters:
         return Levels(len(self.alphabet))
 
     @property
+    def medium(self) -> Text:
+        return Text(self.alphabet)
+
+    @property
     def name(self) -> str:
         return Path(self.path).name
 
@@ -159,6 +164,7 @@ class TinyShakespeare:
     valid: ClassVar[float] = 0.1
     test: ClassVar[float] = 0.0
     values: ClassVar[Any] = Levels(65)
+    medium: ClassVar[Any] = Text(alphabet)
     unit: ClassVar[str] = "char"
     stream: ClassVar[bool] = True
 
@@ -220,6 +226,7 @@ class Bytes:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     values: ClassVar[Any] = Levels(256)
+    medium: ClassVar[Any] = Text()
     unit: ClassVar[str] = "byte"
     stream: ClassVar[bool] = True
 
@@ -279,6 +286,7 @@ class WikipediaSample:
     valid: ClassVar[float] = 0.05
     test: ClassVar[float] = 0.05
     values: ClassVar[Any] = Levels(256)
+    medium: ClassVar[Any] = Text()
     unit: ClassVar[str] = "byte"
     stream: ClassVar[bool] = True
 
