@@ -127,3 +127,22 @@ def test_a_mark_is_a_line_in_every_panel_of_a_picture_of_sound():
     assert 0 < columns.max() - columns.min() < 8
     assert changed[: len(changed) // 2].any()
     assert changed[len(changed) // 2 :].any()
+
+
+def test_sound_picture_draws_a_tone_at_its_frequency():
+    picture = sound_picture(np.sin(2 * np.pi * 1000 * np.arange(4000) / 8000)[None] / 3, 8000, "a tone")
+    assert picture.dtype == np.uint8
+    red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+    loud = (red > 240) & (green > 200) & (blue < 215)  # the highest colour
+    silent = picture.max(axis=-1) < 10  # the lowest, and the frames' lines
+    rows = np.flatnonzero(silent.sum(axis=1) > picture.shape[1] / 3)
+    rows = rows[rows > len(picture) / 2]  # above are the frame's lines of the waveform
+    at = np.mean(np.flatnonzero(loud.sum(axis=1) > picture.shape[1] / 3))
+    assert (rows[-1] - at) / (rows[-1] - rows[0]) == pytest.approx(1000 / 4000, abs=0.03)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300)])
+def test_sound_picture_shows_any_sound_silence_too(shape):
+    picture = sound_picture(np.zeros(shape, np.float32), 8000)
+    assert picture.ndim == 3
+    assert min(picture.shape[:2]) > 200

@@ -1,0 +1,163 @@
+"""Sound as symbols, over all 65536 samples, against the formulas in float64; and what is read of .wav files."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import soundfile
+
+from arjax.data import Linear, MuLaw
+from arjax.data.waveforms import read_wav, to_int16, write_wav
+
+RAW = np.arange(-32768, 32768, dtype=np.int16)
+EVERY = [Linear(2), Linear(256), Linear(65536), MuLaw(2), MuLaw(16), MuLaw(255), MuLaw(256), MuLaw(1024)]
+KEY = jax.random.key(0)
+
+
+def f(w, mu):
+    """Mu-law's curve, one number at a time."""
+    return math.copysign(math.log(1 + mu * abs(w)) / math.log(1 + mu), w)
+
+
+@pytest.mark.parametrize("values", EVERY, ids=str)
+def test_symbols_rise_with_the_samples_and_are_those_of_their_waveform(values):
+    symbols = np.asarray(values(KEY, RAW))
+    assert symbols.dtype == np.int32
+    assert (symbols[0], symbols[-1]) == (0, values.count - 1)
+    assert (np.diff(symbols) >= 0).all()
+    np.testing.assert_array_equal(symbols, values.symbols(RAW / 32768))
+
+
+@pytest.mark.parametrize("values", EVERY, ids=str)
+def test_waveform_of_every_symbol_has_that_symbol_also_in_sixteen_bits(values):
+    symbols = np.arange(values.count)
+    waveform = values.waveform(symbols)
+    assert waveform.dtype == jnp.float32
+    assert float(jnp.abs(waveform).max()) <= 1
+    assert (np.diff(waveform) > 0).all()
+    np.testing.assert_array_equal(values.symbols(waveform), symbols)
+    if values.count <= 256 or isinstance(values, Linear):
+        np.testing.assert_array_equal(values(KEY, to_int16(waveform)), symbols)
+
+
+@pytest.mark.parametrize("count", [16, 255, 1024])
+def test_mu_law_is_within_half_a_bin_of_every_sample(count):
+    values, mu = MuLaw(count), count - 1
+    decoded = np.asarray(values.waveform(values(KEY, RAW)), np.float64)
+    error = [abs(f(w, mu) - f(d, mu)) for w, d in zip((RAW / 32768).tolist(), decoded.tolist(), strict=True)]
+    assert max(error) <= 1 / mu + 1e-7
+    assert max(error) > 0.9 / mu  # half a bin, not less
+
+
+def test_mu_law_is_its_formula():
+    mu, values = 255, MuLaw(256)
+    expected = [math.floor((f(w, mu) + 1) * mu / 2 + 0.5) for w in (RAW / 32768).tolist()]
+    np.testing.assert_array_equal(values(KEY, RAW), expected)
+    np.testing.assert_array_equal(jax.jit(values)(KEY, RAW), expected)
+    levels = [math.copysign(((1 + mu) ** abs(2 * s / mu - 1) - 1) / mu, 2 * s / mu - 1) for s in range(256)]
+    np.testing.assert_allclose(values.waveform(np.arange(256)), levels, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 16, 256, 1024, 65536])
+def test_linear_is_within_half_a_bin_of_every_sample_and_with_all_bits_exact(count):
+    values = Linear(count)
+    error = np.abs(RAW / 32768 - np.asarray(values.waveform(values(KEY, RAW)), np.float64))
+    assert error.max() == (65536 / count - 1) / 65536
+
+
+def test_to_int16_takes_the_nearest_samples_and_clips():
+    waveform = np.array([-1.5, -1, -0.6 / 32768, 0, 0.4 / 32768, 0.6 / 32768, 32767 / 32768, 1, 7])
+    np.testing.assert_array_equal(to_int16(waveform), [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767])
+
+
+@pytest.mark.parametrize("values", [Linear(256), MuLaw(256)], ids=str)
+def test_what_is_no_16_bit_sample_is_outside_what_is_too_loud_clipped_and_what_is_not_finite_refused(values):
+    np.testing.assert_array_equal(values.outside(np.array([-32769, -32768, 32767, 32768])), [True, False, False, True])
+    np.testing.assert_array_equal(values.outside(np.array([0.0, 0.5, np.nan, np.inf])), [False, True, True, True])
+    assert not values.outside(RAW).any()
+    assert "256 levels" in values.title
+    np.testing.assert_array_equal(values.symbols([1.5, -1.5, 1.0, -1.0]), [255, 0, 255, 0])
+    with pytest.raises(ValueError, match="not finite"):
+        values.symbols([0.0, np.nan])
+
+
+@pytest.mark.parametrize(("make", "count"), [(Linear, 1), (Linear, 100), (Linear, 2**17), (MuLaw, 1), (MuLaw, 2**17)])
+def test_counts_that_have_no_meaning_are_refused(make, count):
+    with pytest.raises(ValueError, match=r"\A[^\n]+; choose [^\n]+\Z"):
+        make(count)
+
+
+# Files
+
+RATE = 8000
+ALL = np.concatenate([np.arange(-32768, 32768, 7), [32767, 0, -1]]).astype(np.int16)
+WIDE = ((ALL.astype(np.int64) << 16) + np.arange(len(ALL)) % 65536).astype(np.int32)
+REAL = np.concatenate([ALL / 32768 + 0.3 / 32768, [1.0, 1.7, -3.0]])
+NEAREST = [*ALL, 32767, 32767, -32768]
+
+
+def put(path, samples=ALL, subtype="PCM_16", rate=RATE):
+    soundfile.write(path, samples, rate, subtype, format="WAV")
+    return path
+
+
+def test_read_wav_gives_what_write_wav_wrote(tmp_path):
+    write_wav(tmp_path / "deep" / "y.wav", ALL / 32768, RATE)
+    np.testing.assert_array_equal(read_wav(tmp_path / "deep" / "y.wav", RATE), ALL)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "samples", "expected"),
+    [
+        ("PCM_16", ALL, ALL),
+        ("PCM_32", WIDE, ALL),
+        ("PCM_24", WIDE, ALL),
+        ("PCM_U8", ALL >> 8 << 8, ALL >> 8 << 8),
+        ("FLOAT", REAL, NEAREST),
+        ("DOUBLE", REAL, NEAREST),
+    ],
+)
+def test_read_wav_takes_the_highest_sixteen_bits_or_the_nearest_sample(subtype, samples, expected, tmp_path):
+    np.testing.assert_array_equal(read_wav(put(tmp_path / "x.wav", samples, subtype), RATE), expected)
+
+
+def test_read_wav_leaves_out_what_follows_the_samples_and_knows_a_pipes_files(tmp_path):
+    path = put(tmp_path / "x.wav")
+    whole = path.read_bytes()
+    content = bytearray(whole + b"LIST\x04\0\0\0INFO")
+    content[4:8] = (len(content) - 8).to_bytes(4, "little")
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_wav(path, RATE), ALL)
+    # Whoever writes to a pipe cannot know how long it will be.
+    place = whole.index(b"data") + 4
+    path.write_bytes(whole[:place] + b"\xff\xff\xff\xff" + whole[place + 4 :])
+    np.testing.assert_array_equal(read_wav(path, RATE), ALL)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:-100]),
+            f"promises {2 * len(ALL)} bytes of samples",
+        ),
+        (lambda path: path.write_bytes(path.read_bytes()[:30]), "is truncated: it ends before its samples begin"),
+        (lambda path: path.write_bytes(b"to be or not to be"), "is no WAV file"),
+        (lambda path: path.write_bytes(b""), "is no WAV file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:20] + b"\xaa\xaa" + path.read_bytes()[22:]), "format 0xaaaa"),
+        (lambda path: put(path, ALL[:0]), "has no samples"),
+        (lambda path: put(path, rate=16000), "has 16000 samples a second, not sample_rate=8000; resample"),
+        (lambda path: put(path, np.stack([ALL, ALL], axis=1)), "has 2 channels"),
+        (lambda path: put(path, subtype="ULAW"), "has samples of format 0x0007, not whole or real numbers"),
+        (lambda path: put(path, np.array([0, np.nan]), "DOUBLE"), "not finite"),
+        (lambda path: path.unlink(), "cannot be read"),
+    ],
+)
+def test_read_wav_names_a_file_that_cannot_be_used_with_the_remedy(spoil, says, tmp_path):
+    path = put(tmp_path / "x.wav")
+    spoil(path)
+    with pytest.raises(ValueError, match=r"\A[^\n]+x\.wav [^\n]+; [^\n]+\Z") as info:
+        read_wav(path, RATE)
+    assert says in str(info.value)
