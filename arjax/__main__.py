@@ -1,36 +1,53 @@
-"""The other commands: `python -m arjax bench | compare | evaluate | sample | complete | compress | decompress | figures`.
+"""`python -m arjax COMMAND`. Only the command that is named is imported, so that the list of them costs nothing."""
 
-Training is train.py's.
-"""
-
-import functools
-import operator
+import pkgutil
 import sys
+from typing import NamedTuple
 
-from arjax.commands.bench import Bench
-from arjax.commands.compare import Compare
-from arjax.commands.complete import Complete
-from arjax.commands.compress import Compress, Decompress
-from arjax.commands.evaluate import Evaluate
-from arjax.commands.figures import Figures
-from arjax.commands.sample import Sample
 from arjax.errors import InputError, one_line_errors
-from arjax.runs.config import read_flags
-
-COMMANDS = (Bench, Compare, Evaluate, Sample, Complete, Compress, Decompress, Figures)
 
 
-def main(argv: list[str]) -> None:
-    """Run the command that `argv` names. User errors end it with one line and status 2."""
+class Command(NamedTuple):
+    """A function of the arguments behind the command's name, as "module:function", and what it does in a line."""
+
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "bench": Command("arjax.commands.bench:main", "time training, scoring and sampling of a config"),
+    "compare": Command("arjax.commands.compare:main", "fit several configs for the same time and compare them"),
+    "evaluate": Command("arjax.commands.evaluate:main", "score a trained run on one of its splits"),
+    "sample": Command("arjax.commands.sample:main", "draw from a trained run, or continue a text"),
+    "complete": Command("arjax.commands.complete:main", "hide a part of examples and draw it anew"),
+    "compress": Command("arjax.commands.compress:main", "compress files without loss by a run's probabilities"),
+    "decompress": Command("arjax.commands.compress:decompress_main", "write these files again"),
+    "figures": Command("arjax.commands.figures:main", "draw orders, masks, receptive fields and attention"),
+}
+
+
+def main(argv: list[str]) -> int | None:
+    """Runs the command that `argv` names, and returns its exit status; None is 0.
+
+    SystemExit with status 2 after one line on stderr where the user's input is wrong, see arjax/errors.py, or after the message
+    of tyro where a flag is.
+    """
     with one_line_errors():
-        names = [command.__name__.lower() for command in COMMANDS]
-        if not argv or argv[0] not in (*names, "-h", "--help"):
-            raise InputError(f"there is no command {argv[0] if argv else ''!r}; choose {', '.join(names)}")
-        command, rest = read_flags(functools.reduce(operator.or_, COMMANDS), argv, "python -m arjax", return_unknown_args=True)
-        if rest and not isinstance(command, Bench | Compare):
-            raise InputError(f"unrecognized arguments: {' '.join(rest)} (list the flags with: python -m arjax {argv[0]} --help)")
-        command(rest)
+        name, *rest = argv or [""]
+        if name in ("-h", "--help"):
+            print(usage())
+            return 0
+        if name not in COMMANDS:
+            raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")
+        return pkgutil.resolve_name(COMMANDS[name].function)(rest)
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(["usage: python -m arjax COMMAND ...", "", *lines, "", "Its flags: python -m arjax COMMAND --help"])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

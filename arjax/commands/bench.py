@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from arjax.commands.flags import require_model, require_positive, require_room
+from arjax.commands.flags import require_model, require_positive, require_room, run_editing
 from arjax.errors import InputError
 from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json, overview, ratios, read_results
@@ -78,3 +78,8 @@ class Bench:
         figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
         print(report(figures), end="\n\n" if self.all else "\n", flush=True)
         return figures
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run_editing(Bench, "bench", argv)

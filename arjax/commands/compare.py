@@ -11,7 +11,7 @@ import jax
 import tyro
 
 from arjax import pictures
-from arjax.commands.flags import require_model, require_positive, require_room, require_suffix
+from arjax.commands.flags import require_model, require_positive, require_room, require_suffix, run_editing
 from arjax.data import evenly_spaced
 from arjax.errors import InputError
 from arjax.measure.results import without_nan
@@ -122,3 +122,8 @@ def _check_comparable(first_name, first, name, experiment) -> None:
 
 def _of(value, form) -> str:
     return "-" if math.isnan(value) else form.format(value)
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run_editing(Compare, "compare", argv)

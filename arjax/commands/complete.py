@@ -11,7 +11,7 @@ import tyro
 from arjax.commands.complete_pictures import complete_pictures
 from arjax.commands.complete_sound import complete_sound
 from arjax.commands.complete_text import complete_text
-from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
+from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
 from arjax.errors import InputError
 from arjax.runs.load import open_run
 from arjax.runs.report import pictured
@@ -59,7 +59,7 @@ class Complete:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         counts = {"examples": self.examples, "completions": self.completions}
         require_positive(**{name: count for name, count in counts.items() if count is not None})
         require_seed(self.seed)
@@ -101,3 +101,8 @@ class Complete:
     def key(self) -> jax.Array:
         """The key of everything that is drawn."""
         return jax.random.key(self.seed)
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Complete, "complete", argv)

@@ -10,7 +10,7 @@ import tyro
 
 from arjax.coding import compress, decompress
 from arjax.commands.contents import contents_of, file_of, note_of, read_content
-from arjax.commands.flags import Run, require_model, require_positive, require_suffix
+from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
 from arjax.data.splits import unit
 from arjax.errors import InputError
 from arjax.runs.load import open_run
@@ -36,7 +36,7 @@ class Compress:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         require_positive(batch=self.batch)
         require_suffix(".arj", out=self.out)
         if not self.files:
@@ -78,7 +78,7 @@ class Decompress:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if not self.stream.is_file():
@@ -97,3 +97,13 @@ class Decompress:
         for name, content in files:
             (self.out / name).write_bytes(content)
         print(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Compress, "compress", argv)
+
+
+def decompress_main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Decompress, "decompress", argv)

@@ -11,7 +11,7 @@ import numpy as np
 
 from arjax import pictures
 from arjax.commands.beside import on_other_data, on_same_data
-from arjax.commands.flags import Run, require_model, require_suffix
+from arjax.commands.flags import Run, require_model, require_suffix, run
 from arjax.data.splits import split_fingerprint, unit
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
@@ -51,7 +51,7 @@ class Evaluate:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
         experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
@@ -149,3 +149,8 @@ def _rate(score: Score, batch_size: int) -> str:
         return f"{score.examples / score.seconds:,.0f} examples/s, compilation included"
     rate = (score.examples - batch_size) / score.result.rest
     return f"{rate:,.0f} examples/s behind the first {batch_size}, which took {score.result.first:.1f} s with compilation"
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Evaluate, "evaluate", argv)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.flags import require_model, require_positive, require_suffix
+from arjax.commands.flags import require_model, require_positive, require_suffix, run
 from arjax.data.batches import gather
 from arjax.data.splits import shown
 from arjax.errors import InputError
@@ -41,7 +41,7 @@ class Figures:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)
         require_suffix(".png", out=self.out)
         if self.run is not None:
@@ -77,3 +77,8 @@ class Figures:
         text = None if texts is None else texts[0]
         drawn = figures.draw_attention_weights(path, model, params, x, cond_of(model, batch), self.site, text)
         return f"attention over test example {self.example}, {drawn}, in {path}"
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Figures, "figures", argv)

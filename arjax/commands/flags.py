@@ -1,4 +1,4 @@
-"""What the commands share: the argument RUN, and checks of flags, all made before anything is read or written."""
+"""What commands share: how one is run, the argument RUN, and checks of flags, all made before anything is read or written."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,20 @@ import tyro
 
 from arjax.errors import InputError
 from arjax.protocol import Model
+from arjax.runs.config import read_flags
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+
+
+def run(command, name: str, argv: list[str]) -> None:
+    """Reads `argv` into the fields of a command, a dataclass, and calls it."""
+    read_flags(command, argv, f"python -m arjax {name}")()
+
+
+def run_editing(command, name: str, argv: list[str]) -> None:
+    """As `run`, of a command that is called with the flags that are none of its own: they edit a config."""
+    parsed, flags = read_flags(command, argv, f"python -m arjax {name}", return_unknown_args=True)
+    parsed(flags)
 
 
 def require_model(name: str, experiment):

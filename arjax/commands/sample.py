@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix
+from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
 from arjax.data.splits import encoded, heard, shown
 from arjax.errors import InputError
 from arjax.runs.load import open_run
@@ -53,7 +53,7 @@ class Sample:
     modules: tuple[str, ...] = ()
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
-    def __call__(self, flags: list[str]) -> None:
+    def __call__(self) -> None:
         batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
         require_positive(batch=batch)
         require_suffix(".npz", out=self.out)
@@ -159,3 +159,8 @@ def _read_stop(data, stop: str) -> int:
     if len(symbols) != 1:
         raise InputError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")
     return int(symbols[0])
+
+
+def main(argv: list[str]) -> None:
+    """Runs it."""
+    run(Sample, "sample", argv)
