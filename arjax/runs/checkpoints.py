@@ -7,27 +7,21 @@ elsewhere. Of several processes each writes and reads what its devices hold, and
 
 import contextlib
 import errno
-import gc
+import functools
 import itertools
 import json
-import logging
 import math
 import os
 import re
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from jax.experimental.multihost_utils import process_allgather
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from arjax.errors import InputError
-from arjax.runs.checksum import checksums
 from arjax.runs.hosts import by_first
 
 
@@ -43,46 +37,53 @@ class Restored(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """The checkpoints in `folder`, which is made if need be; at the end waits for what is being written. Those whose note of what
-    validation gave cannot be read are set aside under the name damaged.STEP. OSError if one cannot be written."""
+def open_checkpoints(folder: Path) -> Iterator:
+    """Opens the checkpoints in `folder`, which is made if need be; at the end waits for what is being written. Those whose note
+    cannot be read are set aside under the name damaged.STEP. OSError if one cannot be written."""
+    import orbax.checkpoint as ocp
+    from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
     by_first(lambda: _set_aside(folder, [step for step in _steps(folder) if _note(folder, step) is None]))
-    best = BestN(get_metric_fn=_goodness, n=1, keep_checkpoints_without_metrics=False)
-    options = ocp.CheckpointManagerOptions(best_fn=_goodness, preservation_policy=AnyPreservationPolicy([LatestN(2), best]))
-    # What its threads log of a file that cannot be written is raised here, too.
-    with _silent(_is_late):
-        checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
-        try:
-            yield checkpoints
-            finish(checkpoints)
-        except BaseException:
-            # Whatever went wrong comes first: closing says once more what could not be written.
-            with _silent(lambda _: True):
-                with contextlib.suppress(Exception):
-                    checkpoints.close()
-                _let_threads_end()
-            raise
-        checkpoints.close()
+
+    def goodness(note: dict) -> float:
+        return -note["loss"]
+
+    kept = AnyPreservationPolicy([LatestN(2), BestN(get_metric_fn=goodness, n=1, keep_checkpoints_without_metrics=False)])
+    options = ocp.CheckpointManagerOptions(best_fn=goodness, preservation_policy=kept)
+    checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
+    try:
+        yield checkpoints
+        finish(checkpoints)
+    except BaseException:
+        # Whatever went wrong comes first: closing says once more what could not be written.
+        with contextlib.suppress(Exception):
+            checkpoints.close()
+        raise
+    checkpoints.close()
 
 
-def save(checkpoints: ocp.CheckpointManager, step: int, state, loss: float | None, updates=()) -> None:
-    """Start writing `state`; `loss`: what its validation gave, None if there was none; `updates`: the numbers of those that no
-    record tells of yet. The state may be donated at once. OSError if this one, or the one before, cannot be written."""
+def save(checkpoints, step: int, state, loss: float | None, updates=()) -> None:
+    """Starts to write `state`, which may be donated at once. OSError if this one, or the one before, cannot be written.
+
+    loss: what its validation gave, None if there was none. updates: the numbers of those that no record tells of yet.
+    """
+    import orbax.checkpoint as ocp
+
     # Orbax warns where a metric is missing: no validation is the worst of all.
     note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state), "updates": list(updates)}
     with _writing(checkpoints):
         checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
 
 
-def finish(checkpoints: ocp.CheckpointManager) -> None:
-    """Wait until all is written. OSError if it cannot be."""
+def finish(checkpoints) -> None:
+    """Waits until all is written. OSError if it cannot be."""
     with _writing(checkpoints):
         checkpoints.wait_until_finished()
 
 
 def restore_latest(folder: Path, abstract) -> Restored | None:
-    """The newest checkpoint in `folder` that can be read, None if there is none at all. Newer ones, which cannot, are set aside
-    under the name damaged.STEP, so that their steps can be saved again.
+    """Restores the newest checkpoint in `folder` that can be read, None if there is none at all. Newer ones, which cannot, are
+    set aside under the name damaged.STEP, so that their steps can be saved again.
 
     abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. InputError if a checkpoint
     holds other arrays than these, or if there are checkpoints but none can be read.
@@ -94,9 +95,10 @@ def restore_latest(folder: Path, abstract) -> Restored | None:
 
 
 def restore_best(folder: Path, abstract) -> Restored:
-    """The checkpoint in `folder` whose validation was best among those that can be read; the latest of equals. `abstract` and
-    errors as in `restore_latest`; InputError if there is none. Changes nothing."""
-    steps = sorted(_steps(folder), key=lambda step: (_loss(_note(folder, step)), -step))
+    """Restores the checkpoint in `folder` whose validation was best among those that can be read; the latest of equals.
+    `abstract` and errors as in `restore_latest`; InputError if there is none. Changes nothing."""
+    loss = {step: (_note(folder, step) or {"loss": math.inf})["loss"] for step in _steps(folder)}
+    steps = sorted(loss, key=lambda step: (loss[step], -step))
     restored = _first_readable(folder, steps, abstract)
     if restored is None:
         raise InputError(f"{folder} holds no checkpoint; train for at least one validation")
@@ -113,65 +115,32 @@ class _Damaged(Exception):
 
 @contextlib.contextmanager
 def _writing(checkpoints):
-    """What orbax raises where a file cannot be written, of whatever kind, becomes an OSError."""
-    with _silent(lambda _: True):
-        try:
-            yield
-        except jax.errors.JaxRuntimeError:  # no file's fault: the computation failed, or another process was lost
-            raise
-        except Exception as error:
-            known = re.search(r"os_error_code='(\d+)'|\[Errno (\d+)\]", str(error))
-            code = int(known[1] or known[2]) if known else errno.EIO
-        else:
-            return
-        gc.collect()
-    raise OSError(code, f"a checkpoint cannot be written ({os.strerror(code)})", str(checkpoints.directory))
+    """Turns what orbax raises where a file cannot be written, of whatever kind, into an OSError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError:  # no file's fault: the computation failed, or another process was lost
+        raise
+    except Exception as error:
+        known = re.search(r"os_error_code='(\d+)'|\[Errno (\d+)\]", str(error))
+        code = int(known[1] or known[2]) if known else errno.EIO
+        raise OSError(code, f"a checkpoint cannot be written ({os.strerror(code)})", str(checkpoints.directory)) from error
 
 
 def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:
     damaged, reason = [], ""
     for step in steps:
-        with _silent(lambda _: True):
-            try:
-                return _restore(folder, step, abstract)._replace(damaged=tuple(damaged))
-            except _Misfit as misfit:
-                raise InputError(str(misfit)) from None
-            except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
-                damaged.append(step)
-                reason = str(error) if isinstance(error, _Damaged) else type(error).__name__
-            _let_threads_end()
+        try:
+            return _restore(folder, step, abstract)._replace(damaged=tuple(damaged))
+        except _Misfit as misfit:
+            raise InputError(str(misfit)) from None
+        except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
+            damaged.append(step)
+            reason = str(error) if isinstance(error, _Damaged) else type(error).__name__
     if damaged:
         raise InputError(
             f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); delete the directory to start afresh"
         )
     return None
-
-
-@contextlib.contextmanager
-def _silent(is_noise: Callable[[BaseException], bool]):
-    """What orbax logs about errors that are raised and handled here is not for the user, nor are those that its threads stumble
-    over afterwards, where nobody could catch them."""
-    loggers, hook = [logging.getLogger(name) for name in ("absl", "asyncio")], sys.unraisablehook
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = lambda unraisable: None if is_noise(unraisable.exc_value) else hook(unraisable)
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _let_threads_end() -> None:
-    time.sleep(0.2)  # what they leave comes a little later,
-    gc.collect()  # or when it is cleared away
-
-
-def _is_late(error) -> bool:
-    """When one array cannot be written orbax closes its event loop, and the threads that write the others do not find it."""
-    return str(error) == "Event loop is closed"
 
 
 def _set_aside(folder: Path, steps: Iterable[int]) -> None:
@@ -186,30 +155,16 @@ def _steps(folder: Path) -> list[int]:
 
 
 def _note(folder: Path, step: int) -> dict | None:
-    """What was noted beside a checkpoint: `loss`, or as an older version called it `nats`, and `checksums` and `updates`, which
-    that had not. None if that cannot be read."""
+    """What was noted beside a checkpoint: `loss`, `checksums` and `updates`. None if that cannot be read."""
     try:
         note = json.loads((folder / str(step) / "metrics" / "metrics").read_text())
-        known = isinstance(_loss(note), float) and isinstance(note.get("checksums", {}), dict) and _are_updates(note)
+        loss, sums, updates = note["loss"], note["checksums"], note["updates"]
+        numbers = [number for update in updates for number in update.values()]
+        same = all(update.keys() == updates[0].keys() for update in updates)
+        known = isinstance(sums, dict) and same and all(isinstance(number, float) for number in (loss, *numbers))
         return note if known else None
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
-
-
-def _are_updates(note: dict) -> bool:
-    updates = note.get("updates", [])
-    return isinstance(updates, list) and all(
-        isinstance(update, dict) and update.keys() == updates[0].keys() and all(isinstance(x, float) for x in update.values())
-        for update in updates
-    )
-
-
-def _loss(note: dict | None) -> float:
-    return math.inf if note is None else note["loss"] if "loss" in note else note["nats"]
-
-
-def _goodness(note: dict) -> float:
-    return -_loss(note)
 
 
 def _restore(folder: Path, step: int, abstract) -> Restored:
@@ -217,15 +172,16 @@ def _restore(folder: Path, step: int, abstract) -> Restored:
     if note is None:
         raise _Damaged("what was noted of it cannot be read")
     # By the handler alone: a manager would wait for all processes even where one of them cannot read.
+    import orbax.checkpoint as ocp
+
     handler = ocp.PyTreeCheckpointHandler()
     _check_fit(_shapes(handler.metadata(arrays)), abstract, f"checkpoint {step} in {folder}")
     args = ocp.args.PyTreeRestore(abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract))
     state = _by_all(lambda: handler.restore(arrays, args=args))
-    saved = note.get("checksums", {})
     for name, found in checksums(state).items():
-        if found != saved.get(name, found):
-            raise _Damaged(f"{name} has the checksum {found}, but was saved with {saved[name]}")
-    return Restored(state, step, _loss(note), tuple(note.get("updates", ())), ())
+        if found != note["checksums"].get(name):
+            raise _Damaged(f"{name} has the checksum {found}, but was saved with {note['checksums'].get(name)}")
+    return Restored(state, step, note["loss"], tuple(note["updates"]), ())
 
 
 def _by_all(action):
@@ -261,3 +217,56 @@ def _check_fit(saved, abstract, where) -> None:
 
 def _array(entry) -> str:
     return "absent" if entry is None else f"{entry[1]}{list(entry[0])}"
+
+
+def checksums(tree) -> dict[str, str]:
+    """Returns for each part at the top of the tree, by its name, 16 hexadecimal digits that tell it from any other:
+
+        sum_i bits_i m_i  mod 2^64,   m_i odd and unlike its neighbours
+
+    Flipping any one bit changes the sum for certain, whatever else with a chance of 2^-64 to stay unseen. Sums of integers do not
+    depend on their order: the same state has the same sum on every mesh. They are taken on the host, where nothing is compiled.
+    A part with a leaf `...`, which was not read, has none; nor has an empty one.
+    """
+    parts = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        parts.setdefault(jax.tree_util.keystr(path[:1], simple=True), []).append(leaf)
+    known = {name: leaves for name, leaves in parts.items() if all(leaf is not ... for leaf in leaves)}
+    sums = np.array([sum(map(_sum, leaves, itertools.count())) % 2**64 for leaves in known.values()], np.uint64)
+    if jax.process_count() > 1:
+        # As pairs of halves: JAX would cut an integer of 64 bits.
+        sums = process_allgather(sums.view(np.uint32)).view(np.uint64).sum(axis=0, dtype=np.uint64)
+    return {name: f"{word:016x}" for name, word in zip(known, sums.tolist(), strict=True)}
+
+
+def _sum(leaf: jax.Array, place: int) -> int:
+    """The sum over what this process holds of an array. `place`: among the leaves, so that two that changed places are found."""
+    total, shape = 0, leaf.shape or (1,)
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    for shard in leaf.addressable_shards:
+        if shard.replica_id:
+            continue  # counted once, wherever it lies
+        bits = np.asarray(shard.data).reshape(-1 if leaf.ndim == 0 else shard.data.shape)
+        bits = bits.view(f"u{bits.itemsize}")
+        held = shard.index or (slice(None),)
+        places = zip(shape, held, strides, strict=True)
+        axes = [np.arange(size, dtype=np.uint64)[part] * np.uint64(stride) for size, part, stride in places]
+        rows = max(1, _AT_ONCE // max(1, math.prod(bits.shape[1:])))
+        for start in range(0, len(bits), rows):
+            at = functools.reduce(np.add.outer, [axes[0][start : start + rows], *axes[1:]])
+            total += int((bits[start : start + rows] * _mixed(at, place)).sum(dtype=np.uint64))
+    return total
+
+
+# Elements that are summed at once: what is computed of them stays in the processor's cache.
+_AT_ONCE = 2**16
+
+
+def _mixed(at: np.ndarray, place: int) -> np.ndarray:
+    """Odd numbers of 64 bits, one for each place in the array, by the multiplications and shifts of splitmix64."""
+    at += np.uint64(place * 0x9E3779B97F4A7C15 % 2**64)
+    at *= np.uint64(0xBF58476D1CE4E5B9)
+    at ^= at >> np.uint64(29)
+    at *= np.uint64(0x94D049BB133111EB)
+    at ^= at >> np.uint64(32)
+    return at | np.uint64(1)
