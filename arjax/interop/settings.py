@@ -9,7 +9,7 @@ from arjax.heads import Categorical
 from arjax.interop.folder import Settings
 from arjax.interop.weights import ACTIVATIONS, NAMES
 from arjax.layers.attention_mask import Causal
-from arjax.layers.norm import EPSILON
+from arjax.layers.transformer_block import EPSILON
 from arjax.models.transformer import Transformer
 from arjax.orders import Raster
 from arjax.protocol import CondSpec, Model

@@ -38,19 +38,19 @@ PREFIX = "transformer."
 # D the width, A = 3 D queries, keys and values, F the width inside the block.
 _BLOCK = (
     ("norm_self.scale", "ln_1.weight", "D"),
-    ("norm_self.shift", "ln_1.bias", "D"),
+    ("norm_self.bias", "ln_1.bias", "D"),
     ("attention.w_in", "attn.c_attn.weight", "DA"),
     ("attention.b_in", "attn.c_attn.bias", "A"),
     ("attention.w_out", "attn.c_proj.weight", "DD"),
     ("attention.b_out", "attn.c_proj.bias", "D"),
     ("norm_mlp.scale", "ln_2.weight", "D"),
-    ("norm_mlp.shift", "ln_2.bias", "D"),
+    ("norm_mlp.bias", "ln_2.bias", "D"),
     ("w_up", "mlp.c_fc.weight", "DF"),
     ("b_up", "mlp.c_fc.bias", "F"),
     ("w_down", "mlp.c_proj.weight", "FD"),
     ("b_down", "mlp.c_proj.bias", "D"),
 )
-_LAST_NORM = (("last_norm.scale", "ln_f.weight", "D"), ("last_norm.shift", "ln_f.bias", "D"))
+_LAST_NORM = (("last_norm.scale", "ln_f.weight", "D"), ("last_norm.bias", "ln_f.bias", "D"))
 
 
 class Weight(NamedTuple):
@@ -123,5 +123,5 @@ def to_tensors(ours: dict[str, np.ndarray], expected: Iterator[Weight]) -> dict[
 def _named(net, table, ours, theirs):
     sizes = {"D": net.width, "A": 3 * net.width, "F": net.mlp or 4 * net.width}
     for our, their, letters in table:
-        if net.norm == "layer" or not our.endswith(".shift"):
+        if net.norm == "layer" or not our.endswith(".bias"):
             yield Weight(ours + our, theirs + their, tuple(sizes[letter] for letter in letters))

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from arjax.cache import KeyValue, init_key_value, write_key_value
-from arjax.layers.rotary import turn
+from arjax.layers.dense import dense
+from arjax.layers.position import turn
 from arjax.sharding import BATCH, TENSOR, constrain
 
 SEGMENTS, SHORTEST = 4, 32  # a cache has so many segments, unless they were shorter than this
@@ -163,8 +164,3 @@ class CrossAttention(nn.Module):
         """h [B, T, D], mask bool [B or 1, 1, S] -> [B, T, D]."""
         q = dense(h, self.w_query, self.b_query).reshape(*h.shape[:-1], self.heads, self.width // self.heads)
         return dense(attend(q, *remembered, mask).reshape(h.shape), self.w_out, self.b_out)
-
-
-def dense(h, w, b):
-    """h w + b in the type of h."""
-    return h @ w.astype(h.dtype) + b.astype(h.dtype).reshape((1,) * (h.ndim - 1) + b.shape)

@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from arjax.cache import init_canvas, read_canvas, write_canvas
-from arjax.errors import InputError
 
 
 class Place(NamedTuple):
@@ -35,10 +34,9 @@ def place(t, width: int, groups: int) -> Place:
     return Place(*jnp.divmod(pixel, width), group)
 
 
-def check_kernel(name: str, kernel: int) -> None:
-    """InputError unless it has a pixel in its middle."""
-    if kernel < 1 or kernel % 2 == 0:
-        raise InputError(f"{name}={kernel} has no pixel in its middle; choose an odd number")
+def channel_groups(sites: tuple[int, ...]) -> int:
+    """Returns the number of sites in a pixel of data of this shape."""
+    return (*sites, 1)[2]
 
 
 def causal_mask(kernel: int, inputs: int, outputs: int, groups: int, *, strict: bool) -> Float[np.ndarray, "rows kernel C G"]:

@@ -13,66 +13,85 @@ The transposed convolution gives every h_ij to the four pixels that share its pl
 so that no pixel is told more than the first of the four may know.
 
 One row needs the row above it, which is kept; one pixel, of a map that is computed row by row, what lies 1, W and W + 1 pixels
-back, which is kept in a ring. All is computed in the type of h.
+back, which is kept in a ring. All is computed in `dtype`.
 """
 
+import math
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from arjax.cache import init_ring, read_ring
+from arjax.cache import read_ring, write_ring
+from arjax.layers.dense import DtypeName
 
 
-def shifted_conv(
-    h: Float[Array, "B H W C"], w: Float[Array, "rows kernel C G"], b: Float[Array, " G"], stride: int = 1
-) -> Float[Array, "B H//{stride} W//{stride} G"]:
-    """y of a whole map."""
-    return _conv(h, w, b, stride, w.shape[0] - 1)
+class ShiftedConv(nn.Module):
+    """y, from inputs C to outputs G. kernel: the rows and columns of W. scale: of the first weights; 1 keeps the size of h."""
+
+    inputs: int
+    outputs: int
+    kernel: tuple[int, int]
+    stride: int = 1
+    scale: float = 1.0
+    dtype: DtypeName = "float32"
+
+    def setup(self):
+        shape = (*self.kernel, self.inputs, self.outputs)
+        self.w = self.param("w", nn.initializers.normal(self.scale * math.prod(shape[:-1]) ** -0.5), shape)
+        self.b = self.param("b", nn.initializers.zeros, shape[-1:])
+
+    def __call__(self, h: Float[Array, "B H W C"]) -> Float[Array, "B H//{self.stride} W//{self.stride} G"]:
+        """Returns y of a whole map."""
+        return self._conv(h.astype(self.dtype), self.kernel[0] - 1)
+
+    def row(
+        self, above: Float[Array, "B W C"], h: Float[Array, "B W C"]
+    ) -> tuple[Float[Array, "B W C"], Float[Array, "B W//{self.stride} G"]]:
+        """Returns (what the next row has above it, y of one row), from the row of h that is as far down and the one above it."""
+        h = h.astype(self.dtype)
+        return h, self._conv(jnp.stack([above, h], axis=1)[:, -self.kernel[0] :], 0)[:, 0]
+
+    def step(
+        self, ring: Float[Array, "slots B C"], h: Float[Array, "B C"], site: Int[Array, ""], width: int
+    ) -> tuple[Float[Array, "slots B C"], Float[Array, "B G"]]:
+        """Returns (the ring that has h, y of the pixel there), for the site-th pixel, row by row, of a map of this width."""
+        ring = write_ring(ring, h.astype(self.dtype), site)
+        return ring, self.read(ring, site, width)
+
+    def read(self, ring: Float[Array, "slots B C"], site: Int[Array, ""], width: int) -> Float[Array, "B G"]:
+        """Returns y of the pixel that was written last, from a ring of width + 2 slots. The kernel is 2x2."""
+        at_edge = site % width == 0
+        taps = [read_ring(ring, site, lag) for lag in (width + 1, width, 1, 0)]
+        window = jnp.concatenate([jnp.where(at_edge, 0, h) if tap % 2 == 0 else h for tap, h in enumerate(taps)], axis=1)
+        return window @ self.w.reshape(-1, self.outputs).astype(ring.dtype) + self.b.astype(ring.dtype)[None]
+
+    def _conv(self, h, top):
+        w, b, strides = self.w.astype(h.dtype), self.b.astype(h.dtype), (self.stride, self.stride)
+        padding = ((top, 0), (1, self.kernel[1] - 2))
+        y = jax.lax.conv_general_dilated(h, w, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return y + b[None, None, None]
 
 
-def shifted_conv_row(
-    above: Float[Array, "B W C"],
-    h: Float[Array, "B W C"],
-    w: Float[Array, "rows kernel C G"],
-    b: Float[Array, " G"],
-    stride: int = 1,
-) -> Float[Array, "B W//{stride} G"]:
-    """y of one row, from the row of h that is as far down, and the one above it."""
-    return _conv(jnp.stack([above, h], axis=1)[:, -w.shape[0] :], w, b, stride, 0)[:, 0]
+class ShiftedTranspose(nn.Module):
+    """y of the transposed convolution, of `features` to as many. columns: 2, or 3 for maps and rows."""
 
+    features: int
+    columns: int
+    dtype: DtypeName = "float32"
 
-def shifted_conv_ring(width: int, batch: int, channels: int, dtype=jnp.float32) -> Float[Array, "slots B C"]:
-    """What `shifted_conv_step` has to remember of a map of this width."""
-    return init_ring(width + 2, batch, channels, dtype)
+    def setup(self):
+        shape = (2, self.columns, self.features, self.features)
+        self.w = self.param("w", nn.initializers.normal(self.features**-0.5), shape)
+        self.b = self.param("b", nn.initializers.zeros, shape[-1:])
 
-
-def shifted_conv_step(
-    ring: Float[Array, "slots B C"], w: Float[Array, "2 2 C G"], b: Float[Array, " G"], site: Int[Array, ""], width: int
-) -> Float[Array, "B G"]:
-    """y of the pixel that is the site-th of its map row by row, from a ring into which h was written up to there. With a stride,
-    of the pixel that lies there."""
-    at_edge = site % width == 0
-    taps = [read_ring(ring, site, lag) for lag in (width + 1, width, 1, 0)]
-    window = jnp.concatenate([jnp.where(at_edge, 0, h) if tap % 2 == 0 else h for tap, h in enumerate(taps)], axis=1)
-    return window @ w.reshape(-1, w.shape[-1]).astype(ring.dtype) + b.astype(ring.dtype)[None]
-
-
-def shifted_transpose(
-    h: Float[Array, "B H W C"], w: Float[Array, "2 kernel C G"], b: Float[Array, " G"]
-) -> Float[Array, "B 2*H 2*W G"]:
-    """y of the transposed convolution, of a whole map; of a row as a map of one row; for W [2, 2, C, G], of a pixel too."""
-    batch, height, width, _ = h.shape
-    parts = jnp.einsum("bhwc,aecg->bhaweg", h, w.astype(h.dtype))
-    if w.shape[1] == 3:
-        before, same, after = (parts[..., e, :] for e in range(3))
-        after += jnp.pad(before[:, :, :, 1:], ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
-        parts = jnp.stack([same, after], axis=-2)
-    return parts.reshape(batch, 2 * height, 2 * width, -1) + b.astype(h.dtype)[None, None, None]
-
-
-def _conv(h, w, b, stride, top):
-    kernel = w.shape[1]
-    padding = ((top, 0), (1, kernel - 2))
-    w, b, strides = w.astype(h.dtype), b.astype(h.dtype), (stride, stride)
-    y = jax.lax.conv_general_dilated(h, w, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b[None, None, None]
+    def __call__(self, h: Float[Array, "B H W C"]) -> Float[Array, "B 2*H 2*W C"]:
+        """Returns y of a whole map; of a row as a map of one row; for two columns, of a pixel too."""
+        batch, height, width, _ = h.shape
+        parts = jnp.einsum("bhwc,aecg->bhaweg", h.astype(self.dtype), self.w.astype(self.dtype))
+        if self.columns == 3:
+            before, same, after = (parts[..., e, :] for e in range(3))
+            after += jnp.pad(before[:, :, :, 1:], ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
+            parts = jnp.stack([same, after], axis=-2)
+        return parts.reshape(batch, 2 * height, 2 * width, -1) + self.b.astype(self.dtype)[None, None, None]

@@ -11,11 +11,13 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 
-from arjax.layers.attention import CrossAttention, SelfAttention, dense
-from arjax.layers.dropout import dropout
-from arjax.layers.norm import Norm, NormName
+from arjax.layers.attention import CrossAttention, SelfAttention
+from arjax.layers.dense import dense
+from arjax.layers.residual import dropout, split_key
 from arjax.sharding import BATCH, TENSOR, constrain
 
+NormName = Literal["layer", "rms"]  # Ba, Kiros, Hinton 2016; Zhang and Sennrich 2019
+EPSILON = 1e-5
 ActivationName = Literal["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
 ACTIVATIONS = {
     "gelu": functools.partial(jax.nn.gelu, approximate=False),
@@ -24,6 +26,11 @@ ACTIVATIONS = {
     "relu": jax.nn.relu,
     "silu": jax.nn.silu,
 }
+
+
+def norm(kind: NormName) -> nn.Module:
+    """Returns a normalisation of features, in float32."""
+    return nn.LayerNorm(EPSILON, use_fast_variance=False) if kind == "layer" else nn.RMSNorm(EPSILON)
 
 
 class Block(nn.Module):
@@ -42,10 +49,10 @@ class Block(nn.Module):
 
     def setup(self):
         attention = (self.width, self.heads, self.kv_heads, self.scale, self.dtype)
-        self.norm_self, self.attention = Norm(self.norm, self.width), SelfAttention(*attention)
+        self.norm_self, self.attention = norm(self.norm), SelfAttention(*attention)
         if self.cross:
-            self.norm_cross, self.cross_attention = Norm(self.norm, self.width), CrossAttention(*attention)
-        self.norm_mlp = Norm(self.norm, self.width)
+            self.norm_cross, self.cross_attention = norm(self.norm), CrossAttention(*attention)
+        self.norm_mlp = norm(self.norm)
         self.w_up = self.param("w_up", nn.initializers.normal(0.02), (self.width, self.mlp))
         self.b_up = self.param("b_up", nn.initializers.zeros, (self.mlp,))
         self.w_down = self.param("w_down", nn.initializers.normal(self.scale), (self.mlp, self.width))
@@ -53,7 +60,7 @@ class Block(nn.Module):
 
     def __call__(self, h, mask, turns=None, remembered=None, memory_mask=None, key=None):
         """h [B, T, D] float32 -> (h, keys, values [B, T, M, K]). The other arguments as the attentions take them."""
-        keys = [None] * 3 if key is None else jax.random.split(key, 3)
+        keys = split_key(key, 3)
         y, k, v = self.attention(self.norm_self(h).astype(self.dtype), mask, turns)
         return self._rest(self._add(h, y, keys[0]), remembered, memory_mask, keys[1:]), k, v
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from arjax.errors import InputError
 from arjax.heads import Bernoulli
-from arjax.layers.start import start
+from arjax.layers.inputs import start
 from arjax.models.counting import check_smoothing, check_symbols, check_weights, finite_log_probs
 from arjax.orders import Topological, inverse
 from arjax.protocol import Spec

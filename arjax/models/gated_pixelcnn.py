@@ -18,7 +18,6 @@ that is generated next. What is above speaks to all gates of a row before its fi
 
 import functools
 import itertools
-import math
 from typing import ClassVar
 
 import flax.linen as nn
@@ -27,15 +26,12 @@ import jax
 import jax.numpy as jnp
 
 from arjax.errors import InputError
-from arjax.layers.choices import check_choices
-from arjax.layers.coordinates import coordinates
-from arjax.layers.dropout import dropout
-from arjax.layers.dtype import DtypeName
-from arjax.layers.masked_conv import causal_mask, check_kernel, masked_normal, own_group, place
-from arjax.layers.pixels import check_embedding, pixel_features
-from arjax.layers.raster import check_channels, check_raster
-from arjax.layers.remat import recomputed
-from arjax.layers.start import shift, start
+from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
+from arjax.layers.dense import DtypeName
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, shift, start
+from arjax.layers.masked_conv import causal_mask, channel_groups, masked_normal, own_group, place
+from arjax.layers.position import coordinate_bias
+from arjax.layers.residual import dropout, recomputed, split_key
 from arjax.protocol import Spec
 
 GATED_VARIANCE = 0.1156  # E[tanh(a)^2] E[sigmoid(b)^2] for standard normal a, b
@@ -82,18 +78,9 @@ class GatedPixelCNN(nn.Module):
     any_order: ClassVar[bool] = False
 
     def __post_init__(self):
-        for name in ("width", "layers", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        check_fields(self, "width", "layers", "head", "embedding", kernels=("kernel", "block_kernel"))
         if self.kernel < 3:
             raise InputError(f"kernel={self.kernel} sees its own pixel only, which is not known yet; choose an odd number from 3")
-        if any(width < 1 for width in self.head):
-            raise InputError(f"head={self.head} must be positive widths; choose () for none")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
-        for name in ("kernel", "block_kernel"):
-            check_kernel(name, getattr(self, name))
-        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -103,16 +90,12 @@ class GatedPixelCNN(nn.Module):
         check_channels(model)
 
     def setup(self):
-        spec = self.spec
         self._set_vertical()
         self._set_horizontal()
-        if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        self.table = embedding_table(self)
+        self.label_b = label_table(self, self.layers + 1, 2, 2 * self.width)
         if self.coordinates:
             self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, 2 * self.width))
-        if spec.cond.classes:
-            shape = (spec.cond.classes, self.layers + 1, 2, 2 * self.width)
-            self.label_b = self.param("label_b", nn.initializers.zeros, shape)
 
     def _set_vertical(self):
         """Convolutions v [rows, kernel, C, 2 D], which need no mask, and links to the other stack [2 D, 2 D]."""
@@ -142,7 +125,7 @@ class GatedPixelCNN(nn.Module):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
         maps = self._enter(x).reshape(len(x), height, width, -1)
-        keys = [None] * 2 * (self.layers + 1) if key is None else jax.random.split(key, 2 * (self.layers + 1))
+        keys = split_key(key, 2 * (self.layers + 1))
 
         def conv_rows(k, v):
             return _conv_rows(jnp.pad(v, ((0, 0), (len(self.v[k]) - 1, 0), (0, 0), (0, 0))), self.v[k], self.v_b[k])
@@ -192,7 +175,7 @@ class GatedPixelCNN(nn.Module):
             return window.reshape(len(window), -1) @ w + b
 
         own = own_group(jax.lax.dynamic_index_in_dim(told, at.column, keepdims=False), at, groups)
-        theta = self._horizontal(None, conv, own, [None] * (self.layers + 1))
+        theta = self._horizontal(None, conv, own, split_key(None, self.layers + 1))
         return cache.replace(row=row, above=above, told=told, windows=tuple(windows[1:])), theta
 
     def _next_row(self, row, above, i, bias):
@@ -205,7 +188,7 @@ class GatedPixelCNN(nn.Module):
             return _conv_rows(v, self.v[k], self.v_b[k])
 
         places = self._places(i * width + jnp.arange(width))[None, None]
-        told = self._vertical(row[:, None, -width:], conv_rows, bias, places, [None] * (self.layers + 1))
+        told = self._vertical(row[:, None, -width:], conv_rows, bias, places, split_key(None, self.layers + 1))
         return jnp.zeros_like(row), tuple(seen), jnp.stack(told)[:, :, 0].transpose(2, 0, 1, 3)
 
     def _vertical(self, rows, conv, bias, places, keys, remat=False):
@@ -256,28 +239,26 @@ class GatedPixelCNN(nn.Module):
     @property
     def _groups(self) -> int:
         """The number of sites in a pixel."""
-        return self.spec.sites[2] if len(self.spec.sites) == 3 else 1
+        return channel_groups(self.spec.sites)
 
     @property
     def _features(self) -> int:
         """The width of one symbol as the network sees it."""
-        return math.prod(self.spec.event) * (self.embedding or 1)
+        return pixel_width(self.spec, self.embedding)
 
     def _enter(self, x):
-        """[..., *E] -> [..., features]."""
-        return pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
+        """[..., *E] -> [..., features]"""
+        return pixel_features(x, self.spec, self.dtype, self.table)
 
     def _bias(self, cond):
-        """[B or 1, layers, stacks, 2 D]"""
-        if not self.spec.cond.classes:
-            return jnp.zeros((1, self.layers + 1, 2, 2 * self.width), self.dtype)
-        return self.label_b[cond.label].astype(self.dtype)
+        """[B or 1, blocks, stacks, 2 D]"""
+        return label_bias(self.label_b, cond, self.spec, self.dtype)
 
     def _places(self, pixels):
         """[n] -> [n, 2 D]: what the places of these pixels add to the first layer."""
         if not self.coordinates:
             return jnp.zeros((len(pixels), 2 * self.width), self.dtype)
-        return (jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place).astype(self.dtype)
+        return coordinate_bias(self.spec.sites[:2], pixels, self.w_place).astype(self.dtype)
 
 
 def _conv_rows(v, w, b):

@@ -29,15 +29,12 @@ import jax.numpy as jnp
 
 from arjax.cache import init_canvas, write_canvas
 from arjax.errors import InputError
-from arjax.layers.choices import check_choices
-from arjax.layers.concat_elu import concat_elu
-from arjax.layers.coordinates import coordinates
-from arjax.layers.dropout import dropout
-from arjax.layers.dtype import DtypeName, product
+from arjax.layers.checks import check_embedding, check_fields
+from arjax.layers.dense import DtypeName, along, product
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, start
 from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
-from arjax.layers.masked_conv import check_kernel
-from arjax.layers.pixels import check_embedding, pixel_features
-from arjax.layers.start import start
+from arjax.layers.position import coordinate_bias
+from arjax.layers.residual import concat_elu, dropout, split_key
 from arjax.orders import inverse
 from arjax.protocol import Spec
 
@@ -73,16 +70,9 @@ class LMConv(nn.Module):
     any_order: ClassVar[bool] = True
 
     def __post_init__(self):
-        for name in ("blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        check_fields(self, "width", "blocks", "embedding", kernels=("kernel", "block_kernel"))
         if self.width < 2:
             raise InputError(f"width={self.width} leaves nothing once normalised; choose at least 2 channels")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
-        for name in ("kernel", "block_kernel"):
-            check_kernel(name, getattr(self, name))
-        check_choices(self)
         super().__post_init__()
 
     def check_model(self, model):
@@ -96,7 +86,7 @@ class LMConv(nn.Module):
 
     def setup(self):
         spec, stream, inner = self.spec, self.width, self.block_kernel
-        shapes = [(self.kernel, self._features + 1, stream)]
+        shapes = [(self.kernel, pixel_width(spec, self.embedding) + 1, stream)]
         shapes += [(inner, 2 * stream, stream), (inner, 2 * stream, 2 * stream)] * self.blocks
         self.w = [
             self.param(f"w{i}", _normal, (kernel, kernel, inputs, outputs), 0.1 if i and i % 2 == 0 else 1.0)
@@ -112,12 +102,10 @@ class LMConv(nn.Module):
         self.w_skip = [self.param(f"w_skip{i}", _normal, (2 * stream, stream)) for i in range(self.blocks // 2)]
         self.w_out = self.param("w_out", _normal, (stream, spec.param_size), 0.1)
         self.b_out = self.param("b_out", nn.initializers.zeros, (spec.param_size,))
-        if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        self.table = embedding_table(self)
+        self.label_b = label_table(self, self.blocks, 2 * stream)
         if self.coordinates:
             self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
-        if spec.cond.classes:
-            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, self.blocks, 2 * stream))
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
@@ -131,9 +119,8 @@ class LMConv(nn.Module):
 
         h = conv(0, self._enter(x)[:, inverse(order)].reshape(len(x), *sites, -1))
         if self.coordinates:
-            h = h + self._places(jnp.arange(self.spec.num_sites)).reshape(1, *sites, -1)
-        keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
-        theta = self._body(h, conv, self._bias(cond)[:, None, None], keys)
+            h = h + coordinate_bias(sites, jnp.arange(self.spec.num_sites), self.w_place).reshape(1, *sites, -1)
+        theta = self._body(h, conv, self._bias(cond)[:, None, None], split_key(key, self.blocks))
         return theta.reshape(len(x), self.spec.num_sites, -1)[:, order]
 
     def init_cache(self, batch, order, cond=None):
@@ -153,17 +140,16 @@ class LMConv(nn.Module):
 
         h = conv(0, start(self._enter(x), t))
         if self.coordinates:
-            h = h + self._places(order[t][None])
-        theta = self._body(h, conv, cache.bias, [None] * self.blocks)
+            h = h + coordinate_bias(self.spec.sites, order[t][None], self.w_place)
+        theta = self._body(h, conv, cache.bias, split_key(None, self.blocks))
         return cache.replace(canvases=tuple(canvases)), theta
 
     def _body(self, h, conv, bias, keys):
         """From the first convolution's h to theta, of all pixels or of one. bias [..., blocks, 2 D]."""
-        axes, h = (1,) * (h.ndim - 1), h.astype(jnp.float32)
-        mirrored = []
+        h, mirrored = h.astype(jnp.float32), []
         for block in range(self.blocks):
             inside = _normalise(conv(2 * block + 1, concat_elu(h)).astype(jnp.float32))
-            inside = inside * self.scale[block].reshape(*axes, -1) + self.shift[block].reshape(*axes, -1)
+            inside = inside * along(self.scale[block], h) + along(self.shift[block], h)
             if block >= (self.blocks + 1) // 2:
                 inside += product(concat_elu(mirrored.pop()), self.w_skip[self.blocks - 1 - block], self.dtype)
             gate = conv(2 * block + 2, dropout(concat_elu(inside), self.dropout, keys[block])) + bias[..., block, :]
@@ -171,27 +157,15 @@ class LMConv(nn.Module):
             h += value * jax.nn.sigmoid(opening)
             if block < self.blocks // 2:
                 mirrored.append(h)
-        return product(jax.nn.elu(h), self.w_out, self.dtype) + self.b_out.reshape(*axes, -1)
-
-    @property
-    def _features(self) -> int:
-        """The width of one symbol as the network sees it, without the one beside it."""
-        return math.prod(self.spec.event) * (self.embedding or 1)
+        return product(jax.nn.elu(h), self.w_out, self.dtype) + along(self.b_out, h)
 
     def _enter(self, x):
         """[..., *E] -> [..., features + 1]"""
-        features = pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
-        return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1)
+        return pixel_features(x, self.spec, self.dtype, self.table, ones=True)
 
     def _bias(self, cond):
         """[B or 1, blocks, 2 D]"""
-        if not self.spec.cond.classes:
-            return jnp.zeros((1, self.blocks, 2 * self.width), self.dtype)
-        return self.label_b[cond.label].astype(self.dtype)
-
-    def _places(self, pixels):
-        """[n] -> [n, D]: what the places of these pixels add to the first layer."""
-        return jnp.asarray(coordinates(self.spec.sites))[pixels] @ self.w_place
+        return label_bias(self.label_b, cond, self.spec, self.dtype)
 
 
 def _normalise(h):

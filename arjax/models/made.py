@@ -23,9 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
-from arjax.layers.choices import check_choices
-from arjax.layers.dropout import dropout
-from arjax.layers.start import start
+from arjax.layers.checks import check_embedding, check_fields
+from arjax.layers.inputs import embedding_table, start
+from arjax.layers.residual import dropout, split_key
 from arjax.orders import inverse
 from arjax.protocol import Spec
 
@@ -66,24 +66,19 @@ class MADE(nn.Module):
     any_order: ClassVar[bool] = True
 
     def __post_init__(self):
-        if not self.hidden or any(width < 1 for width in self.hidden):
-            raise InputError(f"hidden={self.hidden} must name at least one layer, each of at least one unit")
-        check_choices(self)
+        check_fields(self, "hidden", "embedding")
+        if not self.hidden:
+            raise InputError("hidden=() has no layer; choose the width of at least one")
         if self.degree_seed < 0:
             raise InputError(f"degree_seed={self.degree_seed} is negative; choose 0 or more")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
-        if self.embedding is not None and self.embedding < 1:
-            raise InputError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
         super().__post_init__()
 
     def check_model(self, model):
         model.cond.require("MADE", "classes", "members")
+        check_embedding(model)
 
     def setup(self):
         spec = self.spec
-        if self.embedding and spec.vocab is None:
-            raise InputError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         widths = (spec.num_sites * self._features, *self.hidden)
         self.w = [_dense(self, f"w{i}", (n, m)) for i, (m, n) in enumerate(zip(widths, self.hidden, strict=False))]
         self.b = [self.param(f"b{i}", nn.initializers.zeros, (n,)) for i, n in enumerate(self.hidden)]
@@ -91,8 +86,7 @@ class MADE(nn.Module):
         self.c = self.param("c", nn.initializers.zeros, (spec.num_sites, spec.param_size))
         if self.direct:
             self.a = _dense(self, "a", (spec.num_sites, spec.param_size, widths[0]))
-        if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        self.table = embedding_table(self)
         if spec.cond.classes:
             zeros, classes = nn.initializers.zeros, spec.cond.classes
             self.label_b = [self.param(f"label_b{i}", zeros, (classes, n)) for i, n in enumerate(self.hidden)]
@@ -104,7 +98,7 @@ class MADE(nn.Module):
         inputs = self._embed(x)[:, rank].reshape(batch, -1)
         input_rank = jnp.repeat(rank, self._features)
         h, seen = inputs, input_rank
-        layer_keys = [None] * len(self.hidden) if key is None else jax.random.split(key, len(self.hidden))
+        layer_keys = split_key(key, len(self.hidden))
         for layer, degree in enumerate(self._degrees(cond)):
             w = jnp.where(seen[None, :] <= degree[:, None], self.w[layer], 0)
             h = self._activate(h @ w.T + self._bias(layer, cond))

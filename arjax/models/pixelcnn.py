@@ -16,7 +16,6 @@ or what it gives at the one place that is generated next, from canvases that rem
 """
 
 import itertools
-import math
 from typing import ClassVar
 
 import flax.linen as nn
@@ -24,14 +23,12 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from arjax.errors import InputError
-from arjax.layers.choices import check_choices
-from arjax.layers.coordinates import coordinates
-from arjax.layers.dropout import dropout
-from arjax.layers.dtype import DtypeName
+from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
+from arjax.layers.dense import DtypeName
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, start
 from arjax.layers.masked_conv import (
     causal_mask,
-    check_kernel,
+    channel_groups,
     masked_conv,
     masked_conv_canvas,
     masked_conv_step,
@@ -40,9 +37,8 @@ from arjax.layers.masked_conv import (
     place,
     write_group,
 )
-from arjax.layers.pixels import check_embedding, pixel_features
-from arjax.layers.raster import check_channels, check_raster
-from arjax.layers.start import start
+from arjax.layers.position import coordinate_bias
+from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
 
 
@@ -79,16 +75,7 @@ class PixelCNN(nn.Module):
     any_order: ClassVar[bool] = False
 
     def __post_init__(self):
-        for name in ("width", "blocks", "kernel", "block_kernel", *(("embedding",) if self.embedding is not None else ())):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
-        if any(width < 1 for width in self.head):
-            raise InputError(f"head={self.head} must be positive widths; choose () for none")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
-        for name in ("kernel", "block_kernel"):
-            check_kernel(name, getattr(self, name))
-        check_choices(self)
+        check_fields(self, "width", "blocks", "head", "embedding", kernels=("kernel", "block_kernel"))
         super().__post_init__()
 
     def check_model(self, model):
@@ -99,20 +86,18 @@ class PixelCNN(nn.Module):
 
     def setup(self):
         spec = self.spec
-        groups, inner, stream = self._groups, self.width, 2 * self.width
+        groups, inner, stream = channel_groups(spec.sites), self.width, 2 * self.width
         block = [(1, stream, inner), (self.block_kernel, inner, inner), (1, inner, stream)]
         head = (stream, *self.head, groups * spec.param_size)
-        shapes = [(self.kernel, groups * self._features, stream), *block * self.blocks]
+        shapes = [(self.kernel, groups * pixel_width(spec, self.embedding), stream), *block * self.blocks]
         shapes += [(1, *pair) for pair in itertools.pairwise(head)]
         self.masks = [causal_mask(*shape, groups, strict=i == 0) for i, shape in enumerate(shapes)]
         self.w = [self.param(f"w{i}", masked_normal(), mask) for i, mask in enumerate(self.masks)]
         self.b = [self.param(f"b{i}", nn.initializers.zeros, (mask.shape[-1],)) for i, mask in enumerate(self.masks)]
-        if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        self.table = embedding_table(self)
+        self.label_b = label_table(self, self.blocks, inner)
         if self.coordinates:
             self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
-        if spec.cond.classes:
-            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, self.blocks, inner))
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
@@ -124,9 +109,10 @@ class PixelCNN(nn.Module):
 
         h = conv(0, maps)
         if self.coordinates:
-            h = h + self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
-        keys = [None] * self.blocks if key is None else jax.random.split(key, self.blocks)
-        return self._body(h, conv, self._bias(cond)[:, None, None], keys).reshape(len(x), self.spec.num_sites, -1)
+            places = coordinate_bias(self.spec.sites[:2], jnp.arange(height * width), self.w_place)
+            h = h + places.reshape(1, height, width, -1)
+        theta = self._body(h, conv, self._bias(cond)[:, None, None], split_key(key, self.blocks))
+        return theta.reshape(len(x), self.spec.num_sites, -1)
 
     def init_cache(self, batch, order, cond=None):
         sites = self.spec.sites[:2]
@@ -135,7 +121,7 @@ class PixelCNN(nn.Module):
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
-        groups, width = self._groups, self.spec.sites[1]
+        groups, width = channel_groups(self.spec.sites), self.spec.sites[1]
         at, before = (place(site, width, groups) for site in (t, jnp.maximum(t - 1, 0)))
         canvases = list(cache.canvases)
 
@@ -145,8 +131,8 @@ class PixelCNN(nn.Module):
 
         h = conv(0, start(self._enter(x), t), before)
         if self.coordinates:
-            h = h + own_group(self._places((t // groups)[None]), at, groups)
-        theta = self._body(h, conv, own_group(cache.bias, at, groups), [None] * self.blocks)
+            h = h + own_group(coordinate_bias(self.spec.sites[:2], (t // groups)[None], self.w_place), at, groups)
+        theta = self._body(h, conv, own_group(cache.bias, at, groups), split_key(None, self.blocks))
         return cache.replace(canvases=tuple(canvases)), theta
 
     def _body(self, h, conv, bias, keys):
@@ -164,26 +150,10 @@ class PixelCNN(nn.Module):
         """What the i-th convolution computes in."""
         return jnp.dtype(jnp.float32 if i == len(self.w) - 1 else self.dtype)
 
-    @property
-    def _groups(self) -> int:
-        """The number of sites in a pixel."""
-        return self.spec.sites[2] if len(self.spec.sites) == 3 else 1
-
-    @property
-    def _features(self) -> int:
-        """The width of one symbol as the network sees it."""
-        return math.prod(self.spec.event) * (self.embedding or 1)
-
     def _enter(self, x):
-        """[..., *E] -> [..., features]."""
-        return pixel_features(x, self.spec, self.table if self.embedding else None).astype(self.dtype)
+        """[..., *E] -> [..., features]"""
+        return pixel_features(x, self.spec, self.dtype, self.table)
 
     def _bias(self, cond):
         """[B or 1, blocks, D]"""
-        if not self.spec.cond.classes:
-            return jnp.zeros((1, self.blocks, self.width), self.dtype)
-        return self.label_b[cond.label].astype(self.dtype)
-
-    def _places(self, pixels):
-        """[n] -> [n, D]: what the places of these pixels add to the first layer."""
-        return jnp.asarray(coordinates(self.spec.sites[:2]))[pixels] @ self.w_place
+        return label_bias(self.label_b, cond, self.spec, self.dtype)

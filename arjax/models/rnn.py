@@ -27,13 +27,10 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from arjax.errors import InputError
-from arjax.layers.choices import check_choices
-from arjax.layers.coordinates import coordinates
-from arjax.layers.dropout import dropout
-from arjax.layers.embedding import enter
-from arjax.layers.local import upsample
-from arjax.layers.start import shift, start
+from arjax.layers.checks import check_embedding, check_fields
+from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, shift, start, upsample
+from arjax.layers.position import coordinate_bias
+from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
 
 CellName = Literal["lstm", "gru"]
@@ -98,14 +95,7 @@ class RNN(nn.Module):
     spec: Spec | None = None
 
     def __post_init__(self):
-        check_choices(self)
-        for name in ("width", "depth"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
-        if self.embedding is not None and self.embedding < 1:
-            raise InputError(f"embedding={self.embedding} must be at least 1 wide; choose a width or None")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
+        check_fields(self, "width", "depth", "embedding")
         super().__post_init__()
 
     @property
@@ -115,11 +105,10 @@ class RNN(nn.Module):
 
     def check_model(self, model):
         model.cond.require("RNN", "classes", "local")
+        check_embedding(model)
 
     def setup(self):
         spec, cell, values = self.spec, CELLS[self.cell], math.prod(self.spec.event)
-        if self.embedding and spec.vocab is None:
-            raise InputError(f"embedding={self.embedding} needs symbols, but the head's values are real; choose embedding=None")
         gates = len(cell.bias) * self.width
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0
@@ -134,21 +123,19 @@ class RNN(nn.Module):
         ]
         self.v = self.param("v", dense, (self.width, spec.param_size))
         self.c = self.param("c", nn.initializers.zeros, (spec.param_size,))
-        if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (spec.vocab, self.embedding))
+        self.table = embedding_table(self)
+        self.label_b = label_table(self, gates)
         if self.coordinates:
             self.w_place = self.param("w_place", first, (axes, gates))
-        if spec.cond.classes:
-            self.label_b = self.param("label_b", nn.initializers.zeros, (spec.cond.classes, gates))
         if spec.cond.local:
             self.w_local = self.param("w_local", first, (spec.cond.hop, spec.cond.local, gates))
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
-        keys = [None] * self.depth if key is None else jax.random.split(key, self.depth)
+        keys = split_key(key, self.depth)
         a = shift(self._enter(x, self._rows(len(x)))) + self._bias(cond)[:, None]
         if self.coordinates:
-            a += self._place(order)[None]
+            a += coordinate_bias(self.spec.sites, order, self.w_place)[None]
         if self.spec.cond.local:
             a += upsample(cond.local, self.w_local, order)
         a = jnp.moveaxis(a, 1, 0)
@@ -166,7 +153,7 @@ class RNN(nn.Module):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         a = start(self._enter(x, cache.rows), t) + cache.bias
         if self.coordinates:
-            a += self._place(order[t][None])
+            a += coordinate_bias(self.spec.sites, order[t][None], self.w_place)
         if cache.local is not None:
             a += cache.local[t]
         carries = []
@@ -210,12 +197,7 @@ class RNN(nn.Module):
 
     def _bias(self, cond):
         """[B or 1, G]"""
-        bias = self.b[0][None]
-        return bias + self.label_b[cond.label] if self.spec.cond.classes else bias
-
-    def _place(self, sites):
-        """[n] -> [n, G]: what the places of these sites add to the first layer."""
-        return jnp.asarray(coordinates(self.spec.sites))[sites] @ self.w_place
+        return self.b[0][None] + label_bias(self.label_b, cond, self.spec, jnp.float32)
 
 
 def _orthogonal(key, shape):

@@ -26,18 +26,16 @@ import jax.numpy as jnp
 from arjax.cache import KeyValue, write_key_values
 from arjax.errors import InputError
 from arjax.layers.attention_mask import Causal, attended
-from arjax.layers.choices import check_choices
-from arjax.layers.dropout import dropout
-from arjax.layers.dtype import DtypeName, product
-from arjax.layers.embedding import enter
-from arjax.layers.norm import Norm, NormName
-from arjax.layers.places import PlaceName, Places, grid
-from arjax.layers.rotary import angles
-from arjax.layers.transformer_block import ActivationName, Block
+from arjax.layers.checks import check_fields
+from arjax.layers.dense import DtypeName, product
+from arjax.layers.inputs import enter
+from arjax.layers.position import EmbeddingName, PositionEmbedding, angles, grid
+from arjax.layers.residual import dropout, split_key
+from arjax.layers.transformer_block import ActivationName, Block, NormName, norm
 from arjax.protocol import Spec
 from arjax.sharding import BATCH, TENSOR, constrain
 
-PositionName = Literal[PlaceName, "rotary"]
+PositionName = Literal[EmbeddingName, "rotary"]
 
 
 @flax.struct.dataclass
@@ -98,18 +96,13 @@ class Transformer(nn.Module):
     }
 
     def __post_init__(self):
-        for name in ("width", "layers", "heads", "kv_heads", "mlp"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        check_fields(self, "width", "layers", "heads", "kv_heads", "mlp")
         if self.width % self.heads:
             raise InputError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
         if self.heads % (self.kv_heads or self.heads):
             raise InputError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
-        check_choices(self)
         if self.encoder_layers < 0:
             raise InputError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
         super().__post_init__()
 
     def check_model(self, model):
@@ -130,13 +123,13 @@ class Transformer(nn.Module):
         if self.bos is None:
             self.start = self.param("start", normal, (self.width,))
         if self.positions != "rotary":
-            self.next = Places(self.positions, spec.sites, self.width)
+            self.next = PositionEmbedding(self.positions, spec.sites, self.width)
             if self.any_order:
-                self.own = Places(self.positions, spec.sites, self.width)
+                self.own = PositionEmbedding(self.positions, spec.sites, self.width)
         if spec.cond.classes:
             self.label_table = self.param("label_table", normal, (spec.cond.classes, self.width))
         self.blocks = [self._block(self.layers, cross=spec.cond.memory is not None) for _ in range(self.layers)]
-        self.last_norm = Norm(self.norm, self.width)
+        self.last_norm = norm(self.norm)
         if not self.tied:
             self.v = self.param("v", normal, (self.width, spec.param_size))
         if spec.cond.memory:
@@ -144,11 +137,11 @@ class Transformer(nn.Module):
             self.w_memory = self.param("w_memory", nn.initializers.lecun_normal(), (features, self.width))
             self.memory_place = self.param("memory_place", normal, (length, self.width))
             self.encoder = [self._block(self.encoder_layers, cross=False) for _ in range(self.encoder_layers)]
-            self.encoder_norm = Norm(self.norm, self.width)
+            self.encoder_norm = norm(self.norm)
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] or [B, T] -> theta [B, T, P]."""
-        enter_key, encoder_key, key = [None] * 3 if key is None else jax.random.split(key, 3)
+        enter_key, encoder_key, key = split_key(key, 3)
         remembered, memory_mask = self._remember(cond, encoder_key)
         h = dropout(self._tokens(x, order, self._label(cond)), self.dropout, enter_key)
         return self._theta(self._body(h, order, remembered, memory_mask, key)[0])
@@ -207,7 +200,7 @@ class Transformer(nn.Module):
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
         (mask, turns), known = self._sight(order), []
-        keys = [None] * self.layers if key is None else jax.random.split(key, self.layers)
+        keys = split_key(key, self.layers)
         for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
             h, k, v = self._run(block, h, mask, turns, memory, memory_mask, key)
             known.append((k, v))
@@ -234,9 +227,8 @@ class Transformer(nn.Module):
             return (None,) * self.layers, None
         h = cond.memory @ self.w_memory + self.memory_place[None]
         mask = jnp.ones((1, h.shape[1]), bool) if cond.memory_mask is None else cond.memory_mask
-        keys = [None] * self.encoder_layers if key is None else jax.random.split(key, self.encoder_layers)
-        for block, key in zip(self.encoder, keys, strict=True):
-            h, _, _ = self._run(block, h, mask[:, None], None, None, None, key)
+        for block, block_key in zip(self.encoder, split_key(key, self.encoder_layers), strict=True):
+            h, _, _ = self._run(block, h, mask[:, None], None, None, None, block_key)
         memory = self.encoder_norm(h)
         return tuple(block.remember(memory) for block in self.blocks), mask[:, None]
 

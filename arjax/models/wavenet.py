@@ -26,14 +26,11 @@ import jax.numpy as jnp
 
 from arjax.errors import InputError
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
-from arjax.layers.choices import check_choices
-from arjax.layers.coordinates import coordinates
-from arjax.layers.dropout import dropout
-from arjax.layers.dtype import DtypeName, product
-from arjax.layers.embedding import enter
-from arjax.layers.local import upsample
-from arjax.layers.remat import recomputed
-from arjax.layers.start import shift, start
+from arjax.layers.checks import check_fields
+from arjax.layers.dense import DtypeName, along, dense, product
+from arjax.layers.inputs import enter, shift, start, upsample
+from arjax.layers.position import coordinate_bias
+from arjax.layers.residual import dropout, recomputed, split_key
 from arjax.protocol import Spec
 
 
@@ -73,14 +70,9 @@ class WaveNet(nn.Module):
     spec: Spec | None = None
 
     def __post_init__(self):
-        for name in ("stacks", "layers", "width", "skip", "readout"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        check_fields(self, "stacks", "layers", "width", "skip", "readout")
         if self.kernel < 2:
             raise InputError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout} is not in [0, 1); choose the rate of units to drop")
-        check_choices(self)
         super().__post_init__()
 
     @property
@@ -107,7 +99,7 @@ class WaveNet(nn.Module):
 
     def setup(self):
         spec, width, depth = self.spec, self.width, self.stacks * self.layers
-        zeros, normal, dense = nn.initializers.zeros, nn.initializers.normal, nn.initializers.lecun_normal()
+        zeros, normal, matrix = nn.initializers.zeros, nn.initializers.normal, nn.initializers.lecun_normal()
         conv = nn.initializers.lecun_normal(in_axis=(0, 1), out_axis=2)
         values, symbols = math.prod(spec.event), 1 if spec.vocab in (None, 2) else spec.vocab
         self.w_in = self.param("w_in", normal(values**-0.5), (values, symbols, width))
@@ -115,10 +107,10 @@ class WaveNet(nn.Module):
         self.b_first = self.param("b_first", zeros, (width,))
         self.w = [self.param(f"w{i}", conv, (self.kernel, width, 2 * width)) for i in range(depth)]
         self.b = [self.param(f"b{i}", zeros, (2 * width,)) for i in range(depth)]
-        self.r = [self.param(f"r{i}", dense, (width, width)) for i in range(depth - 1)]
+        self.r = [self.param(f"r{i}", matrix, (width, width)) for i in range(depth - 1)]
         self.r_b = [self.param(f"r_b{i}", zeros, (width,)) for i in range(depth - 1)]
         widths = (depth * width, self.skip, self.readout, spec.param_size)
-        self.v = [self.param(f"v{i}", dense, shape) for i, shape in enumerate(itertools.pairwise(widths))]
+        self.v = [self.param(f"v{i}", matrix, shape) for i, shape in enumerate(itertools.pairwise(widths))]
         self.c = [self.param(f"c{i}", zeros, (out,)) for i, out in enumerate(widths[1:])]
         if self.coordinates:
             axes = len(spec.sites)
@@ -128,15 +120,15 @@ class WaveNet(nn.Module):
         if spec.cond.local:
             upsampling = nn.initializers.lecun_normal(in_axis=1, out_axis=2, batch_axis=0)
             self.w_up = self.param("w_up", upsampling, (spec.cond.hop, spec.cond.local, width))
-            self.w_local = [self.param(f"w_local{i}", dense, (width, 2 * width)) for i in range(depth)]
+            self.w_local = [self.param(f"w_local{i}", matrix, (width, 2 * width)) for i in range(depth)]
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
-        keys = [None] * len(self._dilations) if key is None else jax.random.split(key, len(self._dilations))
+        keys = split_key(key, len(self._dilations))
         local = self._local(cond, order)
         h = causal_conv(shift(self._enter(x)), self.w_first, 1) + self.b_first[None, None]
         if self.coordinates:
-            h += self._place(order)[None]
+            h += coordinate_bias(self.spec.sites, order, self.w_place)[None]
         gated = []
         for layer, key in enumerate(keys):
             run = recomputed(functools.partial(self._run, layer), self.remat)
@@ -158,7 +150,7 @@ class WaveNet(nn.Module):
         first, h = causal_conv_step(cache.first, start(self._enter(x), t), t, self.w_first, 1)
         h = h + self.b_first[None]
         if self.coordinates:
-            h += self._place(order[t][None])
+            h += coordinate_bias(self.spec.sites, order[t][None], self.w_place)
         rings, gated = [], []
         for layer, dilation in enumerate(self._dilations):
             ring, a = causal_conv_step(cache.rings[layer], h.astype(self.dtype), t, self.w[layer], dilation)
@@ -190,30 +182,16 @@ class WaveNet(nn.Module):
         """h [..., D] float32, z [..., D] -> h after the layer; after the last nobody looks."""
         if layer == len(self.r):
             return h
-        return h + _affine(z, self.r[layer], self.r_b[layer])
+        return h + dense(z, self.r[layer], self.r_b[layer])
 
     def _read_out(self, gated):
         """Every layer's z [..., D] -> theta [..., P]"""
         h = jnp.concatenate(gated, axis=-1)
         for i, (v, c) in enumerate(zip(self.v[:-1], self.c, strict=False)):
-            h = _affine(jax.nn.relu(h) if i else h, v, c)
-        return product(jax.nn.relu(h), self.v[-1], self.dtype) + _along(self.c[-1], h)
+            h = dense(jax.nn.relu(h) if i else h, v, c)
+        return product(jax.nn.relu(h), self.v[-1], self.dtype) + along(self.c[-1], h)
 
     def _bias(self, layer, cond):
         """[B or 1, 2D]"""
         bias = self.b[layer][None]
         return (bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias).astype(self.dtype)
-
-    def _place(self, sites):
-        """[n] -> [n, D]: what the places of these sites add to the first layer."""
-        return jnp.asarray(coordinates(self.spec.sites))[sites] @ self.w_place
-
-
-def _affine(h, w, b):
-    """[..., D], [D, G], [G] -> [..., G], in the type of h"""
-    return h @ w.astype(h.dtype) + _along(b, h).astype(h.dtype)
-
-
-def _along(b, h):
-    """[G] as broadcast along all axes of h but the last."""
-    return b.reshape((1,) * (h.ndim - 1) + b.shape)

@@ -8,8 +8,7 @@ import pytest
 from arjax.cache import init_key_value, write_key_values
 from arjax.layers.attention import MANY, attend, attend_prefix, weights
 from arjax.layers.attention_mask import Causal, Strided, Window, attended
-from arjax.layers.places import Places, grid
-from arjax.layers.rotary import angles, turn
+from arjax.layers.position import PositionEmbedding, angles, grid, turn
 
 KEY = jax.random.key(0)
 
@@ -205,7 +204,7 @@ def test_a_width_that_gives_an_axis_half_a_pair_is_refused(width, axes):
 
 @pytest.mark.parametrize("kind", ["learned", "axial", "sinusoidal"])
 def test_every_site_has_a_place_of_its_own(kind):
-    places = Places(kind, (3, 4), 8)
+    places = PositionEmbedding(kind, (3, 4), 8)
     sites = jnp.arange(12)
     found, params = places.init_with_output(KEY, sites)
     distance = jnp.abs(found[:, None] - found[None]).max(axis=-1) + jnp.eye(12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
-from arjax.layers.local import upsample
+from arjax.layers.inputs import upsample
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ import pytest
 from zoo import ZOO
 
 import arjax
-from arjax.layers.dtype import product
+from arjax.layers.dense import product
 from arjax.models import MADE, LMConv, PixelCNN, PixelCNNPP, Transformer, WaveNet
 from arjax.testing import lively_params, random_cond
 from arjax.testing.cases import random_symbols, to_data

@@ -7,7 +7,7 @@ import pytest
 
 from arjax.layers.masked_conv import (
     causal_mask,
-    check_kernel,
+    channel_groups,
     masked_conv,
     masked_conv_canvas,
     masked_conv_step,
@@ -69,10 +69,8 @@ def test_sites_are_counted_row_by_row_with_channels_innermost():
     assert places == [(i, j, c) for i in range(2) for j in range(2) for c in range(3)]
 
 
-@pytest.mark.parametrize("kernel", [-1, 0, 4])
-def test_a_kernel_without_a_middle_is_refused(kernel):
-    with pytest.raises(ValueError, match=f"kernel={kernel} has no pixel in its middle; choose an odd number"):
-        check_kernel("kernel", kernel)
+def test_channel_groups_are_the_sites_of_a_pixel():
+    assert [channel_groups(sites) for sites in ((4, 5), (4, 5, 1), (4, 5, 3))] == [1, 1, 3]
 
 
 def test_a_kernel_of_one_forgets_the_pixel_before():

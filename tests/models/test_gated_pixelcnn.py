@@ -191,7 +191,7 @@ def test_signals_keep_their_size_through_the_vertical_stack():
         ({"kernel": 1}, r"kernel=1 sees its own pixel only, which is not known yet; choose an odd number from 3"),
         ({"kernel": 4}, r"kernel=4 has no pixel in its middle; choose an odd number"),
         ({"block_kernel": 2}, r"block_kernel=2 has no pixel in its middle"),
-        ({"head": (4, 0)}, r"head=\(4, 0\) must be positive widths"),
+        ({"head": (4, 0)}, r"head=\(4, 0\) must be at least 1"),
         ({"dropout": 1.0}, r"dropout=1.0 is not in \[0, 1\)"),
         ({"embedding": 0}, r"embedding=0 must be at least 1"),
     ],

@@ -11,7 +11,7 @@ from normal import Normal
 
 import arjax
 from arjax.heads import Bernoulli
-from arjax.layers.start import shift, start
+from arjax.layers.inputs import shift, start
 from arjax.models import MADE, Histogram
 from arjax.protocol import Cond, CondSpec, Model, Spec
 

@@ -195,11 +195,11 @@ def test_one_site_is_a_table_that_looks_at_nothing():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hidden": ()}, r"hidden=\(\) must name at least one layer"),
-        ({"hidden": (5, 0)}, r"hidden=\(5, 0\) must name at least one layer, each of at least one unit"),
+        ({"hidden": ()}, r"hidden=\(\) has no layer"),
+        ({"hidden": (5, 0)}, r"hidden=\(5, 0\) must be at least 1"),
         ({"dropout": 1.0}, r"dropout=1\.0 is not in \[0, 1\); choose the rate of units to drop"),
         ({"dropout": -0.1}, r"dropout=-0\.1 is not in"),
-        ({"embedding": 0}, "embedding=0 must be at least 1 wide; choose a width or None"),
+        ({"embedding": 0}, "embedding=0 must be at least 1"),
     ],
 )
 def test_impossible_nets_are_refused_when_they_are_made(fields, message):

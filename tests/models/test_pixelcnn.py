@@ -142,7 +142,7 @@ def test_dropout_needs_a_key_and_drops_by_it_alone():
         (lambda: Model(PixelCNN(embedding=3), Normal(), (3, 3)), "embedding=3 needs symbols"),
         (lambda: Model(PixelCNN(), Bernoulli(), (3, 3), cond=CondSpec(members=2)), "PixelCNN knows classes"),
         (lambda: PixelCNN(width=0), "width=0 must be at least 1"),
-        (lambda: PixelCNN(head=(0,)), r"head=\(0,\) must be positive widths"),
+        (lambda: PixelCNN(head=(0,)), r"head=\(0,\) must be at least 1"),
         (lambda: PixelCNN(dropout=1.0), "dropout=1.0 is not in"),
     ],
 )

@@ -4,20 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loops import conv_by_loops, transpose_by_loops
 from normal import Normal
 
 import arjax
 from arjax import Cond, CondSpec, Model
-from arjax.cache import write_ring
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics
-from arjax.layers.concat_elu import concat_elu
-from arjax.layers.shifted_conv import (
-    shifted_conv,
-    shifted_conv_ring,
-    shifted_conv_row,
-    shifted_conv_step,
-    shifted_transpose,
-)
+from arjax.layers.residual import concat_elu
 from arjax.models import PixelCNNPP
 from arjax.orders import AnyOrder, Snake
 from arjax.sampling import ancestral, naive
@@ -26,123 +19,55 @@ from arjax.testing import lively_params
 KEY = jax.random.key(0)
 
 
-# Convolutions
-
-
-def conv_by_loops(h, w, b, stride=1):
-    """[B, H, W, C] in float64, tap by tap."""
-    h, w, b = (np.asarray(part, np.float64) for part in (h, w, b))
-    batch, height, width, _ = h.shape
-    rows, kernel = w.shape[:2]
-    out = np.zeros((batch, height // stride, width // stride, len(b))) + b
-    for i, j, r, e in np.ndindex(height // stride, width // stride, rows, kernel):
-        y, z = stride * i + r - (rows - 1), stride * j + e - 1
-        if y >= 0 and 0 <= z < width:
-            out[:, i, j] += h[:, y, z] @ w[r, e]
-    return out
-
-
-def transpose_by_loops(h, w, b):
-    """[B, H, W, C] -> [B, 2H, 2W, G] in float64: every value is handed out to the pixels that its kernel covers."""
-    h, w, b = (np.asarray(part, np.float64) for part in (h, w, b))
-    batch, height, width, _ = h.shape
-    kernel = w.shape[1]
-    out = np.zeros((batch, 2 * height, 2 * width, len(b))) + b
-    for i, j, r, e in np.ndindex(height, width, 2, kernel):
-        y, z = 2 * i + r, 2 * j + e - (kernel == 3)
-        if z >= 0:
-            out[:, y, z] += h[:, i, j] @ w[r, e]
-    return out
-
-
-def random_conv(rows, kernel, height=4, width=6, seed=0):
-    rng = np.random.default_rng(seed)
-    return tuple(
-        jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((2, height, width, 3), (rows, kernel, 3, 5), (5,))
-    )
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize(("rows", "kernel"), [(1, 3), (2, 3), (2, 2)])
-def test_a_shifted_convolution_is_what_the_loops_compute(rows, kernel, stride):
-    h, w, b = random_conv(rows, kernel)
-    np.testing.assert_allclose(shifted_conv(h, w, b, stride), conv_by_loops(h, w, b, stride), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("kernel", [2, 3])
-def test_a_transposed_convolution_is_what_the_loops_compute(kernel):
-    h, w, b = random_conv(2, kernel)
-    np.testing.assert_allclose(shifted_transpose(h, w, b), transpose_by_loops(h, w, b), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_a_row_needs_only_the_one_above_it(stride):
-    h, w, b = random_conv(2, 3)
-    expected = conv_by_loops(h, w, b, stride)
-    for i in range(0, 4, stride):
-        above = h[:, i - 1] if i else jnp.zeros_like(h[:, 0])
-        np.testing.assert_allclose(shifted_conv_row(above, h[:, i], w, b, stride), expected[:, i // stride], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("width", [2, 6])
-def test_a_pixel_needs_only_what_the_ring_holds(width, stride):
-    h, w, b = random_conv(2, 2, width=width)
-    expected = conv_by_loops(h, w, b, stride)
-    ring = shifted_conv_ring(width, 2, 3)
-    for site, (i, j) in enumerate(np.ndindex(4, width)):
-        ring = write_ring(ring, h[:, i, j], jnp.asarray(site))
-        if i % stride == j % stride == 0:
-            y = shifted_conv_step(ring, w, b, jnp.asarray(site), width)
-            np.testing.assert_allclose(y, expected[:, i // stride, j // stride], rtol=1e-4, atol=1e-5)
-
-
 # The network
 
 
-def test_the_whole_network_is_what_the_loops_compute():
+def test_theta_is_what_loops_in_float64_say():
     height, width = 4, 4
     model = Model(PixelCNNPP(width=2, resnets=1, levels=2, coordinates=True), Categorical(5), (height, width), cond=CondSpec(2))
     params = lively_params(model, KEY)
-    p = {name: np.asarray(leaf, np.float64) for name, leaf in params.items()}
+    p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
     rng = np.random.default_rng(0)
     x, label = rng.integers(0, 5, (2, height, width)), np.array([1, 0])
     shift = p["label_b"][label]
-    number = {"0_before0": 0, "0_after0": 1, "0_after1": 2, "1_before0": 3, "1_after0": 4}
 
     def f(h):
         both = np.concatenate([h, -h], axis=-1)
         return np.where(both > 0, both, np.expm1(np.minimum(both, 0)))
 
-    def conv(name, h, stride=1):
-        return conv_by_loops(h, p[f"{name}_w"], p[f"{name}_b"], stride)
+    def conv(p, h, stride=1):
+        return conv_by_loops(h, p["w"], p["b"], stride)
 
-    def block(stream, name, h, skip=None, u=None):
-        inside = conv(f"{stream}{name}_in", f(h))
+    def block(p, bias, h, skip=None, told=None):
+        """(h after it, what it tells)."""
+        inside = conv(p["conv_in"], f(h))
         if skip is not None:
-            inside += f(skip) @ p[f"{stream}{name}_skip_w"]
-        if u is not None:
-            inside += f(u) @ p[f"{name}_told_w"]
-        both = conv(f"{stream}{name}_out", f(inside)) + shift[:, None, None, ["u", "ul"].index(stream), number[name]]
-        return h + both[..., :2] / (1 + np.exp(-both[..., 2:]))
+            inside += f(skip) @ p["w_skip"]
+        if told is not None:
+            inside += told
+        both = conv(p["conv_out"], f(inside)) + bias
+        h = h + both[..., :2] / (1 + np.exp(-both[..., 2:]))
+        return h, f(h) @ p["w_tell"] if "w_tell" in p else None
 
-    def run(stream, h, u):
-        fine = block(stream, "0_before0", h, None, u.get("0_before0"))
-        halved = conv(f"{stream}0_halve", fine, 2)
-        low = block(stream, "1_before0", halved, None, u.get("1_before0"))
-        last = block(stream, "1_after0", low, halved, u.get("1_after0"))
-        doubled = transpose_by_loops(last, p[f"{stream}0_double_w"], p[f"{stream}0_double_b"])
-        first = block(stream, "0_after0", doubled, fine, u.get("0_after0"))
-        top = block(stream, "0_after1", first, h, u.get("0_after1"))
-        return {"0_before0": fine, "1_before0": low, "1_after0": last, "0_after0": first, "0_after1": top}
+    def run(p, number, h, told):
+        """(h of a stream, what its five blocks tell): one on the way down, two on the lower level, two on the way up."""
+        bias, low_p = shift[:, None, None, number], p["coarser"]
+        fine, tells0 = block(p["blocks_0"], bias[..., 0, :], h, None, told[0])
+        halved = conv(p["halve"], fine, 2)
+        low, tells3 = block(low_p["blocks_0"], bias[..., 3, :], halved, None, told[3])
+        last, tells4 = block(low_p["blocks_1"], bias[..., 4, :], low, halved, told[4])
+        doubled = transpose_by_loops(last, p["double"]["w"], p["double"]["b"])
+        first, tells1 = block(p["blocks_1"], bias[..., 1, :], doubled, fine, told[1])
+        top, tells2 = block(p["blocks_2"], bias[..., 2, :], first, h, told[2])
+        return top, (tells0, tells1, tells2, tells3, tells4)
 
     seen = np.stack([2 * x / 4 - 1, np.ones(x.shape)], axis=-1)
     down, right = np.zeros_like(seen), np.zeros_like(seen)
     down[:, 1:], right[:, :, 1:] = seen[:, :-1], seen[:, :, :-1]
     places = np.array([[[2 * y / 3 - 1, 2 * z / 3 - 1] for z in range(4)] for y in range(4)]) @ p["w_place"]
-    u = run("u", conv("u0_first", down) + places[..., :2], {})
-    h = run("ul", conv("u0_above", down) + places[..., 2:] + right @ p["left_w"], u)["0_after1"]
-    expected = np.where(h > 0, h, np.expm1(np.minimum(h, 0))) @ p["theta_w"] + p["theta_b"]
+    _, told = run(p["u"], 0, conv(p["first"], down) + places[..., :2], [None] * 5)
+    h, _ = run(p["ul"], 1, conv(p["above"], down) + places[..., 2:] + right @ p["w_left"], told)
+    expected = np.where(h > 0, h, np.expm1(np.minimum(h, 0))) @ p["w_theta"] + p["b_theta"]
     theta = arjax.theta(model, params, x, cond=Cond(label))
     np.testing.assert_allclose(theta, expected.reshape(2, 16, 5), rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
@@ -214,7 +139,7 @@ def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(lev
     model = Model(PixelCNNPP(width=4, resnets=1, levels=levels), Normal(), shape)
     params = arjax.init(model, KEY)
     # The ends of the blocks as strong as the rest, so that no derivative is lost in rounding.
-    params = {name: 10 * leaf if name.endswith("_out_w") else leaf for name, leaf in params.items()}
+    params = jax.tree_util.tree_map_with_path(lambda path, leaf: 10 * leaf if "conv_out" in str(path) else leaf, params)
     x = jax.random.normal(jax.random.key(1), (1, *shape))
     derivative = jax.jit(jax.jacobian(lambda x: arjax.theta(model, params, x)[0, :, 0]))(x)
     seen = np.asarray(derivative).reshape(model.num_sites, model.num_sites) != 0
@@ -278,12 +203,12 @@ def test_at_the_papers_settings_64_pictures_of_32x32_need_a_cache_of_248_megabyt
     floats = sum(count * (2 * 320 * width + 160 * width + 2 * 320 * (width + 2)) for width, count in blocks.items())
     # Where a map is halved, the row and the ring before that; where it is doubled, two rows of each stream.
     floats += sum(160 * width + 160 * (width + 2) + 2 * 2 * 160 * width for width in (32, 16))
-    # The row that is being drawn, what the two first convolutions read, of four numbers a pixel, and what the second gave.
-    floats += 3 * 4 * 32 + 160 * 32
+    # The row that is being drawn and what the first convolution read, of four numbers a pixel, and what is above.
+    floats += 2 * 4 * 32 + 160 * 32
     # Of all pictures together: the labels' shifts, which are none.
     shifts = 2 * 32 * 320
     model = Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256, 10), (32, 32))
-    assert cache_bytes(model, 64) == 4 * (64 * floats + shifts) == 248_070_144
+    assert cache_bytes(model, 64) == 4 * (64 * floats + shifts) == 248_037_376
 
 
 # Labels, dropout, extremes

@@ -11,8 +11,8 @@ from normal import Normal
 import arjax
 from arjax import Cond, CondSpec, Model, testing
 from arjax.heads import Bernoulli, Categorical
-from arjax.layers.coordinates import coordinates
-from arjax.layers.start import shift, start
+from arjax.layers.inputs import shift, start
+from arjax.layers.position import coordinates
 from arjax.models import RNN
 from arjax.orders import AnyOrder, Random, Raster, Reversed, Snake
 from arjax.testing import lively_params
@@ -261,7 +261,7 @@ def test_local_features_are_followed_step_by_step():
         ({"width": 0}, "width=0 must be at least 1; choose a positive number"),
         ({"depth": -1}, "depth=-1 must be at least 1"),
         ({"dropout": 1.0}, r"dropout=1\.0 is not in \[0, 1\); choose the rate of units to drop"),
-        ({"embedding": 0}, "embedding=0 must be at least 1 wide; choose a width or None"),
+        ({"embedding": 0}, "embedding=0 must be at least 1"),
     ],
 )
 def test_impossible_nets_are_refused_when_they_are_made(fields, message):

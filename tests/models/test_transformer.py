@@ -42,7 +42,7 @@ def random_orders(batch=BATCH, sites=T):
 
 def norm(p, h):
     h = h - h.mean()
-    return h / np.sqrt((h**2).mean() + 1e-5) * p["scale"] + p["shift"]
+    return h / np.sqrt((h**2).mean() + 1e-5) * p["scale"] + p["bias"]
 
 
 def place(kind, p, site, sites, width):

@@ -1,0 +1,26 @@
+"""Matrix products, and what a net computes in. Its parameters are float32 whatever that is, and cast where they are used.
+
+A layer computes in the type of what it is given. A net casts what it gives to a layer to its `dtype`, and adds what comes back to
+a stream that is float32; so is what it normalises, and theta.
+"""
+
+from typing import Literal
+
+import jax.numpy as jnp
+
+DtypeName = Literal["float32", "bfloat16"]
+
+
+def dense(h, w, b):
+    """Returns h w + b [..., G] in the type of h [..., D], for w [D, G] and b [G]."""
+    return h @ w.astype(h.dtype) + along(b, h).astype(h.dtype)
+
+
+def product(h, w, dtype: DtypeName):
+    """Returns h w [..., G] in float32, for h [..., D] and w [D, G]: factors in `dtype`, sums in float32, as theta is made."""
+    return jnp.matmul(h.astype(dtype), w.astype(dtype), preferred_element_type=jnp.float32)
+
+
+def along(b, h):
+    """Returns b [G] with as many axes as h, the others of size one."""
+    return b.reshape((1,) * (h.ndim - 1) + b.shape)

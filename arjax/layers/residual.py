@@ -1,0 +1,31 @@
+"""Parts of residual blocks: nonlinearity, dropout, and what is computed again for the gradient."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+
+def concat_elu(h):
+    """Returns elu of h and of -h side by side, [..., 2 D] (Salimans et al. 2017, section 3; Shang et al. 2016). Zeros stay zeros,
+    so that what is not known yet still is not."""
+    return jax.nn.elu(jnp.concatenate([h, -h], axis=-1))
+
+
+def dropout(h, rate: float, key):
+    """Returns h with every value zeroed with probability `rate` and the rest scaled to keep the mean; h itself if `key` is None:
+    the key says whether a pass is stochastic, not a flag (Srivastava et al. 2014)."""
+    if key is None or rate == 0:
+        return h
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, h.shape), h / (1 - rate), 0)
+
+
+def split_key(key, num: int):
+    """Returns `num` keys, of a key; of None, as many times None."""
+    return [None] * num if key is None else jax.random.split(key, num)
+
+
+def recomputed(block: Callable, remat: bool) -> Callable:
+    """Returns `block`, a pure function of arrays; with `remat` only its arguments and results are kept for the gradient, and what
+    is inside is computed again in the backward pass (Chen et al. 2016)."""
+    return jax.checkpoint(block) if remat else block
