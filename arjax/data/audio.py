@@ -31,7 +31,7 @@ from arjax.data.archive import read_arrays
 from arjax.data.media import Sound
 from arjax.data.sources import Source, locate, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
-from arjax.data.waveforms import MuLaw, read_wav
+from arjax.data.waveforms import Audible, MuLaw, read_wav
 from arjax.errors import InputError
 
 Label = Literal["digit", "speaker", "both"]
@@ -174,7 +174,7 @@ def _title(data) -> str:
 
 
 def _check_values(values) -> None:
-    if not hasattr(values, "waveform"):
+    if not isinstance(values, Audible):
         raise InputError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
 
 

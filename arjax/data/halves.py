@@ -11,7 +11,6 @@ import jax
 import numpy as np
 
 from arjax.data.splits import Split, Splits, check_splits
-from arjax.data.values import is_random
 from arjax.errors import InputError
 
 
@@ -28,7 +27,7 @@ class LowerHalf:
     def __post_init__(self):
         if self.patch < 1:
             raise InputError(f"patch={self.patch} must be at least 1; choose a positive number")
-        if is_random(self.data.values):
+        if self.data.values.random:
             raise InputError(f"{self.data.values} draws values at random, the halves each its own; choose values that are fixed")
 
     @property

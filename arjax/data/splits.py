@@ -38,29 +38,17 @@ class Splits(NamedTuple):
 class Dataset(Protocol):
     """A frozen dataclass that names a data set, how its values are read, and where its files are.
 
-    `root` is a field `str | None = dataclasses.field(default=None, compare=False)`: where the files lie is no part of an
-    experiment's identity. None stands for $ARJAX_DATA, else ~/.cache/arjax.
-
-    More are optional. `unit: ClassVar[str]` is what one value of an example is called in results ("char"), see `unit`;
-    `show(x) -> list[str]` makes examples [B, *site_shape, *E] of symbols readable, see `shown`; `read(text)` makes a string the
-    symbols [length] that are shown as it, see `encoded`; `hear(x)` makes examples waveforms, float32 [B, T] in [-1, 1], of
-    `sample_rate: int` samples a second, see `heard`; `stream: ClassVar[bool]` is true where examples are cut out of streams of
-    values, so that no site of theirs differs in kind from another, see `is_stream`.
-
-    Text that is one stream (see stream.py), and so can be given to a tokenizer, has `texts() -> Parts`: the three parts, cut
-    where those of the splits are, as UTF-8, uint8 [bytes]; `name: str`, `length: int` of a window and the fractions `valid` and
-    `test` held out, which a title is made of. `bytes_per_symbol`, integers [vocab], says how many of the original bytes each
-    symbol stands for, see `original_bytes`.
-
-    `pack(content: bytes) -> (symbols [n], rest: bytes)` makes any file of text symbols, and what they cannot say of it;
-    `unpack(symbols, rest) -> bytes` is the file again.
-
-    Tokens of images have `see(x)`: the images in [0, 1] that tokens stand for; `visible(images)`: the same of images as a
-    tokenizer decodes them; `distortion() -> float`: what encoding costs; and, as tokens of text, `tokenizer` and `learned`.
+    Text that a tokenizer of text can be given is a `TextDataset` too, see text.py. Tokens whose `medium.lossless` is false have
+    `distortion() -> float`: the mean squared error of the test split's images in [0, 1], encoded and decoded.
     """
 
     root: str | None
-    values: Any  # a Values; typed Any so that command lines can edit its fields
+    """The folder of the files; None stands for $ARJAX_DATA, else ~/.cache/arjax. A field `dataclasses.field(default=None,
+    compare=False)`: where the files lie is no part of an experiment's identity."""
+    values: Any
+    """A Values: what raw values become. Typed Any so that command lines can edit its fields."""
+    medium: Any
+    """A Medium: what the examples are to a person and to a file."""
 
     @property
     def title(self) -> str:
@@ -68,7 +56,7 @@ class Dataset(Protocol):
         ...
 
     def load(self) -> Splits:
-        """The three splits, checked. InputError in one line where a file is missing or is not what it should be."""
+        """Returns the three splits, checked. InputError in one line where a file is missing or is not what it should be."""
         ...
 
 

@@ -10,14 +10,14 @@ the same model needs given the whole context, as far as context helps it. Longer
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8, utf8_lengths
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
-from arjax.data.splits import Split, Splits, check_fractions, cut_points
+from arjax.data.splits import Dataset, Split, Splits, check_fractions, cut_points
 from arjax.data.values import Levels
 from arjax.errors import InputError
 
@@ -29,6 +29,21 @@ class Parts(NamedTuple):
     train: Any
     valid: Any
     test: Any
+
+
+class TextDataset(Dataset, Protocol):
+    """Text that is one stream, and so can be given to a tokenizer of text: a data set whose medium is `Text`."""
+
+    name: str
+    length: int
+    """Of a window, in symbols; of tokens, so many of these."""
+    valid: float
+    test: float
+    """The fractions held out, which a title says."""
+
+    def texts(self) -> Parts:
+        """Returns the three parts, cut where those of the splits are, as UTF-8, uint8 [bytes]."""
+        ...
 
 
 def cut(codes, valid: float, test: float) -> Parts:

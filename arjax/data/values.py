@@ -17,8 +17,10 @@ from arjax.errors import InputError
 class Values(Protocol):
     """A frozen dataclass that turns raw values into what a model sees."""
 
-    vocab: int | None  # number of symbols, or None for real values
-    # Optional is `random: ClassVar[bool]`, true where the same raw values become others under another key, see `is_random`.
+    vocab: int | None
+    """The number of symbols, or None for real values."""
+    random: bool
+    """Does what a raw value becomes depend on the key?"""
 
     @property
     def title(self) -> str:
@@ -39,16 +41,13 @@ class Values(Protocol):
         ...
 
 
-def is_random(values) -> bool:
-    """Whether what a raw value becomes depends on the key."""
-    return getattr(values, "random", False)
-
-
 @dataclasses.dataclass(frozen=True)
 class Levels:
     """Symbols 0..count-1, as they are."""
 
     count: int
+
+    random: ClassVar[bool] = False
 
     def __post_init__(self):
         if self.count < 1:
@@ -82,6 +81,7 @@ class Threshold:
     level: float
 
     vocab: ClassVar[int] = 2
+    random: ClassVar[bool] = False
     support: ClassVar[str] = "finite numbers"
 
     @property
@@ -125,6 +125,7 @@ class Real:
     """Real values, as they are, in float32."""
 
     vocab: ClassVar[None] = None
+    random: ClassVar[bool] = False
     title: ClassVar[str] = "real values"
     support: ClassVar[str] = "finite numbers"
 
@@ -142,6 +143,7 @@ class Scaled:
     highest: float = 255
 
     vocab: ClassVar[None] = None
+    random: ClassVar[bool] = False
     title: ClassVar[str] = "scaled to [0, 1]"
 
     def __post_init__(self):

@@ -17,7 +17,7 @@ import dataclasses
 import functools
 import struct
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,12 +29,22 @@ from arjax.errors import InputError, one_line, require
 _SCALE = 2**15
 
 
+@runtime_checkable
+class Audible(Protocol):
+    """Values whose symbols can be heard."""
+
+    def waveform(self, symbols) -> jax.Array:
+        """Returns what stands for symbols [...], float32 [...] in [-1, 1]."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Linear:
     """`count` equal bins, a power of two up to 65536. With 65536 nothing is lost."""
 
     count: int = 256
 
+    random: ClassVar[bool] = False
     support: ClassVar[str] = "16-bit samples, whole numbers -32768..32767"
 
     def __post_init__(self):
@@ -71,6 +81,7 @@ class MuLaw:
 
     count: int = 256
 
+    random: ClassVar[bool] = False
     support: ClassVar[str] = Linear.support
 
     def __post_init__(self):

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 
-from arjax.data.values import is_random
 from arjax.errors import InputError
 from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
@@ -70,7 +69,7 @@ class Experiment:
         if self.batch_size % self.accumulate:
             raise InputError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
         self.optimizer.build(self.steps)
-        if self.tokenizer is not None and is_random(self.data.values):
+        if self.tokenizer is not None and self.data.values.random:
             raise InputError(
                 f"{self.data.values} draws values at random, which a tokenizer cannot encode once and for all; fix them"
             )
