@@ -31,11 +31,11 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
     traced. InputError if the net cannot generate in it."""
     if order is None:
         return model.permutation
-    if not model.net.any_order:
+    if not model.capabilities.any_order:
         raise InputError(
             f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
         )
-    if np.ndim(order) == 2 and not getattr(model.net, "order_per_example", False):
+    if np.ndim(order) == 2 and not model.capabilities.order_per_example:
         raise InputError(f"{type(model.net).__name__} takes one order [T] for all examples, not {np.shape(order)}; give one")
     if np.ndim(order) == 2 and np.shape(order) != (batch, model.num_sites):
         raise InputError(f"order has shape {np.shape(order)}; give one [T], or [B, T] = ({batch}, {model.num_sites})")
@@ -100,7 +100,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
     late = ranked[:, 1:] & ~ranked[:, :-1]
     if not late.any():
         return order, mask
-    if not model.net.any_order:
+    if not model.capabilities.any_order:
         site = int(order[np.argwhere(late)[0][1] + 1])
         raise InputError(
             f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
@@ -110,7 +110,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
     first = np.argsort(~ranked, axis=1, kind="stable")
     if order.ndim == 1 and (ranked == ranked[0]).all():
         return order[first[0]], mask
-    if not getattr(model.net, "order_per_example", False):
+    if not model.capabilities.order_per_example:
         raise InputError("the mask differs between examples and is no prefix of the order; complete one mask at a time")
     return np.take_along_axis(np.broadcast_to(order, ranked.shape), first, axis=1), mask
 

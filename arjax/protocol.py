@@ -12,7 +12,8 @@ symbol generated t-th; the shift by one lives inside the net.
 import dataclasses
 import functools
 import math
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import flax.linen as nn
 import flax.struct
@@ -100,13 +101,9 @@ class Spec:
 
 
 class Net(Protocol):
-    """A flax.linen.Module: final, never subclassed. Its parameters are its only state.
+    """A flax.linen.Module: final, never subclassed. Its parameters are its only state. `NetCapabilities` lists what it may
+    declare besides."""
 
-    A net that does not fit every model may have a method `check_model(model)` that raises InputError where it does not, say for
-    an order it cannot generate in. A model calls it last when it is made.
-    """
-
-    any_order: ClassVar[bool]  # may `order` be any permutation, or only the model's own?
     spec: Spec | None  # filled in by Model, never by the user
 
     def __call__(self, x, order, cond=None, *, key=None):
@@ -123,12 +120,8 @@ class Net(Protocol):
 
 
 class Head(Protocol):
-    """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol.
-
-    A head whose theta is one unnormalised log-probability for each symbol may say so by `logits = True`: samplers then offer
-    their theta -> theta transforms (Temperature and so on). One of symbols of several values each may have
-    `log_conditionals(theta, x) -> [..., *E]`, the log-probability of each value given those before it, which compression needs.
-    """
+    """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol. `HeadCapabilities` lists what
+    it may declare besides."""
 
     event_shape: tuple[int, ...]  # () for one symbol a site
     vocab: int | None  # number of symbols (x is int32), or None for real values (x is float32)
@@ -141,6 +134,52 @@ class Head(Protocol):
     def sample(self, key, theta):
         """[..., P] -> [..., *E]; deterministic in (key, theta), and its noise depends on key and shape only."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class NetCapabilities:
+    """What a net may declare by an attribute or a method of the same name. One that does not mention it has the default."""
+
+    any_order: bool = False
+    """May `order` be any permutation, or only the model's own?"""
+    order_per_example: bool = False
+    """May `order` be [B, T], one for each example?"""
+    dtype: Any = "float32"
+    """What the net computes in, by its name or as a dtype."""
+    tensor_axes: Mapping[str, int] | None = None
+    """By the end of a parameter's dotted path, the axis that is split over the mesh axis `tensor`."""
+    prefill: Callable | None = None
+    """prefill(cache, x [B, L, *E], n [], order, cond) -> the cache after the first n <= L symbols, which enter in one pass."""
+    attention: Callable | None = None
+    """attention(x [B, T, *E], order, cond) -> of each layer the weights [B, N, T, S]: what site t draws from what it sees, the
+    start and then the sites before it. They are drawn as pictures."""
+    check_model: Callable | None = None
+    """check_model(model), which a model calls last when it is made: InputError where the net does not fit it."""
+
+    @classmethod
+    def of(cls, net) -> "NetCapabilities":
+        """Reads what `net` declares."""
+        return _declared(cls, net)
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadCapabilities:
+    """What a head may declare by an attribute or a method of the same name. One that does not mention it has the default."""
+
+    logits: bool = False
+    """Is theta one unnormalised log-probability a symbol? Samplers then take transforms of theta (Temperature and so on)."""
+    log_conditionals: Callable | None = None
+    """log_conditionals(theta, x) -> [..., *E]: of a symbol of several values, the log-probability of each given those before it,
+    which compression needs."""
+
+    @classmethod
+    def of(cls, head) -> "HeadCapabilities":
+        """Reads what `head` declares."""
+        return _declared(cls, head)
+
+
+def _declared(kind, part):
+    return kind(**{field.name: getattr(part, field.name, field.default) for field in dataclasses.fields(kind)})
 
 
 # More than any model has: a description that someone else wrote must not ask for any amount of memory.
@@ -168,7 +207,7 @@ class Model:
             raise InputError(
                 "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
             ) from error
-        if not hasattr(self.net, "clone"):
+        if not isinstance(self.net, nn.Module):
             raise InputError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
         if not isinstance(self.cond, CondSpec):
             raise InputError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
@@ -180,7 +219,7 @@ class Model:
             raise InputError(
                 f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows of the data"
             )
-        if isinstance(self.order, AnyOrder) and not self.net.any_order:
+        if isinstance(self.order, AnyOrder) and not self.capabilities.any_order:
             raise InputError(
                 f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or "
                 "MADE or LMConv"
@@ -190,8 +229,8 @@ class Model:
                 f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"
             )
         check_permutation(self.permutation, math.prod(self.site_shape))
-        if hasattr(self.net, "check_model"):
-            self.net.check_model(self)
+        if self.capabilities.check_model is not None:
+            self.capabilities.check_model(self)
 
     @functools.cached_property
     def spec(self) -> Spec:
@@ -202,6 +241,16 @@ class Model:
     def bound(self) -> nn.Module:
         """The net, told about its data."""
         return self.net.clone(spec=self.spec)
+
+    @functools.cached_property
+    def capabilities(self) -> NetCapabilities:
+        """What the net declares."""
+        return NetCapabilities.of(self.net)
+
+    @functools.cached_property
+    def head_capabilities(self) -> HeadCapabilities:
+        """What the head declares."""
+        return HeadCapabilities.of(self.head)
 
     @functools.cached_property
     def permutation(self) -> np.ndarray:

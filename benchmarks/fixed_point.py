@@ -78,12 +78,10 @@ def loaded(run) -> Case:
 def times(case: Case, batch: int, keys, naive_keys: int) -> str:
     """One row of the first table. The samplers take turns, so that what else the machine does befalls all of them."""
     model, params, cond = case.model, case.params, sample_cond(case.model, batch, None)
-    row = model.site_shape[-1] if len(model.site_shape) > 1 else max(1, model.num_sites // 8)
     samplers = {
         "naive": lambda key: (naive(model, params, key, batch, cond=cond), model.num_sites),
         "cached": lambda key: (ancestral(model, params, key, batch, cond=cond), model.num_sites),
         "fixed point": lambda key: fixed_point(model, params, key, batch, cond=cond),
-        "blocks": lambda key: fixed_point(model, params, key, batch, cond=cond, block=row),
     }
     seconds, counts, parted = collections.defaultdict(list), collections.defaultdict(list), set()
     for i, key in enumerate(keys):
@@ -100,12 +98,12 @@ def times(case: Case, batch: int, keys, naive_keys: int) -> str:
         parted |= {(name, i) for name, x in found.items() if (np.asarray(x) != np.asarray(found["cached"])).any()}
     if parted:
         print(f"{case.name}, batch {batch}: samples that differ from the cached ones: {sorted(parted)}", file=sys.stderr)
-    count, in_blocks = statistics.median(counts["fixed point"]), statistics.median(counts["blocks"])
-    wall = " | ".join(_seconds(statistics.median(seconds[name])) for name in ("naive", "fixed point", "blocks", "cached"))
+    count = statistics.median(counts["fixed point"])
+    wall = " | ".join(_seconds(statistics.median(seconds[name])) for name in ("naive", "fixed point", "cached"))
     each = [statistics.median(np.divide(seconds[name], counts[name])) for name in ("naive", "fixed point")]
     return (
         f"| {case.name} | {case.nats:.2f} | {model.num_sites} | {batch} | {count:g} ({100 * count / model.num_sites:.1f} %) "
-        f"| {in_blocks:g} | {wall} | {' / '.join(map(_seconds, each))} |"
+        f"| {wall} | {' / '.join(map(_seconds, each))} |"
     )
 
 
@@ -145,8 +143,8 @@ def main():
     parser.add_argument("--naive-keys", type=int, default=3, help="of these, those also given to the naive sampler")
     flags = parser.parse_args()
     keys = jax.random.split(jax.random.key(1), flags.keys)
-    print("| net | nats | sites | batch | evaluations | in blocks of a row", end=" | ")
-    print("naive | fixed point | in blocks | cached | an evaluation: naive / fixed point |\n" + "|---" * 11 + "|")
+    print("| net | nats | sites | batch | evaluations | naive | fixed point | cached", end=" | ")
+    print("an evaluation: naive / fixed point |\n" + "|---" * 9 + "|")
     cases = (trained(load_config(config), flags.seconds) for config in flags.config) if flags.config else digits(flags.seconds)
     rows = []
     try:

@@ -116,7 +116,7 @@ def _check(model, order) -> np.ndarray:
     """The order [T]. InputError unless the model's data can be written, and its order is one for all."""
     if model.head.vocab is None:
         raise InputError(f"{model.head} models real values, which have no end of digits; compress symbols")
-    if model.head.event_shape and not hasattr(model.head, "log_conditionals"):
+    if model.head.event_shape and model.head_capabilities.log_conditionals is None:
         raise InputError(f"{type(model.head).__name__} has no log_conditionals, one for each value of a symbol; add them")
     if features := model.cond.features(model.site_shape):
         raise InputError(f"the model needs {' and '.join(features)} features, which a stream does not hold; choose another model")
@@ -163,7 +163,7 @@ def _labels(model, params, x, order, label, batch) -> np.ndarray | None:
         return None if label is None else np.asarray(check_cond(model, given, len(x)).label)
     if not len(x):
         return np.zeros(0, np.int32)
-    order = order if model.net.any_order else None
+    order = order if model.capabilities.any_order else None
     parts = []
     for rows, _ in _chunks(model, len(x), (), batch):
         padded = _padded(x[rows], batch)

@@ -65,7 +65,11 @@ def _own(flags, model, data) -> tuple[np.ndarray, np.ndarray, int]:
         raise InputError("--text hides everything; sample without it, by `python -m arjax sample`")
     if len(symbols) > model.num_sites:
         raise InputError(f"--text has {len(symbols)} characters, the model's windows {model.num_sites}; shorten it")
-    if len(symbols) < model.num_sites and not model.net.any_order and (model.permutation != np.arange(model.num_sites)).any():
+    if (
+        len(symbols) < model.num_sites
+        and not model.capabilities.any_order
+        and (model.permutation != np.arange(model.num_sites)).any()
+    ):
         raise InputError(
             f"--text has {len(symbols)} characters, and a net that generates in {model.order} only needs all {model.num_sites} "
             "of a window; give as many"
@@ -86,7 +90,7 @@ def _own(flags, model, data) -> tuple[np.ndarray, np.ndarray, int]:
 def _text_first(model, order, given: int):
     """The order, the first `given` sites before all others: what stands behind the text is then no part of anything's condition,
     so that a shorter text is completed, and scored, exactly as the start of a window."""
-    if given == model.num_sites or not model.net.any_order:
+    if given == model.num_sites or not model.capabilities.any_order:
         return order
     order = model.permutation if order is None else order
     return order[np.argsort(order >= given, kind="stable")]

@@ -18,7 +18,7 @@ from arjax.training.conditions import cond_of
 def order_for(model, mask):
     """Of the orders that the model was trained in by name, the first that has all that is observed before all that is hidden: it
     knows that one better than its own, rearranged. None if there is none, or the net takes no order but its own."""
-    if not model.net.any_order:
+    if not model.capabilities.any_order:
         return None
     for order in named(model.order, model.site_shape):
         observed = mask.reshape(-1)[order]

@@ -61,7 +61,7 @@ class Figures:
     def _attention_of_run(self, path: Path) -> str:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
-        if not hasattr(model.net, "attention"):
+        if model.capabilities.attention is None:
             raise InputError(
                 f"{self.run} is a {type(model.net).__name__}, which attends to nothing; choose a run of a Transformer"
             )

@@ -1,4 +1,7 @@
-"""The sampler: one loop over `step`, with a fixed-size cache. On a mesh (`jax.set_mesh`) the batch is split over it."""
+"""The sampler: one loop over `step`, with a fixed-size cache. On a mesh (`jax.set_mesh`) the batch is split over it.
+
+Every sampler draws a site as `draw` and `force` do: from the site's own key, unless it is observed.
+"""
 
 import functools
 
@@ -10,7 +13,6 @@ from jaxtyping import Array, Shaped
 from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
-from arjax.sampling.site import step
 from arjax.sharding import BATCH, constrain, constrain_batch
 
 
@@ -27,7 +29,7 @@ def ancestral(
     What all rows observe enters in one parallel pass where the net can (`prefill`), else a site at a time.
     """
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
-    if observed is not None and hasattr(model.net, "prefill") and (known := _known(forced)):
+    if observed is not None and model.capabilities.prefill is not None and (known := _known(forced)):
         return _continued(model, params, key, order, cond, x, forced, known, transforms)
     return from_start(model, params, key, order, cond, x, forced, transforms)
 
@@ -65,3 +67,21 @@ def _continued(model, params, key, order, cond, observed, forced, known, transfo
     cache = model.apply(params, cache, observed, known, order, cond, method="prefill")
     _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, (known, cache, observed))
     return restore(x, order, model.site_shape)
+
+
+def draw(model, key, t, theta, transforms):
+    """The symbols of site t [B, *E], from theta [B, P] and the site's own key."""
+    for transform in transforms:
+        theta = transform(theta)
+    return model.head.sample(jax.random.fold_in(key, t), theta)
+
+
+def force(forced, observed, x):
+    """`observed` where forced [...], else x; both [..., *E]."""
+    return jnp.where(forced.reshape(forced.shape + (1,) * (x.ndim - forced.ndim)), observed, x)
+
+
+def step(model, params, key, cache, x, t, order, cond, observed, forced, transforms):
+    """One step of the net, with a cache, from the symbols [B, *E] of site t - 1: (cache, the symbols of site t)."""
+    cache, theta = model.apply(params, cache, x, t, order, cond, method="step")
+    return cache, force(forced, observed, draw(model, key, t, theta, transforms))

@@ -10,10 +10,6 @@ What is final is known without a pass to confirm it. Let all sites before f be f
 changed. Site f was drawn from final sites. As long as what was drawn there is what stood there, the same holds of the next one:
 sites f to c are all final now. So every pass settles at least one site, T passes settle all, and often the last settles many.
 
-In blocks, the method of Gauss, Seidel and Jacobi (Song et al., again), sites behind the block wait: no noise is drawn for them
-yet, and none of their symbols before it is their turn. A pass costs the net the same, so that blocks save memory and the head's
-work, never passes of the net. (What evaluates a block alone is `step`, and a loop over it is `ancestral`.)
-
 XLA draws the noise before the loop over passes, since nothing in it changes there; docs/fixed_point.md has the figures.
 """
 
@@ -27,8 +23,8 @@ from jaxtyping import Array, Int, Shaped
 from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
+from arjax.sampling.ancestral import draw, force
 from arjax.sampling.prepare import prepare
-from arjax.sampling.site import draw, force
 from arjax.sharding import BATCH, constrain
 
 
@@ -44,58 +40,39 @@ def fixed_point(
     mask=None,
     transforms=(),
     start=None,
-    block: int | None = None,
 ) -> tuple[Shaped[Array, "{batch} *data"], Int[Array, ""]]:
     """As `ancestral`, by repeated full passes: (samples, number of network evaluations: at most the unobserved sites).
 
     start: the guess to begin with, [*site_shape, *E] or one for each sample [B, *site_shape, *E]; None for zeros. The samples do
     not depend on it, the evaluations do: samples of the same key, and so of the same noise, by nearly the same model are a good
-    one. block: how many sites, in the order of generation, to settle before those behind them are looked at: 1 is `naive`, None
-    all. InputErrors as there, and where `start` or `block` does not fit the model.
+    one. InputErrors as there, and where `start` does not fit the model.
 
     Real values (`vocab` None) are settled only where they stop changing to the last bit.
     """
-    block = _check_block(model, block)
     order, cond, observed, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
     guess = None if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
-    return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms, block)
+    return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms", "block"))
-def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms, block):
-    def settle_block(carry):
-        _, final, _ = carry
-        # The last block may reach back over sites that are final; they stay as they are.
-        first = jnp.minimum(final, model.num_sites - block)
-        sites = first + jnp.arange(block)
-        within = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=block, axis=1)
+@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms):
+    sites = jnp.arange(model.num_sites)
 
-        def evaluate(carry):
-            x, final, evaluations = carry
-            theta, before = within(model.apply(params, x, order, cond)), within(x)
-            drawn = jax.vmap(lambda t, theta: draw(model, key, t, theta, transforms), in_axes=(0, 1), out_axes=1)(sites, theta)
-            new = force(within(forced) | (sites < final)[None], before, drawn)
-            changed = (new != before).any(axis=[axis for axis in range(new.ndim) if axis != 1])
-            unchanged = jnp.where(changed.any(), first + jnp.argmax(changed), first + block)
-            final = jnp.minimum(jnp.maximum(final, unchanged) + 1, first + block)
-            return jax.lax.dynamic_update_slice_in_dim(x, new, first, axis=1), final, evaluations + 1
-
-        return jax.lax.while_loop(lambda carry: carry[1] < first + block, evaluate, carry)
+    def evaluate(carry):
+        x, final, evaluations = carry
+        theta = model.apply(params, x, order, cond)
+        drawn = jax.vmap(lambda t, theta: draw(model, key, t, theta, transforms), in_axes=(0, 1), out_axes=1)(sites, theta)
+        new = force(forced | (sites < final)[None], x, drawn)
+        changed = (new != x).any(axis=[axis for axis in range(new.ndim) if axis != 1])
+        unchanged = jnp.where(changed.any(), jnp.argmax(changed), model.num_sites)
+        return new, jnp.minimum(jnp.maximum(final, unchanged) + 1, model.num_sites), evaluations + 1
 
     # What is observed comes first in the order of every row.
     known = forced.sum(axis=1).min()
     guess = jnp.zeros_like(observed) if guess is None else guess
-    x, final, evaluations = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
-    x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, settle_block, (x, final, evaluations))
+    start = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
+    x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, evaluate, start)
     return restore(x, order, model.site_shape), evaluations
-
-
-def _check_block(model, block) -> int:
-    """`block`, or T for None. InputError if it is no number of sites."""
-    block = model.num_sites if block is None else block
-    if not isinstance(block, int) or not 1 <= block <= model.num_sites:
-        raise InputError(f"block={block!r} is no number of sites; choose 1..{model.num_sites}, or None for all of them")
-    return block
 
 
 def _check_start(model, start, batch) -> jax.Array:

@@ -1,16 +1,23 @@
-"""Continuations of sequences of several lengths: prompts in, each continued until it is long enough or stops."""
+"""Continuations of sequences of several lengths: prompts in, each continued until it is long enough or stops.
 
+All lengths are traced numbers, so that one program serves prompts of all lengths and any number of tokens.
+"""
+
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32
 
 from arjax.arguments import check_cond
 from arjax.errors import InputError
 from arjax.protocol import Cond, Model
-from arjax.sampling.chunk import advance, start
+from arjax.sampling.ancestral import step
 from arjax.sampling.prepare import check_transforms
+from arjax.sharding import constrain_batch
 
 
 class Generated(NamedTuple):
@@ -34,30 +41,13 @@ def generate(
     more, once for each eighth of the model's sites that the shortest prompt may end in.
     """
     (generated,) = stream(
-        model,
-        params,
-        key,
-        prompts,
-        tokens=tokens,
-        cond=cond,
-        transforms=transforms,
-        stop=stop,
-        every=model.num_sites,
+        model, params, key, prompts, tokens=tokens, cond=cond, transforms=transforms, stop=stop, every=model.num_sites
     )
     return generated
 
 
 def stream(
-    model: Model,
-    params,
-    key,
-    prompts,
-    *,
-    tokens: int,
-    cond: Cond | None = None,
-    transforms=(),
-    stop: int | None = None,
-    every: int = 16,
+    model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None, every=16
 ) -> Iterator[Generated]:
     """What `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest prompt. The
     last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the call."""
@@ -78,15 +68,62 @@ def stream(
 
 def _chunks(model, params, key, x, lengths, tokens, cond, transforms, stop, every):
     width, end, order = int(lengths.max()) + tokens, lengths + np.int32(tokens), model.permutation
-    cache, t = start(model, params, x, lengths, order, cond)
+    cache, t = _start(model, params, x, lengths, order, cond)
     until = int(lengths.min())
     while True:
         until = min(until + every, model.num_sites)
-        cache, x, t, end = advance(model, params, key, cache, x, t, end, np.int32(until), lengths, stop, order, cond, transforms)
+        cache, x, t, end = _advance(model, params, key, cache, x, t, end, np.int32(until), lengths, stop, order, cond, transforms)
         reached, ends = int(t), np.array(end)
         yield Generated(np.array(x)[:, :width], np.minimum(ends, np.maximum(lengths, reached)))
         if reached >= ends.max():
             return
+
+
+def _start(model, params, prompts, lengths, order, cond):
+    """(cache, t): what all of `prompts`, NumPy int32 [B, T] of `lengths` [B], have in common has entered, and t is the next site.
+
+    A net with `prefill` takes it in one pass. It is given the prompts padded to one of at most eight lengths, each of which is
+    compiled once. Another net starts at t = 0, and sees its prompt in steps.
+    """
+    if model.capabilities.prefill is None:
+        return _empty(model, params, len(prompts), order, cond), np.int32(0)
+    known, unit = lengths.min(), -(-model.num_sites // 8)
+    padded = min(-(-known // unit) * unit, model.num_sites)
+    return _filled(model, params, prompts[:, :padded], known, order, cond), known
+
+
+@functools.partial(jax.jit, static_argnames=("model", "batch"))
+def _empty(model, params, batch, order, cond):
+    return constrain_batch(model.apply(params, batch, order, cond, method="init_cache"), batch)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _filled(model, params, x, n, order, cond):
+    cache = _empty(model, params, len(x), order, cond)
+    return model.apply(params, cache, x, n, order, cond, method="prefill")
+
+
+@functools.partial(jax.jit, static_argnames=("model", "transforms"), donate_argnames="cache")
+def _advance(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms):
+    """(cache, x, t, end) at site `until`, or once every row has ended. The cache given is used up: its memory serves the new one.
+
+    x: int32 [B, T], of which row b is known up to t or to lengths[b], and zero from there on. Row b ends before site end[b] (all
+    [B]), or behind the symbol `stop`, if it draws it after its prompt; -1 stops nowhere.
+    """
+
+    def unfinished(carry):
+        _, _, t, end = carry
+        return (t < until) & jnp.any(t < end)
+
+    def body(carry):
+        cache, x, t, end = carry
+        before = x[:, jnp.maximum(t - 1, 0)]
+        # What stands behind a row's end is zero, and so forced as well.
+        drawn = (lengths <= t) & (t < end)
+        cache, new = step(model, params, key, cache, before, t, order, cond, x[:, t], ~drawn, transforms)
+        return cache, x.at[:, t].set(new), t + 1, jnp.where(drawn & (new == stop), t + 1, end)
+
+    return jax.lax.while_loop(unfinished, body, (cache, x, t, end))
 
 
 def _check_model(model):

@@ -8,8 +8,8 @@ from jaxtyping import Array, Shaped
 
 from arjax.orders import restore
 from arjax.protocol import Cond, Model
+from arjax.sampling.ancestral import draw, force
 from arjax.sampling.prepare import prepare
-from arjax.sampling.site import draw, force
 from arjax.sharding import BATCH, constrain
 
 

@@ -38,6 +38,6 @@ def check_transforms(model, transforms) -> tuple:
     """`transforms` as a tuple. InputError if there are any and the head's theta is not one logit a symbol."""
     transforms = tuple(transforms)
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.
-    if transforms and not getattr(model.head, "logits", False):
+    if transforms and not model.head_capabilities.logits:
         raise InputError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
     return transforms

@@ -1,7 +1,12 @@
-"""What a model is tried on: parameters, orders, conditions and data, and every outcome of a small space."""
+"""What a model is tried on: parameters, orders, conditions and data, and every outcome of a small space.
+
+All of it is drawn on the host, by NumPy from a JAX key, and every check has the same batch: compiling is what a check of a
+tiny model costs, and so checks share their programs.
+"""
 
 import itertools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,54 +17,76 @@ from arjax.orders import restore
 from arjax.protocol import Cond, Model, init
 
 ENUMERABLE = 4096
-BATCH = 4
+BATCH = 128
+
+
+class Tolerance(NamedTuple):
+    """How far two ways to compute one theta may differ. theta: relative to the largest of it. parted: of a batch of samples, the
+    share that rounding may turn from one symbol to another, and so from there on."""
+
+    theta: float
+    parted: float
+
+
+FLOAT32, BFLOAT16 = Tolerance(1e-5, 0.0), Tolerance(0.03, 0.25)
+
+
+def tolerance(model: Model) -> Tolerance:
+    """float32's, unless the net computes in bfloat16, whose numbers have 8 significant bits."""
+    return BFLOAT16 if jnp.dtype(model.capabilities.dtype or "float32") == jnp.bfloat16 else FLOAT32
+
+
+def generator(key) -> np.random.Generator:
+    """NumPy's random numbers, from a JAX key."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
 def accepted_orders(model: Model, key) -> list[np.ndarray]:
     """The model's own order and, for a net that takes any, its reverse and two random ones."""
-    if not model.net.any_order:
+    if not model.capabilities.any_order:
         return [model.permutation]
-    keys = jax.random.split(key)
-    drawn = [np.asarray(jax.random.permutation(k, model.num_sites).astype(np.int32)) for k in keys]
+    rng = generator(key)
+    drawn = [rng.permutation(model.num_sites).astype(np.int32) for _ in range(2)]
     return [model.permutation, model.permutation[::-1].copy(), *drawn]
 
 
 def lively_params(model: Model, key):
-    """Initial parameters with noise of scale 0.5 on every leaf, so that no weight or bias is zero."""
-    leaves, tree = jax.tree.flatten(init(model, key))
-    keys = jax.random.split(jax.random.fold_in(key, 1), len(leaves))
-    return tree.unflatten([leaf + 0.5 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)])
+    """Parameters of the net's shapes, normal with scale 0.5, so that no weight or bias is zero."""
+    rng = generator(key)
+    shapes = jax.eval_shape(lambda: init(model, jax.random.key(0)))
+    return jax.tree.map(lambda leaf: jnp.asarray(0.5 * rng.standard_normal(leaf.shape), leaf.dtype), shapes)
 
 
 def random_cond(model: Model, key, batch: int) -> Cond:
     """A random condition of the kind that the model declares."""
-    label_key, member_key, local_key = jax.random.split(key, 3)
-    label = None if model.cond.classes is None else jax.random.randint(label_key, (batch,), 0, model.cond.classes)
-    member = None if model.cond.members is None else jax.random.randint(member_key, (), 0, model.cond.members)
-    keys = {"local": local_key, "memory": jax.random.fold_in(key, 1)}
-    shapes = model.cond.features(model.site_shape)
-    features = {name: jax.random.normal(keys[name], (batch, *shape)) for name, shape in shapes.items()}
+    rng, declared = generator(key), model.cond
+    label = None if declared.classes is None else rng.integers(declared.classes, size=batch, dtype=np.int32)
+    member = None if declared.members is None else rng.integers(declared.members, size=(), dtype=np.int32)
+    shapes = declared.features(model.site_shape)
+    features = {name: rng.standard_normal((batch, *shape), np.float32) for name, shape in shapes.items()}
     memory_mask = None
-    if model.cond.memory is not None:
+    if declared.memory is not None:
         # Every example has the first of its memory, and some of the rest.
-        mask_key = jax.random.fold_in(key, 2)
-        memory_mask = jax.random.bernoulli(mask_key, 0.7, (batch, model.cond.memory[0])).at[:, 0].set(True)
+        memory_mask = rng.random((batch, declared.memory[0])) < 0.7
+        memory_mask[:, 0] = True
     return Cond(label, member, memory_mask=memory_mask, **features)
 
 
 def repeat_cond(cond: Cond, count: int) -> Cond:
     """The first example's condition, `count` times."""
     per_example = cond.replace(member=None)
-    return jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], count, axis=0), per_example).replace(member=cond.member)
+    return jax.tree.map(lambda leaf: np.repeat(leaf[:1], count, axis=0), per_example).replace(member=cond.member)
 
 
-def random_symbols(model, key, batch):
+def random_symbols(model, key, batch) -> np.ndarray:
     """[batch, T, *E] in generation order."""
-    shape = (batch, model.num_sites, *model.head.event_shape)
-    return jax.random.normal(key, shape) if model.head.vocab is None else jax.random.randint(key, shape, 0, model.head.vocab)
+    shape, rng = (batch, model.num_sites, *model.head.event_shape), generator(key)
+    vocab = model.head.vocab
+    return rng.standard_normal(shape, np.float32) if vocab is None else rng.integers(vocab, size=shape, dtype=np.int32)
 
 
 def another_symbol(model, x):
+    """Another than each of x."""
     return x + 1 if model.head.vocab is None else (x + 1) % model.head.vocab
 
 
@@ -72,24 +99,28 @@ def enumerate_space(model: Model) -> np.ndarray | None:
     return outcomes.reshape(-1, *model.site_shape, *model.head.event_shape)
 
 
-def enumerated(model, params, space, order, cond):
-    """log p of every outcome of the space, in this order, under a condition of batch 1."""
-    return log_prob(model, params, space, order=given_order(model, order), cond=repeat_cond(cond, len(space)))
+def enumerated(model, params, space, order, cond) -> np.ndarray:
+    """p of every outcome of the space, in this order, under the condition of the first example, in float64."""
+    cond, batches = repeat_cond(cond, BATCH), -(-len(space) // BATCH)
+    filled = np.resize(space, (batches * BATCH, *space.shape[1:]))
+    each = [log_prob(model, params, x, order=given_order(model, order), cond=cond) for x in np.split(filled, batches)]
+    return np.exp(np.concatenate(each, dtype=np.float64)[: len(space)])
 
 
-def all_events(model):
-    """Every value of one symbol [V^|E|, *E]."""
+def all_events(model) -> np.ndarray:
+    """Every value of one symbol [V^|E|, *E]; of more than `ENUMERABLE`, one more than that."""
     values = itertools.product(range(model.head.vocab), repeat=math.prod(model.head.event_shape))
-    return jnp.array(list(itertools.islice(values, ENUMERABLE + 1))).reshape(-1, *model.head.event_shape)
+    return np.array(list(itertools.islice(values, ENUMERABLE + 1)), np.int32).reshape(-1, *model.head.event_shape)
 
 
 def to_data(model, x, order):
-    return restore(x, jnp.asarray(order), model.site_shape)
+    """Generation order to data layout."""
+    return restore(x, order, model.site_shape)
 
 
 def given_order(model, order):
     """The `order` argument: None for a net that generates in its own order only."""
-    return jnp.asarray(order) if model.net.any_order else None
+    return order if model.capabilities.any_order else None
 
 
 def order_name(order):

@@ -1,8 +1,9 @@
 """Count the multiply-and-add work that a computation really executes.
 
-XLA's cost analysis counts a loop's body once, whatever its trip count. Here the jaxpr is interpreted with concrete values: a
-scan runs its length, a while loop as often as it runs, a cond the branch it takes. Only `dot_general` and
-`conv_general_dilated` count, two operations for each product, and what they read. Slow: for small instances.
+XLA's cost analysis counts a loop's body once, whatever its trip count. Here a scan counts its body as often as it is long, a
+while loop as often as it runs, a cond the branch it takes. Only `dot_general` and `conv_general_dilated` count, two operations
+for each product, and what they read. What no value decides is read off the jaxpr; where loops or branches decide, the jaxpr
+runs once, as one program that counts how often it enters each part of itself.
 """
 
 import math
@@ -24,17 +25,28 @@ class Work(NamedTuple):
     def __add__(self, other):
         return Work(self.flops + other.flops, self.read + other.read)
 
+    def __mul__(self, times):
+        return Work(self.flops * times, self.read * times)
+
 
 NONE = Work(0, 0)
+CONTROL = ("scan", "while", "cond")
 
 
 def executed_work(function, *args) -> Work:
-    """The work that `function(*args)` executes."""
-    return _run(jax.make_jaxpr(function)(*args), jax.tree.leaves(args))[1]
+    """Returns the work that `function(*args)` executes."""
+    jaxpr = jax.make_jaxpr(function)(*args)
+    parts = _parts(jaxpr, {})
+    if len(parts) == 1:
+        return parts[id(_open(jaxpr))]
+    places = {part: place for place, part in enumerate(parts)}
+    start = jnp.zeros(len(parts), jnp.int32)
+    times = jax.jit(lambda leaves: _run(jaxpr, leaves, start, places)[1])(jax.tree.leaves(args))
+    return sum((work * int(count) for work, count in zip(parts.values(), np.asarray(times), strict=True)), NONE)
 
 
 def executed_flops(function, *args) -> int:
-    """FLOPs of the matrix products and convolutions that `function(*args)` executes."""
+    """Returns the FLOPs of the matrix products and convolutions that `function(*args)` executes."""
     return executed_work(function, *args).flops
 
 
@@ -46,88 +58,131 @@ def sequential_steps(function, *args) -> int:
 
 def _scanned(jaxpr) -> int:
     steps = 0
-    for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        inner = sum(_scanned(value) for value in eqn.params.values() if isinstance(value, ClosedJaxpr | Jaxpr))
+    for eqn in _open(jaxpr).eqns:
+        inner = sum(map(_scanned, _inner(eqn)))
         steps += eqn.params["length"] * max(1, inner) if eqn.primitive.name == "scan" else inner
     return steps
 
 
-def _run(jaxpr: ClosedJaxpr | Jaxpr, args):
-    """(values of the outputs, the work executed)."""
-    jaxpr, consts = getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
-    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-    work = NONE
-    for eqn in jaxpr.eqns:
-        inputs = [var.val if isinstance(var, Literal) else env[var] for var in eqn.invars]
-        outputs, executed = _execute(eqn, inputs)
-        work += executed
-        env.update(zip(eqn.outvars, outputs, strict=True))
-    return [var.val if isinstance(var, Literal) else env[var] for var in jaxpr.outvars], work
+def _parts(jaxpr, parts) -> dict[int, Work]:
+    """By its id, every jaxpr that `_run` enters, and the work of its equations that no value decides."""
+    fixed = [_fixed(eqn) for eqn in _open(jaxpr).eqns]
+    parts[id(_open(jaxpr))] = sum((work for work in fixed if work is not None), NONE)
+    for eqn, work in zip(_open(jaxpr).eqns, fixed, strict=True):
+        if work is None:
+            for inner in _inner(eqn):
+                _parts(inner, parts)
+    return parts
 
 
-def _execute(eqn, inputs):
+def _fixed(eqn) -> Work | None:
+    """The work of an equation, None where values decide it."""
+    inner = [_sum(map(_fixed, _open(jaxpr).eqns)) for jaxpr in _inner(eqn)]
     match eqn.primitive.name:
         case "scan":
-            return _scan(eqn, inputs)
+            return None if None in inner else inner[0] * eqn.params["length"]
         case "while":
-            return _while(inputs, **eqn.params)
+            return NONE if set(inner) == {NONE} else None
         case "cond":
-            branches = eqn.params["branches"]
-            return _run(branches[int(np.clip(inputs[0], 0, len(branches) - 1))], inputs[1:])
-    for inner in eqn.params.values():
-        if isinstance(inner, ClosedJaxpr | Jaxpr) and _wraps(eqn, inner):
-            return _run(inner, inputs)
-    outputs = eqn.primitive.bind(*inputs, **eqn.params)
-    return (outputs if eqn.primitive.multiple_results else [outputs]), _products(eqn)
+            return inner[0] if len(set(inner)) == 1 else None
+    return _sum(inner) if inner else _products(eqn)
 
 
-def _wraps(eqn, inner) -> bool:
-    """Does this equation (jit, a custom derivative, remat) call `inner` on its own inputs? A scatter's or a reduction's inner
-    function combines two numbers instead, and is left to its primitive."""
-    return [v.aval.shape for v in eqn.invars] == [aval.shape for aval in _in_avals(inner)]
+def _sum(works) -> Work | None:
+    works = list(works)
+    return None if None in works else sum(works, NONE)
 
 
-def _scan(eqn, inputs):
-    body, length = eqn.params["jaxpr"], eqn.params["length"]
+def _inner(eqn) -> list:
+    """The jaxprs that an equation runs: of control flow, and of what calls one on its own inputs (jit, a custom derivative,
+    remat). A scatter's or a reduction's inner function combines two numbers instead, and is left to its primitive."""
+    jaxprs = [
+        value
+        for param in eqn.params.values()
+        for value in (param if isinstance(param, tuple) else (param,))
+        if isinstance(value, ClosedJaxpr | Jaxpr)
+    ]
+    if eqn.primitive.name in CONTROL:
+        return jaxprs
+    shapes = [var.aval.shape for var in eqn.invars]
+    return [jaxpr for jaxpr in jaxprs if [var.aval.shape for var in _open(jaxpr).invars] == shapes][:1]
+
+
+def _open(jaxpr) -> Jaxpr:
+    return jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
+
+
+def _run(jaxpr, args, times, places):
+    """(values of the outputs, how often each part has been entered); traceable."""
+    consts, jaxpr = (jaxpr.consts if isinstance(jaxpr, ClosedJaxpr) else ()), _open(jaxpr)
+    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
+    if places:  # none where the work is known
+        times = times.at[places[id(jaxpr)]].add(1)
+    for eqn in jaxpr.eqns:
+        inputs = [var.val if isinstance(var, Literal) else env[var] for var in eqn.invars]
+        if _fixed(eqn) is None:
+            outputs, times = _decide(eqn, inputs, times, places)
+        elif eqn.primitive.name not in CONTROL and (inner := _inner(eqn)):
+            outputs, _ = _run(inner[0], inputs, times, {})
+        else:
+            outputs = eqn.primitive.bind(*inputs, **eqn.params)
+            outputs = outputs if eqn.primitive.multiple_results else [outputs]
+        env.update(zip(eqn.outvars, outputs, strict=True))
+    return [var.val if isinstance(var, Literal) else env[var] for var in jaxpr.outvars], times
+
+
+def _decide(eqn, inputs, times, places):
+    """`_run` for an equation whose work its values decide."""
+    match eqn.primitive.name:
+        case "scan":
+            return _scan(eqn, inputs, times, places)
+        case "while":
+            return _while(inputs, times, places, **eqn.params)
+        case "cond":
+            which, *operands = inputs
+            branches = [lambda *args, jaxpr=jaxpr: _run(jaxpr, args[1:], args[0], places) for jaxpr in eqn.params["branches"]]
+            return jax.lax.switch(which.astype(jnp.int32), branches, times, *operands)
+    return _run(_inner(eqn)[0], inputs, times, places)
+
+
+def _scan(eqn, inputs, times, places):
+    body = eqn.params["jaxpr"]
     # Which inputs and outputs are carried is told by their shapes, since its spelling differs between releases of JAX: what is
     # scanned over has one axis more outside than inside.
-    num_columns = sum(v.aval.ndim > aval.ndim for v, aval in zip(eqn.invars, _in_avals(body), strict=True))
-    num_carry = sum(v.aval.ndim == aval.ndim for v, aval in zip(eqn.outvars, _out_avals(body), strict=True))
+    num_columns = sum(v.aval.ndim > inner.aval.ndim for v, inner in zip(eqn.invars, _open(body).invars, strict=True))
+    num_carry = sum(v.aval.ndim == inner.aval.ndim for v, inner in zip(eqn.outvars, _open(body).outvars, strict=True))
     num_consts = len(inputs) - num_columns - num_carry
     consts, carry, columns = inputs[:num_consts], inputs[num_consts:][:num_carry], inputs[num_consts + num_carry :]
-    rows, work = [None] * length, NONE
-    for i in reversed(range(length)) if eqn.params["reverse"] else range(length):
-        outputs, executed = _run(body, [*consts, *carry, *(column[i] for column in columns)])
-        carry, rows[i] = outputs[:num_carry], outputs[num_carry:]
-        work += executed
-    return [*carry, *(jnp.stack(column) for column in zip(*rows, strict=True))], work
+
+    def step(carry, row):
+        outputs, times = _run(body, [*consts, *carry[1], *row], carry[0], places)
+        return (times, outputs[:num_carry]), outputs[num_carry:]
+
+    length, reverse = eqn.params["length"], eqn.params["reverse"]
+    (times, carry), columns = jax.lax.scan(step, (times, carry), columns, length, reverse)
+    return [*carry, *columns], times
 
 
-def _while(inputs, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts, **_):
+def _while(inputs, times, places, *, cond_jaxpr, cond_nconsts, body_jaxpr, body_nconsts, **_):
     cond_consts, body_consts = inputs[:cond_nconsts], inputs[cond_nconsts:][:body_nconsts]
-    carry, work = inputs[cond_nconsts + body_nconsts :], NONE
-    while True:
-        (proceed,), executed = _run(cond_jaxpr, [*cond_consts, *carry])
-        work += executed
-        if not proceed:
-            return carry, work
-        carry, executed = _run(body_jaxpr, [*body_consts, *carry])
-        work += executed
 
+    def proceed(carry, times):
+        (further,), times = _run(cond_jaxpr, [*cond_consts, *carry], times, places)
+        return further, carry, times
 
-def _in_avals(jaxpr):
-    return [var.aval for var in getattr(jaxpr, "jaxpr", jaxpr).invars]
+    def body(state):
+        _, carry, times = state
+        return proceed(*_run(body_jaxpr, [*body_consts, *carry], times, places))
 
-
-def _out_avals(jaxpr):
-    return [var.aval for var in getattr(jaxpr, "jaxpr", jaxpr).outvars]
+    start = proceed(inputs[cond_nconsts + body_nconsts :], times)
+    _, carry, times = jax.lax.while_loop(lambda state: state[0], body, start)
+    return carry, times
 
 
 def _products(eqn) -> Work:
     """Two FLOPs for each product that a contraction sums, none for anything else."""
     flops = _flops(eqn)
-    read = sum(var.aval.size * var.aval.dtype.itemsize for var in eqn.invars) if flops else 0
-    return Work(flops, read)
+    return Work(flops, sum(var.aval.size * var.aval.dtype.itemsize for var in eqn.invars)) if flops else NONE
 
 
 def _flops(eqn) -> int:

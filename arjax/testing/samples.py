@@ -3,7 +3,6 @@
 import contextlib
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.special
 
@@ -21,9 +20,11 @@ from arjax.testing.cases import (
     random_symbols,
     repeat_cond,
     to_data,
+    tolerance,
 )
 from arjax.testing.law import LawBroken
-from arjax.testing.tolerance import tolerance
+
+SAMPLES = 8192
 
 
 def check_samplers(model: Model, params, key) -> None:
@@ -33,16 +34,15 @@ def check_samplers(model: Model, params, key) -> None:
     again = jax.random.clone  # the law wants one key for all three
     cond = random_cond(model, cond_key, BATCH)
     for order in accepted_orders(model, order_key):
-        cached = ancestral(model, params, again(key), BATCH, order=given_order(model, order), cond=cond)
+        given = {"order": given_order(model, order), "cond": cond}
+        cached = np.asarray(ancestral(model, params, again(key), BATCH, **given))
         _require_support(model, cached, order)
-        for name, other in (
-            ("naive", naive(model, params, again(key), BATCH, order=given_order(model, order), cond=cond)),
-            ("fixed-point", fixed_point(model, params, again(key), BATCH, order=given_order(model, order), cond=cond)[0]),
-        ):
-            _require_same_samples(model, cached, other, order, name)
+        _require_same_samples(model, cached, naive(model, params, again(key), BATCH, **given), order, "naive")
+        settled, _ = fixed_point(model, params, again(key), BATCH, **given)
+        _require_same_samples(model, cached, settled, order, "fixed-point")
     if (space := enumerate_space(model)) is not None:
         samples = _many_samples(model, params, law_key, cond)
-        probs = jnp.exp(enumerated(model, params, space, model.permutation, cond))
+        probs = enumerated(model, params, space, model.permutation, cond)
         _require_law(model, samples, space, probs, "samples do not follow the enumerated law")
 
 
@@ -57,26 +57,27 @@ def check_completion(model: Model, params, key) -> None:
     scattered = np.zeros(model.num_sites, bool)
     scattered[model.permutation[1::2]] = True
     masks = [prefix.reshape(model.site_shape)]
-    if model.num_sites > 1 and model.net.any_order:
+    if model.num_sites > 1 and model.capabilities.any_order:
         masks.append(scattered.reshape(model.site_shape))
     for mask in masks:
         samples = _many_samples(model, params, jax.random.clone(key), cond, observed=observed, mask=mask)
-        kept = jnp.where(_per_symbol(model, mask), samples == observed, True)
+        kept = np.where(_per_symbol(model, mask), samples == observed, True)
         if not kept.all():
-            site = int(jnp.argmax(~kept.all(axis=0).reshape(model.num_sites, -1).all(axis=1)))
+            site = int(np.argmax(~kept.all(axis=0).reshape(model.num_sites, -1).all(axis=1)))
             raise LawBroken(f"completion changed the observed site {site}")
         if (space := enumerate_space(model)) is not None:
             order = model.permutation[np.argsort(~mask.reshape(-1)[model.permutation], kind="stable")]
-            possible = jnp.where(_per_symbol(model, mask), space == observed, True).reshape(len(space), -1).all(axis=1)
-            joint = jnp.where(possible, jnp.exp(enumerated(model, params, space, order, cond)), 0)
+            possible = np.where(_per_symbol(model, mask), space == observed, True).reshape(len(space), -1).all(axis=1)
+            joint = np.where(possible, enumerated(model, params, space, order, cond), 0)
             _require_law(model, samples, space, joint / joint.sum(), "completions do not follow the enumerated conditional")
-    if model.num_sites > 1 and not model.net.any_order:
+    if model.num_sites > 1 and not model.capabilities.any_order:
         _require_refusal(model, params, key, cond, observed, scattered.reshape(model.site_shape))
 
 
-def _many_samples(model, params, key, cond, count=8192, **completion):
-    """Enough samples for a chi-square test, under a condition of batch 1."""
-    return ancestral(model, params, key, count, cond=repeat_cond(cond, count), **completion)
+def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
+    """Enough samples for a chi-square test, under the condition of the first example."""
+    cond, keys = repeat_cond(cond, BATCH), jax.random.split(key, SAMPLES // BATCH)
+    return np.concatenate([ancestral(model, params, key, BATCH, cond=cond, **completion) for key in keys])
 
 
 def _require_refusal(model, params, key, cond, observed, mask):
@@ -89,25 +90,28 @@ def _require_same_samples(model, cached, other, order, name):
     # Real samples agree to rounding, symbols exactly.
     allowed = tolerance(model)
     differ_by = 10 * allowed.theta if model.head.vocab is None else 0
-    different = jnp.abs(cached - other) > differ_by * jnp.maximum(1, jnp.abs(other))
+    other = np.asarray(other)
+    different = np.abs(cached - other) > differ_by * np.maximum(1, np.abs(other))
     if different.reshape(len(different), -1).any(axis=1).mean() > allowed.parted:
-        t = int(
-            jnp.argmax(arrange(different, order, model.site_shape).reshape(len(cached), model.num_sites, -1).any(axis=(0, 2)))
-        )
         raise LawBroken(
-            f"cached and {name} samples of one key differ first at site t={t} in order {order_name(order)}, "
+            f"cached and {name} samples of one key differ first at site t={_first(model, different, order)} in order "
+            f"{order_name(order)}, "
             f"in {int(different.sum())} symbols"
         )
 
 
 def _require_support(model, samples, order):
-    outside = jnp.isnan(samples) if model.head.vocab is None else (samples < 0) | (samples >= model.head.vocab)
+    outside = np.isnan(samples) if model.head.vocab is None else (samples < 0) | (samples >= model.head.vocab)
     if outside.any():
-        t = int(jnp.argmax(arrange(outside, order, model.site_shape).reshape(len(samples), model.num_sites, -1).any(axis=(0, 2))))
         raise LawBroken(
-            f"a sample at site t={t} in order {order_name(order)} is {samples[outside][0]}, which the head does not allow: "
-            f"{int(outside.sum())} such symbols"
+            f"a sample at site t={_first(model, outside, order)} in order {order_name(order)} is {samples[outside][0]}, which "
+            f"the head does not allow: {int(outside.sum())} such symbols"
         )
+
+
+def _first(model, wrong, order) -> int:
+    """The first site t in this order at which any sample is wrong [B, *site_shape, *E]."""
+    return int(np.argmax(arrange(wrong, order, model.site_shape).reshape(len(wrong), model.num_sites, -1).any(axis=(0, 2))))
 
 
 def _require_law(model, samples, space, probs, complaint):
@@ -134,4 +138,4 @@ def _require_law(model, samples, space, probs, complaint):
 
 def _per_symbol(model, mask):
     """[*site_shape] -> broadcastable against [B, *site_shape, *E]."""
-    return jnp.asarray(mask).reshape(1, *model.site_shape, *(1 for _ in model.head.event_shape))
+    return mask.reshape(1, *model.site_shape, *(1 for _ in model.head.event_shape))

@@ -30,7 +30,7 @@ def draw_condition(model, key: jax.Array, batch: dict):
     """Draws (order, cond) for one minibatch: a random order where the model is AnyOrder, [B, T] for a net that takes one for each
     example, and the condition that `draw_cond` gives."""
     order_key, member_key = jax.random.split(key)
-    if getattr(model.net, "order_per_example", False) and isinstance(model.order, AnyOrder):
+    if model.capabilities.order_per_example and isinstance(model.order, AnyOrder):
         order = jax.vmap(lambda k: draw(model.order, k, model.site_shape))(jax.random.split(order_key, len(batch["x"])))
     else:
         order = draw_order(model, order_key)
@@ -39,7 +39,7 @@ def draw_condition(model, key: jax.Array, batch: dict):
 
 def draw_order(model, key: jax.Array):
     """Draws an order [T] where the model is AnyOrder, else returns its own; None for a net that generates in one order only."""
-    return draw(model.order, key, model.site_shape) if model.net.any_order else None
+    return draw(model.order, key, model.site_shape) if model.capabilities.any_order else None
 
 
 def draw_cond(model, key: jax.Array, batch: dict) -> Cond:

@@ -13,6 +13,7 @@ from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from arjax.errors import InputError
+from arjax.protocol import Model
 from arjax.sharding import AXES, BATCH, TENSOR
 
 # Arrays of fewer elements are kept whole: gathering them takes longer than it saves.
@@ -93,7 +94,7 @@ def over_batch(mesh: jax.sharding.Mesh) -> NamedSharding:
 def over_state(abstract, mesh: jax.sharding.Mesh, model):
     """The same tree of shapes, each with its sharding. A model's net may say in `tensor_axes` of an array, by how its dotted path
     ends, which of its axes lies along `tensor`."""
-    tensor_axes = getattr(getattr(model, "net", None), "tensor_axes", {})
+    tensor_axes = (model.capabilities.tensor_axes if isinstance(model, Model) else None) or {}
 
     def placed(path, leaf):
         name = "." + jax.tree_util.keystr(path, simple=True, separator=".")

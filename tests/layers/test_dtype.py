@@ -12,8 +12,7 @@ import arjax
 from arjax.layers.dense import product
 from arjax.models import MADE, LMConv, PixelCNN, PixelCNNPP, Transformer, WaveNet
 from arjax.testing import lively_params, random_cond
-from arjax.testing.cases import random_symbols, to_data
-from arjax.testing.tolerance import BFLOAT16, FLOAT32, tolerance
+from arjax.testing.cases import BFLOAT16, FLOAT32, random_symbols, to_data, tolerance
 
 KEY = jax.random.key(0)
 ROWS = [name for name in ZOO if name.endswith("bfloat16")]

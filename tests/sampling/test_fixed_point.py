@@ -1,4 +1,4 @@
-"""The fixed point: the ancestral samples, from any start and in any blocks, in at most T evaluations."""
+"""The fixed point: the ancestral samples, from any start, in at most T evaluations."""
 
 import dataclasses
 import functools
@@ -64,7 +64,6 @@ class Copies(nn.Module):
     back: int = 1
     period: int | None = None
     spec: Any = None
-    any_order: ClassVar[bool] = False
 
     @nn.compact
     def __call__(self, x, order, cond=None, *, key=None):
@@ -79,7 +78,6 @@ class Contrary(nn.Module):
     """Breaks the law: every site wants what the last one is not."""
 
     spec: Any = None
-    any_order: ClassVar[bool] = False
 
     @nn.compact
     def __call__(self, x, order, cond=None, *, key=None):
@@ -99,13 +97,13 @@ SLOW = ("pixelcnn_labels", "transformer")  # to compile
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS])
-def test_the_samples_are_the_ancestral_ones_from_any_start_and_in_any_blocks(name):
+def test_the_samples_are_the_ancestral_ones_from_any_start(name):
     model, batch = MODELS[name], 5
     cond = None if model.cond.classes is None else Cond(label=np.arange(batch) % model.cond.classes)
     expected = ancestral(model, params_of(model), KEY, batch, cond=cond)
     shape = (*model.site_shape, *model.head.event_shape)
     guess = np.random.default_rng(0).integers(0, model.head.vocab, (batch, *shape))
-    for arguments in ({}, {"start": guess}, {"start": guess[0], "block": 4}):
+    for arguments in ({}, {"start": guess}, {"start": guess[0]}):
         x, count = fixed_point(model, params_of(model), KEY, batch, cond=cond, **arguments)
         np.testing.assert_array_equal(x, expected, err_msg=str(arguments))
         assert x.dtype == expected.dtype
@@ -123,7 +121,7 @@ def test_orders_observed_sites_and_transforms_are_those_of_the_ancestral_sampler
         "transforms": (Temperature(0.7), TopK(3)),
     }
     expected = ancestral(model, params_of(model), KEY, 3, **given)
-    for arguments in ({}, {"start": 3 - observed}, {"block": 2}):
+    for arguments in ({}, {"start": 3 - observed}):
         x, count = fixed_point(model, params_of(model), KEY, 3, **given, **arguments)
         np.testing.assert_array_equal(x, expected, err_msg=str(arguments))
         np.testing.assert_array_equal(np.asarray(x)[:, mask], observed[:, mask])
@@ -136,10 +134,9 @@ def test_every_example_may_have_an_order_and_a_mask_of_its_own():
     observed = np.array([[2, 1, 0, 1, 2]])
     mask = np.array([[True, False, True, False, True], [False, True, False, False, False], [True, True, True, False, False]])
     expected = ancestral(model, params_of(model), KEY, 3, observed=observed, mask=mask)
-    for block in (None, 2):
-        x, count = fixed_point(model, params_of(model), KEY, 3, observed=observed, mask=mask, start=observed[0], block=block)
-        np.testing.assert_array_equal(x, expected)
-        assert int(count) <= 4
+    x, count = fixed_point(model, params_of(model), KEY, 3, observed=observed, mask=mask, start=observed[0])
+    np.testing.assert_array_equal(x, expected)
+    assert int(count) <= 4
 
 
 def test_real_values_are_the_ancestral_ones_but_for_rounding():
@@ -194,19 +191,6 @@ def test_what_looks_far_back_takes_an_evaluation_for_every_copy_in_a_row():
     assert evaluations(Copies(period=3), sites=9, batch=64) == 3 + 1
 
 
-def test_blocks_are_settled_one_after_the_other():
-    assert evaluations(Copies(), block=3) == 9
-    assert evaluations(Copies(), start=np.ones(9, int), block=3) == 3
-    assert evaluations(Copies(), start=np.ones(9, int), block=4) == 3
-    # Where each third of the sites is independent, it takes one evaluation and one that confirms.
-    assert evaluations(Copies(back=3), start=np.zeros(9, int), block=3) == 6
-    assert evaluations(Copies(), start=np.ones(9, int), block=1) == 9
-    # What is observed belongs to no block.
-    given = {"observed": np.ones((1, 9), int), "mask": np.arange(9) < 4, "start": np.ones(9, int)}
-    assert evaluations(Copies(), **given, block=5) == 1
-    assert evaluations(Copies(), **given, block=3) == 2
-
-
 def test_no_more_than_one_evaluation_follows_the_one_that_finds_the_sample():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (3, 5))
     params = jax.tree.map(lambda leaf: 3 * leaf, params_of(model))
@@ -229,8 +213,6 @@ def test_no_more_than_one_evaluation_follows_the_one_that_finds_the_sample():
 
 def test_a_net_that_breaks_the_law_never_settles_and_still_ends_after_as_many_evaluations_as_sites():
     assert evaluations(Contrary()) == 9
-    # The last site, which decides what the others want, waits for its block: two sweeps settle either block before.
-    assert evaluations(Contrary(), block=4) == 2 + 2 + 1
 
 
 # What is refused
@@ -239,8 +221,6 @@ def test_a_net_that_breaks_the_law_never_settles_and_still_ends_after_as_many_ev
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"block": 0}, r"^block=0 is no number of sites; choose 1\.\.6, or None for all of them$"),
-        ({"block": 7}, r"^block=7 is no number of sites"),
         ({"start": np.zeros((2, 2, 3), int)}, r"^start has shape \(2, 2, 3\); give one example \(2, 3\), or .* \(4, 2, 3\)$"),
         ({"start": np.zeros(6, int)}, r"^start has shape \(6,\); give one"),
         ({"start": np.zeros((2, 3))}, "start is float.., but Bernoulli wants integer symbols"),

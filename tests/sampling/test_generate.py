@@ -12,7 +12,7 @@ from arjax.models import MADE, RNN
 from arjax.orders import AnyOrder, Random
 from arjax.protocol import Cond, CondSpec, Model
 from arjax.sampling import Temperature, TopK, ancestral, generate, stream
-from arjax.sampling.chunk import advance, start
+from arjax.sampling.generate import _advance, _start
 from arjax.testing import lively_params
 from arjax.testing.execution import compilations
 
@@ -100,9 +100,9 @@ def test_the_loop_ends_with_the_last_row():
     params["c"] = params["c"].at[:, 1].set(100.0)
     lengths = np.array([5, 5], np.int32)
     x = np.zeros((2, T), np.int32)
-    cache, t = start(WITH, params, x, lengths, WITH.permutation, Cond())
+    cache, t = _start(WITH, params, x, lengths, WITH.permutation, Cond())
     order, cond = WITH.permutation, Cond()
-    _, x, t, end = advance(
+    _, x, t, end = _advance(
         WITH, params, KEY, cache, x, t, lengths + np.int32(10), np.int32(T), lengths, np.int32(1), order, cond, ()
     )
     assert int(t) == 6
@@ -140,12 +140,14 @@ def test_a_chunk_uses_up_the_cache_it_is_given_and_nothing_else(model):
     params, order = jax.tree.map(jnp.array, PARAMS[model]), model.permutation
     cond = COND[model] or Cond()
     lengths, x = np.full(3, 4, np.int32), np.ones((3, T), np.int32)
-    cache, t = start(model, params, x, lengths, order, cond)
+    cache, t = _start(model, params, x, lengths, order, cond)
     end = lengths + np.int32(8)
     for until in (6, 8, 12):
         before = cache
         shapes = [leaf.shape for leaf in jax.tree.leaves(before)]
-        cache, x, t, end = advance(model, params, KEY, before, x, t, end, np.int32(until), lengths, np.int32(-1), order, cond, ())
+        cache, x, t, end = _advance(
+            model, params, KEY, before, x, t, end, np.int32(until), lengths, np.int32(-1), order, cond, ()
+        )
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
         assert [leaf.shape for leaf in jax.tree.leaves(cache)] == shapes
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((params, cond)))
