@@ -22,19 +22,12 @@ DATA = LowerHalf(Digits(values=Threshold(7)))
 MODEL = Model(Transformer(8, 1, 2, encoder_layers=1), Bernoulli(), (4, 8), cond=CondSpec(classes=10, memory=(8, 4)))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    path = tmp_path_factory.mktemp("runs") / "half"
-    write_run_of_random_parameters(path, DATA, MODEL)
-    return path
-
-
 def saved(tmp_path, x, values, **more):
     np.savez(tmp_path / "mine.npz", **dict.fromkeys(("train", "valid", "test"), x), **more)
     return Npz(str(tmp_path / "mine.npz"), values)
 
 
-def test_the_lower_half_is_the_example_and_the_upper_its_memory_patch_by_patch():
+def test_lower_half_is_the_example_and_the_upper_its_memory_patch_by_patch():
     whole, halves = DATA.data.load(), DATA.load()
     for split, half in zip(whole, halves, strict=True):
         np.testing.assert_array_equal(half.x, split.x[:, 4:])
@@ -44,44 +37,45 @@ def test_the_lower_half_is_the_example_and_the_upper_its_memory_patch_by_patch()
             row, column = divmod(patch, 4)
             seen = split.x[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2] > 7
             np.testing.assert_array_equal(half.memory[:, patch], 2.0 * seen.reshape(-1, 4) - 1)
+    # It is part of what identifies the data.
+    assert fingerprint(halves)["test.memory"].startswith("float32[299, 8, 4] sha256:")
+    assert DATA.medium == DATA.data.medium
 
 
-def test_an_odd_row_in_the_middle_is_hidden_and_symbols_become_numbers_from_minus_one_to_one(tmp_path):
+def test_lower_half_hides_an_odd_row_in_the_middle_and_scales_symbols_from_minus_one_to_one(tmp_path):
     x = np.arange(5 * 3).reshape(1, 5, 3) % 5
     split = LowerHalf(saved(tmp_path, x, Levels(5)), patch=1).load().train
     np.testing.assert_array_equal(split.x, x[:, 2:])
     np.testing.assert_allclose(split.memory, [[[-1], [-0.5], [0], [0.5], [1], [-1]]])
 
 
-def test_real_values_are_scaled_by_the_extremes_of_the_training_split(tmp_path):
+def test_lower_half_scales_real_values_by_the_extremes_of_the_training_split(tmp_path):
     x = np.array([[[3.0, 5.0], [0.0, 9.0]], [[11.0, 7.0], [0.0, 0.0]]])
     np.testing.assert_allclose(LowerHalf(saved(tmp_path, x, Real()), 1).load().test.memory[..., 0], [[-1, -0.5], [1, 0]])
 
 
+def with_memory(path):
+    memory = dict.fromkeys(("train_memory", "valid_memory", "test_memory"), np.ones((1, 1, 1)))
+    return saved(path, np.zeros((1, 4, 4)), Real(), **memory)
+
+
 @pytest.mark.parametrize(
-    ("build", "message"),
+    ("build", "says"),
     [
         (lambda path: LowerHalf(MNIST(values=Dynamic())), r"Dynamic\(highest=255\) draws values at random"),
         (lambda path: LowerHalf(Digits(), patch=0), "patch=0 must be at least 1"),
         (lambda path: LowerHalf(Digits(), patch=3).load(), "patches of 3 do not divide an upper half of 4 x 8 pixels; choose"),
         (lambda path: LowerHalf(saved(path, np.zeros((1, 4)), Real())).load(), r"has examples of shape \(4,\); give plain"),
         (lambda path: LowerHalf(saved(path, np.zeros((1, 4, 4, 3)), Real())).load(), r"has examples of shape \(4, 4, 3\); give"),
-        (
-            lambda path: LowerHalf(
-                saved(
-                    path, np.zeros((1, 4, 4)), Real(), **{f"{s}_memory": np.ones((1, 1, 1)) for s in ("train", "valid", "test")}
-                )
-            ).load(),
-            r"shape \(4, 4\) with memory; give plain pictures",
-        ),
+        (lambda path: LowerHalf(with_memory(path)).load(), r"shape \(4, 4\) with memory; give plain pictures"),
     ],
 )
-def test_what_has_no_two_halves_is_refused_in_one_line(build, message, tmp_path):
-    with pytest.raises(ValueError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
+def test_lower_half_refuses_what_has_no_two_halves_in_one_line(build, says, tmp_path):
+    with pytest.raises(ValueError, match=rf"\A[^\n]*{says}[^\n]*\Z"):
         build(tmp_path)
 
 
-def test_it_is_described_edited_and_found_under_another_root(tmp_path):
+def test_lower_half_is_described_edited_and_found_under_another_root(tmp_path):
     assert rebuild(describe(DATA)) == DATA
     experiment = Experiment(data=DATA, model=MODEL, steps=1, eval_every=1)
     edited, _ = edit(experiment, ["--data.patch", "4", "--data.data.values.level", "3"], "", "train.py")
@@ -91,11 +85,7 @@ def test_it_is_described_edited_and_found_under_another_root(tmp_path):
     assert dataclasses.replace(lost, root=str(tmp_path)).load().test.memory.shape == (2, 2, 1)
 
 
-def test_the_memory_is_part_of_what_identifies_the_data():
-    assert fingerprint(DATA.load())["test.memory"].startswith("float32[299, 8, 4] sha256:")
-
-
-def test_samples_are_shown_for_the_memory_and_labels_of_the_first_examples():
+def test_sample_cond_is_the_memory_and_labels_of_the_first_examples():
     valid = DATA.load().valid
     cond = sample_cond(MODEL, 301, valid)
     np.testing.assert_array_equal(cond.memory, np.concatenate([valid.memory, valid.memory[:2]]))
@@ -103,6 +93,14 @@ def test_samples_are_shown_for_the_memory_and_labels_of_the_first_examples():
     assert cond.local is None
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "half"
+    write_run_of_random_parameters(path, DATA, MODEL)
+    return path
+
+
+# 6 s: the only transformer with a memory that the commands run, each of them another program.
 def test_commands_take_the_memory_from_the_data(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # no line of the table is broken
     main(["sample", str(run), "--batch", "3", "--out", str(tmp_path / "s.npz")])
