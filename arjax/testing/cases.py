@@ -51,10 +51,14 @@ def accepted_orders(model: Model, key) -> list[np.ndarray]:
 
 
 def lively_params(model: Model, key):
-    """Parameters of the net's shapes, normal with scale 0.5, so that no weight or bias is zero."""
+    """Normal parameters of the net's shapes, so that no weight or bias is zero; of scale 0.5, and less for wide sums."""
     rng = generator(key)
-    shapes = jax.eval_shape(lambda: init(model, jax.random.key(0)))
-    return jax.tree.map(lambda leaf: jnp.asarray(0.5 * rng.standard_normal(leaf.shape), leaf.dtype), shapes)
+
+    def drawn(leaf):
+        scale = min(0.5, math.prod(leaf.shape[:-1]) ** -0.5)
+        return jnp.asarray(scale * rng.standard_normal(leaf.shape), leaf.dtype)
+
+    return jax.tree.map(drawn, jax.eval_shape(lambda: init(model, jax.random.key(0))))
 
 
 def random_cond(model: Model, key, batch: int) -> Cond:
