@@ -21,7 +21,7 @@ from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.pictures import image_grid, to_images
 from arjax.protocol import CondSpec
 from arjax.sampling import ancestral
-from arjax.training.autoencoding import Autoencoding
+from arjax.training.autoencoding import Autoencoding, reconstruct
 from arjax.training.conditions import sample_cond
 from arjax.training.likelihood import Likelihood, lossy
 from arjax.training.mesh import to_host
@@ -166,7 +166,7 @@ def _(objective: Autoencoding, experiment, params, state, splits, key, step, jou
     count = min(experiment.samples, len(splits.valid.x))
     # Where the split is in the order of its classes, the first images are all of one.
     x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
-    x_hat, _ = objective.reconstruct(experiment, params, state, x)
+    x_hat, _ = reconstruct(experiment.model, params, state, x)
     journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
 
 

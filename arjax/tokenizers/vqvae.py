@@ -107,11 +107,6 @@ class VQVAE:
         """Decodes tokens [B, H/s, W/s]: [B, *shape] in [0, 1]."""
         return jnp.clip(self.picture(params, self.quantizer.lookup(params["quantizer"], state, tokens)), 0, 1)
 
-    def reconstruct(self, params, state, x):
-        """Returns (x_hat [B, *shape] in [0, 1], tokens [B, H/s, W/s]) of x [B, *shape]."""
-        tokens = self.tokens(params, state, x)
-        return self.restored(params, state, tokens), tokens
-
     def fit(self, data):
         raise InputError("a VQVAE is not fitted along with a model; train it by itself with train.py, and name that run")
 

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import math
 import time
+from collections.abc import Iterator
 from typing import ClassVar
 
 import jax
@@ -15,9 +16,9 @@ import numpy as np
 
 from arjax.data import evaluation_batches
 from arjax.errors import InputError
+from arjax.protocol import Model
 from arjax.training.mesh import to_host
 from arjax.training.objective import Score
-from arjax.training.reconstruction import code_counts, perplexity, squared_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Autoencoding:
 
     variance: of the normal distribution that a pixel has around its reconstruction; the variance of the data themselves makes the
     first term start near 1. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
-    `features`, `picture`, `reconstruct` and `flatten`.
+    `features`, `picture`, `tokens`, `restored` and `flatten`.
     """
 
     variance: float = 0.1
@@ -41,8 +42,8 @@ class Autoencoding:
 
     def check(self, experiment):
         model, values = experiment.model, experiment.data.values
-        if not hasattr(model, "reconstruct"):
-            raise InputError(f"Autoencoding trains a VQVAE, not {type(model).__name__}; choose another task")
+        if isinstance(model, Model):
+            raise InputError("Autoencoding trains a VQVAE, not an arjax.Model, which has a likelihood; choose another task")
         if experiment.tokenizer is not None:
             raise InputError(f"a {type(model).__name__} is of images, not of the tokens of {experiment.tokenizer}; leave it out")
         if values.vocab is not None:
@@ -57,8 +58,7 @@ class Autoencoding:
                 f"{experiment.data.title} has examples of shape {shape}, but the model's are {experiment.model.shape}; "
                 "set --model.shape to fit"
             )
-        for part in _in_blocks(splits.train.x):
-            x = np.asarray(experiment.data.values(jax.random.key(0), part))
+        for x in _blocks(experiment, splits.train, jax.random.key(0)):
             if x.min() < 0 or x.max() > 1:
                 raise InputError(
                     f"{experiment.data.title} has values from {x.min():g} to {x.max():g}, but an autoencoder's are in [0, 1]; "
@@ -71,14 +71,14 @@ class Autoencoding:
     def loss(self, experiment, params, state, batch, key):
         """As in Objective; metrics: {"mse": per pixel; "perplexity": of the minibatch's tokens; "used": the fraction of the codes
         that occur among them}."""
-        model = experiment.model
+        model, quantizer = experiment.model, experiment.model.quantizer
         values_key, update_key = jax.random.split(key)
-        quantizer, x = model.quantizer, experiment.data.values(values_key, batch["x"])
+        x = experiment.data.values(values_key, batch["x"])
         h = model.features(params, x)
         q, tokens, own = quantizer.quantize(params["quantizer"], state, h)
         mse = squared_error(x, model.picture(params, q)).mean()
         state = quantizer.update(params["quantizer"], state, jax.lax.stop_gradient(h), tokens, update_key)
-        counts = code_counts(tokens, quantizer.size)
+        counts = jnp.zeros(quantizer.size, jnp.float32).at[tokens.ravel()].add(1)
         metrics = {"mse": mse, "perplexity": perplexity(counts), "used": (counts > 0).mean()}
         return mse / self.variance + own, (state, metrics)
 
@@ -103,37 +103,43 @@ class Autoencoding:
         return Score(record["mse"], record, len(errors), time.perf_counter() - began)
 
     def test(self, experiment, params, state, splits, which="test", *, batch_size, key, place=jnp.asarray):
-        score = self.validate(experiment, params, state, getattr(splits, which), batch_size=batch_size, key=key, place=place)
-
-        def blocks(split):
-            return (np.asarray(experiment.data.values(key, part)) for part in _in_blocks(split.x))
-
-        mean = sum(x.sum(axis=0, dtype=np.float64) for x in blocks(splits.train)) / len(splits.train.x)
         split = getattr(splits, which)
-        error = sum(float(np.square(x - mean).sum()) for x in blocks(split)) / (len(split.x) * mean.size)
+        score = self.validate(experiment, params, state, split, batch_size=batch_size, key=key, place=place)
+        mean = sum(x.sum(axis=0, dtype=np.float64) for x in _blocks(experiment, splits.train, key)) / len(splits.train.x)
+        error = sum(float(np.square(x - mean).sum()) for x in _blocks(experiment, split, key)) / (len(split.x) * mean.size)
         return score._replace(record=score.record | {"baselines": {"the mean image": error}})
-
-    def reconstruct(self, experiment, params, state, x) -> tuple[jax.Array, jax.Array]:
-        """Returns (reconstructions, tokens) of images in [0, 1] [B, *shape]."""
-        return _reconstruct(experiment.model, params, state, x)
 
     def learned(self, experiment, params, state):
         """Returns what the model is as a tokenizer."""
         return experiment.model.flatten(params, state)
 
 
-def _in_blocks(x, size: int = 5000):
-    return (x[start : start + size] for start in range(0, len(x), size))
+@functools.partial(jax.jit, static_argnames="model")
+def reconstruct(model, params, state, x):
+    """Returns (reconstructions, tokens) of images in [0, 1], [B, *shape]."""
+    tokens = model.tokens(params, state, x)
+    return model.restored(params, state, tokens), tokens
+
+
+def squared_error(x: jax.Array, x_hat: jax.Array) -> jax.Array:
+    """Returns [B], the mean over an example's values, for [B, ...] twice."""
+    return jnp.square(x - x_hat).reshape(len(x), -1).mean(axis=1)
+
+
+def perplexity(counts: jax.Array) -> jax.Array:
+    """Returns exp of the entropy of how often each code occurs, [K] -> []: how many codes are in use, if equally."""
+    p = counts / counts.sum()
+    return jnp.exp(-jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0).sum())
+
+
+def _blocks(experiment, split, key, size: int = 5000) -> Iterator[np.ndarray]:
+    """The images of a split, so many at a time."""
+    return (np.asarray(experiment.data.values(key, split.x[i : i + size])) for i in range(0, len(split.x), size))
 
 
 @functools.partial(jax.jit, static_argnames=("model", "values"))
 def _score(model, values, params, state, x, key):
     """(the mean squared error of each example [B], tokens)."""
     x = values(key, x)
-    x_hat, tokens = model.reconstruct(params, state, x)
+    x_hat, tokens = reconstruct(model, params, state, x)
     return squared_error(x, x_hat), tokens
-
-
-@functools.partial(jax.jit, static_argnames="model")
-def _reconstruct(model, params, state, x):
-    return model.reconstruct(params, state, x)

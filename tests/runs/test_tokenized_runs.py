@@ -1,7 +1,8 @@
-"""Runs over the tokens of images, from train.py to what is read back, and what ends them in one line."""
+"""Runs over the tokens of images and of text: what a run holds, what is read back, and what ends them in one line."""
 
 import dataclasses
 import json
+import math
 import re
 import shutil
 
@@ -9,57 +10,64 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from PIL import Image
 from trained import failure, write_run_of_random_parameters
 
 import arjax
 import train as script
 from arjax.__main__ import main
-from arjax.data import Levels, Npz
+from arjax.data import Bytes, Levels, Npz
+from arjax.errors import InputError
+from arjax.heads import Categorical
+from arjax.models import RNN
 from arjax.runs.config import load_config
-from arjax.runs.directory import check_run
+from arjax.runs.directory import check_run, read_tokenizer, write_run
 from arjax.runs.load import learn
+from arjax.runs.report import rows_of
 from arjax.runs.tokenization import read_learned
+from arjax.sampling import generate
 from arjax.tokenizers import Palette
-from arjax.training import Likelihood
+from arjax.training import Experiment
 
 CONFIG = """
 import arjax
-from arjax.data import Levels, Npz
+from arjax.data import *
 from arjax.heads import Categorical
-from arjax.models import MADE
-from arjax.tokenizers import {tokenizer_class}
+from arjax.models import MADE, RNN
+from arjax.tokenizers import *
 from arjax.training import Experiment
 
-experiment = Experiment(
-    data=Npz({path!r}, Levels({levels})), tokenizer={tokenizer},
-    model=arjax.Model(MADE(hidden=(8,), dropout=0.1), Categorical({vocab}), (6, 4), cond=arjax.CondSpec(classes=2)),
-    batch_size=8, steps=4, eval_every=2, eval_batch_size=16, log_every=1, samples=4,
-)
+experiment = Experiment(data={data}, tokenizer={tokenizer}, model={model}, steps=1, eval_every=1, eval_batch_size=125)
 """
+MADE = "arjax.Model(MADE(hidden=(4,)), Categorical({}), (6, 4), cond=arjax.CondSpec(classes=2))"
+WORDS = ("the", "quick", "brown", "fox", "jumps", "naïve", "café", "日本", "over", "dogs,\n")
 
 
-def write(folder, name, tokenizer, vocab, levels):
-    """A config and its data: images that are dark in one half and bright in the other."""
+def images(path, levels):
+    """Images that are dark in one half and bright in the other, with labels."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, levels // 4, (40, 6, 4)) + levels // 2 * (np.arange(6)[:, None] > 2)
     arrays = {"train": x[:24], "valid": x[24:32], "test": x[32:]}
     labels = {f"{part}_label": np.arange(len(a)) % 2 for part, a in arrays.items()}
-    path = folder / f"{name}.npz"
     np.savez(path, **{part: a.astype(np.uint8) for part, a in arrays.items()}, **labels)
-    config = folder / f"{name}.py"
-    settings = {"tokenizer": tokenizer, "tokenizer_class": tokenizer.split("(")[0], "vocab": vocab, "levels": levels}
-    config.write_text(CONFIG.format(path=str(path), **settings))
-    return config
+    return f"Npz({str(path)!r}, Levels({levels}))"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two runs: of a palette, finished by train.py, and of all bits of 16 levels, which lose nothing."""
+    """Runs of random parameters, of a palette and of a text's byte-pair tokens; and a config of all bits of 16 levels."""
     folder = tmp_path_factory.mktemp("runs")
-    assert script.main([str(write(folder, "palette", "Palette(5)", 5, 256)), "--run", str(folder / "palette")]) == 0
-    experiment = load_config(str(write(folder, "bits", "Bits(4, 16)", 16, 16)))
-    write_run_of_random_parameters(folder / "bits", experiment.data, experiment.model, experiment.tokenizer)
+    text = " ".join(np.random.default_rng(0).choice(WORDS, 800))
+    (folder / "text.txt").write_bytes(text.encode() + b"\xff\xfe")  # and what is no UTF-8
+    data = f"Bytes({str(folder / 'text.txt')!r}, length=12, valid=0.1, test=0.2)"
+    for name, *parts in (
+        ("palette", images(folder / "palette.npz", 256), "Palette(5)", MADE.format(5)),
+        ("bits", images(folder / "bits.npz", 16), "Bits(4, 16)", MADE.format(16)),
+        ("bpe", data, "BPE(272)", "arjax.Model(RNN(width=4), Categorical(272), (12,))"),
+    ):
+        (folder / f"{name}.py").write_text(CONFIG.format(**dict(zip(("data", "tokenizer", "model"), parts, strict=True))))
+        if name != "bits":
+            experiment = load_config(str(folder / f"{name}.py"))
+            write_run_of_random_parameters(folder / name, experiment.data, experiment.model, experiment.tokenizer)
     return folder
 
 
@@ -74,109 +82,115 @@ def run(folder, tmp_path):
     return shutil.copytree(folder / "palette", tmp_path / "run")
 
 
+def kept(run):
+    return json.loads((run / "run.json").read_text())["tokenizer"]
+
+
+# What a run holds
+
+
 def test_a_run_holds_its_tokenizer_and_run_json_its_sha256(folder):
-    for name, size in (("palette", 1), ("bits", 0)):
-        learned = safetensors.numpy.load_file(folder / name / "tokenizer.safetensors")
-        assert len(learned) == size
-        assert re.fullmatch("[0-9a-f]{64}", json.loads((folder / name / "run.json").read_text())["tokenizer"])
-    digests = {json.loads((folder / name / "run.json").read_text())["tokenizer"] for name in ("palette", "bits")}
-    assert len(digests) == 2
+    for name, learned in (("palette", "colours"), ("bpe", "json")):
+        assert safetensors.numpy.load_file(folder / name / "tokenizer.safetensors").keys() == {learned}
+        assert re.fullmatch("[0-9a-f]{64}", kept(folder / name))
+    assert kept(folder / "palette") != kept(folder / "bpe")
 
 
-def test_what_was_trained_is_loaded_with_the_tokenizer_that_it_was_trained_with(folder):
+def test_write_run_and_read_tokenizer_keep_that_nothing_was_learned(folder, tmp_path):
+    experiment = load_config(str(folder / "bits.py"))
+    write_run(tmp_path / "run", experiment, experiment.data.load(), learn(experiment))
+    assert read_tokenizer(tmp_path / "run", experiment) == {}
+
+
+def test_load_gives_the_tokenizer_that_a_run_was_trained_with(folder):
     data = Npz(str(folder / "palette.npz"), Levels(256))
-    loaded = arjax.load(folder / "palette")
-    model, params = loaded
-    assert loaded.tokenizer.tokenizer == Palette(5)
+    (model, params), loaded = arjax.load(folder / "palette"), arjax.load(folder / "palette").tokenizer
+    assert loaded.tokenizer == Palette(5)
     x, colours = data.load().test.x, Palette(5).fit(data)["colours"]
-    np.testing.assert_array_equal(loaded.tokenizer.learned["colours"], colours)
+    np.testing.assert_array_equal(loaded.learned["colours"], colours)
     tokens = np.argmin(abs(x[..., None] - colours[:, 0].astype(np.float64)), axis=-1)
-    np.testing.assert_array_equal(loaded.tokenizer.encode(x), tokens)
-    np.testing.assert_array_equal(loaded.tokenizer.decode(tokens), np.round(colours[:, 0])[tokens])
+    np.testing.assert_array_equal(loaded.encode(x), tokens)
+    np.testing.assert_array_equal(loaded.decode(tokens), np.round(colours[:, 0])[tokens])
     assert arjax.log_prob(model, params, tokens, cond=arjax.Cond(np.zeros(8, np.int32))).shape == (8,)
-    lossless = arjax.load(folder / "bits").tokenizer
-    x = Npz(str(folder / "bits.npz"), Levels(16)).load().test.x
-    np.testing.assert_array_equal(lossless.decode(lossless.encode(x)), x)
 
 
-def words(capsys) -> str:
-    """All that was printed on one line, out of the cells of its table."""
-    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+def test_load_gives_a_tokenizer_that_gives_every_byte_of_a_text_back(folder):
+    tokenizer, content = arjax.load(folder / "bpe").tokenizer, np.frombuffer((folder / "text.txt").read_bytes(), np.uint8)
+    tokens = tokenizer.encode(content)
+    assert tokens.max() > 255
+    assert len(tokens) < len(content)
+    np.testing.assert_array_equal(tokenizer.decode(tokens), content)
 
 
-def test_the_result_is_the_likelihood_of_the_tokens_and_says_what_they_lost(folder, capsys):
-    main(["evaluate", str(folder / "palette")])
-    printed = words(capsys)
-    (model, params), tokenizer = arjax.load(folder / "palette"), arjax.load(folder / "palette").tokenizer
-    test = Npz(str(folder / "palette.npz"), Levels(256)).load().test
-    tokens = np.asarray(tokenizer.encode(test.x))
-    nats = -float(np.mean(arjax.log_prob(model, params, tokens, cond=arjax.Cond(test.label.astype(np.int32)))))
-    record = json.loads((folder / "palette" / "metrics.jsonl").read_text().splitlines()[-1])
-    assert record["nats"] == pytest.approx(nats, rel=1e-5)
-    assert f"{nats:.3f} ± " in printed
-    assert "nats/token" in printed
-    assert "nats of tokens (palette of 5 colours), never to be put beside a likelihood of the data" in printed
-    error = np.square((np.asarray(tokenizer.decode(tokens), np.float64) - test.x) / 255).mean()
-    assert record["distortion"] == pytest.approx(error, rel=1e-5)
-    assert f"{error:.5f} mean squared error of test images in [0, 1]" in printed
-    main(["evaluate", str(folder / "bits")])
-    assert "nats of tokens" not in words(capsys)
+# Text
 
 
-def picture_of(path, rows, columns):
-    """uint8 [rows, columns, 6, 4] out of a grey picture of them."""
-    with Image.open(path) as image:
-        picture = np.asarray(image)
-    scale = picture.shape[0] // (rows * 7 + 1)
-    assert picture.shape == (scale * (rows * 7 + 1), scale * (columns * 5 + 1), 3)
-    return picture[::scale, ::scale, 0][1:, 1:].reshape(rows, 7, columns, 5)[:, :-1, :, :-1].swapaxes(1, 2)
+def test_evaluate_scores_tokens_of_text_in_bits_for_each_byte_of_it(folder, capsys):
+    main(["evaluate", str(folder / "bpe")])
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())  # on one line, out of the cells of its table
+    (model, params), tokenizer = arjax.load(folder / "bpe"), arjax.load(folder / "bpe").tokenizer
+    content = (folder / "text.txt").read_bytes()
+    tokens = tokenizer.encode(np.frombuffer(content[round(0.8 * len(content)) :], np.uint8))
+    x = tokens[: len(tokens) // 12 * 12].reshape(-1, 12)
+    nats = -np.asarray(arjax.log_prob(model, params, x), np.float64)
+    sizes = [len(tokenizer.decode(row)) for row in x]
+    assert min(sizes) < max(sizes), "windows are of different numbers of bytes"
+    assert f"in bytes {nats.sum() / math.log(2) / sum(sizes):.4f} bits per byte of the original" in printed
+    assert f"{nats.mean():.3f} ± " in printed
+    assert f"{nats.mean() / 12:.4f} nats/token" in printed
+    assert "text.txt, BPE of 272 tokens, windows of 12" in printed
+    # Nothing is lost, so that this is a likelihood of the text.
+    assert "never to be put beside" not in printed
+    assert "distortion" not in printed
 
 
-def test_samples_and_completions_are_seen_as_images(folder, tmp_path):
-    run, tokenizer = str(folder / "palette"), arjax.load(folder / "palette").tokenizer
-    main(["sample", run, "--batch", "4", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
-    with np.load(tmp_path / "s.npz") as arrays:
-        x, tokens = arrays["x"], arrays["tokens"]
-    assert tokens.max() < 5
-    np.testing.assert_array_equal(x, tokenizer.decode(tokens))
-    np.testing.assert_array_equal(picture_of(tmp_path / "s.png", 2, 2).reshape(4, 6, 4), x)
-    main(["complete", run, "--images", "2", "--completions", "3", "--png", str(tmp_path / "c.png")])
-    truth, left, *drawn = np.moveaxis(picture_of(tmp_path / "c.png", 2, 5), 1, 0)
-    test = Npz(str(folder / "palette.npz"), Levels(256)).load().test.x[[0, 4]]
-    np.testing.assert_array_equal(truth, tokenizer.decode(tokenizer.encode(test)))
-    np.testing.assert_array_equal(left[:, 3:], 128)
-    for cell in (left, *drawn):
-        np.testing.assert_array_equal(cell[:, :3], truth[:, :3])
-    assert {int(value) for cell in drawn for value in cell.ravel()} <= set(
-        np.asarray(tokenizer.decode(np.arange(5)[None, None])).flat
-    )
+def test_rows_say_the_bits_of_bytes_once(folder):
+    model = arjax.Model(RNN(width=4), Categorical(256), (12,))
+    experiment = Experiment(data=Bytes("text.txt", length=12), model=model, steps=1, eval_every=1)
+    record = {"nats": 24 * math.log(2), "dims": 12.0, "standard_error": 0.5, "bits_per_byte": 2.0}
+    rows = rows_of(experiment.task, experiment, "test", record)
+    assert "in bytes" not in rows
+    assert rows["test -log p(x)"].endswith(" = 2.0000 bits/byte")
 
 
-def same_parameters(one, other):
-    for raw in (False, True):
-        jax.tree.map(np.testing.assert_array_equal, *(arjax.load(run, raw=raw).params for run in (one, other)))
+def test_sample_writes_text(folder, capsys):
+    main(["sample", str(folder / "bpe"), "--batch", "3", "--out", str(folder / "s.npz")])
+    assert capsys.readouterr().out.endswith(f"3 samples in {folder}/bpe/samples/seed_0.txt\n")
+    tokenizer = arjax.load(folder / "bpe").tokenizer
+    with np.load(folder / "s.npz") as arrays:
+        texts = [tokenizer.decode(row).tobytes().decode(errors="replace") for row in arrays["x"]]
+    rule = f"\n{'-' * 40}\n"
+    assert (folder / "bpe" / "samples" / "seed_0.txt").read_bytes().decode() == rule.join(texts) + "\n"
 
 
-def records(run):
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    # Times differ from run to run; nothing else does.
-    return [{k: v for k, v in json.loads(line).items() if k not in ("seconds", "examples_per_second")} for line in lines]
+def test_sample_continues_a_prompt_token_by_token(folder, capsys):
+    main(["sample", str(folder / "bpe"), "--prompt", "the café", "--tokens", "4", "--seed", "3"])
+    printed = capsys.readouterr().out
+    (model, params), tokenizer = arjax.load(folder / "bpe"), arjax.load(folder / "bpe").tokenizer
+    prompt = tokenizer.encode(np.frombuffer("the café".encode(), np.uint8))
+    assert len(prompt) < len("the café".encode())
+    x, length = generate(model, params, jax.random.key(3), [prompt], tokens=4)
+    assert length.tolist() == [len(prompt) + 4]
+    text = tokenizer.decode(x[0, : len(prompt) + 4]).tobytes().decode(errors="replace")
+    assert text.startswith("the café")
+    path = folder / "bpe" / "samples" / "seed_3.txt"
+    assert path.read_bytes().decode() == text + "\n"
+    assert printed == f"{text}\n1 continuations in {path}\n"
 
 
-def begin(folder, run, monkeypatch):
-    """Begin the palette's run anew, and end it at its second validation as if it were killed."""
-    validate, seen = Likelihood.validate, []
+def test_commands_refuse_what_is_not_for_tokens_of_text(folder, capsys):
+    run = folder / "bpe"
+    for argv, part in (
+        (("sample", run, "--prompt", "the " * 40), "is longer than the model's 12 sites; shorten it"),
+        (("sample", run, "--prompt", ""), "--prompt is empty"),
+        (("sample", run, "--prompt", "the", "--stop", "xyz"), "--stop 'xyz' is 3 symbols; choose one"),
+        (("sample", run, "--png", folder / "x.png"), "are no pictures; leave it out"),
+        (("complete", run, "--text", "the ____"), "is of symbols that are no characters; choose a run of characters or bytes"),
+    ):
+        assert part in failure(capsys, *argv), argv
 
-    def killed(self, *arguments, **scoring):
-        seen.append(1)
-        if len(seen) == 2:
-            raise InterruptedError("killed")
-        return validate(self, *arguments, **scoring)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Likelihood, "validate", killed)
-        with pytest.raises(InterruptedError):
-            script.main(again(folder, "palette", run))
+# Damage
 
 
 def flip(run):
@@ -222,42 +236,25 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_damaged_tokenizer_is_one_line_for_whoever_reads_the_run(damage, folder, run, capsys):
+def test_whoever_reads_a_damaged_tokenizer_says_so_in_one_line(damage, folder, run, capsys):
     damage(run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     message = rf"\A{re.escape(str(run))}/tokenizer.safetensors {DAMAGES[damage]}[^\n]*; restore it, or train again elsewhere\Z"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         arjax.load(run)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         script.main(again(folder, "palette", run))
     for command in ("evaluate", "sample", "complete"):
         assert DAMAGES[damage] in failure(capsys, command, run)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         script.main([*again(folder, "palette", run.with_name("other")), "--tokenizer-from", str(run)])
     assert not run.with_name("other").exists()
-
-
-def test_an_interrupted_run_goes_on_with_its_own_tokens_alone_to_the_same_parameters(folder, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
-    begin(folder, run, monkeypatch)
-    whole = (run / "tokenizer.safetensors").read_bytes()
-    flip(run)
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    with pytest.raises(ValueError, match="is not the tokenizer that this run was trained with"):
-        script.main(again(folder, "palette", run))
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
-    (run / "tokenizer.safetensors").write_bytes(whole)
-    with monkeypatch.context() as patch:
-        patch.setattr(Palette, "fit", lambda *_: pytest.fail("the tokenizer was learned again"))
-        assert script.main(again(folder, "palette", run)) == 0
-    assert "continuing from step 2" in capsys.readouterr().out
-    same_parameters(folder / "palette", run)
-    assert records(run) == records(folder / "palette")
 
 
-def test_whichever_byte_of_the_file_is_another_it_is_found_or_changes_nothing(run):
+def test_read_learned_finds_whichever_byte_of_the_file_is_another_or_it_changes_nothing(run):
     path = run / "tokenizer.safetensors"
     content, colours = path.read_bytes(), safetensors.numpy.load_file(path)["colours"]
-    sha256 = json.loads((run / "run.json").read_text())["tokenizer"]
     lines = set()
     for place in range(len(content)):
         for bit in (1, 32):
@@ -265,8 +262,8 @@ def test_whichever_byte_of_the_file_is_another_it_is_found_or_changes_nothing(ru
             damaged[place] ^= bit
             path.write_bytes(damaged)
             try:
-                read = read_learned(run, Palette(5), sha256)
-            except ValueError as error:
+                read = read_learned(run, Palette(5), kept(run))
+            except InputError as error:
                 lines.add(str(error))
             else:
                 np.testing.assert_array_equal(read["colours"], colours)
@@ -274,48 +271,49 @@ def test_whichever_byte_of_the_file_is_another_it_is_found_or_changes_nothing(ru
     assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
 
 
-def test_a_tokenizer_is_taken_from_another_run_and_kept(folder, tmp_path):
-    source = shutil.copytree(folder / "palette", tmp_path / "source")
+# Where a tokenizer comes from
+
+
+def test_learn_never_learns_again_what_a_run_holds(folder, run, monkeypatch):
+    experiment, colours = load_config(str(folder / "palette.py")), arjax.load(run).tokenizer.learned["colours"]
+    monkeypatch.setattr(Palette, "fit", lambda *_: pytest.fail("the tokenizer was learned again"))
+    np.testing.assert_array_equal(learn(experiment, run)["colours"], colours)
+
+
+def test_learn_takes_a_tokenizer_from_another_run_for_other_data(folder, run):
+    experiment = load_config(str(folder / "palette.py"))
     # Of these images alone another palette would be learned.
     x = np.random.default_rng(1).integers(0, 256, (30, 6, 4)).astype(np.uint8)
-    labels = {f"{part}_label": np.arange(30) % 2 for part in ("train", "valid", "test")}
-    np.savez(tmp_path / "palette.npz", train=x, valid=x, test=x, **labels)
-    argv = [*again(folder, "palette", tmp_path / "run"), "--data.path", str(tmp_path / "palette.npz")]
-    argv += ["--steps", "2", "--samples", "0"]
-    assert script.main([*argv, "--tokenizer-from", str(source)]) == 0
-    shutil.rmtree(source)
-    one, other = (arjax.load(path).tokenizer.learned["colours"] for path in (folder / "palette", tmp_path / "run"))
-    np.testing.assert_array_equal(one, other)
-    # The directory has its own, wherever it came from.
-    assert script.main([*argv, "--tokenizer-from", str(source)]) == 0
-    assert script.main(argv) == 0
+    np.savez(folder / "other.npz", train=x, valid=x, test=x)
+    there = dataclasses.replace(experiment, data=Npz(str(folder / "other.npz"), Levels(256)), tokenizer_from=str(run))
+    np.testing.assert_array_equal(learn(there)["colours"], arjax.load(run).tokenizer.learned["colours"])
 
 
-def test_a_run_of_ones_own_classes_gives_its_tokenizer_to_another_of_them(folder, tmp_path, monkeypatch):
+def test_learn_takes_a_tokenizer_of_ones_own_class_from_another_run(folder, tmp_path, monkeypatch):
     (tmp_path / "my_tokenizers.py").write_text(
         "import dataclasses\n\nfrom arjax.tokenizers import Palette\n\n\n"
         "@dataclasses.dataclass(frozen=True)\nclass Mine(Palette):\n    pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    experiment = load_config(str(folder / "palette.py"))
     import my_tokenizers
 
-    experiment = dataclasses.replace(experiment, tokenizer=my_tokenizers.Mine(5))
+    experiment = dataclasses.replace(load_config(str(folder / "palette.py")), tokenizer=my_tokenizers.Mine(5))
     write_run_of_random_parameters(tmp_path / "run", experiment.data, experiment.model, experiment.tokenizer)
     learned = learn(dataclasses.replace(experiment, tokenizer_from=str(tmp_path / "run")))
     np.testing.assert_array_equal(learned["colours"], Palette(5).fit(experiment.data)["colours"])
 
 
-def test_what_was_killed_before_it_had_a_run_json_does_not_stand_in_the_way(folder, tmp_path):
-    (tmp_path / "tokenizer.safetensors").write_bytes(b"half a fi")
-    (tmp_path / ".run.json").write_text("{")
+def test_check_run_passes_over_what_was_killed_before_it_had_a_run_json(folder, run):
     experiment = load_config(str(folder / "palette.py"))
-    check_run(tmp_path, experiment)
-    write_run_of_random_parameters(tmp_path, experiment.data, experiment.model, experiment.tokenizer)
-    assert arjax.load(tmp_path).tokenizer.learned["colours"].shape == (5, 1)
-    (tmp_path / "run.json").unlink()
-    with pytest.raises(ValueError, match=r"is not empty and holds no run\.json; choose another"):
-        check_run(tmp_path, experiment)
+    with pytest.raises(InputError, match=r"holds a different experiment \(tokenizer\.seed: 0 there, 1 here\)"):
+        check_run(run, dataclasses.replace(experiment, tokenizer=Palette(5, seed=1)))
+    (run / "run.json").unlink()
+    with pytest.raises(InputError, match=r"is not empty and holds no run\.json; choose another"):
+        check_run(run, experiment)
+    begun = run.with_name("begun")
+    begun.mkdir()
+    (begun / "tokenizer.safetensors").write_bytes(b"half a fi")
+    check_run(begun, experiment)
 
 
 @pytest.mark.parametrize(
@@ -326,17 +324,12 @@ def test_what_was_killed_before_it_had_a_run_json_does_not_stand_in_the_way(fold
         ("bits", (), "tokenizer (Palette there, Bits here); describe the tokenizer as it is there, or name another run with "),
     ],
 )
-def test_a_run_with_another_tokenizer_is_no_source(name, flags, part, folder, tmp_path):
+def test_train_refuses_a_run_with_another_tokenizer_as_a_source(name, flags, part, folder, tmp_path):
     argv = [*again(folder, name, tmp_path / "run"), *flags, "--tokenizer-from", str(folder / "palette")]
-    with pytest.raises(ValueError, match=r"\A[^\n]+\Z") as error:
+    with pytest.raises(InputError, match=r"\A[^\n]+\Z") as error:
         script.main(argv)
     assert f"the run {folder / 'palette'} has no such {part}" in str(error.value)
     assert not (tmp_path / "run").exists()
-
-
-def test_another_tokenizer_is_another_experiment(folder):
-    with pytest.raises(ValueError, match=r"holds a different experiment \(tokenizer\.seed: 0 there, 1 here\)"):
-        script.main([*again(folder, "palette", folder / "palette"), "--tokenizer.seed", "1"])
 
 
 @pytest.mark.parametrize(
@@ -346,12 +339,16 @@ def test_another_tokenizer_is_another_experiment(folder):
         ("palette", ("--model.site-shape", "4", "6"), "examples of shape (6, 4), but the model's are (4, 6)"),
         ("palette", ("--tokenizer-from", "nowhere"), "nowhere is no run directory"),
         ("palette", ("--data.values.count", "255"), "does not have 256 values a pixel"),
-        ("bits", ("--tokenizer.levels", "32"), "does not have 32 values a pixel"),
         ("palette", ("--tokenizer.colours", "200", "--model.head.vocab", "200"), "different colours, fewer than the 200"),
+        ("bits", ("--tokenizer.levels", "32"), "does not have 32 values a pixel"),
+        ("bpe", ("--tokenizer.vocab", "5000", "--model.head.vocab", "5000"), "; set --tokenizer.vocab "),
+        ("bpe", ("--tokenizer.vocab", "255"), "vocab=255 is fewer than the 256 bytes"),
+        ("bpe", ("--tokenizer.file", "none.json"), "there is no file none.json"),
+        ("bpe", ("--data.length", "13"), "examples of shape (13,), but the model's are (12,)"),
     ],
 )
-def test_what_does_not_fit_is_one_line_and_leaves_no_directory(name, flags, part, folder, tmp_path):
-    with pytest.raises(ValueError, match=r"\A[^\n]+; [^\n]+\Z") as error:
+def test_train_refuses_what_does_not_fit_in_one_line_and_leaves_no_directory(name, flags, part, folder, tmp_path):
+    with pytest.raises((InputError, SystemExit), match=r"\A[^\n]+; [^\n]+\Z") as error:
         script.main([*again(folder, name, tmp_path / "run"), *flags])
     assert part in str(error.value)
     assert not (tmp_path / "run").exists()

@@ -1,40 +1,44 @@
-"""The task of an autoencoder: what it measures, what it shows, and what it refuses."""
+"""The objective of an autoencoder: what it minimises, what it measures, what is shown of it, and what it refuses."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from fitting import fitting
 
 from arjax import Model
 from arjax.data import Digits, Dynamic, Levels, Real, Scaled
 from arjax.data.splits import Split, Splits
+from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.models import MADE
 from arjax.runs.report import beside, show
-from arjax.tokenizers import VQVAE, Bits, EMACodebook
+from arjax.tokenizers import FSQ, VQVAE, Bits, Codebook, EMACodebook
 from arjax.training import Autoencoding, Experiment, Likelihood
+from arjax.training.autoencoding import perplexity, squared_error
+from arjax.training.state import init_state, train_step
 
 ONE_LINE = r"\A[^\n]*{}[^\n]*; [^\n]+\Z"  # the fault; the remedy
-MODEL = VQVAE(shape=(4, 4), strides=(2,), width=6, residual_width=2, blocks=1, quantizer=EMACodebook(9, 3))
+KEY = jax.random.key(0)
+MODEL = VQVAE(shape=(4, 4), strides=(2,), width=4, residual_width=2, blocks=0, quantizer=EMACodebook(9, 3))
 EXPERIMENT = Experiment(data=Digits(Scaled(16)), model=MODEL, task=Autoencoding(), steps=1, eval_every=1, samples=5)
 X = np.random.default_rng(0).integers(0, 17, (13, 4, 4)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """(params, state) whose codes lie where the features do, so that several are used."""
-    params, state = MODEL.init(jax.random.key(0))
-    h = MODEL.features(params, jnp.asarray(X[:9] / np.float32(16)))
-    return params, state | {"codes": h.reshape(-1, 3)[:9]}
-
-
-def by_hand(params, state, x):
-    """(x_hat, tokens) of one example at a time."""
+    """(params, state, the reconstruction of each image alone, its tokens). The codes lie where features do, so that several are
+    used."""
+    params, state = jax.jit(MODEL.init)(KEY)
+    x = X / np.float32(16)
+    state = state | {"codes": jax.jit(MODEL.features)(params, x).reshape(-1, 3)[::6][:9]}
     learned = MODEL.flatten(params, state)
     tokens = np.concatenate([np.asarray(MODEL.encode(learned, image[None])) for image in x])
-    return np.concatenate([np.asarray(MODEL.decode(learned, row[None])) for row in tokens]), tokens
+    return params, state, np.concatenate([np.asarray(MODEL.decode(learned, row[None])) for row in tokens]), tokens
 
 
 def fill(x):
@@ -42,13 +46,11 @@ def fill(x):
     return jnp.concatenate([jnp.asarray(x), jnp.full((-len(x) % 8, *x.shape[1:]), 16, x.dtype)])
 
 
-@pytest.mark.parametrize("place", [jnp.asarray, fill])
-@pytest.mark.parametrize("batch_size", [1, 5, 13, 100])
-def test_validation_counts_every_example_once_whatever_the_batch(batch_size, place, trained):
-    score = Autoencoding().validate(EXPERIMENT, *trained, Split(X), batch_size=batch_size, key=jax.random.key(0), place=place)
-    x = X / np.float32(16)
-    x_hat, tokens = by_hand(*trained, x)
-    errors = [float(((a.astype(np.float64) - b) ** 2).mean()) for a, b in zip(x, x_hat, strict=True)]
+@pytest.mark.parametrize(("batch_size", "place"), [(1, jnp.asarray), (5, fill), (13, jnp.asarray), (100, fill)])
+def test_validate_counts_every_example_once_whatever_the_batch(batch_size, place, trained):
+    params, state, x_hat, tokens = trained
+    score = Autoencoding().validate(EXPERIMENT, params, state, Split(X), batch_size=batch_size, key=KEY, place=place)
+    errors = [float(((a.astype(np.float64) - b) ** 2).mean()) for a, b in zip(X / np.float32(16), x_hat, strict=True)]
     assert score.examples == 13
     assert score.loss == score.record["mse"] == pytest.approx(sum(errors) / 13, rel=1e-4)
     assert score.record["standard_error"] == pytest.approx(np.std(errors, ddof=1) / np.sqrt(13), rel=1e-3)
@@ -60,13 +62,54 @@ def test_validation_counts_every_example_once_whatever_the_batch(batch_size, pla
     assert score.record["perplexity"] == pytest.approx(np.exp(entropy), rel=1e-5)
 
 
-def test_a_test_is_held_beside_the_mean_image_of_the_training_split(trained):
+@pytest.mark.parametrize(("which", "part"), [("test", X[9:]), ("valid", X[6:9])])
+def test_test_is_held_beside_the_mean_image_of_the_training_split(which, part, trained):
     splits = Splits(Split(X[:6]), Split(X[6:9]), Split(X[9:]))
-    for which, part in (("test", X[9:]), ("valid", X[6:9])):
-        score = Autoencoding().test(EXPERIMENT, *trained, splits, which, batch_size=4, key=jax.random.key(0))
-        mean = X[:6].astype(np.float64).mean(axis=0)
-        assert score.record["baselines"] == {"the mean image": pytest.approx(np.square((part - mean) / 16).mean(), rel=1e-5)}
-        assert score.examples == len(part)
+    score = Autoencoding().test(EXPERIMENT, *trained[:2], splits, which, batch_size=4, key=KEY)
+    mean = X[:6].astype(np.float64).mean(axis=0)
+    assert score.record["baselines"] == {"the mean image": pytest.approx(np.square((part - mean) / 16).mean(), rel=1e-5)}
+    assert score.examples == len(part)
+
+
+def test_squared_error_and_perplexity_are_those_computed_by_hand():
+    x, y = np.random.default_rng(1).random((2, 3, 4, 6), np.float32)
+    np.testing.assert_allclose(squared_error(x, y), [((a - b) ** 2).mean() for a, b in zip(x, y, strict=True)], rtol=1e-5)
+    for counts, expected in (([3.0] * 8, 8), ([2.0, 2, 0, 0], 2), ([5.0, 0], 1), ([3.0, 1], 4 / 27**0.25)):
+        np.testing.assert_allclose(perplexity(np.array(counts)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "accumulate"), [(EMACodebook(9, 3), 1), (Codebook(9, 3), 2), (FSQ((5, 5)), 1)], ids=["ema", "learned", "fsq"]
+)
+def test_loss_is_the_error_over_the_variance_and_the_quantizers_own_and_training_lowers_it(quantizer, accumulate):
+    # Four kinds of images: one quarter of each is bright.
+    quarter, x = np.random.default_rng(0).integers(0, 4, 32), np.zeros((32, 4, 4), np.uint8)
+    for i, q in enumerate(quarter):
+        x[i, q // 2 * 2 :, q % 2 * 2 :][:2, :2] = 255
+    model, task = dataclasses.replace(MODEL, quantizer=quantizer), Autoencoding(variance=0.05)
+    experiment = fitting(model, Scaled(), optax.adam(1e-2), task=task, batch_size=32, accumulate=accumulate)
+    state = jax.jit(functools.partial(init_state, experiment))(KEY)
+
+    features = model.features(state.params, x / np.float32(255))
+    q, tokens, own = model.quantizer.quantize(state.params["quantizer"], state.state, features)
+    mse = ((np.asarray(model.picture(state.params, q)) - x / 255) ** 2).mean()
+
+    step = jax.jit(functools.partial(train_step, experiment))
+    errors = []
+    for i in range(60):
+        state, metrics = step(state, {"x": x}, KEY)
+        if i == 0 and accumulate == 1:  # else the second micro-batch finds other codes
+            np.testing.assert_allclose(metrics["mse"], mse, rtol=1e-5)
+            np.testing.assert_allclose(metrics["loss"], mse / 0.05 + own, rtol=1e-5)
+            assert metrics["used"] == pytest.approx(len(np.unique(tokens)) / model.vocab)
+        errors.append(float(metrics["mse"]))
+    assert set(metrics) == {"loss", "grad_norm", "mse", "perplexity", "used"}
+    assert np.isfinite(errors).all()
+    assert errors[-1] < errors[0] / 4
+    learned = model.flatten(state.params, state.state)
+    model.check(learned)
+    decoded = model.decode(learned, model.encode(learned, (x / 255).astype(np.float32)))
+    assert np.square(decoded - x / 255).mean() < errors[0] / 4
 
 
 def cells(picture, rows, columns, height, width):
@@ -77,11 +120,9 @@ def cells(picture, rows, columns, height, width):
     return small[:, :-1, :, :-1].swapaxes(1, 2)
 
 
-@pytest.mark.parametrize("channels", [(), (3,)])
-@pytest.mark.parametrize("count", [1, 4, 5, 7])
-def test_below_each_image_stands_its_reconstruction(count, channels):
+@pytest.mark.parametrize(("count", "columns", "channels"), [(1, 2, ()), (4, 3, (3,)), (5, 4, ()), (7, 4, (3,))])
+def test_beside_puts_below_each_image_its_reconstruction(count, columns, channels):
     x, x_hat = (np.random.default_rng(seed).random((count, 2, 3, *channels), np.float32) for seed in (1, 2))
-    columns = {1: 2, 4: 3, 5: 4, 7: 4}[count]
     rows = 2 * -(-count // columns)
     drawn = cells(beside(x, x_hat), rows, columns, 2, 3)
     for i in range(rows // 2 * columns):
@@ -102,18 +143,18 @@ class Drawn:
 
 
 @pytest.mark.parametrize(("samples", "shown"), [(3, [0, 4, 8]), (40, range(13))])
-def test_images_from_all_over_the_validation_split_are_shown_with_what_becomes_of_them(samples, shown, trained):
+def test_show_draws_images_from_all_over_the_validation_split_and_what_becomes_of_them(samples, shown, trained):
+    params, state, x_hat, _ = trained
     journal, experiment = Drawn(), dataclasses.replace(EXPERIMENT, samples=samples)
     splits = Splits(Split(X[::-1]), Split(X), Split(X[::-1]))
-    show(Autoencoding(), experiment, *trained, splits, jax.random.key(0), 7, journal)
+    show(experiment.task, experiment, params, state, splits, KEY, 7, journal)
     assert (journal.step, journal.name) == (7, "reconstructions")
     columns = int(np.ceil(np.sqrt(2 * len(shown))))
     drawn = cells(journal.pixels, 2 * -(-len(shown) // columns), columns, 4, 4)
-    x = X[list(shown)] / np.float32(16)
-    for i, image in enumerate(x):
-        np.testing.assert_array_equal(drawn[2 * (i // columns), i % columns, ..., 0], np.round(image * 255))
-        x_hat = by_hand(*trained, image[None])[0][0]
-        assert abs(drawn[2 * (i // columns) + 1, i % columns, ..., 0] - np.round(x_hat * 255)).max() <= 1
+    for i, image in enumerate(shown):
+        above, below = drawn[2 * (i // columns), i % columns, ..., 0], drawn[2 * (i // columns) + 1, i % columns, ..., 0]
+        np.testing.assert_array_equal(above, np.round(X[image] / np.float32(16) * 255))
+        assert abs(below - np.round(x_hat[image] * 255)).max() <= 1
 
 
 def changed(**changes):
@@ -127,30 +168,21 @@ def changed(**changes):
         (changed(data=Digits(Dynamic(16))), r"a VQVAE is of values in \[0, 1\], not of dynamic binarization"),
         (changed(data=Digits(Levels(16)), tokenizer=Bits(4, 16)), "a VQVAE is of images, not of the tokens of Bits"),
         (changed(ensemble=2), "ensemble=2 means nothing to an autoencoder"),
-        (changed(model=Model(MADE(), Categorical(2), (4, 4))), "Autoencoding trains a VQVAE, not Model"),
+        (changed(model=Model(MADE(), Categorical(2), (4, 4))), "Autoencoding trains a VQVAE, not an arjax.Model"),
         (changed(task=Likelihood()), "Likelihood fits an arjax.Model, not VQVAE"),
         (lambda: Autoencoding(variance=0), r"Autoencoding\(variance=0\)"),
         (lambda: Autoencoding(variance=float("nan")), r"Autoencoding\(variance=nan\)"),
         (lambda: Autoencoding(variance=float("inf")), r"Autoencoding\(variance=inf\)"),
-        (
-            lambda: Autoencoding().check_data(EXPERIMENT, EXPERIMENT.data.load()),
-            r"examples of shape \(8, 8\), but the model's are \(4, 4\)",
-        ),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(make, part):
-    with pytest.raises(ValueError, match=ONE_LINE.format(part)):
+def test_check_refuses_parts_that_do_not_fit(make, part):
+    with pytest.raises(InputError, match=ONE_LINE.format(part)):
         make()
 
 
-def test_images_beyond_zero_and_one_are_refused():
-    experiment = Experiment(
-        data=Digits(values=Scaled(8)),
-        model=VQVAE(shape=(8, 8), strides=(2,), width=4, residual_width=2, blocks=0, quantizer=EMACodebook(4, 2)),
-        task=Autoencoding(),
-        steps=200,
-        eval_every=200,
-    )
-    data = Digits(values=Real()).load()
-    with pytest.raises(ValueError, match=r"has values from 0 to 2, but an autoencoder's are in \[0, 1\]; choose values=Scaled"):
-        experiment.task.check_data(experiment, data)
+def test_check_data_refuses_images_of_another_shape_and_beyond_zero_and_one():
+    with pytest.raises(InputError, match=r"examples of shape \(8, 8\), but the model's are \(4, 4\)"):
+        EXPERIMENT.task.check_data(EXPERIMENT, EXPERIMENT.data.load())
+    experiment = dataclasses.replace(EXPERIMENT, data=Digits(Scaled(8)), model=dataclasses.replace(MODEL, shape=(8, 8)))
+    with pytest.raises(InputError, match=r"has values from 0 to 2, but an autoencoder's are in \[0, 1\]; choose values=Scaled"):
+        experiment.task.check_data(experiment, Digits(values=Real()).load())
