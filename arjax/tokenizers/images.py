@@ -6,14 +6,66 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from arjax.data.contents import pack_array, unpack_array
+from arjax.data.media import Images, no_text
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
 from arjax.pictures import to_images
-from arjax.tokenizers.tokenizer import Learned, Tokenizer
+from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
 # Examples encoded or decoded at once: enough to keep a machine busy, and few enough for its memory.
 PART = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageTokens:
+    """The Medium of tokens that stand for images, and are shown as these.
+
+    like: the medium of the images. scaled: are they real values in [0, 1]? They are shown as 256 levels then.
+    """
+
+    like: Any
+    fitted: Fitted
+    scaled: bool
+
+    unit: ClassVar[str] = "token"
+    noun = property(lambda self: self.like.noun)
+    stream = property(lambda self: self.like.stream)
+    lossless = property(lambda self: self.fitted.tokenizer.lossless)
+    flags = property(lambda self: self.like.flags & {"mask", "image", "png"})
+    at_once = property(lambda self: self.like.at_once)
+
+    def exhibit(self, x, title=""):
+        return self._shown_by.exhibit(self._levels(x), title)
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        x, every = self._levels(x), self._levels(drawn.reshape(-1, *x.shape[1:]))
+        drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
+        return self._shown_by.completed(x, hidden, drawn, inside, title=title, blank=blank)
+
+    def encode(self, text):
+        raise no_text(self.noun)
+
+    def original(self, x):
+        return in_parts(self.fitted.decode, np.asarray(x))
+
+    def original_bytes(self, x):
+        return None
+
+    def pack(self, name, content, model):
+        return pack_array(name, content, model)
+
+    def unpack(self, name, packed, model):
+        return unpack_array(packed)
+
+    @property
+    def _shown_by(self):
+        return Images(256) if self.scaled else self.like
+
+    def _levels(self, x) -> np.ndarray:
+        original = self.original(x)
+        return np.round(255 * np.clip(original, 0, 1)).astype(int) if self.scaled else original
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +85,10 @@ class TokenizedImages:
     @property
     def values(self) -> Levels:
         return Levels(self.tokenizer.vocab)
+
+    @property
+    def medium(self) -> ImageTokens:
+        return ImageTokens(self.data.medium, Fitted(self.tokenizer, self.learned), self.data.values.vocab is None)
 
     @property
     def title(self) -> str:

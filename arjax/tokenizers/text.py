@@ -5,10 +5,51 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from arjax.data.characters import read_utf8, show_utf8
+from arjax.data.contents import pack_symbols, unpack_symbols
+from arjax.data.media import Exhibit, bytes_of, completed_texts
 from arjax.data.splits import Splits
 from arjax.data.text import Parts, each, title, windows
 from arjax.data.values import Levels
-from arjax.tokenizers.tokenizer import Learned, Tokenizer
+from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class TextTokens:
+    """The Medium of tokens of text, shown and read as UTF-8. fitted: a tokenizer of bytes, and what it learned."""
+
+    fitted: Fitted
+
+    noun: ClassVar[str] = "texts"
+    unit: ClassVar[str] = "token"
+    stream: ClassVar[bool] = True
+    flags: ClassVar[frozenset[str]] = frozenset({"mask"})
+    at_once: ClassVar[tuple[int, int]] = (3, 3)
+    lossless = property(lambda self: self.fitted.tokenizer.lossless)
+
+    def exhibit(self, x, title=""):
+        return Exhibit(texts=tuple(map(self._text, np.asarray(x))))
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        return Exhibit(texts=completed_texts(self._text, x, hidden, drawn, inside, blank))
+
+    def encode(self, text):
+        return self.fitted.encode(read_utf8(text))
+
+    def original(self, x):
+        return None
+
+    def original_bytes(self, x):
+        return bytes_of(self.fitted.tokenizer.bytes_per_symbol(self.fitted.learned), x)
+
+    def pack(self, name, content, model):
+        return pack_symbols(self.fitted.encode(np.frombuffer(content, np.uint8)), model)
+
+    def unpack(self, name, packed, model):
+        return self.fitted.decode(unpack_symbols(packed)).tobytes()
+
+    def _text(self, tokens) -> str:
+        return show_utf8(self.fitted.decode(tokens)[None])[0]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +73,10 @@ class TokenizedText:
     @property
     def values(self) -> Any:
         return Levels(self.tokenizer.vocab)
+
+    @property
+    def medium(self) -> TextTokens:
+        return TextTokens(Fitted(self.tokenizer, self.learned))
 
     @property
     def title(self) -> str:

@@ -224,13 +224,11 @@ def test_commands_refuse_an_autoencoder_that_has_no_likelihood(folder, capsys):
         ("second", ("--model.site-shape", "8", "8"), "examples of shape (4, 4), but the model's are (8, 8)"),
         ("second", ("--data.values.highest", "255"), "first is of values=Scaled(highest=16), these data have values=Scaled(high"),
         ("first", ("--model.shape", "4", "4"), "examples of shape (8, 8), but the model's are (4, 4); set --model.shape to fit"),
-        ("first", ("--model.shape", "8", "7"), "is not divisible by 2"),
-        ("first", ("--task.variance", "0"), "must be positive"),
         ("first", ("--ensemble", "2"), "ensemble=2 means nothing to an autoencoder"),
     ],
 )
 def test_train_refuses_what_does_not_fit_in_one_line_and_leaves_no_directory(name, flags, part, folder, tmp_path):
-    with pytest.raises((InputError, SystemExit), match=r"\A[^\n]+; [^\n]+\Z") as error:
+    with pytest.raises(InputError, match=r"\A[^\n]+; [^\n]+\Z") as error:
         script.main([str(folder / f"{name}.py"), "--run", str(tmp_path / "run"), *flags])
     assert part in str(error.value)
     assert not (tmp_path / "run").exists()
