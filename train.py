@@ -26,8 +26,7 @@ from arjax.runs.load import learn
 from arjax.runs.lock import alone_in
 from arjax.runs.metrics import read_metrics
 from arjax.runs.report import closing_table, show
-from arjax.runs.tokenization import over_tokens
-from arjax.training.experiment import run_keys
+from arjax.training.experiment import over_tokens, run_keys
 from arjax.training.mesh import check_batch, local_rows, over_state, place_batch, place_padded, title
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, train_step
 

@@ -13,6 +13,7 @@ import json
 import signal
 import struct
 import traceback
+import types
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -31,14 +32,14 @@ from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, 
 from arjax.data.images import parse_idx
 from arjax.data.waveforms import read_wav
 from arjax.description import describe
+from arjax.files import sha256_of_all
 from arjax.heads import Bernoulli
 from arjax.interop import load_huggingface
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
-from arjax.runs.directory import read_run
+from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.metrics import read_metrics
-from arjax.runs.tokenization import digest, read_learned
 from arjax.tokenizers import BPE, Palette
 from arjax.tokenizers.byte_level import LETTERS, read_vocabulary
 from arjax.training import Experiment
@@ -147,10 +148,11 @@ def _read_learned(content, folder):
     """With the sha256 of what is there, so that it is no wrong sum that stops it."""
     (folder / "tokenizer.safetensors").write_bytes(content)
     try:
-        sha256 = digest(safetensors.numpy.load(content))
+        sha256 = sha256_of_all(safetensors.numpy.load(content))
     except Exception:
         sha256 = "none"
-    return read_learned(folder, Palette(3), sha256)
+    (folder / "run.json").write_text(json.dumps({"experiment": {}, "tokenizer": sha256}))
+    return read_tokenizer(folder, types.SimpleNamespace(tokenizer=Palette(3)))
 
 
 @functools.cache

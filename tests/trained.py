@@ -7,10 +7,9 @@ from arjax.__main__ import main
 from arjax.runs.checkpoints import open_checkpoints, save
 from arjax.runs.directory import write_run
 from arjax.runs.load import learn
-from arjax.runs.tokenization import over_tokens
 from arjax.testing import lively_params
 from arjax.training import Experiment
-from arjax.training.experiment import run_keys
+from arjax.training.experiment import over_tokens, run_keys
 from arjax.training.state import init_state
 
 

@@ -14,7 +14,7 @@ from arjax.measure.results import as_json, overview, ratios, read_results
 from arjax.protocol import Model
 from arjax.runs.config import edit, load_config
 from arjax.runs.load import learn
-from arjax.runs.tokenization import over_tokens
+from arjax.training.experiment import over_tokens
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,14 +12,18 @@ import subprocess
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from arjax.data.splits import fingerprint
 from arjax.description import describe, modules_of, rebuild
-from arjax.errors import InputError
+from arjax.errors import InputError, one_line, require
+from arjax.files import sha256_of_all, write_whole
 from arjax.runs.hosts import by_first, check_same
 from arjax.runs.lock import FILE as LOCK
-from arjax.runs.tokenization import FILE, digest, read_learned, save_learned
+from arjax.tokenizers.tokenizer import Learned
 from arjax.training.experiment import Experiment
+
+TOKENIZER = "tokenizer.safetensors"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
 
@@ -28,12 +32,13 @@ def check_run(run: Path, experiment: Experiment) -> None:
     """InputError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file, not a directory; choose another directory with --run")
-    names = {path.name for path in run.iterdir()} if run.exists() else set()
+    there = [path.name for path in run.iterdir()] if run.exists() else []
+    names = {name for name in there if not (name.startswith(".") and name.endswith(".tmp"))}  # of what was killed as it wrote
     if "run.json" in names:
         other = _difference_from(_read(run)["experiment"], experiment)
         if other is not None:
             raise InputError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif names - {LOCK, ".run.json", f".{FILE}", FILE}:
+    elif names - {LOCK, TOKENIZER}:
         raise InputError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
@@ -43,7 +48,7 @@ def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
     were given different ones."""
     content = {"experiment": describe(experiment), "data": fingerprint(splits)}
     if learned is not None:
-        content["tokenizer"] = digest(learned)
+        content["tokenizer"] = sha256_of_all(learned)
     check_same("the experiment, its tokenizer or its data", content)
     by_first(lambda: _write(run, experiment, content, learned))
 
@@ -53,15 +58,12 @@ def _write(run, experiment, content, learned):
     if (run / "run.json").exists():
         _check_data(run, content["data"])
         return
-    run.mkdir(parents=True, exist_ok=True)
     if learned is not None:
         # Before run.json: a directory that has one has all that it names.
-        save_learned(run, learned)
+        safetensors = require("safetensors.numpy", extra="tokens")
+        write_whole(run / TOKENIZER, safetensors.save({name: np.asarray(array, order="C") for name, array in learned.items()}))
     text = json.dumps(content | {"written_by": _circumstances()}, indent=2, allow_nan=False)
-    # Written beside and renamed, so that there is never half a run.json; a dot, so that a leftover is no run of its own.
-    beside = run / ".run.json"
-    beside.write_text(text + "\n")
-    os.replace(beside, run / "run.json")
+    write_whole(run / "run.json", text + "\n")
 
 
 def _check_data(run, data):
@@ -85,12 +87,29 @@ def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experimen
     return experiment
 
 
-def read_tokenizer(run: str | os.PathLike, experiment: Experiment):
-    """What the tokenizer of `experiment`, which `run` holds, learned; None if it has none. InputError if it is not there, or not
-    what the run was trained with."""
+def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | None:
+    """Returns what the tokenizer of `experiment`, which `run` holds, learned; None if it has none. InputError if it cannot be
+    read, is not what the run was trained with, which run.json says, or not what such a tokenizer learns."""
     if experiment.tokenizer is None:
         return None
-    return read_learned(Path(run), experiment.tokenizer, str(_read(Path(run)).get("tokenizer")))
+    path, expected = Path(run) / TOKENIZER, str(_read(Path(run)).get("tokenizer"))
+    safetensors = require("safetensors", extra="tokens")
+    try:
+        learned = require("safetensors.numpy", extra="tokens").load_file(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing; restore it, or train again elsewhere") from error
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be read ({one_line(error)}); restore it, or train again elsewhere") from error
+    if (found := sha256_of_all(learned)) != expected:
+        raise InputError(
+            f"{path} is not the tokenizer that this run was trained with (sha256 {found[:12]}, expected {expected[:12]}); "
+            "restore it, or train again elsewhere"
+        )
+    try:
+        experiment.tokenizer.check(learned)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return learned
 
 
 def _read(run: Path) -> dict:

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 
 from arjax.description import describe, modules_of
 from arjax.errors import InputError
+from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best
 from arjax.runs.directory import difference, read_run, read_tokenizer
-from arjax.runs.tokenization import digest, over_tokens
 from arjax.tokenizers.tokenizer import Fitted, Learned
-from arjax.training.experiment import Experiment
+from arjax.training.experiment import Experiment, over_tokens
 from arjax.training.mesh import on_one_device
 from arjax.training.state import abstract_state, only
 
@@ -78,7 +78,7 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     if source is None:
         return tokenizer.fit(experiment.data)
     taken = _learned_there(experiment, source)
-    if begun and digest(taken) != digest(kept):
+    if begun and sha256_of_all(taken) != sha256_of_all(kept):
         raise InputError(
             f"{run} was begun with another tokenizer than that of {source}, which was trained again since; choose another "
             "directory with --run, or go on with --tokenizer-from None"

@@ -1,6 +1,7 @@
 """One training run, as one frozen object made of real objects: what a file in configs/ builds and `run.json` records."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -76,6 +77,17 @@ class Experiment:
         if self.tokenizer is None and self.tokenizer_from is not None:
             raise InputError(f"tokenizer_from={self.tokenizer_from} needs a tokenizer to be read; name it, or leave this out")
         self.task.check(self)
+
+
+def over_tokens(experiment: Experiment, learned: Mapping | None) -> Experiment:
+    """Returns the same experiment over the tokens of its data; one without a tokenizer stays as it is.
+
+    learned: what the tokenizer learned.
+    """
+    if experiment.tokenizer is None:
+        return experiment
+    data = experiment.tokenizer.over(experiment.data, learned)
+    return dataclasses.replace(experiment, data=data, tokenizer=None, tokenizer_from=None)
 
 
 class Keys(NamedTuple):

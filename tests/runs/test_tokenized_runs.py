@@ -20,10 +20,9 @@ from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.runs.config import load_config
-from arjax.runs.directory import check_run, read_tokenizer, write_run
+from arjax.runs.directory import check_run, read_run, read_tokenizer, write_run
 from arjax.runs.load import learn
 from arjax.runs.report import rows_of
-from arjax.runs.tokenization import read_learned
 from arjax.sampling import generate
 from arjax.tokenizers import Palette
 from arjax.training import Experiment
@@ -252,9 +251,10 @@ def test_whoever_reads_a_damaged_tokenizer_says_so_in_one_line(damage, folder, r
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
-def test_read_learned_finds_whichever_byte_of_the_file_is_another_or_it_changes_nothing(run):
+def test_read_tokenizer_finds_whichever_byte_of_the_file_is_another_or_it_changes_nothing(run):
     path = run / "tokenizer.safetensors"
     content, colours = path.read_bytes(), safetensors.numpy.load_file(path)["colours"]
+    experiment = read_run(run)
     lines = set()
     for place in range(len(content)):
         for bit in (1, 32):
@@ -262,7 +262,7 @@ def test_read_learned_finds_whichever_byte_of_the_file_is_another_or_it_changes_
             damaged[place] ^= bit
             path.write_bytes(damaged)
             try:
-                read = read_learned(run, Palette(5), kept(run))
+                read = read_tokenizer(run, experiment)
             except InputError as error:
                 lines.add(str(error))
             else:
@@ -312,7 +312,8 @@ def test_check_run_passes_over_what_was_killed_before_it_had_a_run_json(folder, 
         check_run(run, experiment)
     begun = run.with_name("begun")
     begun.mkdir()
-    (begun / "tokenizer.safetensors").write_bytes(b"half a fi")
+    (begun / "tokenizer.safetensors").write_bytes(b"whole")
+    (begun / ".run.json.77.tmp").write_bytes(b"half a fi")
     check_run(begun, experiment)
 
 

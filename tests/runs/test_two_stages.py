@@ -15,9 +15,8 @@ import train as script
 from arjax.__main__ import main
 from arjax.data import Digits, Scaled
 from arjax.errors import InputError
-from arjax.runs.directory import read_run
+from arjax.runs.directory import read_run, write_run
 from arjax.runs.load import learn
-from arjax.runs.tokenization import digest, save_learned
 
 VQ = "VQVAE(shape=(8, 8), strides=(2,), width=4, residual_width=2, blocks=0, quantizer=EMACodebook(6, 3))"
 IMPORTS = """
@@ -250,18 +249,9 @@ def test_learn_takes_the_tokenizer_from_a_run_over_tokens_and_notices_one_that_w
     for found in (learned(folder / "first"), learned(folder / "second"), learned(tmp_path / "gone", folder / "second")):
         jax.tree.map(np.testing.assert_array_equal, found, dict(there))
     other = {name: array + np.ones_like(array) for name, array in there.items()}
-    again = write_again(folder / "second", tmp_path / "again", other)
+    write_run(again := tmp_path / "again", second, second.data.load(), other)
     with pytest.raises(InputError, match=r"second was begun with another tokenizer than that of .*again, which was"):
         learned(again, folder / "second")
-
-
-def write_again(run, place, learned):
-    """A copy of a run with another tokenizer."""
-    described = json.loads((run / "run.json").read_text())
-    place.mkdir()
-    (place / "run.json").write_text(json.dumps(described | {"tokenizer": digest(learned)}))
-    save_learned(place, learned)
-    return place
 
 
 def test_learn_refuses_a_tokenizer_of_other_values(folder):

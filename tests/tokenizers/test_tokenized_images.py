@@ -10,9 +10,9 @@ from arjax.data import Digits, Levels, Npz, Scaled
 from arjax.heads import Categorical
 from arjax.models import MADE
 from arjax.runs.report import rows_of
-from arjax.runs.tokenization import over_tokens
 from arjax.tokenizers import VQVAE, Binary, Bits, EMACodebook, Palette
 from arjax.training import Experiment
+from arjax.training.experiment import over_tokens
 
 X = np.random.default_rng(0).integers(0, 256, (12, 3, 4)).astype(np.uint8)
 
