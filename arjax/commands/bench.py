@@ -9,6 +9,7 @@ import tyro
 
 from arjax.commands.flags import require_model, require_positive, require_room, run_editing
 from arjax.errors import InputError
+from arjax.files import write_whole
 from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json, overview, ratios, read_results
 from arjax.protocol import Model
@@ -51,8 +52,7 @@ class Bench:
         for config, figures in self._every() if self.all else [(self.config, self._of(self.config, flags))]:
             results[config] = figures
             if self.json:  # all of them take long: what there is stays if they are cut short
-                self.json.parent.mkdir(parents=True, exist_ok=True)
-                self.json.write_text(as_json(results) + "\n")
+                write_whole(self.json, as_json(results) + "\n")
         if self.all:
             print(overview(results))
 

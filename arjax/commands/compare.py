@@ -14,6 +14,7 @@ from arjax import pictures
 from arjax.commands.flags import require_model, require_positive, require_room, require_suffix, run_editing
 from arjax.data import evenly_spaced
 from arjax.errors import InputError
+from arjax.files import write_whole
 from arjax.measure.results import without_nan
 from arjax.measure.trial import try_out
 from arjax.runs.config import edit, load_config
@@ -68,10 +69,9 @@ class Compare:
         print(f"\n{about}\n\n{markdown(rows)}\n\nwritten to {self.out}, .json and .png")
 
     def _write(self, about, rows, title) -> None:
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.out.write_text(f"{about}\n\n{markdown(rows)}\n")
+        write_whole(self.out, f"{about}\n\n{markdown(rows)}\n")
         known = {name: without_nan(row) for name, row in rows.items()}
-        self.out.with_suffix(".json").write_text(json.dumps({"about": about, "rows": known}, indent=2) + "\n")
+        write_whole(self.out.with_suffix(".json"), json.dumps({"about": about, "rows": known}, indent=2) + "\n")
         points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
         pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, title)
 

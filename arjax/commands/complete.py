@@ -8,20 +8,19 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.complete_pictures import complete_pictures
-from arjax.commands.complete_sound import complete_sound
-from arjax.commands.complete_text import complete_text
+from arjax.commands import completing
+from arjax.commands.completing import Hidden
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
 from arjax.errors import InputError
 from arjax.runs.load import open_run
-from arjax.runs.report import pictured
 
 
 @dataclasses.dataclass(frozen=True)
 class Complete:
     """Hide a part of test examples, or of an example of your own, draw it anew, several times, from what is left, and say what
     the truth costs: -log p(hidden | visible). Of images a picture with a row for each: the image, what is left of it, its
-    completions; of text the texts; of sound .wav files of the first seconds, continued, and a picture of them."""
+    completions; of text and of the rows of a table these; of sound .wav files of the first seconds, continued, and a picture of
+    them."""
 
     run: Run
     """The directory that train.py wrote."""
@@ -60,47 +59,89 @@ class Complete:
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self) -> None:
-        counts = {"examples": self.examples, "completions": self.completions}
-        require_positive(**{name: count for name, count in counts.items() if count is not None})
-        require_seed(self.seed)
-        require_suffix(".png", png=self.png)
-        own = [name for name in ("image", "text", "audio") if getattr(self, name) is not None]
-        if self.label is not None and not own:
-            raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
-        if own and self.examples is not None:
-            raise InputError(f"--examples {self.examples}: --{own[0]} is the one to complete; leave it out")
+        self._check_flags()
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
-        blank = np.zeros((1, *model.site_shape, *model.head.event_shape), np.int32)
-        # The data say what they are.
-        if hasattr(data, "hear"):
-            self._refuse("sound", "mask", "image", "text", "truth")
-            complete_sound(self, model, params, data)
-        elif hasattr(data, "show"):
-            self._refuse("text", "image", "audio", "seconds", "png")
-            complete_text(self, model, params, data)
-        elif pictured(data, blank, model.head.vocab) is not None:
-            self._refuse("images", "text", "truth", "audio", "seconds")
-            complete_pictures(self, model, params, data)
+        self._check_medium(data.medium)
+        examples, completions = (given or default for given, default in zip(self._counts, data.medium.at_once, strict=True))
+
+        # What is hidden of which examples, and in words.
+        name, said, shape = None, "blanks hidden", completing.grid(model)
+        if "seconds" in data.medium.flags:
+            hidden, kept = self._behind(model, data.medium)
+            said = f"{kept / data.medium.sample_rate:g} s kept"
+        elif self.text is None:
+            name = self.mask or ("lower" if shape[0] > 1 else "right")
+            hidden, said = completing.over_sites(model, completing.read_mask(name, *shape, self.seed)), f"{name} hidden"
+        if self._own is None:
+            case = completing.of_test_split(experiment, hidden, self.examples, examples, self.seed)
         else:
-            raise InputError(
-                f"{self.run} models data of shape {blank.shape[1:]}, no text, sound or images (H, W), (H, W, 1) or (H, W, 3); "
-                "complete it in Python, by arjax.sample(..., observed=..., mask=...)"
-            )
+            cond = completing.own_cond(model, self.run, f"--{self._own}", self.label)
+            case = self._of_own(experiment, hidden if self.text is None else None, cond)
 
-    def _refuse(self, kind: str, *others: str) -> None:
-        for name in others:
-            if getattr(self, name) is not None:
-                raise InputError(f"--{name}: {self.run} models {kind}; leave it out")
+        order = completing.order_for(model, case)
+        told = completing.cost(model, params, data.medium.unit, case, order) if case.true else None
+        drawn = completing.draw(model, params, jax.random.key(self.seed), case, completions, order)
 
-    def stem(self, *parts: str) -> Path:
-        """RUN/samples/complete_PARTS_SEED, without a suffix."""
-        return Path(self.run) / "samples" / "_".join(["complete", *parts, str(self.seed)])
+        title = f"{self.run}: {data.medium.noun} as they are, and completed; {said}"
+        exhibit = data.medium.completed(case.x, case.hidden, drawn, case.inside, title=title, blank=self.blank)
+        if exhibit.texts:
+            print(exhibit.text)
+        what = f"{len(case.x)} {data.medium.noun}" if self._own is None else str(self.image or self.audio or "the text")
+        # A tokenizer looks at more pixels than its token is drawn at.
+        look = "; tokens beside the hidden ones were made with a look at what they hide"
+        seen = look if exhibit.picture is not None and data.medium.unit == "token" else ""
+        print(f"{what}, {said}, and {completions} completions of each in {exhibit.save(self._stem(name), self.png)}{seen}")
+        if told is not None:
+            print(told)
 
     @property
-    def key(self) -> jax.Array:
-        """The key of everything that is drawn."""
-        return jax.random.key(self.seed)
+    def _counts(self) -> tuple[int | None, int | None]:
+        return self.examples, self.completions
+
+    @property
+    def _own(self) -> str | None:
+        """The flag that gives an example of the user's own."""
+        return next((name for name in ("image", "text", "audio") if getattr(self, name) is not None), None)
+
+    def _check_flags(self) -> None:
+        require_positive(examples=self.examples, completions=self.completions)
+        require_seed(self.seed)
+        require_suffix(".png", png=self.png)
+        if self.label is not None and self._own is None:
+            raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
+        if self._own is not None and self.examples is not None:
+            raise InputError(f"--examples {self.examples}: --{self._own} is the one to complete; leave it out")
+        if len(self.blank) != 1:
+            raise InputError(f"--blank {self.blank!r} is {len(self.blank)} characters; choose one")
+
+    def _check_medium(self, medium) -> None:
+        """InputError for a flag that is of another medium than the run's."""
+        for name in ("mask", "image", "text", "truth", "audio", "seconds", "png"):
+            if getattr(self, name) is not None and name not in medium.flags:
+                raise InputError(f"--{name}: {self.run} models {medium.noun}; leave it out")
+        if self.text is None and self.truth is not None:
+            raise InputError("--truth belongs to --text; give one, or leave it out")
+        if self.text is not None and self.mask is not None:
+            raise InputError(f"--mask {self.mask}: --text marks what is hidden by {self.blank!r}; leave it out")
+
+    def _behind(self, model, medium) -> tuple[np.ndarray, int]:
+        """(what is hidden of a recording, how many of its samples are kept)."""
+        kept = completing.samples_kept(model, medium.sample_rate, self.seconds, self.audio)
+        return np.arange(model.num_sites) >= kept, kept
+
+    def _of_own(self, experiment, hidden, cond) -> Hidden:
+        if self.text is not None:
+            return completing.of_text(experiment, self.text, self.truth, self.blank, cond)
+        if self.audio is not None:
+            return completing.of_recording(experiment, self.audio, hidden, cond, self.seed)
+        return completing.of_image(experiment, self.run, self.modules, self.image, hidden, cond, self.seed)
+
+    def _stem(self, mask: str | None) -> Path:
+        """RUN/samples/complete_WHAT_SEED, without a suffix."""
+        what = [self.image.stem] if self.image else ["text"] if self.text is not None else []
+        what += [mask if mask in completing.MASKS else Path(mask).stem] if mask is not None else []
+        return Path(self.run) / "samples" / "_".join(["complete", *what, str(self.seed)])
 
 
 def main(argv: list[str]) -> None:

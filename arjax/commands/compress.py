@@ -2,17 +2,17 @@
 
 import collections
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
 
-from arjax.coding import compress, decompress
-from arjax.commands.contents import contents_of, file_of, note_of, read_content
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
-from arjax.data.splits import unit
-from arjax.errors import InputError
+from arjax.data.contents import Packed
+from arjax.errors import InputError, one_line
+from arjax.files import write_whole
 from arjax.runs.load import open_run
 
 
@@ -37,6 +37,8 @@ class Compress:
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self) -> None:
+        from arjax.coding import compress
+
         require_positive(batch=self.batch)
         require_suffix(".arj", out=self.out)
         if not self.files:
@@ -45,17 +47,22 @@ class Compress:
         if count > 1:
             raise InputError(f"{count} of the files are called {name}, and could not be told apart; rename all but one")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = require_model(self.run, experiment), experiment.data
-        contents = [read_content(path, model, data) for path in self.files]
-        x = np.concatenate([content.x for content in contents])
-        lengths = [length for content in contents for length in content.lengths]
-        notes = note_of([path.name for path in self.files], contents)
+        model, medium = require_model(self.run, experiment), experiment.data.medium
+        if model.head.vocab is None:
+            raise InputError(f"{self.run} models real values, of which no file can be written exactly; choose a run of symbols")
+        names, packed = [path.name for path in self.files], []
+        for path in self.files:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from error
+            packed.append(medium.pack(str(path), content, model))
+        x, lengths = np.concatenate([file.x for file in packed]), [length for file in packed for length in file.lengths]
         whole = all(length == model.num_sites for length in lengths)
-        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=notes)
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.out.write_bytes(stream)
+        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=_note(names, packed))
+        write_whole(self.out, stream)
         values = sum(lengths) * model.num_dims // model.num_sites
-        rate = f", {8 * len(stream) / values:.4f} bits/{unit(data)}" if values else ""
+        rate = f", {8 * len(stream) / values:.4f} bits/{medium.unit}" if values else ""
         before = sum(path.stat().st_size for path in self.files)
         print(f"{len(self.files)} files of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
 
@@ -79,24 +86,57 @@ class Decompress:
     """Modules, besides arjax, whose classes the run may name; they are imported."""
 
     def __call__(self) -> None:
+        from arjax.coding import decompress
+
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = require_model(self.run, experiment), experiment.data
+        model, medium = require_model(self.run, experiment), experiment.data.medium
         if not self.stream.is_file():
             raise InputError(f"there is no file {self.stream}; give one that arjax compress wrote")
         if not next(parent for parent in (self.out, *self.out.parents) if parent.exists()).is_dir():
             raise InputError(f"--out {self.out} is no folder; choose another")
         try:
             found = decompress(model, params, self.stream.read_bytes())
-            files = [(name, file_of(name, content, model, data)) for name, content in contents_of(model, found)]
+            files = [(name, _unpacked(medium, name, packed, model)) for name, packed in _packed(model, found)]
         except ValueError as error:
             raise InputError(f"{self.stream}: {error}") from error
         for name, _ in files:
             if (self.out / name).exists():
                 raise InputError(f"{self.out / name} is there already; choose another folder with --out")
-        self.out.mkdir(parents=True, exist_ok=True)
         for name, content in files:
-            (self.out / name).write_bytes(content)
+            write_whole(self.out / name, content)
         print(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
+
+
+def _note(names: list[str], files: list[Packed]) -> bytes:
+    """What a stream of these files says of them."""
+    import msgpack
+
+    return msgpack.packb([[name, len(file.x), file.note] for name, file in zip(names, files, strict=True)])
+
+
+def _packed(model, found) -> Iterator[tuple[str, Packed]]:
+    """(name, examples) of each file. InputError unless the note is one of `_note`, and no name leaves its folder."""
+    import msgpack
+
+    lengths = list(found.lengths) or [model.num_sites] * len(found.x)
+    try:
+        notes = msgpack.unpackb(found.note)
+        ends = np.cumsum([count for _, count, _ in notes])
+        if list(ends[-1:]) != [len(found.x)] or any(count < 0 for _, count, _ in notes):
+            raise InputError("counts")
+        for (name, count, note), end in zip(notes, ends, strict=True):
+            if Path(name).name != name or name in ("", "..") or not name.isprintable() or not isinstance(note, dict):
+                raise InputError("name")
+            yield name, Packed(found.x[end - count : end], lengths[end - count : end], note)
+    except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+        raise InputError("the stream does not say which files it holds; it was not written by arjax compress") from error
+
+
+def _unpacked(medium, name: str, packed: Packed, model) -> bytes:
+    try:
+        return medium.unpack(name, packed, model)
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise InputError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
 
 
 def main(argv: list[str]) -> None:

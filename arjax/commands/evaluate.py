@@ -10,13 +10,16 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.beside import on_other_data, on_same_data
-from arjax.commands.flags import Run, require_model, require_suffix, run
-from arjax.data.splits import split_fingerprint, unit
+from arjax.commands.flags import Run, require_model, require_suffix, run, save_arrays
+from arjax.data.splits import split_fingerprint
+from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
+from arjax.runs.config import load_config
+from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.load import open_run
 from arjax.runs.report import per_unit, result_table
+from arjax.runs.tokenization import over_tokens
 from arjax.training.evaluation import Evaluation, evaluate
 from arjax.training.experiment import run_keys
 from arjax.training.mesh import Mesh, place_padded, replicated
@@ -63,9 +66,8 @@ class Evaluate:
         experiment.task.check_data(experiment, splits)
         split = getattr(splits, self.split)
         # What is wrong with the others is found before anything is scored.
-        other = self.other_data and on_other_data(experiment, self.other_data, self.root, self.modules)
-        options = {"raw": self.raw, "root": self.root, "modules": self.modules}
-        rival = self.other_run and on_same_data(experiment, split, self.split, self.other_run, **options)
+        other = self.other_data and self._on_other_data(experiment)
+        rival = self.other_run and self._on_same_data(experiment, split)
         mesh = Mesh().build()
         place = functools.partial(place_padded, mesh=mesh)
         scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
@@ -73,7 +75,7 @@ class Evaluate:
         scored = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
         values = math.prod(splits.train.x.shape[1:])
         rows = {
-            "scored": f"{self.split} split, {scored.examples} examples of {values} {unit(experiment.data)}s",
+            "scored": f"{self.split} split, {scored.examples} examples of {values} {experiment.data.medium.unit}s",
             "weights": self._weights(experiment),
             "rate": _rate(scored, experiment.eval_batch_size),
         }
@@ -98,8 +100,57 @@ class Evaluate:
             self._write(experiment, split, arrays)
         if self.png:
             title = f"{self.run}, {self._weights(experiment)}"
-            pictures.save_png(self.png, pictures.histograms(drawn, f"-log p(x), bits/{unit(experiment.data)}", title))
+            pictures.save_png(self.png, pictures.histograms(drawn, f"-log p(x), bits/{experiment.data.medium.unit}", title))
             print(f"histogram in {self.png}")
+
+    def _on_other_data(self, experiment):
+        """(the run's experiment over the data of --other-data, their splits). Raw data become symbols as that config says, tokens
+        as the run's tokenizer makes them. InputError where they do not fit the model."""
+        path, described = self.other_data, read_run(self.run, self.modules)
+        there = (read_run(path, self.modules) if Path(path).is_dir() else load_config(path)).data
+        there, here = dataclasses.replace(there, root=self.root or there.root), described.data
+        text = "text" in there.medium.flags
+        if described.tokenizer is None and there.medium.unit != here.medium.unit:
+            units = f"consists of {there.medium.unit}s, the run's data of {here.medium.unit}s"
+            raise InputError(f"--other-data {path} {units}; choose such data")
+        if described.tokenizer is None and text and there.medium != here.medium:
+            raise InputError(f"--other-data {path} has another alphabet than the run's; read it by Characters(path, alphabet)")
+        if described.tokenizer is not None and there.medium.noun != here.medium.noun:
+            raise InputError(f"--other-data {path}: the tokenizer of the run is not for such data; choose others")
+        # Of text a tokenizer is given the bytes, whatever its symbols.
+        if described.tokenizer is not None and not text and there.values != here.values:
+            raise InputError(
+                f"--other-data {path}: the tokenizer of the run is of values={here.values}, these data have "
+                f"values={there.values}; give both the same"
+            )
+        # An experiment refuses data whose symbols are not the model's.
+        other = over_tokens(dataclasses.replace(described, data=there), read_tokenizer(self.run, described))
+        other = dataclasses.replace(other, ensemble=experiment.ensemble)
+        splits = other.data.load()
+        other.task.check_data(other, splits)
+        return other, splits
+
+    def _on_same_data(self, experiment, split):
+        """(--other-run, Trained; its splits), of a model of the very examples that `split`, the first run's, holds. InputError
+        where it is of others, or where they become other values."""
+        other = open_run(self.other_run, raw=self.raw, root=self.root, modules=self.modules)
+        require_model(self.other_run, other.experiment)
+        here, there = experiment.data, other.experiment.data
+        if (here.medium.unit, here.values) != (there.medium.unit, there.values):
+            raise InputError(
+                f"--other-run {self.other_run} is of {there.medium.unit}s, {there.values}, this one of {here.medium.unit}s, "
+                f"{here.values}; only nats of the same values can be compared, choose a run of these"
+            )
+        splits = there.load()
+        other.experiment.task.check_data(other.experiment, splits)
+        marks = [split_fingerprint(part) for part in (split, getattr(splits, self.split))]
+        name = next((name for name in ("x", "counted") if marks[0].get(name) != marks[1].get(name)), None)
+        if name is not None:
+            raise InputError(
+                f"--other-run {self.other_run} has another {self.split} split ({name}: {marks[1].get(name)} there, "
+                f"{marks[0].get(name)} here); choose a run over the same data"
+            )
+        return other, splits
 
     def _each(self, experiment, splits, params, scoring) -> Evaluation:
         split, values = getattr(splits, self.split), experiment.data.values
@@ -111,7 +162,7 @@ class Evaluate:
         return f"the moving average of the parameters (EMA, decay {experiment.ema:g})"
 
     def _other_data_rows(self, experiment, inside: Evaluation, outside: Evaluation) -> dict[str, str]:
-        name, area = unit(experiment.data), auroc(_bits(inside), _bits(outside))
+        name, area = experiment.data.medium.unit, auroc(_bits(inside), _bits(outside))
         scored = f"{outside.nats:.3f} ± {outside.standard_error:.3f} nats per example"
         return {
             "other data": f"{experiment.data.title}; {self.split} split, {len(outside.log_probs)} examples",
@@ -133,8 +184,7 @@ class Evaluate:
     def _write(self, experiment, split, arrays) -> None:
         label = {} if split.label is None else {"label": split.label}
         said = {"run": self.run, "split": self.split, "weights": self._weights(experiment), "title": experiment.data.title}
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(self.out, **arrays, **label, **said, x=split_fingerprint(split)["x"])
+        save_arrays(self.out, **arrays, **label, **said, x=split_fingerprint(split)["x"])
         print(f"{len(arrays['log_prob'])} examples in {self.out}")
 
 

@@ -10,7 +10,6 @@ import tyro
 
 from arjax.commands.flags import require_model, require_positive, require_suffix, run
 from arjax.data.batches import gather
-from arjax.data.splits import shown
 from arjax.errors import InputError
 from arjax.measure import figures
 from arjax.runs.load import open_run
@@ -73,8 +72,7 @@ class Figures:
             )
         batch = gather(splits.test, np.array([self.example]))
         x = np.asarray(data.values(jax.random.key(0), batch["x"]))
-        texts = shown(data, x)
-        text = None if texts is None else texts[0]
+        text = "".join(data.medium.exhibit(x).texts)
         drawn = figures.draw_attention_weights(path, model, params, x, cond_of(model, batch), self.site, text)
         return f"attention over test example {self.example}, {drawn}, in {path}"
 

@@ -1,11 +1,14 @@
 """What commands share: how one is run, the argument RUN, and checks of flags, all made before anything is read or written."""
 
+import io
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 
 from arjax.errors import InputError
+from arjax.files import write_whole
 from arjax.protocol import Model
 from arjax.runs.config import read_flags
 
@@ -60,3 +63,10 @@ def require_room(**paths: Path | None) -> None:
         above = next(parent for parent in path.parents if parent.exists())
         if path.is_dir() or not above.is_dir():
             raise InputError(f"--{name} {path}: {path if path.is_dir() else above} is there already; choose another path")
+
+
+def save_arrays(path: Path, **arrays) -> None:
+    """Writes arrays by name as an .npz."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    write_whole(path, file.getvalue())

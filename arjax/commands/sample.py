@@ -8,13 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax import pictures
-from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
-from arjax.data.splits import encoded, heard, shown
+from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run, save_arrays
+from arjax.data.media import Exhibit
 from arjax.errors import InputError
 from arjax.runs.load import open_run
-from arjax.runs.report import rule_between, write_sounds, write_texts
-from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, decoded, stream
+from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
 from arjax.training.conditions import sample_cond
 
 
@@ -75,90 +73,59 @@ class Sample:
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
         key = jax.random.key(self.seed)
         if self.prompt is not None:
-            self._continue(model, params, key, data, batch, cond, transforms)
+            self._continue(model, params, key, data.medium, batch, cond, transforms)
             return
-        if hasattr(data, "visible"):  # tokens of images
-            tokens, x = decoded(model, params, data, key, batch, cond=cond, transforms=transforms)
-            arrays, images = {"x": x, "tokens": tokens}, data.visible(x)
-        else:
-            x = ancestral(model, params, key, batch, cond=cond, transforms=transforms)
-            arrays, images = {"x": x}, pictures.to_images(x, model.head.vocab)
-        texts, sound = shown(data, x), heard(data, x)
-        if self.png and sound is None and images is None:
-            raise InputError(f"--png {self.png}: samples of {self.run} are no pictures; leave it out")
-        if self.out:
-            self._write_arrays(cond, **arrays)
-        stem = self._stem()
-        png = self.png or stem.with_suffix(".png")
-        if texts is not None:
-            path = stem.with_suffix(".txt")
-            write_texts(path, texts)
-            print(rule_between(texts))
-            print(f"{batch} samples in {path}")
-        elif sound is not None:
-            write_sounds(stem, sound)
-            pictures.save_png(png, pictures.sound_picture(*sound, f"{self.run}, seed {self.seed}"))
-            print(f"{batch} samples in {stem}_0.wav to {stem.name}_{batch - 1}.wav, the first 8 drawn in {png}")
-        elif images is not None:
-            pictures.save_png(png, pictures.image_grid(images))
-            print(f"{batch} samples in {png}")
-        elif not self.out:
-            raise InputError(
-                f"samples of shape {model.site_shape} are no images, text or sound; write them to a file with --out FILE.npz"
-            )
+        x = np.asarray(ancestral(model, params, key, batch, cond=cond, transforms=transforms))
+        exhibit = data.medium.exhibit(x, f"{self.run}, seed {self.seed}")
+        if self.png and exhibit.picture is None:
+            raise InputError(f"--png {self.png}: samples of {self.run} are {data.medium.noun}, no pictures; leave it out")
+        original = data.medium.original(x)
+        self._write_arrays(cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
+        if exhibit.texts:
+            print(exhibit.text)
+        print(f"{batch} samples in {exhibit.save(self._stem(), self.png)}")
 
-    def _continue(self, model, params, key, data, batch, cond, transforms) -> None:
+    def _continue(self, model, params, key, medium, batch, cond, transforms) -> None:
         """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
         if self.png:
             raise InputError(f"--png {self.png}: continuations of text are no pictures; leave it out")
-        prompt = _read_prompt(data, self.prompt, self.run)
-        stop = None if self.stop is None else _read_stop(data, self.stop)
+        prompt = medium.encode(self.prompt)
+        if not len(prompt):
+            raise InputError("--prompt is empty; leave it out to sample from the start")
         room = model.num_sites - len(prompt)
         tokens = max(1, min(room, 200)) if self.tokens is None else self.tokens
-        snapshots = stream(
-            model, params, key, [prompt] * batch, tokens=tokens, cond=cond, transforms=transforms, stop=stop, every=8
-        )
+        options = {"tokens": tokens, "cond": cond, "transforms": transforms, "stop": self._stop(medium)}
+        snapshots = stream(model, params, key, [prompt] * batch, every=8, **options)
         known = Generated(np.stack([prompt] * batch), np.full(batch, len(prompt)))
         printed = 0
         for drawn in itertools.chain([known], snapshots):
-            texts = [data.show(row[None, :length])[0] for row, length in zip(*drawn, strict=True)]
+            texts = [medium.exhibit(row[None, :length]).texts[0] for row, length in zip(*drawn, strict=True)]
             # A character of several bytes may be half drawn; it is shown as a replacement until it is whole.
             settled = texts[0].rstrip("\N{REPLACEMENT CHARACTER}")
             print(settled[printed:], end="", flush=True)
             printed = max(printed, len(settled))
-        print(rule_between([texts[0][printed:], *texts[1:]]))
-        path = self._stem().with_suffix(".txt")
-        write_texts(path, texts)
-        if self.out:
-            self._write_arrays(cond, x=drawn.x, length=drawn.length)
-        print(f"{batch} continuations in {path}")
+        print(Exhibit(texts=(texts[0][printed:], *texts[1:])).text)
+        where = Exhibit(texts=tuple(texts)).save(self._stem())
+        self._write_arrays(cond, x=drawn.x, length=drawn.length)
+        print(f"{batch} continuations in {where}")
+
+    def _stop(self, medium) -> int | None:
+        """The symbol that --stop is. InputError unless it is one."""
+        if self.stop is None:
+            return None
+        symbols = medium.encode(self.stop)
+        if len(symbols) != 1:
+            raise InputError(f"--stop {self.stop!r} is {len(symbols)} symbols; choose one")
+        return int(symbols[0])
 
     def _stem(self) -> Path:
         return Path(self.run) / "samples" / f"seed_{self.seed}"
 
     def _write_arrays(self, cond, **arrays) -> None:
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-        np.savez_compressed(self.out, **arrays, **known)
-        print(f"{len(arrays['x'])} samples in {self.out}")
-
-
-def _read_prompt(data, prompt: str, run: str) -> np.ndarray:
-    """The prompt's symbols [length]. InputError if it has none, or the run's data know no such text."""
-    symbols = encoded(data, prompt)
-    if symbols is None:
-        raise InputError(f"--prompt: {run} models no text; leave it out")
-    if not len(symbols):
-        raise InputError("--prompt is empty; leave it out to sample from the start")
-    return symbols
-
-
-def _read_stop(data, stop: str) -> int:
-    """Its symbol. InputError unless it is one."""
-    symbols = encoded(data, stop)
-    if len(symbols) != 1:
-        raise InputError(f"--stop {stop!r} is {len(symbols)} symbols; choose one")
-    return int(symbols[0])
+        if self.out:
+            known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
+            save_arrays(self.out, **arrays, **known)
+            print(f"{len(arrays['x'])} samples in {self.out}")
 
 
 def main(argv: list[str]) -> None:

@@ -95,7 +95,7 @@ def pack_image(name: str, content: bytes, model) -> Packed | None:
     with _opened(content, name) as image:
         mode, (width, height) = image.mode, image.size
         if mode not in _MODES or (height, width, _MODES[mode] or 1) != (*shape[:2], *(shape[2:] or (1,))):
-            raise InputError(f"{name} is {mode} of {width}x{height} pixels, but the model's images are {shape}; convert it")
+            raise InputError(f"{name} is {mode} of {height}x{width} pixels, but the model's images are {shape}; convert it")
         pixels = _pixels(image, "L" if mode == "1" else mode, name)
     levels = _levels(name, model)
     symbols = np.minimum(np.searchsorted(levels, pixels), len(levels) - 1)

@@ -299,7 +299,7 @@ def _cell(value) -> str:
 
 def no_text(noun: str) -> InputError:
     """The error of a medium that has no symbols for a string."""
-    return InputError(f"the run models {noun}, which no text can begin or end; leave it out")
+    return InputError(f"the run models {noun}, which no text can begin; leave --prompt out")
 
 
 def bytes_of(sizes: np.ndarray, x: np.ndarray, block: int = 2**22) -> np.ndarray:

@@ -42,8 +42,8 @@ def test_test_recordings_are_continued_from_their_start_and_their_true_rest_is_s
     main(["complete", str(folder / "run"), "--seconds", str(KEPT / RATE), "--completions", "2", "--seed", "3"])
     stem = folder / "run" / "samples" / "complete_3"
     first, second = capsys.readouterr().out.splitlines()
-    where = f"{stem}_0_0.wav to complete_3_1_1.wav, the first 8 drawn in {stem}.png"
-    assert first == f"2 recordings: 0.0015 s kept, 2 continuations of each in {where}"
+    where = f"{stem}_0_true.wav to complete_3_1_1.wav, the first 8 drawn in {stem}.png"
+    assert first == f"2 recordings, 0.0015 s kept, and 2 completions of each in {where}"
     model, params = arjax.load(folder / "run")
     x = np.zeros((2, LENGTH), np.int32)
     ends = (LENGTH, SIZES[5])
@@ -76,13 +76,13 @@ def test_a_recording_of_ones_own_is_continued_behind_all_of_it_or_behind_the_sec
     flags = ["complete", str(folder / "run"), "--audio", str(sound), "--completions", "1", "--png", str(png)]
     main(flags)
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{sound}: 0.0025 s kept, 1 continuations of each in")
+    assert line.startswith(f"{sound}, 0.0025 s kept, and 1 completions of each in")
     # Seconds that the file has not are not kept.
     main([*flags, "--seconds", str(25 / RATE)])
     assert capsys.readouterr().out.splitlines() == [line]
     main([*flags, "--seconds", str(KEPT / RATE)])
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"{sound}: 0.0015 s kept")
+    assert first.startswith(f"{sound}, 0.0015 s kept")
     model, params = arjax.load(folder / "run")
     x = np.zeros((1, LENGTH), np.int32)
     x[0, :20] = np.asarray(MuLaw(16)(None, read_wav(sound, RATE)))

@@ -112,7 +112,7 @@ def test_any_net_continues_a_text_as_it_would_continue_a_prompt(folder, capsys):
     prompt = np.array([ALPHABET.index(character) for character in "hell"])
     drawn = arjax.sampling.generate(model, params, jax.random.key(4), [prompt] * 3, tokens=2).x
     assert texts[1:] == ["".join(ALPHABET[symbol] for symbol in row) for row in drawn]
-    assert "the text with 3 completions behind it in" in last[0]
+    assert "the text, blanks hidden, and 3 completions of each in" in last[0]
 
 
 def test_characters_of_several_bytes_take_a_blank_for_each_byte(folder, capsys):

@@ -10,9 +10,10 @@ from trained import failure, write_run_of_random_parameters
 
 from arjax.__main__ import main
 from arjax.coding.codec import Decompressed
-from arjax.commands.contents import contents_of, file_of
+from arjax.commands.compress import _packed, _unpacked
 from arjax.data import Bytes, Characters, Levels, Npz
 from arjax.data.characters import pack_text, unpack_text
+from arjax.data.media import Images
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.protocol import Model
@@ -139,8 +140,8 @@ def test_what_compress_refuses(here, capsys):
         ("levels.png", "has the value 37 at [0, 0], but the model has 2 levels 0, 255 only; convert it"),
         ("size.png", "size.png is L of 4x3 pixels, but the model's images are (3, 4); convert it"),
         ("colour.png", "colour.png is RGB of 3x4 pixels, but the model's images are (3, 4); convert it"),
-        (here / "cut.png", "cut.png is no image"),
-        (here / "none.png", "none.png is no image"),
+        (here / "cut.png", "cut.png cannot be read as a picture"),
+        (here / "none.png", "none.png cannot be read as a picture"),
         (here / "array.npy", "array.npy cannot be read as an array"),
         (here / "sound.wav", "files of the model's symbols end in one of .npy .png .bmp .pgm .ppm .tif; save it as such"),
         ("missing.npy", "missing.npy cannot be read"),
@@ -199,4 +200,4 @@ def test_a_note_that_no_compress_wrote_is_refused_and_no_name_leaves_its_folder(
     model = Model(MADE(), Bernoulli(), (3, 4))
     found = Decompressed(np.zeros((2, 3, 4), np.int32), None, (), note)
     with pytest.raises(ValueError, match=r"\A[^\n]+; [^\n]+\Z"):
-        [file_of(name, content, model, None) for name, content in contents_of(model, found)]
+        [_unpacked(Images(2), name, packed, model) for name, packed in _packed(model, found)]

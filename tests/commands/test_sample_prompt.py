@@ -135,7 +135,7 @@ def test_a_wrong_prompt_ends_in_one_line_and_nothing_is_written(characters, imag
         ((characters, "--prompt", "h", "--png", "x.png"), "--png x.png: continuations of text are no pictures"),
         ((characters, "--tokens", "3"), "--tokens and --stop belong to --prompt"),
         ((characters, "--stop", "h"), "--tokens and --stop belong to --prompt"),
-        ((images, "--prompt", "h"), f"--prompt: {images} models no text; leave it out"),
+        ((images, "--prompt", "h"), "the run models images, which no text can begin; leave --prompt out"),
     ]
     for flags, part in cases:
         assert part in failure(capsys, "sample", *flags, "--out", out), flags
