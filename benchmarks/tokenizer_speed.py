@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+from arjax.data.media import Medium, Text
 from arjax.data.sources import data_root, read_file
 from arjax.data.text import Parts
 from arjax.tokenizers import BPE
@@ -28,6 +29,7 @@ class Megabyte(NamedTuple):
     """The first megabyte of a text, which is all that BPE.fit asks for."""
 
     content: bytes
+    medium: Medium = Text()
 
     def texts(self) -> Parts:
         part = np.frombuffer(self.content[:1_000_000], np.uint8)

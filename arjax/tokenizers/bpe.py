@@ -127,8 +127,8 @@ def _set_to(count) -> str:
 
 
 def _check_text(data):
-    if not hasattr(data, "texts"):
-        raise InputError(f"BPE encodes text, and {type(data).__name__} has no texts; choose a data set of text")
+    if "text" not in data.medium.flags:
+        raise InputError(f"BPE encodes text, and {type(data).__name__} consists of {data.medium.noun}; choose a data set of text")
 
 
 def _row(kind, x, count) -> np.ndarray:

@@ -102,7 +102,7 @@ def _record(experiment, split, result: Evaluation) -> dict:
 
 def lossy(data) -> bool:
     """Are these tokens from which the data do not come back?"""
-    return hasattr(data, "tokenizer") and not data.tokenizer.lossless
+    return not data.medium.lossless
 
 
 def _symbols(vocab):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from arjax.data.media import Medium, Text
 from arjax.data.text import Parts
 from arjax.tokenizers import BPE
 from arjax.tokenizers.byte_level import LETTERS
@@ -21,11 +22,12 @@ def array(content: bytes):
     return np.frombuffer(content, np.uint8)
 
 
-class Text(NamedTuple):
+class OneText(NamedTuple):
     """A data set as far as `fit` looks at it. What is held out would teach q q before everything else."""
 
     train: bytes
     root: str | None = None
+    medium: Medium = Text()
 
     def texts(self) -> Parts:
         return Parts(*(array(part) for part in (self.train, b"qq " * 5000, b"qq " * 5000)))
@@ -57,6 +59,6 @@ def learned_from(description):
 
 
 TRAINED = BPE(300)
-LEARNED = TRAINED.fit(Text(text_of(3000).encode()))
+LEARNED = TRAINED.fit(OneText(text_of(3000).encode()))
 SHAPED = BPE(264)
 SHAPED_LEARNED = learned_from(gpt2_shaped())

@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from bpe_files import END, LEARNED, SHAPED, SHAPED_LEARNED, TRAINED, WORDS, Text, array, gpt2_shaped, learned_from, text_of
+from bpe_files import END, LEARNED, SHAPED, SHAPED_LEARNED, TRAINED, WORDS, OneText, array, gpt2_shaped, learned_from, text_of
 from hypothesis import given, settings
 from tokenizers import Tokenizer
 
@@ -114,7 +114,7 @@ def test_encode_takes_no_part_of_a_file_that_cuts_pads_or_decorates():
 def test_fit_always_learns_the_most_frequent_pair():
     # By hand, on words of letters with the space in front of each, of which the splitting expression makes one part each.
     words = ["Ġ" + word for word in text_of(500).split() if word.isascii() and word.isalpha()]
-    learned = BPE(266).fit(Text("".join(words).replace("Ġ", " ").encode()))
+    learned = BPE(266).fit(OneText("".join(words).replace("Ġ", " ").encode()))
     pairs = json.loads(learned["json"].tobytes())["model"]["merges"]
     assert len(pairs) == 10
     split = [list(word) for word in words]
@@ -135,7 +135,7 @@ def merged(word, left, right):
 
 
 def test_fit_learns_the_same_from_the_same_text():
-    np.testing.assert_array_equal(TRAINED.fit(Text(text_of(3000).encode()))["json"], LEARNED["json"])
+    np.testing.assert_array_equal(TRAINED.fit(OneText(text_of(3000).encode()))["json"], LEARNED["json"])
 
 
 @pytest.mark.slow  # a process of its own
@@ -148,22 +148,22 @@ def test_fit_learns_the_same_in_another_process():
 
 
 def test_fit_learns_nothing_from_what_is_no_utf_8():
-    plain = BPE(258).fit(Text(b"ababab cdcdcd"))
-    broken = BPE(258).fit(Text(b"ababab\xff\xff\xff\xff\xff\xff cdcdcd"))
+    plain = BPE(258).fit(OneText(b"ababab cdcdcd"))
+    broken = BPE(258).fit(OneText(b"ababab\xff\xff\xff\xff\xff\xff cdcdcd"))
     np.testing.assert_array_equal(plain["json"], broken["json"])
 
 
 def test_fit_refuses_too_few_tokens_with_the_number_there_is():
-    message = fault(lambda: BPE(1000).fit(Text(b"abab abab")))
+    message = fault(lambda: BPE(1000).fit(OneText(b"abab abab")))
     assert message == "the text gives only 258 tokens; set --tokenizer.vocab 258 and the head's to match"
     assert "vocab=255 is fewer than the 256 bytes" in fault(lambda: BPE(255))
-    assert BPE(256).encode(BPE(256).fit(Text(b"abab")), array(b"abab")).tolist() == [64, 65, 64, 65]  # "!" is 0
+    assert BPE(256).encode(BPE(256).fit(OneText(b"abab")), array(b"abab")).tolist() == [64, 65, 64, 65]  # "!" is 0
 
 
 def test_fit_reads_a_file_as_it_is_and_finds_it_under_the_data_root(tmp_path):
     content = json.dumps(gpt2_shaped()).encode()
     (tmp_path / "gpt2.json").write_bytes(content)
-    assert BPE(264, str(tmp_path / "gpt2.json")).fit(Text(b""))["json"].tobytes() == content
+    assert BPE(264, str(tmp_path / "gpt2.json")).fit(OneText(b""))["json"].tobytes() == content
     data = Bytes("x", root=str(tmp_path))
     assert BPE(264, "gpt2.json").fit(data)["json"].tobytes() == content
     message = fault(lambda: BPE(300, "gpt2.json").fit(data))
@@ -176,7 +176,7 @@ def test_fit_learns_1024_tokens_from_a_megabyte_in_ten_seconds():
     rng = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
     words = ["".join(rng.choice(letters, size)) for size in rng.integers(2, 9, 5000)]
-    text = Text(" ".join(rng.choice(words, 200_000)).encode()[:1_000_000])
+    text = OneText(" ".join(rng.choice(words, 200_000)).encode()[:1_000_000])
     start = time.perf_counter()
     learned = BPE(1024).fit(text)
     assert time.perf_counter() - start < 10
@@ -201,8 +201,8 @@ def test_check_refuses_what_is_nothing_that_was_learned(learned):
         (lambda: SHAPED.encode(SHAPED_LEARNED, [256]), "byte 256 is not in 0..255"),
         (lambda: SHAPED.encode(SHAPED_LEARNED, np.zeros((2, 2), np.uint8)), "one row of whole numbers"),
         (lambda: SHAPED.token_shape((28, 28)), "BPE encodes text, not examples of shape (28, 28)"),
-        (lambda: SHAPED.fit(Digits()), "BPE encodes text, and Digits has no texts"),
-        (lambda: SHAPED.over(Digits(), SHAPED_LEARNED), "BPE encodes text, and Digits has no texts"),
+        (lambda: SHAPED.fit(Digits()), "BPE encodes text, and Digits consists of images"),
+        (lambda: SHAPED.over(Digits(), SHAPED_LEARNED), "BPE encodes text, and Digits consists of images"),
         (lambda: BPE(300).over(Bytes("x"), SHAPED_LEARNED), "vocab=300, but the tokenizer.json has 264 tokens"),
     ],
 )
