@@ -1,9 +1,7 @@
-"""Wrong data files and arrays."""
+"""Wrong data files and arrays: a row a rule. The others that a rule refuses are in tests/data, where they cost no command."""
 
-import bz2
 import gzip
 import io
-import struct
 import zipfile
 from pathlib import Path
 
@@ -11,10 +9,9 @@ import numpy as np
 import soundfile
 from bad_input import Bad, config, cut, file, folder_instead, gone, npz
 
-MNIST = config(
-    'Npz("tiny.npz", Levels(2)), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))',
-    "MNIST(), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (28, 28))",
-)
+TINY = 'Npz("tiny.npz", Levels(2)), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))'
+MNIST = config(TINY, "MNIST(), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (28, 28))")
+SPOKEN = config(TINY, "SpokenDigits(8, 2), model=arjax.Model(MADE(hidden=(4,)), Categorical(256), (8,))")
 
 
 def whole(name, array):
@@ -37,12 +34,6 @@ def wav(samples, rate=8000, subtype="PCM_16", name="sounds/2.wav"):
     return lambda: soundfile.write(name, samples, rate, subtype, format="WAV")
 
 
-def bare():
-    """One array that is in no archive."""
-    np.save("tiny.npy", np.zeros((3, 4, 4)))
-    Path("tiny.npy").rename("tiny.npz")
-
-
 def lying():
     """An array whose header promises more than there is."""
     head = io.BytesIO()
@@ -55,126 +46,48 @@ BAD_ARRAYS = tuple(
     Bad("train.py tiny.py", says, spoil)
     for says, spoil in (
         ("there is no file tiny.npz", gone("tiny.npz")),
-        ("is not a readable .npz", file("tiny.npz", "")),
         ("is not a readable .npz", file("tiny.npz", "no zip")),
         ("is not a readable .npz", cut("tiny.npz", -100)),
-        ("is not a readable .npz", cut("tiny.npz", 100)),
-        ("is not a readable .npz", folder_instead("tiny.npz")),
-        ("is not a readable .npz", bare),
         ("is not a readable .npz", lying),
         ("valid.npy holds Python objects", npz(valid=np.array([{}, {}]))),
-        ("has no array train, valid, test (it has none)", lambda: np.savez("tiny.npz", a=np.zeros(3))),
         ("has no array valid (it has train, train_label", npz(valid=None)),
-        ("train has dtype <U3, not numbers", npz(train=np.array(["abc"] * 8))),
-        ("train has dtype complex128, not numbers", npz(train=np.zeros((16, 4, 4), complex))),
-        ("train has dtype datetime64[D], not numbers", npz(train=np.zeros((16, 4, 4), "datetime64[D]"))),
         ("train has dtype [('a', '<i4')], not numbers", npz(train=np.zeros((16, 4, 4), [("a", np.int32)]))),
-        ("train has shape (16,); it must be [N, *site_shape]", npz(**whole("", np.zeros(16, int)))),
-        ("train has shape (); it must be [N, *site_shape]", npz(train=np.array(3))),
-        ("train has shape (0, 4, 4); it must be [N, *site_shape] with at least one example", npz(train=np.zeros((0, 4, 4)))),
         ("test has shape (0, 4, 4); it must be [N, *site_shape] with at least one example", npz(test=np.zeros((0, 4, 4)))),
         ("an example has shape (4, 5) in valid but (4, 4) in train", npz(valid=np.zeros((8, 4, 5)))),
         (
             "has examples of shape (5, 5), but the model's are (4, 4); set --model.site-shape",
             npz(**whole("", np.zeros((8, 5, 5))), **whole("_label", None)),
         ),
-        ("has examples of shape (4, 4, 1), but", npz(**whole("", np.zeros((8, 4, 4, 1))), **whole("_label", None))),
-        ("train has the value 2 at [0, 0, 0], but 2 levels accepts whole numbers 0..1 only", npz(train=np.full((16, 4, 4), 2))),
-        ("test has the value -1 at [0, 0, 0]", npz(test=np.full((8, 4, 4), -1))),
         ("test has the value 18446744073709551615 at", npz(test=np.full((8, 4, 4), 2**64 - 1, np.uint64))),
-        ("test has the value 0.5 at", npz(test=np.full((8, 4, 4), 0.5))),
-        ("test has the value nan at", npz(test=np.full((8, 4, 4), np.nan))),
         ("test has the value inf at", npz(test=np.full((8, 4, 4), np.inf, np.float16))),
         ("valid has no labels but another split has", npz(valid_label=None)),
-        ("train has no labels but another split has", npz(train_label=None)),
-        ("the labels of test are float64 of shape (8,)", npz(test_label=np.zeros(8))),
-        ("the labels of test are int64 of shape (7,)", npz(test_label=np.zeros(7, int))),
         ("the labels of test are int64 of shape (8, 1)", npz(test_label=np.zeros((8, 1), int))),
         ("label 3 of test is -1; number the classes from 0", npz(test_label=np.array([0, 0, 0, -1, 0, 0, 0, 0]))),
-        ("label 0 of test is 1099511627776", npz(test_label=np.full(8, 2**40))),
-        ("has both train_length and train_counted", npz(train_length=np.ones(16, int), train_counted=np.ones((16, 4, 4), bool))),
-        ("train_length is float64 of shape (16,); give one whole number", npz(train_length=np.ones(16))),
         ("train_length[0] is 0, not in 1..4", npz(train_length=np.zeros(16, int))),
-        ("train_length[0] is 5, not in 1..4", npz(train_length=np.full(16, 5))),
         ("what counts of train is int64", npz(**whole("_counted", np.ones((16, 4, 4), int)))),
-        (
-            "in example 0 of train no site counts",
-            npz(
-                train_counted=np.zeros((16, 4, 4), bool),
-                valid_counted=np.ones((8, 4, 4), bool),
-                test_counted=np.ones((8, 4, 4), bool),
-            ),
-        ),
-        ("valid has no lengths or counted sites but another split has", npz(train_counted=np.ones((16, 4, 4), bool))),
         ("the local features of train are int64", npz(**whole("_local", np.ones((16, 4, 4, 2), int)))),
-        (
-            "the local features of train are not all finite",
-            npz(train_local=np.full((16, 4, 4, 2), np.nan), valid_local=np.ones((8, 4, 4, 2)), test_local=np.ones((8, 4, 4, 2))),
-        ),
         ("the memory features of train are float64 of shape (16, 2)", npz(**whole("_memory", np.ones((16, 2))))),
     )
 )
 
 BAD_FILES = (
     Bad("train.py text.py", "there is no file text.txt", gone("text.txt")),
-    Bad("train.py text.py", "text.txt is empty", file("text.txt", "")),
     Bad("train.py text.py", "text.txt is not UTF-8: byte 2 is 0xff; convert it", file("text.txt", b"he\xff" * 90)),
     Bad("train.py text.py", "has '!', 'x', first at character 0, which the alphabet of 9 lacks", file("text.txt", "x!" * 300)),
-    Bad(
-        "train.py text.py",
-        "its validation part has 2 characters, less than one window of length=8",
-        file("text.txt", "hello" * 9),
-    ),
+    Bad("train.py text.py", "its validation part has 2 characters, less than one window", file("text.txt", "hello" * 9)),
     Bad("train.py text.py", "text.txt is no file; give one", folder_instead("text.txt")),
-    Bad("train.py text.py --data.length 0", "length=0 must be at least one symbol"),
     Bad("train.py text.py --data.length 9", "has examples of shape (9,), but the model's are (8,)"),
-    Bad("train.py text.py --data.valid 0", "choose valid > 0"),
-    Bad("train.py text.py --data.test 1", "are the fractions held out"),
-    Bad("train.py text.py --data.valid nan", "are the fractions held out"),
-    Bad("train.py text.py --data.alphabet ''", "alphabet='' must name at least one character"),
-    Bad("train.py text.py --data.alphabet aab", "alphabet='aab' must name at least one character, each once"),
     Bad("train.py sound.py", "there is no folder sounds", gone("sounds")),
-    Bad("train.py sound.py", "has 0 .wav files, too few", lambda: [path.unlink() for path in Path("sounds").iterdir()]),
     Bad("train.py sound.py", "has 2 .wav files, too few", lambda: [Path(f"sounds/{i}.wav").unlink() for i in (0, 1, 2)]),
     Bad("train.py sound.py", "has 16000 samples a second, not sample_rate=8000; resample it", wav(np.zeros(20), 16000)),
-    Bad("train.py sound.py", "has 2 channels", wav(np.zeros((20, 2)))),
-    Bad("train.py sound.py", "has samples of format 0x0006", wav(np.zeros(20), subtype="ALAW")),
     Bad("train.py sound.py", "samples that are not finite", wav(np.full(20, np.nan), subtype="DOUBLE")),
-    Bad("train.py sound.py", "has no samples", wav(np.zeros(0))),
     Bad("train.py sound.py", "is truncated: its header promises 40 bytes of samples, 30 are there", cut("sounds/2.wav", -10)),
-    Bad("train.py sound.py", "is truncated: it ends before its samples begin", cut("sounds/2.wav", 30)),
-    Bad("train.py sound.py", "is no WAV file", file("sounds/2.wav", "ID3 and so on")),
-    Bad("train.py sound.py", "is no WAV file", file("sounds/2.wav", "")),
-    Bad("train.py sound.py --data.sample-rate 0", "sample_rate=0 is in samples a second"),
-    Bad("train.py sound.py --data.context 8", "context=8 must be in 0..length - 1"),
-    Bad("train.py sound.py --data.length 9", "has examples of shape (9,)"),
-    Bad("train.py sound.py --data.values.count 1", "MuLaw(1) must have 2..65536 symbols"),
-    Bad(
-        "train.py bad.py", "values=Levels(count=2) cannot become sound again", data('WavFolder("sounds", 8000, values=Levels(2))')
-    ),
-    Bad(
-        "train.py bad.py",
-        "mnist-train-images-idx3-ubyte.gz has the wrong checksum",
-        mnist(content=gzip.compress(struct.pack(">4I", 0x803, 1, 28, 28))),
-    ),
-    Bad("train.py bad.py", "mnist-train-images-idx3-ubyte.gz cannot be read", mnist(content=gzip.compress(bytes(999))[:-9])),
+    Bad("train.py bad.py", "cannot become sound again", data('WavFolder("sounds", 8000, values=Levels(2))')),
     Bad("train.py bad.py", "mnist-train-images-idx3-ubyte has the wrong checksum", mnist("mnist-train-images-idx3-ubyte", b"\0")),
-    Bad("train.py bad.py", "mnist-train-images-idx3-ubyte.gz cannot be read", mnist(content=bz2.compress(bytes(999))[:-9])),
-    Bad(
-        "train.py bad.py",
-        "fsdd.npz is not in",
-        config(
-            'Npz("tiny.npz", Levels(2)), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))',
-            "SpokenDigits(8, 2), model=arjax.Model(MADE(hidden=(4,)), Categorical(256), (8,))",
-        ),
-    ),
+    Bad("train.py bad.py", "mnist-train-images-idx3-ubyte.gz cannot be read", mnist(content=gzip.compress(bytes(999))[:-9])),
+    Bad("train.py bad.py", "fsdd.npz is not in", SPOKEN),
     Bad("train.py bad.py", "label='word' is none of digit, speaker, both", data("SpokenDigits(label='word')")),
-    Bad("train.py bad.py", "patch=0 must be at least 1", data('LowerHalf(Npz("tiny.npz", Levels(2)), 0)')),
-    Bad(
-        "train.py bad.py",
-        "patches of 3 do not divide an upper half of 2 x 4 pixels",
-        data('LowerHalf(Npz("tiny.npz", Levels(2)), 3)'),
-    ),
+    Bad("train.py bad.py", "patches of 3 do not divide an upper half", data('LowerHalf(Npz("tiny.npz", Levels(2)), 3)')),
     Bad("train.py bad.py", "Dynamic(highest=0) must be positive", data('Npz("tiny.npz", Dynamic(0))')),
 )
 BAD_DATA = (*BAD_ARRAYS, *BAD_FILES)

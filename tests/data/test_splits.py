@@ -56,6 +56,7 @@ def test_check_splits_finds_nan_outside_every_support():
         (GOOD, {"x": np.zeros((0, 3), int), "label": np.zeros(0, int)}, "valid has shape (0, 3); it must be [N, *site_shape]"),
         (GOOD, {"x": np.zeros(3, int)}, "valid has shape (3,)"),
         (GOOD, {"x": np.array([["a", "b", "c"]])}, "dtype <U1, not numbers"),
+        (GOOD, {"x": np.zeros((2, 3), complex)}, "dtype complex128, not numbers"),
         (GOOD, {"label": np.array([1])}, "labels of valid are int64 of shape (1,)"),
         (GOOD, {"label": np.array([0.0, 1.0])}, "labels of valid are float64"),
         (GOOD, {"label": np.array([0, -1])}, "label 1 of valid is -1; number the classes from 0"),

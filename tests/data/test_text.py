@@ -189,6 +189,7 @@ def test_a_missing_file_and_a_folder_are_refused(make, tmp_path):
         ({"alphabet": "a\udcff"}, "names half of a character, a surrogate"),
         ({"length": 0}, "length=0 must be at least one symbol"),
         ({"valid": 0.0}, "valid=0.0 and test=0.05 are the fractions held out"),
+        ({"valid": float("nan")}, "valid=nan and test=0.05 are the fractions held out"),
         ({"valid": 0.5, "test": 0.5}, "valid=0.5 and test=0.5 are the fractions held out"),
     ],
 )
