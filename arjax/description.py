@@ -21,15 +21,20 @@ from arjax.errors import InputError, brief, one_line, printable
 DEPTH = 50
 
 
-def describe(value) -> Any:
-    """`value` as JSON data. InputError for anything but the kinds named above."""
+def describe(value, defaults: bool = True) -> Any:
+    """Returns `value` as JSON data. InputError for anything but the kinds named above.
+
+    defaults: False leaves out the fields that are as their class has them, so that a description stays what it is when a class
+    gains a field with a default.
+    """
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, tuple):
-        return [describe(item) for item in value]
+        return [describe(item, defaults) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         cls = type(value)
-        fields = {field.name: describe(getattr(value, field.name)) for field in _fields(cls)}
+        values = {field: getattr(value, field.name) for field in _fields(cls)}
+        fields = {f.name: describe(v, defaults) for f, v in values.items() if defaults or v != f.default}
         return {"class": f"{cls.__module__}:{cls.__qualname__}"} | fields
     raise InputError(
         f"{value!r} ({type(value).__name__}) cannot be described as data; use None, booleans, finite numbers, strings, "

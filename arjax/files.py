@@ -36,7 +36,7 @@ def sha256_of(array: np.ndarray) -> str:
     digest = hashlib.sha256()
     rows = max(1, _CHUNK // max(1, array.itemsize * math.prod(array.shape[1:])))
     for part in [array] if array.ndim == 0 else [array[start : start + rows] for start in range(0, len(array), rows)]:
-        digest.update(np.ascontiguousarray(part).data)
+        digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))  # bfloat16 is no buffer
     return f"{array.dtype}{list(array.shape)} sha256:{digest.hexdigest()}"
 
 

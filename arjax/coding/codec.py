@@ -3,7 +3,6 @@
 import zlib
 from typing import NamedTuple
 
-import constriction
 import jax
 import numpy as np
 from jaxtyping import Int32, Shaped
@@ -12,13 +11,10 @@ from arjax.arguments import check_cond, check_order, check_x
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
 from arjax.coding.stream import MAX_VALUES, Header, read, write
-from arjax.errors import InputError
+from arjax.errors import InputError, require
 from arjax.likelihood import log_prob
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
-
-# Probabilities are rounded to 24 bits, of which each symbol gets at least one unit: all in the support can be written.
-_FAMILY = constriction.stream.model.Categorical(perfect=False)
 
 
 class Decompressed(NamedTuple):
@@ -32,15 +28,7 @@ class Decompressed(NamedTuple):
 
 
 def compress(
-    model: Model,
-    params,
-    x: Shaped[np.ndarray, "N *data"],
-    *,
-    order=None,
-    label=None,
-    lengths=(),
-    batch: int = 256,
-    note: bytes = b"",
+    model: Model, params, x: Shaped[np.ndarray, "N *data"], *, order=None, label=None, lengths=(), batch=256, note: bytes = b""
 ) -> bytes:
     """x [N, *site_shape, *E], N >= 0, as a stream of about -log2 p(x) bits and some 60 bytes.
 
@@ -62,17 +50,18 @@ def compress(
         )
     batch = max(1, min(batch, len(x)))
     label = _labels(model, params, x, order, label, batch)
-    coder, contents = constriction.stream.queue.RangeEncoder(), 0
+    queue, family, uniform = _range_coding()
+    coder, contents = queue.RangeEncoder(), 0
     for rows, counts in _chunks(model, len(x), lengths, batch):
         chunk = arrange(_padded(x[rows], batch), order, model.site_shape)
         chunk = np.where(_within(chunk, counts), chunk, 0).astype(np.int32)
         values, contents = chunk.reshape(batch, model.num_sites, -1), zlib.crc32(chunk.tobytes(), contents)
         if label is not None and model.cond.classes > 1:
-            coder.encode(label[rows], constriction.stream.model.Uniform(model.cond.classes))
+            coder.encode(label[rows], uniform(model.cond.classes))
 
         def encode(t, c, rows, probabilities, values=values):
             symbols = values[rows, t, c]
-            coder.encode(symbols, _FAMILY, probabilities)
+            coder.encode(symbols, family, probabilities)
             return symbols
 
         walk(model, params, order, _cond(label, rows, batch), counts, encode)
@@ -91,15 +80,16 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
     _check_written_here(model, params, order, header)
     x = np.zeros((header.shape[0], model.num_sites, *model.head.event_shape), np.int32)
     label = None if model.cond.classes is None else np.zeros(len(x), np.int32)
-    coder, contents = constriction.stream.queue.RangeDecoder(words), 0
+    queue, family, uniform = _range_coding()
+    coder, contents = queue.RangeDecoder(words), 0
     for rows, counts in _chunks(model, len(x), header.lengths, header.batch):
         chunk = np.zeros((header.batch, *x.shape[1:]), np.int32)
         values = chunk.reshape(header.batch, model.num_sites, -1)
         if label is not None and model.cond.classes > 1:
-            label[rows] = coder.decode(constriction.stream.model.Uniform(model.cond.classes), len(label[rows]))
+            label[rows] = coder.decode(uniform(model.cond.classes), len(label[rows]))
 
         def decode(t, c, rows, probabilities, values=values):
-            values[rows, t, c] = symbols = coder.decode(_FAMILY, probabilities)
+            values[rows, t, c] = symbols = coder.decode(family, probabilities)
             return symbols
 
         walk(model, params, order, _cond(label, rows, header.batch), counts, decode)
@@ -110,6 +100,13 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
             "compressed, with the same devices"
         )
     return Decompressed(restore(x, order, model.site_shape), label, header.lengths, header.note)
+
+
+def _range_coding():
+    """The module of the range coder, and its models of a symbol: of any probabilities, and of equal ones."""
+    stream = require("constriction", extra="compress").stream
+    # Probabilities are rounded to 24 bits, of which each symbol gets at least one unit: all in the support can be written.
+    return stream.queue, stream.model.Categorical(perfect=False), stream.model.Uniform
 
 
 def _check(model, order) -> np.ndarray:

@@ -14,20 +14,24 @@ import jax
 import jaxlib
 import numpy as np
 
+from arjax.description import describe
+from arjax.files import sha256_of_all
+
 
 def digest_of_model(model, order) -> bytes:
-    """4 bytes of the sha256 of a model's description and of the order [T] it generates in."""
-    return _sha256(repr(model).encode(), np.asarray(order, np.int32).tobytes())[:4]
+    """Returns 4 bytes of the sha256 of a model's description and of the order [T] it generates in. InputError for a model that
+    cannot be described.
+
+    Fields at their default do not count, so that a stream can still be read when a class has gained one.
+    """
+    described = json.dumps(describe(model, defaults=False), sort_keys=True)
+    return _sha256(described.encode(), np.asarray(order, np.int32).tobytes())[:4]
 
 
 def digest_of_params(params) -> bytes:
     """6 bytes of the sha256 of all parameters, their paths, dtypes and shapes."""
-    hashed = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        array = np.asarray(leaf, order="C")
-        hashed.update(f"{jax.tree_util.keystr(path)} {array.dtype} {list(array.shape)}\n".encode())
-        hashed.update(array.tobytes())
-    return hashed.digest()[:6]
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return bytes.fromhex(sha256_of_all({jax.tree_util.keystr(path): leaf for path, leaf in leaves}))[:6]
 
 
 def platform_here() -> str:

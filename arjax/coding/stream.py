@@ -11,16 +11,16 @@ Some 60 bytes besides the payload.
 
 import dataclasses
 import hashlib
+import itertools
 import math
 from typing import Any
 
-import msgpack
 import numpy as np
 
-from arjax.errors import InputError
+from arjax.errors import InputError, require
 
 MAGIC = b"\x93arj"
-VERSION = 1
+VERSION = 2
 CHECKSUM = 6
 # More than anyone compresses at once: a stream must not ask for any amount of memory.
 MAX_VALUES = 2**31
@@ -46,6 +46,7 @@ class Header:
 def write(header: Header, words: np.ndarray) -> bytes:
     """A stream of this header and the words, uint32 [n], of a range coder."""
     digests = header.model + header.params + header.platform
+    msgpack = require("msgpack", extra="compress")
     fields = [digests, header.where, header.contents, header.shape, header.batch, _runs(header.lengths), header.note]
     content = MAGIC + bytes([VERSION]) + msgpack.packb(fields) + words.astype("<u4").tobytes()
     return content + hashlib.sha256(content).digest()[:CHECKSUM]
@@ -65,6 +66,7 @@ def read(stream: bytes) -> tuple[Header, np.ndarray]:
         raise InputError(f"the stream of {len(stream)} bytes is damaged or cut off: its checksum is wrong; restore it")
     if content[len(MAGIC)] != VERSION:
         raise InputError(f"the stream is of version {content[len(MAGIC)]}, this arjax reads {VERSION}; use the one that wrote it")
+    msgpack = require("msgpack", extra="compress")
     unpacker = msgpack.Unpacker(max_buffer_size=len(content) + 1)
     unpacker.feed(content[len(MAGIC) + 1 :])
     try:
@@ -94,7 +96,4 @@ def _header(fields: Any) -> Header:
 
 def _runs(lengths) -> list[tuple[int, int]]:
     """[(how many in a row, length), ...]"""
-    runs = []
-    for length in lengths:
-        runs = [*runs[:-1], (runs[-1][0] + 1, length)] if runs and runs[-1][1] == length else [*runs, (1, length)]
-    return runs
+    return [(len(list(group)), length) for length, group in itertools.groupby(lengths)]
