@@ -17,9 +17,9 @@ from arjax.likelihood import bits_per_dim, conditional_log_prob
 from arjax.orders import named
 from arjax.protocol import Cond
 from arjax.runs.directory import read_run, read_tokenizer
-from arjax.runs.tokenization import over_tokens
 from arjax.sampling import ancestral
 from arjax.training.conditions import check_fits, cond_of
+from arjax.training.experiment import over_tokens
 
 MASKS = ("lower", "upper", "left", "right", "centre", "random")
 
@@ -149,11 +149,8 @@ def of_text(experiment, text: str, truth: str | None, blank: str, cond: Cond) ->
         raise InputError("--text hides everything; sample without it, by `python -m arjax sample`")
     if len(symbols) > model.num_sites:
         raise InputError(f"--text has {len(symbols)} characters, the model's windows {model.num_sites}; shorten it")
-    if (
-        len(symbols) < model.num_sites
-        and not model.capabilities.any_order
-        and (model.permutation != np.arange(model.num_sites)).any()
-    ):
+    forwards = (model.permutation == np.arange(model.num_sites)).all()
+    if len(symbols) < model.num_sites and not (model.capabilities.any_order or forwards):
         raise InputError(
             f"--text has {len(symbols)} characters, and a net that generates in {model.order} only needs all {model.num_sites} "
             "of a window; give as many"

@@ -19,9 +19,8 @@ from arjax.runs.config import load_config
 from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.load import open_run
 from arjax.runs.report import per_unit, result_table
-from arjax.runs.tokenization import over_tokens
 from arjax.training.evaluation import Evaluation, evaluate
-from arjax.training.experiment import run_keys
+from arjax.training.experiment import over_tokens, run_keys
 from arjax.training.mesh import Mesh, place_padded, replicated
 from arjax.training.objective import Score
 
