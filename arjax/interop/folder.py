@@ -5,13 +5,13 @@ Both formats hold data and nothing else. Pickles (pytorch_model.bin), which can 
 
 import dataclasses
 import json
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 
-from arjax.errors import InputError, brief, one_line
+from arjax.errors import InputError, brief, one_line, require
+from arjax.files import write_whole
 
 CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
@@ -89,15 +89,13 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
 
 
 def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray]) -> None:
-    """Make the folder, or replace its two files: each is whole at any time."""
-    from safetensors.numpy import save  # loads a library that only this needs
-
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the folder's two files, or replaces them: each is whole at any time."""
+    save = require("safetensors.numpy", extra="interop").save
     # C order: the format knows no strides, and the library would write a transposed array's memory as it lies. "pt": without
     # it transformers refuses the file; it means that shapes are laid out as PyTorch has them.
     data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata={"format": "pt"})
-    _replace(folder / TENSORS, data)
-    _replace(folder / CONFIG, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
+    write_whole(folder / TENSORS, data)
+    write_whole(folder / CONFIG, json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 
 def _read_json(file: Path) -> dict:
@@ -125,13 +123,12 @@ def _shards(index: Path) -> dict[tuple[str, ...], str]:
 
 
 def _read_safetensors(file: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError, safe_open  # loads a library that only this needs
-
+    safetensors = require("safetensors", extra="interop")
     try:
-        with safe_open(file, framework="np") as opened:
+        with safetensors.safe_open(file, framework="np") as opened:
             names = [name for name in opened.keys() if not ignored.fullmatch(name)]  # noqa: SIM118, it is no mapping
             return {name: _float32(file, opened, name) for name in names}
-    except SafetensorError as error:
+    except safetensors.SafetensorError as error:
         raise InputError(
             f"{file} is truncated, damaged or no safetensors file, or a Git LFS pointer to one ({one_line(error)}); "
             "fetch it again"
@@ -155,12 +152,6 @@ def _remedy(folder):
             "transformers' AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)"
         )
     return "fetch it too"
-
-
-def _replace(file: Path, data: bytes) -> None:
-    part = file.with_name(f"{file.name}.part")
-    part.write_bytes(data)
-    os.replace(part, file)
 
 
 def _json(value) -> str:
