@@ -1,10 +1,10 @@
 """Coverage-guided fuzzing of the readers of outside bytes, by libFuzzer through atheris: `make fuzz`.
 
-    python tests/fuzz_readers.py NAME [CORPUS] [-max_total_time=60 ...]        one reader of tests/readers.py
-    python tests/fuzz_readers.py [-max_total_time=60 ...]                      each of PARSERS in turn, in a process of its own
+    python tests/hostile/fuzz_readers.py NAME [CORPUS] [-max_total_time=60 ...]      one reader of readers.py
+    python tests/hostile/fuzz_readers.py [-max_total_time=60 ...]                    each of PARSERS in turn, in its own process
 
-The property is that of tests/test_fuzz.py: read, or refused in one line. What breaks it is written to crash-*, and shown. Not
-run by pytest, whose name for test files this file lacks.
+The property is that of test_fuzz.py: read, or refused in one line. What breaks it is written to crash-*, and shown. Not run by
+pytest, whose name for test files this file lacks.
 """
 
 import subprocess
@@ -27,6 +27,7 @@ def fuzz(name: str, flags: list[str]) -> None:
         include=["arjax.data", "arjax.description", "arjax.runs.metrics", "arjax.runs.directory",
                  "arjax.tokenizers.byte_level", "arjax.interop", "json", "zipfile", "numpy.lib"]
     ):  # fmt: skip
+        sys.path.append(str(Path(__file__).parents[1]))
         from readers import READERS, outcome
 
     reader = READERS[name]

@@ -12,6 +12,7 @@ import io
 import json
 import signal
 import struct
+import tempfile
 import traceback
 import types
 import warnings
@@ -158,8 +159,6 @@ def _read_learned(content, folder):
 @functools.cache
 def _folder_of(file: str) -> dict[str, bytes]:
     """A tiny GPT-2 in the files of a folder, its tensors in this one."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         config = GPT2 | {"n_layer": 1}
         write_folder(Path(folder), config, tensors_of(config), file=file)
@@ -178,16 +177,16 @@ def _of_folder(name: str, file: str = "model.safetensors"):
     return read
 
 
+def _header() -> tuple[bytes, bytes]:
+    """(the header of the valid safetensors file, the bytes behind it)."""
+    whole = _folder_of("model.safetensors")["model.safetensors"]
+    end = 8 + struct.unpack("<Q", whole[:8])[0]
+    return whole[8:end], whole[end:]
+
+
 def _with_header(content, folder):
     """A safetensors file of this header over the bytes of the valid one."""
-    whole = _folder_of("model.safetensors")["model.safetensors"]
-    data = whole[8 + struct.unpack("<Q", whole[:8])[0] :]
-    return _of_folder("model.safetensors")(struct.pack("<Q", len(content)) + content + data, folder)
-
-
-def _header() -> bytes:
-    whole = _folder_of("model.safetensors")["model.safetensors"]
-    return whole[8 : 8 + struct.unpack("<Q", whole[:8])[0]]
+    return _of_folder("model.safetensors")(struct.pack("<Q", len(content)) + content + _header()[1], folder)
 
 
 def _index() -> bytes:
@@ -256,7 +255,7 @@ READERS = {
     "learned": Reader(safetensors.numpy.save(LEARNED), _read_learned),
     "config.json": Reader(json.dumps(GPT2 | {"n_layer": 1}).encode(), _of_folder("config.json")),
     "safetensors": Reader(_folder_of("model.safetensors")["model.safetensors"], _of_folder("model.safetensors")),
-    "safetensors header": Reader(_header(), _with_header),
+    "safetensors header": Reader(_header()[0], _with_header),
     "safetensors index": Reader(_index(), _of_folder("model.safetensors.index.json", SHARD)),
     "tokenizer.json": Reader(_tokenizer_json(), _read_tokenizer),
     "stream": Reader(STREAM, lambda content, folder: stream.read(content)),

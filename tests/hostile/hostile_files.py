@@ -1,7 +1,7 @@
 """Files that promise more than they hold, and honest ones of eight megabytes: each read with the memory limited to what is
 promised for it. A program of its own, because a limit on memory is one of the whole process.
 
-    python tests/hostile_files.py        a line of JSON for each: [name, how it ended]
+    python tests/hostile/hostile_files.py        a line of JSON for each: [name, how it ended]
 """
 
 import functools
