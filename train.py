@@ -31,7 +31,7 @@ from arjax.training.mesh import check_batch, local_rows, over_state, place_batch
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, train_step
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], program: str = "python train.py") -> int:
     # What was asked for, and whether it was done before.
     experiment, run = parse(argv)
     check_run(run, experiment)
@@ -105,7 +105,7 @@ def main(argv: list[str]) -> int:
                         show(task, experiment, state.ema, state.state, splits, keys.sample, step, journal)
                 save(checkpoints, step, state, loss, journal.updates)
                 if signal:
-                    again = shlex.join(["python", "train.py", *argv])
+                    again = f"{program} {shlex.join(argv)}"
                     journal.note(f"interrupted and saved at step {step}; to continue: {again}")
                     return 128 + signal
 

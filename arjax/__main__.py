@@ -15,6 +15,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "train": Command("arjax.commands.train:main", "fit the model of a config, as train.py does"),
     "bench": Command("arjax.commands.bench:main", "time training, scoring and sampling of a config"),
     "compare": Command("arjax.commands.compare:main", "fit several configs for the same time and compare them"),
     "evaluate": Command("arjax.commands.evaluate:main", "score a trained run on one of its splits"),
@@ -26,14 +27,14 @@ COMMANDS = {
 }
 
 
-def main(argv: list[str]) -> int | None:
-    """Runs the command that `argv` names, and returns its exit status; None is 0.
+def main(argv: list[str] | None = None) -> int | None:
+    """Runs the command that `argv` names, by default the program's own arguments, and returns its exit status; None is 0.
 
     SystemExit with status 2 after one line on stderr where the user's input is wrong, see arjax/errors.py, or after the message
     of tyro where a flag is.
     """
     with one_line_errors():
-        name, *rest = argv or [""]
+        name, *rest = (sys.argv[1:] if argv is None else argv) or [""]
         if name in ("-h", "--help"):
             print(usage())
             return 0
@@ -50,4 +51,4 @@ def usage() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

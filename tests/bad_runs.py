@@ -130,7 +130,7 @@ BAD_RUNS = (
 )
 
 COMMANDS = (
-    ("", "there is no command ''; choose bench, compare, evaluate, sample, complete, compress, decompress, figures"),
+    ("", "there is no command ''; choose train, bench, compare, evaluate, sample, complete, compress, decompress, figures"),
     ("smaple", "there is no command 'smaple'"),
     ("--seed 3", "there is no command '--seed'"),
     *((f"{command}", "RUN") for command in ("evaluate", "sample", "complete")),

@@ -56,9 +56,10 @@ def cache_compilations() -> None:
 def load_config(path: str | Path) -> Experiment:
     """Returns the `experiment` that the Python file at `path` builds. The file is executed.
 
+    path: of the file; or a bare NAME, which stands for configs/NAME.py here or else among those that came with the package.
     InputError if there is no such file (naming those whose names come near), if it fails, or if it has no `experiment`.
     """
-    path = Path(path)
+    path = _find(Path(path))
     if not path.is_file():
         near = difflib.get_close_matches(path.stem, [p.stem for p in _configs(path.parent)], n=3, cutoff=0.4)
         near = [p for p in _configs(path.parent) if p.stem in near]
@@ -157,6 +158,17 @@ def _where(error: Exception, path: Path) -> str:
     return f" in line {lines[-1]}" if lines else ""
 
 
+def _find(path: Path) -> Path:
+    bare = path.name == str(path) and not path.suffix
+    return next((file for folder in _folders() if bare and (file := folder / f"{path}.py").is_file()), path)
+
+
+def _folders() -> tuple[Path, ...]:
+    """Where configs lie: here, inside an installed package, at the root of a checkout."""
+    package = Path(__file__).parents[1]
+    return Path("configs"), package / "configs", package.parent / "configs"
+
+
 def _configs(folder: Path) -> list[Path]:
     # At the root of the repository lies train.py itself.
     return sorted(p for place in {folder, Path("configs")} for p in place.glob("*.py") if p.name != Path(sys.argv[0]).name)
@@ -164,4 +176,7 @@ def _configs(folder: Path) -> list[Path]:
 
 def _listing(folder: Path) -> str:
     names = [str(p) for p in _configs(folder)]
-    return f"configs here: {', '.join(names)}" if names else f"{folder} holds no configs; run from the root of the repository"
+    if names:
+        return f"configs here: {', '.join(names)}"
+    own = sorted({path.stem for place in _folders() for path in place.glob("*.py")})
+    return f"{folder} holds no configs; name one that came with the package: {', '.join(own)}"

@@ -199,7 +199,7 @@ def test_a_wrong_command_ends_in_one_line_that_says_what_to_do(labelled, tmp_pat
     (tmp_path / "tiny.py").write_text(CONFIG)
     cases = [
         ((), "there is no command"),
-        (("smaple",), "there is no command 'smaple'; choose bench, compare, evaluate, sample"),
+        (("smaple",), "there is no command 'smaple'; choose train, bench, compare, evaluate, sample"),
         (("sample", tmp_path / "none"), "no run directory"),
         (("sample", labelled, "--batch", "0"), "--batch 0 must be at least 1"),
         (("sample", labelled, "--label", "12"), "label must be in 0..9"),
