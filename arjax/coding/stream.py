@@ -45,8 +45,8 @@ class Header:
 
 def write(header: Header, words: np.ndarray) -> bytes:
     """A stream of this header and the words, uint32 [n], of a range coder."""
-    digests = header.model + header.params + header.platform
     msgpack = require("msgpack", extra="compress")
+    digests = header.model + header.params + header.platform
     fields = [digests, header.where, header.contents, header.shape, header.batch, _runs(header.lengths), header.note]
     content = MAGIC + bytes([VERSION]) + msgpack.packb(fields) + words.astype("<u4").tobytes()
     return content + hashlib.sha256(content).digest()[:CHECKSUM]

@@ -7,9 +7,6 @@ bayes_net.fit. Any root gives the same law.
 """
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
-from scipy.special import xlogy
 
 from arjax.errors import InputError
 from arjax.models.counting import check_smoothing, check_symbols
@@ -21,6 +18,9 @@ def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[t
     smoothing: added to the count of each pair of symbols of each pair of sites. InputError where x is no array of symbols
     0..vocab-1, or the root no site.
     """
+    from scipy.sparse import coo_array  # takes longer to import than the nets of this package together
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
     sites = check_symbols(x, vocab)
     num_sites = sites.shape[1]
     if not (isinstance(root, int) and 0 <= root < num_sites):
@@ -37,6 +37,8 @@ def chow_liu(x, vocab: int, *, root: int = 0, smoothing: float = 0.0) -> tuple[t
 def mutual_information(x, vocab: int, smoothing: float = 0.0, block: int = 2**24) -> np.ndarray:
     """[T, T] float64, nats: that of every two sites of the symbols x [N, *site_shape]; on its diagonal, without smoothing, the
     entropies. Beside the one-hot symbols, N T V numbers, about `block` counts are held at once."""
+    from scipy.special import xlogy
+
     sites, smoothing = check_symbols(x, vocab), check_smoothing(smoothing)
     num, num_sites = sites.shape
     one_hot = (sites[..., None] == np.arange(vocab)).astype(np.float64).reshape(num, -1)
