@@ -17,7 +17,6 @@ import jax
 
 import arjax
 from arjax.data import Bytes, Characters, TinyShakespeare, WikipediaSample, training_batches
-from arjax.data.splits import original_bytes
 from arjax.heads import Categorical
 from arjax.likelihood import bits_per_dim
 from arjax.models import Transformer
@@ -80,7 +79,7 @@ def measure(data, steps: int, batch: int) -> list[str]:
     jax.block_until_ready(state)
     seconds = time.perf_counter() - began
     result = evaluate(model, state.ema, splits.test, data.values, batch_size=64, key=key)
-    each = original_bytes(data, splits.test.x).mean()
+    each = data.medium.original_bytes(splits.test.x).mean()
     count = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     return [
         str(model.num_sites),

@@ -53,8 +53,6 @@ class SpokenDigits:
     values: Any = MuLaw(256)
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    unit: ClassVar[str] = "sample"
-    stream: ClassVar[bool] = True
     sample_rate: ClassVar[int] = 8000
 
     def __post_init__(self):
@@ -81,10 +79,6 @@ class SpokenDigits:
         chosen = (take >= 10, (take >= 5) & (take < 10), take < 5)
         splits = (_split(self, [recordings[i] for i in np.flatnonzero(some)], label[some]) for some in chosen)
         return check_splits(Splits(*splits), self.values, "spoken digits")
-
-    def hear(self, x) -> np.ndarray:
-        """Symbols [B, length] -> waveforms, float32 [B, length] in [-1, 1]."""
-        return np.asarray(self.values.waveform(x))
 
 
 FSDD = Source("fsdd.npz", None)
@@ -123,9 +117,6 @@ class WavFolder:
     test: float = 0.05
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    unit: ClassVar[str] = "sample"
-    stream: ClassVar[bool] = True
-
     def __post_init__(self):
         check_context(self.length, self.context)
         _check_values(self.values)
@@ -158,10 +149,6 @@ class WavFolder:
         train, valid = _split(self, recordings[:first]), _split(self, recordings[first:second])
         test = _split(self, recordings[second:]) if self.test else valid
         return check_splits(Splits(train, valid, test), self.values, str(folder))
-
-    def hear(self, x) -> np.ndarray:
-        """Symbols [B, length] -> waveforms, float32 [B, length] in [-1, 1]."""
-        return np.asarray(self.values.waveform(x))
 
 
 def _split(data, recordings: Sequence[np.ndarray], label: np.ndarray | None = None) -> Split:

@@ -60,45 +60,22 @@ class Dataset(Protocol):
         ...
 
 
-def unit(data) -> str:
-    """What one value of an example is called in results: the data set's own word, else "dim"."""
-    return getattr(data, "unit", "dim")
-
-
-def shown(data, x) -> list[str] | None:
-    """Examples as strings, None if the data set's are not to be read."""
-    return data.show(x) if hasattr(data, "show") else None
-
-
-def encoded(data, text: str) -> np.ndarray | None:
-    """A string as symbols, integers [length], None if the data set's are no text. InputError where it knows no such text."""
-    return data.read(text) if hasattr(data, "read") else None
-
-
-def original_bytes(data, x: np.ndarray) -> np.ndarray | None:
-    """How many bytes of the original each example stands for, integers [N] for symbols x [N, length]; None if the data set does
-    not say."""
-    if not hasattr(data, "bytes_per_symbol"):
-        return None
-    sizes = data.bytes_per_symbol
-    return np.concatenate([sizes[x[block]].sum(axis=1) for block in _blocks(x)] or [np.zeros(0, int)])
-
-
 class Sound(NamedTuple):
-    """Waveforms, float32 [B, T] in [-1, 1], of `sample_rate` samples a second."""
-
     waveforms: np.ndarray
     sample_rate: int
 
 
+def unit(data) -> str:
+    return data.medium.unit
+
+
+def shown(data, x) -> list[str] | None:
+    return list(data.medium.exhibit(x).texts) or None
+
+
 def heard(data, x) -> Sound | None:
-    """Examples as sound, None if the data set's are not to be heard."""
-    return Sound(data.hear(x), data.sample_rate) if hasattr(data, "hear") else None
-
-
-def is_stream(data) -> bool:
-    """Whether the examples are windows of a stream, as of a text, in which a site's number means nothing."""
-    return getattr(data, "stream", False)
+    exhibit = data.medium.exhibit(x)
+    return Sound(np.stack(exhibit.waveforms), exhibit.sample_rate) if exhibit.waveforms else None
 
 
 def fingerprint(splits: Splits) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8, utf8_lengths
+from arjax.data.characters import encode, utf8
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
 from arjax.data.splits import Dataset, Split, Splits, check_fractions, cut_points
@@ -47,22 +47,23 @@ class TextDataset(Dataset, Protocol):
 
 
 def cut(codes, valid: float, test: float) -> Parts:
-    """A sequence of N symbols -> its three parts, views of it where it is an array."""
+    """Cuts a sequence of N symbols into its three parts, views of it where it is an array."""
     first, second = cut_points(len(codes), valid, test)
     held_out = codes[first:second]
     return Parts(codes[:first], held_out, codes[second:] if test else held_out)
 
 
 def each(function: Callable, parts: Parts) -> Parts:
-    """What the function makes of each part; once, and shared, where the test part is the validation part."""
+    """Applies the function to each part; once, and shared, where the test part is the validation part."""
     train, valid = function(parts.train), function(parts.valid)
     return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
 
 
 def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
-    """Arrays [N] -> train [windows, length], a view that copies nothing; valid and test [windows, length], views too.
+    """Makes of arrays [N] windows [windows, length], all of them views. InputError if a part is shorter than one window.
 
-    InputError if a part is shorter than one window; `where` names the file and `symbols` what it consists of in the message.
+    where: names the file in messages.
+    symbols: names what it consists of in messages.
     """
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
@@ -75,18 +76,46 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
     return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts.train, length)), *held_out)
 
 
-def check_windows(length: int, valid: float, test: float) -> None:
-    """InputError unless windows of this length and these fractions can be."""
-    if length < 1:
-        raise InputError(f"length={length} must be at least one symbol; choose a positive number")
-    check_fractions(valid, test)
+def title_of(data: TextDataset, symbols: str) -> str:
+    """Returns data set, symbols and split in one line."""
+    last = f"test the last {data.test:.4g}" if data.test else "test = valid"
+    held_out = f"then valid {data.valid:.4g}, {last}" if data.test else f"valid the last {data.valid:.4g}, {last}"
+    train = f"train the first {1 - data.valid - data.test:.4g} of it"
+    return f"{data.name}, {symbols}, windows of {data.length}; {train}, {held_out}"
 
 
-def title(name: str, symbols: str, length: int, valid: float, test: float) -> str:
-    """Data set, symbols and split in one line."""
-    last = f"test the last {test:.4g}" if test else "test = valid"
-    held_out = f"then valid {valid:.4g}, {last}" if test else f"valid the last {valid:.4g}, {last}"
-    return f"{name}, {symbols}, windows of {length}; train the first {1 - valid - test:.4g} of it, {held_out}"
+def _check(data) -> None:
+    if data.length < 1:
+        raise InputError(f"length={data.length} must be at least one symbol; choose a positive number")
+    check_fractions(data.valid, data.test)
+
+
+def _title(data) -> str:
+    alphabet = data.medium.alphabet
+    return title_of(data, "bytes" if alphabet is None else f"{len(alphabet)} characters")
+
+
+def _load(data, where: str, content: bytes) -> Splits:
+    alphabet = data.medium.alphabet
+    if alphabet is None:
+        codes, symbols = np.frombuffer(content, np.uint8), "bytes"
+    else:
+        codes, symbols = encode(_decoded(where, content), alphabet, where), "characters"
+    return windows(cut(codes, data.valid, data.test), data.length, where, symbols)
+
+
+def _texts(data, where: str, content: bytes) -> Parts:
+    if data.medium.alphabet is None:
+        return cut(np.frombuffer(content, np.uint8), data.valid, data.test)
+    return each(utf8, cut(_decoded(where, content), data.valid, data.test))
+
+
+def _decoded(where: str, content: bytes) -> str:
+    """The text, line ends as they are."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} is not UTF-8: byte {error.start} is {content[error.start]:#04x}; convert it") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +123,9 @@ class Characters:
     """The text file `path`, which may be relative to the data root, in windows of `length` characters.
 
     alphabet: the symbols, a string without repetitions; `alphabet(path)` reads it off the training part. It is a part of the
-    experiment, so that samples of a run can be shown where its data are not. valid, test: the fractions of the text at its end
-    that are held out, in this order; with test=0 the validation part serves as the test as well.
+    experiment, so that samples of a run can be shown where its data are not.
+    valid, test: the fractions of the text at its end that are held out, in this order; with test=0 the validation part serves as
+    the test as well.
     """
 
     path: str
@@ -105,8 +135,7 @@ class Characters:
     test: float = 0.05
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    unit: ClassVar[str] = "char"
-    stream: ClassVar[bool] = True
+    title = property(_title)
 
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
@@ -115,7 +144,7 @@ class Characters:
             raise InputError(
                 f"alphabet={self.alphabet!r} names half of a character, a surrogate, which no text has; leave it out"
             )
-        check_windows(self.length, self.valid, self.test)
+        _check(self)
 
     @property
     def values(self) -> Any:
@@ -129,38 +158,42 @@ class Characters:
     def name(self) -> str:
         return Path(self.path).name
 
-    @property
-    def title(self) -> str:
-        return title(self.name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
-
-    @property
-    def bytes_per_symbol(self) -> np.ndarray:
-        return utf8_lengths(self.alphabet)
-
     def load(self) -> Splits:
-        where, text = _read_text(self.path, self.root)
-        return windows(cut(encode(text, self.alphabet, where), self.valid, self.test), self.length, where, "characters")
+        return _load(self, *read_file(self.path, self.root))
 
     def texts(self) -> Parts:
-        """The same parts as UTF-8, uint8, whether or not the alphabet has their characters."""
-        _, text = _read_text(self.path, self.root)
-        return each(utf8, cut(text, self.valid, self.test))
+        """Returns the same parts as UTF-8, uint8, whether or not the alphabet has their characters."""
+        return _texts(self, *read_file(self.path, self.root))
 
-    def show(self, x) -> list[str]:
-        """Symbols [B, length] -> B strings."""
-        return decode(x, self.alphabet)
 
-    def read(self, text: str) -> np.ndarray:
-        """A string -> its symbols [length]. InputError naming the characters that the alphabet lacks."""
-        return encode(text, self.alphabet, "the text")
+@dataclasses.dataclass(frozen=True)
+class Bytes:
+    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds.
 
-    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
-        """Any bytes -> (symbols [n], what these cannot say), see `pack_text`."""
-        return pack_text(content, self.alphabet)
+    valid, test: as in `Characters`. Text is shown and read as UTF-8.
+    """
 
-    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed. InputError if it cannot have been."""
-        return unpack_text(symbols, rest, self.alphabet)
+    path: str
+    length: int = 128
+    valid: float = 0.05
+    test: float = 0.05
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    values: ClassVar[Any] = Levels(256)
+    medium: ClassVar[Any] = Text()
+    title = property(_title)
+    __post_init__ = _check
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def load(self) -> Splits:
+        return _load(self, *read_file(self.path, self.root))
+
+    def texts(self) -> Parts:
+        """Returns the parts as they lie in the file, uint8. A part may start within a character."""
+        return _texts(self, *read_file(self.path, self.root))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,119 +213,25 @@ class TinyShakespeare:
     test: ClassVar[float] = 0.0
     values: ClassVar[Any] = Levels(65)
     medium: ClassVar[Any] = Text(alphabet)
-    unit: ClassVar[str] = "char"
-    stream: ClassVar[bool] = True
-
-    def __post_init__(self):
-        check_windows(self.length, self.valid, self.test)
-
-    @property
-    def title(self) -> str:
-        return title(self.name, f"{len(self.alphabet)} characters", self.length, self.valid, self.test)
-
-    @property
-    def bytes_per_symbol(self) -> np.ndarray:
-        return utf8_lengths(self.alphabet)
+    title = property(_title)
+    __post_init__ = _check
 
     def load(self) -> Splits:
-        codes = encode(read(TINY_SHAKESPEARE, self.root).decode(), self.alphabet, self.name)
-        return windows(cut(codes, self.valid, self.test), self.length, self.name, "characters")
+        return _load(self, self.name, read(TINY_SHAKESPEARE, self.root))
 
     def texts(self) -> Parts:
-        """The same parts as UTF-8, uint8."""
-        return each(utf8, cut(read(TINY_SHAKESPEARE, self.root).decode(), self.valid, self.test))
-
-    def show(self, x) -> list[str]:
-        """Symbols [B, length] -> B strings."""
-        return decode(x, self.alphabet)
-
-    def read(self, text: str) -> np.ndarray:
-        """A string -> its symbols [length]. InputError naming the characters that the alphabet lacks."""
-        return encode(text, self.alphabet, "the text")
-
-    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
-        """Any bytes -> (symbols [n], what these cannot say), see `pack_text`."""
-        return pack_text(content, self.alphabet)
-
-    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed. InputError if it cannot have been."""
-        return unpack_text(symbols, rest, self.alphabet)
-
-
-TINY_SHAKESPEARE = Source(
-    "tinyshakespeare.txt",
-    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-    "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Bytes:
-    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds.
-
-    valid, test: the fractions of the file at its end that are held out, in this order; with test=0 the validation part serves as
-    the test as well. Text is shown and read as UTF-8.
-    """
-
-    path: str
-    length: int = 128
-    valid: float = 0.05
-    test: float = 0.05
-    root: str | None = dataclasses.field(default=None, compare=False)
-
-    values: ClassVar[Any] = Levels(256)
-    medium: ClassVar[Any] = Text()
-    unit: ClassVar[str] = "byte"
-    stream: ClassVar[bool] = True
-
-    def __post_init__(self):
-        check_windows(self.length, self.valid, self.test)
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
-
-    @property
-    def title(self) -> str:
-        return title(self.name, "bytes", self.length, self.valid, self.test)
-
-    @property
-    def bytes_per_symbol(self) -> np.ndarray:
-        return np.ones(256, int)
-
-    def load(self) -> Splits:
-        where, parts = self._parts()
-        return windows(parts, self.length, where, "bytes")
-
-    def texts(self) -> Parts:
-        """The parts as they lie in the file, uint8."""
-        return self._parts()[1]
-
-    def _parts(self) -> tuple[str, Parts]:
-        where, content = read_file(self.path, self.root)
-        return where, cut(np.frombuffer(content, np.uint8), self.valid, self.test)
-
-    def show(self, x) -> list[str]:
-        """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
-        return show_utf8(x)
-
-    def read(self, text: str) -> np.ndarray:
-        """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
-        return read_utf8(text)
-
-    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
-        """Any bytes -> (symbols [n], nothing else)."""
-        return np.frombuffer(content, np.uint8), b""
-
-    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed."""
-        return symbols.astype(np.uint8).tobytes()
+        """Returns the same parts as UTF-8, uint8."""
+        return _texts(self, self.name, read(TINY_SHAKESPEARE, self.root))
 
 
 @dataclasses.dataclass(frozen=True)
 class WikipediaSample:
-    """Windows of `length` bytes: the first 90 % for training, the next 5 % for validation, the last 5 % for testing, the
-    proportions that are customary for enwik8. Shown and read as UTF-8."""
+    """A sample of the English Wikipedia in windows of `length` bytes: 6,089,746 of them, 206 pages of MediaWiki XML.
+
+    It is the kind of text that enwik8 is, out of a later dump and a sixteenth of its size. It is NOT enwik8: bits per byte on it
+    are not comparable with those published for enwik8 or text8. The first 90 % are for training, the next 5 % for validation, the
+    last 5 % for testing, the proportions that are customary for enwik8. Shown and read as UTF-8.
+    """
 
     length: int = 128
     root: str | None = dataclasses.field(default=None, compare=False)
@@ -302,35 +241,22 @@ class WikipediaSample:
     test: ClassVar[float] = 0.05
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
-    unit: ClassVar[str] = "byte"
-    stream: ClassVar[bool] = True
-
-    def __post_init__(self):
-        check_windows(self.length, self.valid, self.test)
-
-    @property
-    def title(self) -> str:
-        return title(self.name, "bytes", self.length, self.valid, self.test)
-
-    @property
-    def bytes_per_symbol(self) -> np.ndarray:
-        return np.ones(256, int)
+    title = property(_title)
+    __post_init__ = _check
 
     def load(self) -> Splits:
-        return windows(self.texts(), self.length, self.name, "bytes")
+        return _load(self, self.name, read(ENWIKI_SAMPLE, self.root))
 
     def texts(self) -> Parts:
-        """The parts, uint8. Cut at bytes: a part may start within a character."""
-        return cut(np.frombuffer(read(ENWIKI_SAMPLE, self.root), np.uint8), self.valid, self.test)
+        """Returns the parts, uint8. A part may start within a character."""
+        return _texts(self, self.name, read(ENWIKI_SAMPLE, self.root))
 
-    def show(self, x) -> list[str]:
-        """Symbols [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
-        return show_utf8(x)
 
-    def read(self, text: str) -> np.ndarray:
-        """A string -> its bytes [length] in UTF-8. What a command line could not decode are the bytes that were typed."""
-        return read_utf8(text)
-
+TINY_SHAKESPEARE = Source(
+    "tinyshakespeare.txt",
+    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+)
 
 ENWIKI_SAMPLE = Source(
     "enwiki_sample.xml.bz2",
@@ -341,15 +267,6 @@ ENWIKI_SAMPLE = Source(
 
 
 def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | None = None) -> str:
-    """The characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
-    _, text = _read_text(path, root)
-    return "".join(sorted(set(text[: cut_points(len(text), valid, test)[0]])))
-
-
-def _read_text(path, root) -> tuple[str, str]:
-    """(the file's name for messages, its text). Line ends stay as they are."""
-    file, content = read_file(path, root)
-    try:
-        return file, content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}; convert it") from error
+    """Returns the characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
+    text = _decoded(*read_file(path, root))
+    return "".join(sorted(set(cut(text, valid, test).train)))

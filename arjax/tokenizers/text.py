@@ -9,7 +9,7 @@ from arjax.data.characters import read_utf8, show_utf8
 from arjax.data.contents import pack_symbols, unpack_symbols
 from arjax.data.media import Exhibit, bytes_of, completed_texts
 from arjax.data.splits import Splits
-from arjax.data.text import Parts, each, title, windows
+from arjax.data.text import Parts, each, title_of, windows
 from arjax.data.values import Levels
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
@@ -63,9 +63,6 @@ class TokenizedText:
     tokenizer: Tokenizer
     learned: Learned
 
-    unit: ClassVar[str] = "token"
-    stream: ClassVar[bool] = True
-
     @property
     def root(self) -> str | None:
         return self.data.root
@@ -80,12 +77,7 @@ class TokenizedText:
 
     @property
     def title(self) -> str:
-        data = self.data
-        return title(data.name, self.tokenizer.title, data.length, data.valid, data.test)
-
-    @property
-    def bytes_per_symbol(self) -> np.ndarray:
-        return self.tokenizer.bytes_per_symbol(self.learned)
+        return title_of(self.data, self.tokenizer.title)
 
     def load(self) -> Splits:
         return windows(self.tokens(), self.data.length, self.data.name, "tokens")
@@ -94,14 +86,6 @@ class TokenizedText:
         """The tokens of each part, int32."""
         return each(self.encode, self.data.texts())
 
-    def show(self, x) -> list[str]:
-        """Tokens [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
-        return [self.decode(row).tobytes().decode(errors="replace") for row in np.asarray(x)]
-
-    def read(self, text: str) -> np.ndarray:
-        """A string -> its tokens [length]. What a command line could not decode are the bytes that were typed."""
-        return self.encode(np.frombuffer(text.encode(errors="surrogateescape"), np.uint8))
-
     def encode(self, x) -> np.ndarray:
         """Bytes, uint8 [N] -> tokens, int32 [n]."""
         return self.tokenizer.encode(self.learned, x)
@@ -109,11 +93,3 @@ class TokenizedText:
     def decode(self, tokens) -> np.ndarray:
         """Tokens [n] -> bytes, uint8 [N]."""
         return self.tokenizer.decode(self.learned, tokens)
-
-    def pack(self, content: bytes) -> tuple[np.ndarray, bytes]:
-        """Any bytes -> (tokens [n], nothing else)."""
-        return self.encode(np.frombuffer(content, np.uint8)), b""
-
-    def unpack(self, symbols: np.ndarray, rest: bytes) -> bytes:
-        """What was packed."""
-        return self.decode(symbols).tobytes()

@@ -15,7 +15,7 @@ import math
 import jax
 import numpy as np
 
-from arjax.data.splits import Split, is_stream
+from arjax.data.splits import Split
 from arjax.training.evaluation import drawn_examples
 
 # A Markov table of more entries than this is left out: of 65536 symbols it would have 4 billion.
@@ -28,7 +28,7 @@ def baselines(data, splits, *, batch_size: int, key: jax.Array, classes: int | N
     vocab = data.values.vocab
     if vocab is None:
         return {}
-    if not is_stream(data):
+    if not data.medium.stream:
         contexts = {"independent Bernoulli" if vocab == 2 else "independent categorical": _site}
         sizes = [math.prod(splits.train.x.shape[1:])]
     else:

@@ -7,7 +7,6 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from arjax.data.splits import original_bytes
 from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, log_prob
 from arjax.orders import AnyOrder
@@ -93,7 +92,7 @@ class Likelihood:
 def _record(experiment, split, result: Evaluation) -> dict:
     record = {"nats": result.nats, "dims": result.dims, "bits_per_dim": bits_per_dim(result.nats, result.dims)}
     record["standard_error"] = result.standard_error
-    if (count := original_bytes(experiment.data, split.x)) is not None:
+    if (count := experiment.data.medium.original_bytes(split.x)) is not None:
         record["bits_per_byte"] = bits_per_dim(result.nats, float(count.mean()))
     if lossy(experiment.data):
         record["lossy"] = True

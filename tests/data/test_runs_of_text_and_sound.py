@@ -57,7 +57,7 @@ def test_sample_prints_text_without_the_data_file(text_run, capsys):
 
 def test_sample_draws_no_picture_of_text_and_says_so(text_run, tmp_path, capsys):
     line = failure(capsys, "sample", text_run, "--batch", "1", "--png", tmp_path / "x.png")
-    assert f"--png {tmp_path / 'x.png'}: samples of {text_run} are no pictures; leave it out" in line
+    assert f"--png {tmp_path / 'x.png'}: samples of {text_run} are texts, no pictures; leave it out" in line
     assert not (tmp_path / "x.png").exists()
     assert not (text_run / "samples").exists()
 

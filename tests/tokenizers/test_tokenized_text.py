@@ -7,7 +7,6 @@ import pytest
 from bpe_files import LEARNED, TRAINED, array, text_of
 
 from arjax.data import Bytes, Characters
-from arjax.data.splits import encoded, is_stream, original_bytes, shown, unit
 from arjax.errors import InputError
 
 TEXT = text_of(5000)
@@ -31,7 +30,7 @@ def test_load_cuts_windows_of_tokens_and_loses_no_byte_but_the_tail(file, test):
         assert TRAINED.decode(LEARNED, part).tobytes() == original.tobytes()
         assert split.x.shape == (len(part) // 16, 16)
         tail = part[split.x.size :]
-        assert original_bytes(tokenized, split.x).sum() + TRAINED.bytes_per_symbol(LEARNED)[tail].sum() == len(original)
+        assert tokenized.medium.original_bytes(split.x).sum() + TRAINED.bytes_per_symbol(LEARNED)[tail].sum() == len(original)
         assert len(tail) < 16
         assert TRAINED.decode(LEARNED, np.concatenate([split.x.ravel(), tail])).tobytes() == original.tobytes()
     assert np.may_share_memory(splits.valid.x, splits.test.x) == (test == 0)
@@ -48,7 +47,12 @@ def test_tokenized_text_says_what_it_is(file):
     assert tokenized.title == (
         "words.txt, BPE of 300 tokens, windows of 16; train the first 0.9 of it, then valid 0.05, test the last 0.05"
     )
-    assert (unit(tokenized), is_stream(tokenized), tokenized.values.vocab, tokenized.root) == ("token", True, 300, "here")
+    assert (tokenized.medium.unit, tokenized.medium.stream, tokenized.values.vocab, tokenized.root) == (
+        "token",
+        True,
+        300,
+        "here",
+    )
     assert tokenized == tokenized
     assert len({tokenized, TRAINED.over(tokenized.data, LEARNED)}) == 2
     assert dataclasses.replace(tokenized).load().test.x.shape[1] == 16
@@ -56,9 +60,10 @@ def test_tokenized_text_says_what_it_is(file):
 
 def test_tokenized_text_shows_and_reads_text(file):
     tokenized = TRAINED.over(Bytes(file), LEARNED)
-    assert shown(tokenized, encoded(tokenized, "naïve — café 😀\r\n")[None]) == ["naïve — café 😀\r\n"]
-    assert shown(tokenized, TRAINED.encode(LEARNED, array(b"a\xff"))[None]) == ["a\ufffd"]
-    assert tokenized.decode(tokenized.read(b"a\xffb".decode(errors="surrogateescape"))).tobytes() == b"a\xffb"
+    medium = tokenized.medium
+    assert medium.exhibit(medium.encode("naïve — café 😀\r\n")[None]).texts == ("naïve — café 😀\r\n",)
+    assert medium.exhibit(TRAINED.encode(LEARNED, array(b"a\xff"))[None]).texts == ("a\ufffd",)
+    assert tokenized.decode(medium.encode(b"a\xffb".decode(errors="surrogateescape"))).tobytes() == b"a\xffb"
 
 
 def test_load_refuses_a_window_longer_than_a_part_in_tokens(file):

@@ -21,7 +21,7 @@ def split(num, high=2):
 
 
 def data(vocab, stream=False):
-    return SimpleNamespace(values=Levels(vocab), stream=stream)
+    return SimpleNamespace(values=Levels(vocab), medium=SimpleNamespace(stream=stream))
 
 
 def seen_before(part, classes, label):
