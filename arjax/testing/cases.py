@@ -73,13 +73,13 @@ def random_cond(model: Model, key, batch: int) -> Cond:
         # Every example has the first of its memory, and some of the rest.
         memory_mask = rng.random((batch, declared.memory[0])) < 0.7
         memory_mask[:, 0] = True
-    return Cond(label, member, memory_mask=memory_mask, **features)
+    return jax.tree.map(jnp.asarray, Cond(label, member, memory_mask=memory_mask, **features))
 
 
 def repeat_cond(cond: Cond, count: int) -> Cond:
     """The first example's condition, `count` times."""
     per_example = cond.replace(member=None)
-    return jax.tree.map(lambda leaf: np.repeat(leaf[:1], count, axis=0), per_example).replace(member=cond.member)
+    return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[:1], count, axis=0), per_example).replace(member=cond.member)
 
 
 def random_symbols(model, key, batch) -> np.ndarray:

@@ -2,19 +2,11 @@
 
 import jax
 import pytest
-from zoo import FURTHER, ZOO
+from zoo import QUICK, ZOO
 
 from arjax import testing
 
-
-def when(name):
-    """Another dtype of a row that CI runs has tests of its own (test_dtype.py): its whole law is left to `make contract`."""
-    if name.endswith("_bfloat16"):
-        return pytest.mark.torture
-    return pytest.mark.slow if name in FURTHER else ()
-
-
-ROWS = [pytest.param(model, id=name, marks=when(name)) for name, model in ZOO.items()]
+ROWS = [pytest.param(model, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, model in ZOO.items()]
 
 
 @pytest.fixture(scope="module", params=ROWS)
@@ -31,5 +23,6 @@ def test_the_law_holds_for(model, part):
     part(model, testing.lively_params(model, key), key)
 
 
-def test_the_rows_left_to_the_slow_tests_are_rows():
-    assert set(ZOO) > FURTHER
+def test_quick_rows_are_rows_of_every_family():
+    families = {type(model.net) for model in ZOO.values()} - {type(ZOO["bayes_neural"].net)}  # tables and nets are one family
+    assert families == {type(ZOO[name].net) for name in QUICK}

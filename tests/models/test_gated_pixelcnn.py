@@ -127,7 +127,7 @@ def test_theta_is_what_loops_in_float64_say(net, shape):
 
 def test_a_label_shifts_both_gates_of_every_layer_and_only_in_its_own_example():
     model = Model(GatedPixelCNN(width=3, layers=2, kernel=3), Bernoulli(), (3, 3), cond=CondSpec(classes=3))
-    params, x = lively_params(model, KEY), jnp.ones((2, 3, 3), jnp.int32)
+    params, x = lively_params(model, jax.random.key(1)), jnp.ones((2, 3, 3), jnp.int32)
 
     @jax.jit
     def says(label_b, label):
@@ -146,7 +146,7 @@ def test_a_label_shifts_both_gates_of_every_layer_and_only_in_its_own_example():
 
 def test_a_dropout_key_changes_theta_and_without_one_it_is_deterministic():
     model = Model(GatedPixelCNN(width=16, layers=2, kernel=3, dropout=0.5), Bernoulli(), (3, 3))
-    params, x = lively_params(model, KEY), jnp.ones((2, 3, 3), jnp.int32)
+    params, x = lively_params(model, jax.random.key(1)), jnp.ones((2, 3, 3), jnp.int32)
     still = arjax.theta(model, params, x)
     first, again, other = (arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(still, arjax.theta(dataclasses.replace(model, net=model.net.clone(dropout=0.0)), params, x))
