@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from arjax.data.media import Medium, Text
 from arjax.data.sources import data_root, read_file
-from arjax.data.text import Parts
+from arjax.data.splits import Parts
 from arjax.tokenizers import BPE
 
 VOCAB, RUNS = 1024, 7

@@ -29,8 +29,8 @@ import numpy as np
 
 from arjax.data.archive import read_arrays
 from arjax.data.media import Sound
-from arjax.data.sources import Source, locate, read
-from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut_points
+from arjax.data.sources import Source, files_in, read
+from arjax.data.splits import Split, Splits, check_fractions, check_splits, each, hold_out
 from arjax.data.waveforms import Audible, MuLaw, read_wav
 from arjax.errors import InputError
 
@@ -135,20 +135,10 @@ class WavFolder:
         return f"{Path(self.path).name}, {self.sample_rate} Hz, {_title(self)}; {parts}"
 
     def load(self) -> Splits:
-        folder, files = _wav_files(self.path, self.root)
-        first, second = cut_points(len(files), self.valid, self.test)
-        # Rounding must leave no split without a file.
-        second = min(second, len(files) - 1) if self.test else len(files)
-        first = min(first, second - 1)
-        if first < 1:
-            raise InputError(
-                f"{folder} has {len(files)} .wav files, too few to hold out valid={self.valid} and test={self.test} of them and "
-                "train on one; give more files, or smaller fractions"
-            )
-        recordings = [read_wav(file, self.sample_rate) for file in files]
-        train, valid = _split(self, recordings[:first]), _split(self, recordings[first:second])
-        test = _split(self, recordings[second:]) if self.test else valid
-        return check_splits(Splits(train, valid, test), self.values, str(folder))
+        folder, files = files_in(self.path, self.root, (".wav",))
+        parts = hold_out(files, self.valid, self.test, f"{folder} has {len(files)} .wav files")
+        splits = each(lambda part: _split(self, [read_wav(file, self.sample_rate) for file in part]), parts)
+        return check_splits(Splits(*splits), self.values, str(folder))
 
 
 def _split(data, recordings: Sequence[np.ndarray], label: np.ndarray | None = None) -> Split:
@@ -163,15 +153,6 @@ def _title(data) -> str:
 def _check_values(values) -> None:
     if not isinstance(values, Audible):
         raise InputError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
-
-
-def _wav_files(path, root) -> tuple[Path, list[Path]]:
-    """(the folder, its .wav files, sorted by their paths in it)."""
-    folder = locate(path, root, "folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; give one")
-    files = [file for file in folder.rglob("*") if file.suffix.lower() == ".wav" and file.is_file()]
-    return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)
 
 
 class Windows(NamedTuple):

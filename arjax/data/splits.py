@@ -1,5 +1,6 @@
 """A data set is three named splits; no part of it is ever split at random."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -88,6 +89,14 @@ def split_fingerprint(split: Split) -> dict[str, str]:
     return {part: sha256_of(array) for part, array in split._asdict().items() if array is not None}
 
 
+class Parts(NamedTuple):
+    """The parts of things in a row: sequences of them. `test` is `valid`, the same object, where no test part is held out."""
+
+    train: Any
+    valid: Any
+    test: Any
+
+
 def check_fractions(valid: float, test: float) -> None:
     """InputError unless the fractions held out leave something to train on and to validate."""
     if not (valid > 0 and test >= 0 and valid + test < 1):
@@ -96,9 +105,40 @@ def check_fractions(valid: float, test: float) -> None:
         )
 
 
-def cut_points(num: int, valid: float, test: float) -> tuple[int, int]:
-    """Where the validation and the test part of `num` things in a row start: rounded down, but 1 - 0.05 - 0.05 is nine tenths."""
+def cut(things, valid: float, test: float) -> Parts:
+    """Cuts a sequence by place into its three parts, views of it where it is an array.
+
+    valid, test: the fractions held out at its end; rounded down, but 1 - 0.05 - 0.05 is nine tenths.
+    """
+    return _parts(things, *_cuts(len(things), valid, test), test)
+
+
+def hold_out(things, valid: float, test: float, there: str) -> Parts:
+    """Cuts a list as `cut` does, but leaves no part empty. InputError, which begins with `there`, if it is too short for that."""
+    first, second = _cuts(len(things), valid, test)
+    second = min(second, len(things) - 1) if test else len(things)
+    first = min(first, second - 1)
+    if first < 1:
+        raise InputError(
+            f"{there}, too few to hold out valid={valid} and test={test} of them and train on one; give more files, or smaller "
+            "fractions"
+        )
+    return _parts(things, first, second, test)
+
+
+def _cuts(num, valid, test) -> tuple[int, int]:
     return int(round(num * (1 - valid - test), 6)), int(round(num * (1 - test), 6))
+
+
+def _parts(things, first, second, test) -> Parts:
+    held_out = things[first:second]
+    return Parts(things[:first], held_out, things[second:] if test else held_out)
+
+
+def each(function: Callable, parts: Parts) -> Parts:
+    """Applies the function to each part; once, and shared, where the test part is the validation part."""
+    train, valid = function(parts.train), function(parts.valid)
+    return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
 
 
 def check_splits(splits: Splits, values, where: str) -> Splits:

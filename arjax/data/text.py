@@ -8,27 +8,17 @@ the same model needs given the whole context, as far as context helps it. Longer
 """
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from arjax.data.characters import encode, utf8
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
-from arjax.data.splits import Dataset, Split, Splits, check_fractions, cut_points
+from arjax.data.splits import Dataset, Parts, Split, Splits, check_fractions, cut, each
 from arjax.data.values import Levels
 from arjax.errors import InputError
-
-
-class Parts(NamedTuple):
-    """The parts of one stream, each a sequence: 1-D arrays, or strings. `test` is `valid`, the same object, where no test part is
-    held out."""
-
-    train: Any
-    valid: Any
-    test: Any
 
 
 class TextDataset(Dataset, Protocol):
@@ -44,19 +34,6 @@ class TextDataset(Dataset, Protocol):
     def texts(self) -> Parts:
         """Returns the three parts, cut where those of the splits are, as UTF-8, uint8 [bytes]."""
         ...
-
-
-def cut(codes, valid: float, test: float) -> Parts:
-    """Cuts a sequence of N symbols into its three parts, views of it where it is an array."""
-    first, second = cut_points(len(codes), valid, test)
-    held_out = codes[first:second]
-    return Parts(codes[:first], held_out, codes[second:] if test else held_out)
-
-
-def each(function: Callable, parts: Parts) -> Parts:
-    """Applies the function to each part; once, and shared, where the test part is the validation part."""
-    train, valid = function(parts.train), function(parts.valid)
-    return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
 
 
 def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:

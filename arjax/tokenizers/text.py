@@ -8,8 +8,8 @@ import numpy as np
 from arjax.data.characters import read_utf8, show_utf8
 from arjax.data.contents import pack_symbols, unpack_symbols
 from arjax.data.media import Exhibit, bytes_of, completed_texts
-from arjax.data.splits import Splits
-from arjax.data.text import Parts, each, title_of, windows
+from arjax.data.splits import Parts, Splits, each
+from arjax.data.text import title_of, windows
 from arjax.data.values import Levels
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 

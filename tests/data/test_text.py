@@ -21,7 +21,8 @@ from arjax.data import (
     training_batches,
 )
 from arjax.data.characters import decode
-from arjax.data.text import cut, windows
+from arjax.data.splits import cut
+from arjax.data.text import windows
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model

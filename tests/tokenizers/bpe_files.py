@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arjax.data.media import Medium, Text
-from arjax.data.text import Parts
+from arjax.data.splits import Parts
 from arjax.tokenizers import BPE
 from arjax.tokenizers.byte_level import LETTERS
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from arjax.data import Levels, Real, Split, Splits
-from arjax.data.text import cut, windows
+from arjax.data.splits import cut
+from arjax.data.text import windows
 from arjax.training.baselines import baselines
 
 KEY = jax.random.key(3)
