@@ -91,8 +91,8 @@ class BPE:
 
     def decode(self, learned: Learned, tokens) -> np.ndarray:
         """Turns tokens [n] into bytes, uint8 [N]."""
-        spelled, tokens = self._vocabulary(learned).spelled, _row("token", tokens, self.vocab)
-        return np.frombuffer(b"".join(spelled[token] for token in memoryview(tokens.astype(np.int64))), np.uint8)
+        spelled = self._vocabulary(learned).spelled[_row("token", tokens, self.vocab).astype(np.int32)]
+        return np.frombuffer(b"".join(spelled), np.uint8)
 
     def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
         """Returns how many bytes each token stands for, integers [vocab]."""

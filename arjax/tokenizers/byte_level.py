@@ -46,12 +46,12 @@ _GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 class Vocabulary:
     """What the tokens are.
 
-    library: what encodes strings. spelled: the bytes of each token, and size, integers [vocab], how many they are.
+    library: what encodes strings. spelled [vocab]: the bytes of each token, and size, integers [vocab], how many they are.
     byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found as they are written.
     """
 
     library: Any
-    spelled: tuple[bytes, ...]
+    spelled: np.ndarray
     size: np.ndarray
     byte_tokens: np.ndarray
     literals: tuple[str, ...]
@@ -82,7 +82,7 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     spelled |= {number: token.encode() for token, number in literals.items()}
     return Vocabulary(
         library,
-        tuple(spelled[number] for number in range(len(known))),
+        np.array([spelled[number] for number in range(len(known))], object),
         np.array([len(spelled[number]) for number in range(len(known))]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),

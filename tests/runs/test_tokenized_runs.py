@@ -183,8 +183,8 @@ def test_commands_refuse_what_is_not_for_tokens_of_text(folder, capsys):
         (("sample", run, "--prompt", "the " * 40), "is longer than the model's 12 sites; shorten it"),
         (("sample", run, "--prompt", ""), "--prompt is empty"),
         (("sample", run, "--prompt", "the", "--stop", "xyz"), "--stop 'xyz' is 3 symbols; choose one"),
-        (("sample", run, "--png", folder / "x.png"), "are no pictures; leave it out"),
-        (("complete", run, "--text", "the ____"), "is of symbols that are no characters; choose a run of characters or bytes"),
+        (("sample", run, "--png", folder / "x.png"), "are texts, no pictures; leave it out"),
+        (("complete", run, "--text", "the ____"), "models texts; leave it out"),
     ):
         assert part in failure(capsys, *argv), argv
 
