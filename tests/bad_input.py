@@ -3,9 +3,9 @@
 tiny.py, tiny.npz       images 4x4 of three classes, and an experiment on them
 text.py, text.txt       characters in windows of 8
 sound.py, sounds/       five recordings in windows of 8 samples
-run/                    what train.py made of tiny.py
-classes/ rows/          runs of random parameters: given the class, in one order only
-text/ sound/ palette/   the same of text, of sound, of tokens
+run/                    a run of tiny.py, of random parameters as all of them
+classes/ rows/          others: given the class, in one order only
+text/ sound/ palette/   others of text, of sound, of tokens
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
-from trained import write_run_of_random_parameters
+from trained import write_random_run, write_run_of_random_parameters
 
 from arjax.data import Levels
 from arjax.data.waveforms import write_wav
@@ -58,8 +58,8 @@ class Bad(NamedTuple):
     spoil: Callable[[], Any] | None = None
 
 
-def write_folder(train: Callable[[list[str]], Any]) -> None:
-    """Fill the current folder with what the head of this file names; `train` is train.py."""
+def write_folder() -> None:
+    """Fills the current folder with what the head of this file names."""
     Path("tiny.py").write_text(TINY)
     Path("text.py").write_text(TEXT)
     Path("sound.py").write_text(SOUND)
@@ -67,7 +67,7 @@ def write_folder(train: Callable[[list[str]], Any]) -> None:
     Path("text.txt").write_text("hello world\n" * 30)
     for i in range(5):
         write_wav(Path("sounds") / f"{i}.wav", np.sin(np.arange(20.0) + i) / 2, 8000)
-    train(["tiny.py", "--run", "run"])
+    write_random_run(Path("run"), load_config("tiny.py"))
     images, text = load_config("tiny.py").data, load_config("text.py").data
     given = Model(MADE(hidden=(4,)), Bernoulli(), (4, 4), AnyOrder(), CondSpec(classes=3))
     write_run_of_random_parameters(Path("classes"), images, given)

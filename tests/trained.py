@@ -15,13 +15,17 @@ from arjax.training.state import init_state
 
 def write_run_of_random_parameters(run, data, model, tokenizer=None):
     """A run directory with random parameters of the model as its only checkpoint, over tokens if there is a tokenizer."""
-    experiment = Experiment(data=data, tokenizer=tokenizer, model=model, steps=1, eval_every=1, eval_batch_size=125)
-    described, learned = experiment, learn(experiment)
-    experiment = over_tokens(experiment, learned)
+    write_random_run(run, Experiment(data=data, tokenizer=tokenizer, model=model, steps=1, eval_every=1, eval_batch_size=125))
+
+
+def write_random_run(run, described):
+    """The same of an experiment."""
+    learned = learn(described)
+    experiment = over_tokens(described, learned)
     write_run(run, described, experiment.data.load(), learned)
     state = init_state(experiment, run_keys(experiment).init)
     with open_checkpoints(run / "checkpoints") as checkpoints:
-        save(checkpoints, 1, state.replace(ema=lively_params(model, jax.random.key(0))), 50.0)
+        save(checkpoints, 1, state.replace(ema=lively_params(experiment.model, jax.random.key(0))), 50.0)
 
 
 def failure(capsys, *argv) -> str:
