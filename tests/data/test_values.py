@@ -1,3 +1,5 @@
+"""What raw values become, and which are accepted."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,61 +8,41 @@ import pytest
 from arjax.data import Dynamic, Levels, Real, Scaled, Threshold
 
 RAW = np.arange(256, dtype=np.uint8).reshape(2, 128)
+KEY = jax.random.key(0)
 
 
-def test_levels_are_the_symbols_themselves():
-    x = Levels(256)(jax.random.key(0), RAW)
-    assert x.dtype == jnp.int32
-    np.testing.assert_array_equal(x, RAW)
+@pytest.mark.parametrize(
+    ("values", "vocab", "title", "expected"),
+    [
+        (Levels(256), 256, "256 levels", RAW),
+        (Threshold(127), 2, "threshold at 127", np.repeat([[0], [1]], 128, axis=1)),  # exclusive
+        (Real(), None, "real values", RAW),
+        (Scaled(), None, "scaled to [0, 1]", (RAW / 255).astype(np.float32)),
+        (Scaled(510), None, "scaled to [0, 1]", (RAW / 510).astype(np.float32)),
+    ],
+)
+def test_values_are_what_their_title_says_under_jit_too(values, vocab, title, expected):
+    assert (values.vocab, values.title, values.random) == (vocab, title, False)
+    assert hash(values) == hash(type(values)(**vars(values)))
+    for x in (values(KEY, RAW), jax.jit(values)(KEY, RAW)):
+        assert x.dtype == (jnp.float32 if vocab is None else jnp.int32)
+        np.testing.assert_allclose(x, expected, rtol=1e-6)
 
 
-def test_a_threshold_is_exclusive():
-    x = Threshold(127)(jax.random.key(0), RAW)
-    assert x.dtype == jnp.int32
-    np.testing.assert_array_equal(np.asarray(x).ravel(), [0] * 128 + [1] * 128)
-
-
-def test_dynamic_binarization_has_the_raw_values_as_its_means():
-    keys = jax.random.split(jax.random.key(1), 4000)
-    draws = jax.vmap(lambda key: Dynamic()(key, RAW))(keys)
+def test_dynamic_has_the_raw_values_as_its_means():
+    draws = jax.vmap(lambda key: Dynamic()(key, RAW))(jax.random.split(jax.random.key(1), 4000))
     assert draws.dtype == jnp.int32
     p = RAW / 255
     error = np.abs(np.asarray(draws).mean(0) - p)
     assert (error <= 5 * np.sqrt(p * (1 - p) / 4000) + 1e-9).all()
 
 
-def test_dynamic_binarization_depends_on_the_key_and_only_on_it():
+def test_dynamic_depends_on_the_key_and_only_on_it():
     grey = np.full((64, 64), 128, np.uint8)
     first, again, other = (Dynamic()(jax.random.key(seed), grey) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert 0.4 < float((first != other).mean()) < 0.6
-
-
-def test_real_values_are_kept_in_float32():
-    x = Real()(jax.random.key(0), np.array([[0.5, -3.25]]))
-    assert x.dtype == jnp.float32
-    np.testing.assert_array_equal(x, [[0.5, -3.25]])
-
-
-def test_scaled_values_fill_the_unit_interval():
-    x = Scaled()(jax.random.key(0), RAW)
-    assert x.dtype == jnp.float32
-    np.testing.assert_allclose(x, RAW / 255, rtol=1e-6)
-    np.testing.assert_array_equal(Scaled(4)(jax.random.key(0), np.array([0.0, 1.0, 4.0])), [0, 0.25, 1])
-    assert Scaled(4).support == "numbers from 0 to 4"
-
-
-def test_values_work_under_jit_and_name_their_vocabulary():
-    for values, vocab, title in (
-        (Levels(17), 17, "17 levels"),
-        (Threshold(7), 2, "threshold at 7"),
-        (Dynamic(), 2, "dynamic binarization"),
-        (Real(), None, "real values"),
-        (Scaled(), None, "scaled to [0, 1]"),
-    ):
-        assert (values.vocab, values.title) == (vocab, title)
-        assert hash(values) == hash(type(values)(**vars(values)))
-        np.testing.assert_array_equal(jax.jit(values)(jax.random.key(3), RAW), values(jax.random.key(3), RAW))
+    assert (Dynamic.vocab, Dynamic.title, Dynamic.random) == (2, "dynamic binarization", True)
 
 
 @pytest.mark.parametrize(
@@ -78,20 +60,24 @@ def test_values_work_under_jit_and_name_their_vocabulary():
         (Real(), [2**31 - 1, 2**31], [0, 1]),
     ],
 )
-def test_every_value_outside_the_support_is_seen(values, x, outside):
+def test_outside_sees_every_value_outside_the_support(values, x, outside):
     np.testing.assert_array_equal(values.outside(np.array(x)), np.array(outside, bool))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint8, np.int64, np.uint64])
-def test_the_support_can_be_checked_for_every_dtype(dtype):
+def test_outside_takes_every_dtype(dtype):
     for values in (Levels(100_000), Dynamic(100_000), Threshold(1), Real(), Scaled(100_000)):
         np.testing.assert_array_equal(values.outside(np.array([0, 1], dtype)), [False, False])
 
 
-def test_impossible_values_are_refused():
-    with pytest.raises(ValueError, match=r"Levels\(0\) needs at least one symbol"):
-        Levels(0)
-    with pytest.raises(ValueError, match=r"highest=0\) must be positive"):
-        Dynamic(0)
-    with pytest.raises(ValueError, match=r"Scaled\(highest=-1\) must be positive"):
-        Scaled(-1)
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Levels(0), r"Levels\(0\) needs at least one symbol"),
+        (lambda: Dynamic(0), r"highest=0\) must be positive"),
+        (lambda: Scaled(-1), r"Scaled\(highest=-1\) must be positive"),
+    ],
+)
+def test_values_that_are_impossible_are_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
