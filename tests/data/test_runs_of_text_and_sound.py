@@ -156,3 +156,42 @@ def test_sample_writes_sound_and_a_picture(of_sound, tmp_path, capsys):
     main(["sample", str(path), "--batch", "1"])
     assert (path / "samples" / "seed_0.png").exists()
     assert arjax.load(path).model.num_sites == 48
+
+
+OWN = """
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from arjax.data import Levels, Split, Splits, check_splits
+from arjax.data.media import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Dice:
+    count: int = 20
+    values: Any = Levels(6)
+    root: str | None = dataclasses.field(default=None, compare=False)
+
+    medium: ClassVar[Any] = Table()
+    title: ClassVar[str] = "three dice"
+
+    def load(self):
+        parts = (Split(np.random.default_rng(seed).integers(0, 6, (self.count, 3))) for seed in range(3))
+        return check_splits(Splits(*parts), self.values, self.title)
+"""
+
+
+def test_a_data_set_of_ones_own_has_the_rights_of_the_others(tmp_path, capsys, monkeypatch):
+    (tmp_path / "my_dice.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    from my_dice import Dice
+
+    write_run_of_random_parameters(tmp_path / "run", Dice(), Model(RNN(width=4), Categorical(6), (3,)))
+    main(["sample", str(tmp_path / "run"), "--batch", "2", "--modules", "my_dice"])
+    rows = (tmp_path / "run" / "samples" / "seed_0.txt").read_text().splitlines()
+    assert capsys.readouterr().out.startswith("\n".join(rows))
+    assert all(re.fullmatch(r"[0-5],[0-5],[0-5]", row) for row in rows)
+    main(["evaluate", str(tmp_path / "run"), "--modules", "my_dice"])
+    assert "20 examples of 3 dims" in capsys.readouterr().out
