@@ -8,119 +8,79 @@ command again continues a run that was interrupted, exactly. On several hosts ea
 Exit status: 0 finished; 1 the numbers did not stay finite; 2 the command or the data is wrong; 130 or 143 interrupted and saved.
 """
 
-import functools
 import shlex
 import sys
 
 import jax
 
-from arjax.data import training_batches
-from arjax.errors import one_line_errors, written_to
-from arjax.pictures import loss_curve
-from arjax.runs.checkpoints import finish, open_checkpoints, restore_best, restore_latest, save
-from arjax.runs.config import parse
-from arjax.runs.directory import check_run, write_run
-from arjax.runs.hosts import Interruption, own_directory
-from arjax.runs.journal import Journal
-from arjax.runs.load import learn
-from arjax.runs.lock import alone_in
-from arjax.runs.metrics import read_metrics
-from arjax.runs.report import closing_table, show
-from arjax.training.experiment import over_tokens, run_keys
-from arjax.training.mesh import check_batch, local_rows, over_state, place_batch, place_padded, title
-from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, train_step
+from arjax.errors import one_line_errors
+from arjax.runs import checkpoints, config, directory, hosts, load, log, report
+from arjax.training.experiment import over_tokens, run_keys, scoring, training_batches_on
+from arjax.training.mesh import place_batch, title
+from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
 
 
 def main(argv: list[str], program: str = "python train.py") -> int:
     # What was asked for, and whether it was done before.
-    experiment, run = parse(argv)
-    check_run(run, experiment)
-    task = experiment.task
-    records = read_metrics(run / "metrics.jsonl", task.measure)
+    config.cache_compilations()
+    described, run = config.parse(argv)
+    directory.check_run(run, described)
+    records = log.read_metrics(run / "metrics.jsonl", described.task.measure)
     if records and records[-1]["split"] == "test":
-        closing_table(over_tokens(experiment, learn(experiment, run)), run, records)
+        report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
         print(f"{run} is finished; choose another directory with --run to train again")
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.
-    learned = learn(experiment, run)
-    described, experiment = experiment, over_tokens(experiment, learned)
-    splits = experiment.data.load()
-    task.check_data(experiment, splits)
-    mesh = experiment.mesh.build()
-    check_batch("batch_size", experiment.batch_size, experiment.accumulate, mesh)
-    batches = training_batches(splits.train, experiment.batch_size, experiment.seed, local_rows(experiment.batch_size, mesh))
-    keys = run_keys(experiment)
-    abstract = over_state(abstract_state(experiment), mesh, experiment.model)
-    jax.eval_shape(functools.partial(train_step, experiment), abstract, batches[0], keys.train)
-    # What identifies the data is what lies in their files: tokens may differ in the last place from device to device.
-    raw = splits if learned is None else described.data.load()
-    place = functools.partial(place_batch, mesh=mesh)
-    scoring = {
-        "batch_size": experiment.eval_batch_size,
-        "key": keys.evaluate,
-        "place": functools.partial(place_padded, mesh=mesh),
-    }
-    num_params = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
+    experiment, splits, raw, learned = load.prepare(described, run)
+    task, keys, mesh = experiment.task, run_keys(experiment), experiment.mesh.build()
+    batches, options = training_batches_on(mesh, experiment, splits.train), scoring(experiment, mesh)
+    abstract = abstract_state(experiment, mesh)
+    trace_step(experiment, abstract, batches[0], keys.train)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
 
-    with written_to(run), alone_in(run), own_directory(run) as folder, jax.set_mesh(mesh):
-        write_run(run, described, raw, learned)
-        print(f"{experiment.data.title}; {num_params:,} parameters; {title(mesh)}; {run}", flush=True)
+    with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
+        directory.write_run(run, described, raw, learned)
+        print(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}", flush=True)
 
         # From the last good checkpoint, or from the beginning.
-        restored = restore_latest(run / "checkpoints", abstract)
-        first = 0 if restored is None else restored.step
-        example = place(batches[first])
-        update = compile_step(experiment, abstract, example, keys.train, mesh)
+        saved = checkpoints.restore_latest(run / "checkpoints", abstract)
+        update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
         print(f"memory of a step, as it was compiled: {memory(update)}", flush=True)
-        state = draw_state(experiment, abstract, keys.init) if restored is None else restored.state
+        state = draw_state(experiment, abstract, keys.init) if saved.state is None else saved.state
 
         with (
-            open_checkpoints(run / "checkpoints") as checkpoints,
-            Journal(folder, experiment, first, () if restored is None else restored.updates) as journal,
-            Interruption(mesh) as stop,
+            checkpoints.open_checkpoints(run / "checkpoints") as writer,
+            log.Log(folder, experiment, saved.step, saved.updates) as journal,
+            hosts.Interruption(mesh) as stop,
         ):
-            if restored is not None:
-                journal.note(
-                    f"continuing from step {first}"
-                    + "".join(f"; checkpoint {s} is damaged and set aside" for s in restored.damaged)
-                )
-
-            for step in range(first + 1, experiment.steps + 1):
-                state, metrics, asked = update(state, place(batches[step - 1]), keys.train, stop.asked())
+            if saved.state is not None:
+                journal.note(f"continuing from step {saved.step}{saved.set_aside}")
+            for step in range(saved.step + 1, experiment.steps + 1):
+                state, metrics, asked = update(state, place_batch(batches[step - 1], mesh), keys.train, stop.asked())
                 journal.train(step, metrics)
-                signal = stop.agreed(asked)
+                signal, loss = stop.agreed(asked), None
                 due = step % experiment.eval_every == 0 or step == experiment.steps
                 if not (due or signal):
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
                 journal.settle()
-                loss = None
                 if due:
                     journal.summarise()
-                    valid = task.validate(experiment, state.ema, state.state, splits.valid, **scoring)
-                    loss = valid.loss
-                    journal.valid(step, valid)
-                    if experiment.samples:
-                        show(task, experiment, state.ema, state.state, splits, keys.sample, step, journal)
-                save(checkpoints, step, state, loss, journal.updates)
+                    loss = journal.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
+                    journal.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
+                checkpoints.save(writer, step, state, loss, journal.updates)
                 if signal:
-                    again = f"{program} {shlex.join(argv)}"
-                    journal.note(f"interrupted and saved at step {step}; to continue: {again}")
+                    journal.interrupted(step, f"{program} {shlex.join(argv)}")
                     return 128 + signal
-
-            loss_curve(folder / "loss.png", journal.records, experiment.data.title, task.measure)
-
             # The result: the test split under the parameters that validation chose.
-            finish(checkpoints)
-            best = restore_best(run / "checkpoints", only(abstract, "ema", "state"))
-            for damaged in best.damaged:
-                journal.note(
-                    f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
-                )
-            test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **scoring)
-            journal.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": num_params})
-        closing_table(experiment, run, journal.records)
+            checkpoints.finish(writer)
+            best = checkpoints.restore_best(run / "checkpoints", only(abstract, "ema", "state"))
+            for step in best.damaged:
+                journal.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
+            test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **options)
+            journal.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
+        report.closing_table(experiment, run, journal.records)
     return 0
 
 

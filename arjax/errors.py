@@ -47,12 +47,17 @@ def one_line_errors():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except (InputError, FloatingPointError, OSError, KeyboardInterrupt) as error:
-        # The standard library raises an OSError with a file's name wherever a path cannot be used.
-        if os.environ.get("ARJAX_TRACEBACK") or (isinstance(error, OSError) and error.filename is None):
+        # The standard library raises an OSError with a file's name wherever a path cannot be used, and without one where an open
+        # file cannot be written.
+        unknown = isinstance(error, OSError) and error.filename is None and error.errno not in _FULL
+        if os.environ.get("ARJAX_TRACEBACK") or unknown:
             raise
         status, text = _ending(error)
         print("error:", printable(" ".join(text.split())), file=sys.stderr)
         raise SystemExit(status) from None
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _ending(error) -> tuple[int, str]:
@@ -62,7 +67,8 @@ def _ending(error) -> tuple[int, str]:
         case FloatingPointError():
             return 1, str(error)
         case OSError():
-            return 2, f"{error.strerror or error}: {error.filename}; check the path, its permissions and the free space"
+            file = error.filename or "a file that was being written"
+            return 2, f"{error.strerror or error}: {file}; check the path, its permissions and the free space"
     return 130, "interrupted"
 
 
@@ -83,14 +89,3 @@ def printable(text: str) -> str:
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 120
-
-
-@contextlib.contextmanager
-def written_to(folder):
-    """Says of a file that cannot be written, where the system does not name it, that it is in `folder`."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            error.filename = str(folder)
-        raise

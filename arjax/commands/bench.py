@@ -14,8 +14,7 @@ from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json, overview, ratios, read_results
 from arjax.protocol import Model
 from arjax.runs.config import edit, load_config
-from arjax.runs.load import learn
-from arjax.training.experiment import over_tokens
+from arjax.runs.load import prepare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +71,7 @@ class Bench:
     def _of(self, config, flags) -> dict:
         experiment, _ = edit(load_config(config), flags, "", f"python -m arjax bench {config}")
         require_model(config, experiment)
-        experiment = over_tokens(experiment, learn(experiment))
-        splits = experiment.data.load()
-        experiment.task.check_data(experiment, splits)
+        experiment, splits, *_ = prepare(experiment)
         figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
         print(report(figures), end="\n\n" if self.all else "\n", flush=True)
         return figures

@@ -35,6 +35,11 @@ class Restored(NamedTuple):
     updates: tuple[dict, ...]
     damaged: tuple[int, ...]
 
+    @property
+    def set_aside(self) -> str:
+        """In words, the steps that could not be read."""
+        return "".join(f"; checkpoint {step} is damaged and set aside" for step in self.damaged)
+
 
 @contextlib.contextmanager
 def open_checkpoints(folder: Path) -> Iterator:
@@ -81,15 +86,17 @@ def finish(checkpoints) -> None:
         checkpoints.wait_until_finished()
 
 
-def restore_latest(folder: Path, abstract) -> Restored | None:
-    """Restores the newest checkpoint in `folder` that can be read, None if there is none at all. Newer ones, which cannot, are
-    set aside under the name damaged.STEP, so that their steps can be saved again.
+def restore_latest(folder: Path, abstract) -> Restored:
+    """Restores the newest checkpoint in `folder` that can be read; where there is none at all, the state is None and the step 0.
+    Newer ones, which cannot be read, are set aside under the name damaged.STEP, so that their steps can be saved again.
 
     abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. InputError if a checkpoint
     holds other arrays than these, or if there are checkpoints but none can be read.
     """
     restored = _first_readable(folder, sorted(_steps(folder), reverse=True), abstract)
-    if restored and restored.damaged:
+    if restored is None:
+        return Restored(None, 0, math.inf, (), ())
+    if restored.damaged:
         by_first(lambda: _set_aside(folder, restored.damaged))
     return restored
 

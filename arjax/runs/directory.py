@@ -1,14 +1,19 @@
 """A run directory: everything one experiment wrote, and run.json, which says which experiment that was.
 
-run.json  metrics.jsonl  checkpoints/  samples/  tensorboard/  loss.png, and where there is a tokenizer tokenizer.safetensors
+run.json  metrics.jsonl  checkpoints/  samples/  loss.png, and with the packages for them tensorboard/ and tokenizer.safetensors
+
+What a tokenizer learned lies in tokenizer.safetensors, and its sha256 in run.json: one that was changed is found when it is read.
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import os
 import platform
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -19,17 +24,45 @@ from arjax.description import describe, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
 from arjax.files import sha256_of_all, write_whole
 from arjax.runs.hosts import by_first, check_same
-from arjax.runs.lock import FILE as LOCK
 from arjax.tokenizers.tokenizer import Learned
 from arjax.training.experiment import Experiment
 
-TOKENIZER = "tokenizer.safetensors"
-
+_LOCK, _TOKENIZER = ".lock", "tokenizer.safetensors"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "arjax")
 
 
+@contextlib.contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Holds the directory `run`, which is made if need be, against all but the processes that train together. InputError, naming
+    it, if another holds it. The system lets go of it when the first of these processes ends, however that ends."""
+    import filelock
+
+    lock = filelock.FileLock(run / _LOCK, timeout=0)
+
+    def take():
+        run.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise InputError(f"{run} is being written by {_holder(run)}; wait for it, or choose another --run") from None
+        (run / _LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
+
+    by_first(take)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(run: Path) -> str:
+    try:
+        return (run / _LOCK).read_text().strip()[:200] or "another process"
+    except OSError:
+        return "another process"
+
+
 def check_run(run: Path, experiment: Experiment) -> None:
-    """InputError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
+    """Raises InputError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file, not a directory; choose another directory with --run")
     there = [path.name for path in run.iterdir()] if run.exists() else []
@@ -38,12 +71,12 @@ def check_run(run: Path, experiment: Experiment) -> None:
         other = _difference_from(_read(run)["experiment"], experiment)
         if other is not None:
             raise InputError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif names - {LOCK, TOKENIZER}:
+    elif names - {_LOCK, _TOKENIZER}:
         raise InputError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
-def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
-    """Make `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
+def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None = None) -> None:
+    """Makes `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
     already stays as it is. InputError if that was begun on other data, as in `check_run`, or if processes that train together
     were given different ones."""
     content = {"experiment": describe(experiment), "data": fingerprint(splits)}
@@ -56,28 +89,24 @@ def write_run(run: Path, experiment: Experiment, splits, learned=None) -> None:
 def _write(run, experiment, content, learned):
     check_run(run, experiment)
     if (run / "run.json").exists():
-        _check_data(run, content["data"])
+        there, data = _read(run)["data"], content["data"]
+        if there != data:
+            name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
+            raise InputError(
+                f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back as "
+                "they were, or choose another directory with --run"
+            )
         return
     if learned is not None:
         # Before run.json: a directory that has one has all that it names.
         safetensors = require("safetensors.numpy", extra="tokens")
-        write_whole(run / TOKENIZER, safetensors.save({name: np.asarray(array, order="C") for name, array in learned.items()}))
+        write_whole(run / _TOKENIZER, safetensors.save({name: np.asarray(array, order="C") for name, array in learned.items()}))
     text = json.dumps(content | {"written_by": _circumstances()}, indent=2, allow_nan=False)
     write_whole(run / "run.json", text + "\n")
 
 
-def _check_data(run, data):
-    there = _read(run).get("data")
-    if isinstance(there, dict) and there != data:  # an older version did not write it
-        name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
-        raise InputError(
-            f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back as they "
-            "were, or choose another directory with --run"
-        )
-
-
 def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that `run` holds, rebuilt from run.json as data. InputError if it cannot be.
+    """Rebuilds the experiment that `run` holds from run.json, as data. InputError if it cannot be.
 
     modules: names of modules, besides arjax, whose dataclasses may be built (they are imported).
     """
@@ -92,7 +121,7 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
     read, is not what the run was trained with, which run.json says, or not what such a tokenizer learns."""
     if experiment.tokenizer is None:
         return None
-    path, expected = Path(run) / TOKENIZER, str(_read(Path(run)).get("tokenizer"))
+    path, expected = Path(run) / _TOKENIZER, str(_read(Path(run)).get("tokenizer"))
     safetensors = require("safetensors", extra="tokens")
     try:
         learned = require("safetensors.numpy", extra="tokens").load_file(path)
@@ -120,8 +149,8 @@ def _read(run: Path) -> dict:
         data = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}); restore it, or train again elsewhere") from error
-    if not (isinstance(data, dict) and "experiment" in data):
-        raise InputError(f"{path} describes no experiment; restore it, or train again elsewhere")
+    if not (isinstance(data, dict) and "experiment" in data and isinstance(data.get("data"), dict)):
+        raise InputError(f"{path} describes no experiment and its data; restore it, or train again elsewhere")
     return data
 
 
@@ -135,7 +164,7 @@ def _difference_from(data, experiment) -> str | None:
 
 
 def difference(there, here, path: str = "") -> str | None:
-    """Where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
+    """Says where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
     if there == here:
         return None
     if type(there) is type(here) and dataclasses.is_dataclass(here):

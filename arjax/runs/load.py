@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
 from arjax.errors import InputError
 from arjax.files import sha256_of_all
@@ -41,8 +42,8 @@ class Trained(NamedTuple):
 
 
 def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] = ()) -> Loaded:
-    """(model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is executed or
-    changed.
+    """Loads (model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is
+    executed or changed.
 
     params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. modules: names of modules,
     besides arjax, whose dataclasses run.json may name. InputError if `run` is no run directory, does not fit its description,
@@ -56,17 +57,36 @@ def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] 
 
 
 def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
-    """A run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
+    """Opens a run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
     experiment = read_run(run, modules)
     data = dataclasses.replace(experiment.data, root=root or experiment.data.root)
     learned = read_tokenizer(run, experiment)
     return _restore(run, over_tokens(dataclasses.replace(experiment, data=data), learned), raw)
 
 
+class Prepared(NamedTuple):
+    """An experiment over tokens where it has a tokenizer, the splits of its data; what identifies these, as they lie in their
+    files (tokens may differ in the last place from device to device), and what the tokenizer learned."""
+
+    experiment: Experiment
+    splits: Splits
+    raw: Splits
+    learned: Learned | None
+
+
+def prepare(experiment: Experiment, run: Path | None = None) -> Prepared:
+    """Loads what the training of an experiment needs. `run`: its directory, see `learn`. InputError where the data do not fit."""
+    learned, raw = learn(experiment, run), experiment.data.load()
+    experiment = over_tokens(experiment, learned)
+    splits = raw if learned is None else experiment.data.load()
+    experiment.task.check_data(experiment, splits)
+    return Prepared(experiment, splits, raw, learned)
+
+
 def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
-    """What the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before; else
-    what the run `tokenizer_from` holds; else what it learns from the training split. InputError if these two runs differ in it,
-    or if it is not for such data."""
+    """Returns what the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before;
+    else what the run `tokenizer_from` holds; else what it learns from the training split. InputError if these two runs differ in
+    it, or if it is not for such data."""
     tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
     if tokenizer is None:
         return None

@@ -9,16 +9,14 @@ import functools
 import math
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from arjax.data.splits import Sound, unit
-from arjax.data.waveforms import write_wav
+from arjax.data.media import Exhibit
 from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
-from arjax.pictures import image_grid, to_images
+from arjax.pictures import density_over_histogram, image_grid
 from arjax.protocol import CondSpec
 from arjax.sampling import ancestral
 from arjax.training.autoencoding import Autoencoding, reconstruct
@@ -27,15 +25,9 @@ from arjax.training.likelihood import Likelihood, lossy
 from arjax.training.mesh import to_host
 
 
-def pictured(data, x, vocab: int | None) -> np.ndarray | None:
-    """Examples [B, *site_shape, *E] as images in [0, 1], None if they are none: as the data set sees them, which is what tokens
-    need, else as `to_images` does."""
-    return data.see(x) if hasattr(data, "see") else to_images(x, vocab)
-
-
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
-    """(points [N], the model's density there [N]) for data x [B, ...]: every symbol, or 600 points over the range of x and a
-    tenth beyond. None if the data is not one value without a condition."""
+    """Returns (points [N], the model's density there [N]) for data x [B, ...]: every symbol, or 600 points over the range of x
+    and a tenth beyond. None if the data is not one value without a condition."""
     if model.num_dims > 1 or model.cond != CondSpec():
         return None
     if model.head.vocab is None:
@@ -48,46 +40,35 @@ def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
     return points, np.exp(to_host(log_prob(model, params, at)))
 
 
-def write_texts(path: Path, texts: list[str]) -> None:
-    """Write samples that can be read to `path`, making its folder; a rule between them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(rule_between(texts) + "\n", encoding="utf-8", newline="")
-
-
-def write_sounds(stem: Path, sound: Sound) -> None:
-    """Write every waveform as STEM_0.wav, STEM_1.wav and so on, making the folder."""
-    for i, waveform in enumerate(sound.waveforms):
-        write_wav(stem.with_name(f"{stem.name}_{i}.wav"), waveform, sound.sample_rate)
-
-
-def rule_between(texts: list[str]) -> str:
-    """Texts one below the other, with a rule between them."""
-    return f"\n{'-' * 40}\n".join(texts)
-
-
 def per_unit(experiment, nats: float, dims: float) -> str:
-    """Nats per example of `dims` values in words, per value: "1.5000 nats/char = 2.1640 bits/char"."""
-    name = unit(experiment.data)
+    """Says nats per example of `dims` values per value: "1.5000 nats/char = 2.1640 bits/char"."""
+    name = experiment.data.medium.unit
     return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
 
 
 @functools.singledispatch
 def words(objective, experiment, record: dict) -> str:
-    """A record of metrics.jsonl in a few words."""
+    """Says what a record of metrics.jsonl holds in a few words."""
     numbers = {name: value for name, value in record.items() if name not in _COMMON and isinstance(value, int | float)}
     return ", ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in numbers.items())
 
 
 @functools.singledispatch
 def rows_of(objective, experiment, split: str, record: dict) -> dict[str, str]:
-    """The result of a split, and all that gives it its meaning: the rows of a table."""
+    """Returns the result of a split, and all that gives it its meaning: the rows of a table."""
     baselines = {name: f"{objective.measure} {score:.5g}" for name, score in record.get("baselines", {}).items()}
     return {split: words(objective, experiment, record), **baselines, "data, split": experiment.data.title}
 
 
+def exhibits(experiment, state, splits, key, step: int) -> dict[str, Exhibit]:
+    """Returns what a validation of the TrainState `state` shows; nothing, where no samples are wanted."""
+    return show(experiment.task, experiment, state.ema, state.state, splits, key, step) if experiment.samples else {}
+
+
 @functools.singledispatch
-def show(objective, experiment, params, state, splits, key, step: int, journal) -> None:
-    """Leaves something to look at, read or hear in the run's Journal."""
+def show(objective, experiment, params, state, splits, key, step: int) -> dict[str, Exhibit]:
+    """Returns what there is to look at, read or hear after `step` steps, each by its name."""
+    return {}
 
 
 # In a record of any objective.
@@ -108,7 +89,7 @@ def _(objective: Likelihood, experiment, split, record):
     cond = experiment.model.cond
     given = " given the label" if cond.classes else ""
     knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
-    name = f"{split} -log p({'tokens' if unit(data) == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
+    name = f"{split} -log p({'tokens' if data.medium.unit == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
     known = f" given the {' and '.join(knows)}" if knows else ""
     scored = f"{nats:.3f} ± {record['standard_error']:.3f} nats per example{known}"
     rows = {name: f"{scored} = {per_unit(experiment, nats, dims)}"}
@@ -119,7 +100,7 @@ def _(objective: Likelihood, experiment, split, record):
         if _adds(experiment, record):
             rows[baseline] += f", {record['bits_per_byte'] * score / nats:.4f} bits/byte"
     if dims != every:
-        rows["counted"] = f"{dims:.1f} {unit(data)}s per example on average, of {every}"
+        rows["counted"] = f"{dims:.1f} {data.medium.unit}s per example on average, of {every}"
     rows["data, split"] = data.title
     if lossy(experiment.data):
         rows["lossy"] = f"these are nats of tokens ({data.tokenizer.title}), never to be put beside a likelihood of the data"
@@ -132,14 +113,19 @@ def _(objective: Likelihood, experiment, split, record):
 
 def _adds(experiment, record) -> bool:
     """Do bits per byte say something that bits per value do not?"""
-    return "bits_per_byte" in record and unit(experiment.data) != "byte"
+    return "bits_per_byte" in record and experiment.data.medium.unit != "byte"
 
 
 @show.register
-def _(objective: Likelihood, experiment, params, state, splits, key, step, journal):
-    cond = sample_cond(experiment.model, experiment.samples, splits.valid)
-    journal.samples(step, to_host(ancestral(experiment.model, params, key, experiment.samples, cond=cond)))
-    journal.density(step, params, splits.train.x)
+def _(objective: Likelihood, experiment, params, state, splits, key, step):
+    model, data, title = experiment.model, experiment.data, f"{experiment.data.title}, step {step}"
+    cond = sample_cond(model, experiment.samples, splits.valid)
+    samples = to_host(ancestral(model, params, key, experiment.samples, cond=cond))
+    shown = {"samples": data.medium.exhibit(samples, title)}
+    if (curve := to_density(model, params, splits.train.x)) is not None:
+        values = np.asarray(data.values(jax.random.key(0), splits.train.x))
+        shown["density"] = Exhibit(density_over_histogram(*curve, values, title))
+    return shown
 
 
 @words.register
@@ -162,16 +148,16 @@ def _(objective: Autoencoding, experiment, split, record):
 
 
 @show.register
-def _(objective: Autoencoding, experiment, params, state, splits, key, step, journal):
+def _(objective: Autoencoding, experiment, params, state, splits, key, step):
     count = min(experiment.samples, len(splits.valid.x))
     # Where the split is in the order of its classes, the first images are all of one.
     x = experiment.data.values(key, splits.valid.x[np.arange(count) * len(splits.valid.x) // count])
     x_hat, _ = reconstruct(experiment.model, params, state, x)
-    journal.picture(step, "reconstructions", beside(np.asarray(x), to_host(x_hat)))
+    return {"reconstructions": Exhibit(beside(np.asarray(x), to_host(x_hat)))}
 
 
 def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
+    """Draws uint8 [h, w, 3]: images [N, H, W] or [N, H, W, C] in [0, 1], in rows, and below each row their reconstructions."""
     columns = math.ceil(math.sqrt(2 * len(x)))
     rows = [part for i in range(0, len(x), columns) for part in (x[i : i + columns], x_hat[i : i + columns])]
     blank = np.full_like(x[:1], 0.5)
@@ -180,7 +166,7 @@ def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 
 
 def closing_table(experiment, run: Path, records: list[dict]) -> None:
-    """Print the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
+    """Prints the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
     test = records[-1]
     lacking = [name for name in ("standard_error", "parameters") if name not in test]
     if lacking:
@@ -190,18 +176,21 @@ def closing_table(experiment, run: Path, records: list[dict]) -> None:
         )
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
     chosen = f", {words(experiment.task, experiment, valid)} on the validation split" if valid else ""
-    tokenizer = " tokenizer.safetensors" if hasattr(experiment.data, "tokenizer") else ""
+    names = ["run.json", "tokenizer.safetensors", "metrics.jsonl", "loss.png", "samples/", "checkpoints/", "tensorboard/"]
     rows = {
         "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
-        "written to": f"{run}/: run.json{tokenizer} metrics.jsonl loss.png samples/ checkpoints/ tensorboard/",
+        "written to": f"{run}/: {' '.join(name for name in names if (run / name).exists())}",
     }
     result_table(experiment, str(run), "test", test, rows)
 
 
 def result_table(experiment, title: str, split: str, record: dict, rows: dict[str, str]) -> None:
-    """Print what a split scored under `experiment`, as a record of metrics.jsonl, and `rows` below it."""
+    """Prints what a split scored under `experiment`, as a record of metrics.jsonl, and `rows` below it."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", show_header=False, title_style="bold")
     table.add_column(style="dim")
     table.add_column(overflow="fold")

@@ -1,14 +1,16 @@
 """One training run, as one frozen object made of real objects: what a file in configs/ builds and `run.json` records."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 
+from arjax.data.batches import TrainingBatches, training_batches
 from arjax.errors import InputError
 from arjax.training.likelihood import Likelihood
-from arjax.training.mesh import Mesh
+from arjax.training.mesh import Mesh, check_batch, local_rows, place_padded
 from arjax.training.optimizers import AdamW
 
 
@@ -99,6 +101,19 @@ class Keys(NamedTuple):
     sample: jax.Array
 
 
+def training_batches_on(mesh: jax.sharding.Mesh, experiment: Experiment, split) -> TrainingBatches:
+    """Returns the experiment's batches of a split, of which this process gets what its devices hold. InputError unless every
+    device gets as many examples."""
+    check_batch(experiment.batch_size, experiment.accumulate, mesh)
+    return training_batches(split, experiment.batch_size, experiment.seed, local_rows(experiment.batch_size, mesh))
+
+
+def scoring(experiment: Experiment, mesh: jax.sharding.Mesh) -> dict[str, Any]:
+    """Returns what an objective's `validate` and `test` take besides: the options of the experiment's evaluations on a mesh."""
+    place = functools.partial(place_padded, mesh=mesh)
+    return {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
+
+
 def run_keys(experiment: Experiment) -> Keys:
-    """The keys that the experiment's seed stands for."""
+    """Returns the keys that the experiment's seed stands for."""
     return Keys(*jax.random.split(jax.random.key(experiment.seed), 4))

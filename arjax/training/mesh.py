@@ -72,13 +72,13 @@ def shares(mesh: jax.sharding.Mesh) -> int:
     return mesh.shape["data"] * mesh.shape["fsdp"]
 
 
-def check_batch(name: str, size: int, accumulate: int, mesh: jax.sharding.Mesh) -> None:
-    """InputError unless every device gets as many examples of every micro-batch; `name` is the size's name."""
+def check_batch(size: int, accumulate: int, mesh: jax.sharding.Mesh) -> None:
+    """Raises InputError unless every device gets as many examples of every micro-batch of a batch of this size."""
     multiple = accumulate * shares(mesh)
     if size % multiple:
         times = f" times accumulate={accumulate}" if accumulate > 1 else ""
-        next_one = -(-size // multiple) * multiple
-        raise InputError(f"{name}={size} is not divisible by {shares(mesh)} devices{times}; choose {next_one}, or fewer devices")
+        devices, next_one = f"{shares(mesh)} devices{times}", -(-size // multiple) * multiple
+        raise InputError(f"batch_size={size} is not divisible by {devices}; choose {next_one}, or fewer devices")
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import optax
 
 from arjax.training.experiment import Experiment
-from arjax.training.mesh import over_batch, replicated, shares
+from arjax.training.mesh import over_batch, over_state, replicated, shares
 
 _MIB = 2**20
 
@@ -44,9 +44,10 @@ def init_state(experiment: Experiment, key: jax.Array) -> TrainState:
     return TrainState(jnp.zeros((), jnp.int32), params, ema, experiment.optimizer.build(experiment.steps).init(params), state)
 
 
-def abstract_state(experiment: Experiment) -> TrainState:
-    """Returns the shapes of the state that `init_state` makes; with shardings, what a checkpoint is restored to."""
-    return jax.eval_shape(functools.partial(init_state, experiment), jax.random.key(0))
+def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh | None = None) -> TrainState:
+    """Returns the shapes of the state that `init_state` makes; on a mesh with shardings, what a checkpoint is restored to."""
+    shapes = jax.eval_shape(functools.partial(init_state, experiment), jax.random.key(0))
+    return shapes if mesh is None else over_state(shapes, mesh, experiment.model)
 
 
 def only(abstract: TrainState, *names: str) -> TrainState:
@@ -85,6 +86,11 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
     average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)
     metrics = {name: value.mean() for name, value in metrics.items()} | {"grad_norm": optax.tree.norm(grads)}
     return TrainState(state.step + 1, params, average, opt_state, inner), metrics
+
+
+def trace_step(experiment: Experiment, abstract: TrainState, batch, key) -> None:
+    """Raises what the model or the objective raises, before anything is compiled or written."""
+    jax.eval_shape(functools.partial(train_step, experiment), abstract, batch, key)
 
 
 def draw_state(experiment: Experiment, abstract: TrainState, key: jax.Array) -> TrainState:

@@ -22,7 +22,7 @@ from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model
 from arjax.runs.directory import read_run
-from arjax.runs.journal import Journal
+from arjax.runs.log import Log
 from arjax.training.objective import Score
 
 
@@ -69,12 +69,12 @@ def test_evaluate_reports_nats_and_bits_per_character(text_run, capsys):
         assert part in printed
 
 
-def test_journal_writes_texts_and_prints_the_first(text_run, capsys):
+def test_log_writes_texts_and_prints_the_first(text_run, capsys):
     experiment = read_run(text_run)
     x = encode("hello world\nworld hello\n", experiment.data.alphabet, "here").reshape(2, 12)
-    with Journal(text_run, experiment, 0) as journal:
-        journal.samples(7, x)
-        journal.valid(7, Score(12 * np.log(2), {"nats": 12 * np.log(2), "dims": 12.0}, examples=3, seconds=1.0))
+    with Log(text_run, experiment, 0) as log:
+        log.exhibit(7, {"samples": experiment.data.medium.exhibit(x)})
+        log.valid(7, Score(12 * np.log(2), {"nats": 12 * np.log(2), "dims": 12.0}, examples=3, seconds=1.0))
     printed = capsys.readouterr().out
     assert (text_run / "samples" / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
     assert printed.startswith("hello world\n")

@@ -15,12 +15,12 @@ from fitting import fitting
 import arjax
 from arjax import CondSpec, Model, testing
 from arjax.data import Bimodal, Levels, Real
+from arjax.data.splits import Split, Splits
 from arjax.heads import Categorical, DiscretizedMixtureOfLogistics, MixtureOfGaussians, Ordinal
 from arjax.models import Histogram
 from arjax.models.histogram import fit
 from arjax.orders import AnyOrder
-from arjax.runs.journal import Journal
-from arjax.runs.report import to_density
+from arjax.runs.report import show, to_density
 from arjax.training import Experiment
 from arjax.training.state import init_state, train_step
 
@@ -267,11 +267,11 @@ def test_the_density_of_one_site_is_tabulated_and_of_more_is_not():
     assert to_density(Model(Histogram(), Ordinal(3), (2,)), params, np.zeros((2, 2), int)) is None
 
 
-def test_a_run_draws_the_density_of_one_site_where_samples_would_be(tmp_path):
-    for name, sites in (("one", 1), ("two", 2)):
+def test_show_draws_the_density_of_one_site():
+    for sites in (1, 2):
         model = Model(Histogram(), Ordinal(100), (sites,))
-        (tmp_path / name).mkdir()
-        with Journal(tmp_path / name, Experiment(data=Bimodal(), model=model, steps=2, eval_every=1), 0) as journal:
-            journal.density(1, {"theta": jnp.zeros((sites, 100))}, np.full((9, sites), 7))
-    assert (tmp_path / "one" / "samples" / "00000001.png").is_file()
-    assert not (tmp_path / "two" / "samples").exists()
+        experiment = Experiment(data=Bimodal(), model=model, steps=2, eval_every=1, samples=2)
+        splits = Splits(*[Split(np.full((9, sites), 7))] * 3)
+        shown = show(experiment.task, experiment, {"theta": jnp.zeros((sites, 100))}, (), splits, KEY, 1)
+        assert ("density" in shown) == (sites == 1)
+        assert len(shown["samples"].texts) == 2

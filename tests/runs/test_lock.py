@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from arjax.runs.lock import alone_in
+from arjax.runs.directory import alone_in
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from arjax.runs.lock import alone_in
+from arjax.runs.directory import alone_in
 with alone_in(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -135,22 +135,14 @@ def test_beside_puts_below_each_image_its_reconstruction(count, columns, channel
             np.testing.assert_array_equal(cell, np.round(colour * 255))
 
 
-class Drawn:
-    """A journal that keeps what it is given."""
-
-    def picture(self, step, name, picture):
-        self.step, self.name, self.pixels = step, name, picture
-
-
 @pytest.mark.parametrize(("samples", "shown"), [(3, [0, 4, 8]), (40, range(13))])
 def test_show_draws_images_from_all_over_the_validation_split_and_what_becomes_of_them(samples, shown, trained):
     params, state, x_hat, _ = trained
-    journal, experiment = Drawn(), dataclasses.replace(EXPERIMENT, samples=samples)
+    experiment = dataclasses.replace(EXPERIMENT, samples=samples)
     splits = Splits(Split(X[::-1]), Split(X), Split(X[::-1]))
-    show(experiment.task, experiment, params, state, splits, KEY, 7, journal)
-    assert (journal.step, journal.name) == (7, "reconstructions")
+    exhibit = show(experiment.task, experiment, params, state, splits, KEY, 7)["reconstructions"]
     columns = int(np.ceil(np.sqrt(2 * len(shown))))
-    drawn = cells(journal.pixels, 2 * -(-len(shown) // columns), columns, 4, 4)
+    drawn = cells(exhibit.picture, 2 * -(-len(shown) // columns), columns, 4, 4)
     for i, image in enumerate(shown):
         above, below = drawn[2 * (i // columns), i % columns, ..., 0], drawn[2 * (i // columns) + 1, i % columns, ..., 0]
         np.testing.assert_array_equal(above, np.round(X[image] / np.float32(16) * 255))

@@ -71,8 +71,8 @@ def test_weight_decay_shrinks_matrices_and_leaves_biases():
         (lambda: Adam(warmup=10).build(10), "warmup=10 must be less than steps=10"),
         (lambda: Mesh(0), "Mesh(data=0)"),
         (lambda: Mesh(9).build(), "more devices than there are (8)"),
-        (lambda: check_batch("batch_size", 12, 1, Mesh(8).build()), "batch_size=12 is not divisible by 8 devices; choose 16"),
-        (lambda: check_batch("batch_size", 8, 3, Mesh(2).build()), "2 devices times accumulate=3; choose 12"),
+        (lambda: check_batch(12, 1, Mesh(8).build()), "batch_size=12 is not divisible by 8 devices; choose 16"),
+        (lambda: check_batch(8, 3, Mesh(2).build()), "2 devices times accumulate=3; choose 12"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(make, part):
