@@ -11,8 +11,14 @@ from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond
 from arjax.testing.dependence import dependence, dependences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
-from arjax.testing.law import LawBroken, check_causality, check_normalization, check_order_per_example, check_step
-from arjax.testing.prefill import check_prefill
+from arjax.testing.law import (
+    LawBroken,
+    check_causality,
+    check_normalization,
+    check_order_per_example,
+    check_prefill,
+    check_step,
+)
 from arjax.testing.samples import check_completion, check_samplers
 
 __all__ = [

@@ -11,7 +11,7 @@ from arjax.protocol import Cond, CondSpec, Model
 from arjax.sampling import TopK, ancestral, decoded
 from arjax.sampling.decoded import _decoded
 from arjax.testing import lively_params
-from arjax.tokenizers import FSQ, VQVAE, Bits, EMACodebook, Fitted, Palette
+from arjax.tokenizers import VQVAE, Bits, EMACodebook, Fitted, Palette
 
 KEY = jax.random.key(3)
 
@@ -33,11 +33,10 @@ def model_of(vocab, shape, **options):
     ("tokenizer", "shape"),
     [
         (autoencoder(EMACodebook(6, 3)), (2, 3)),
-        (autoencoder(FSQ((3, 2))), (2, 3)),
         (palette(), (2, 3)),
         (Fitted(Bits(2), {}), (3, 2)),
     ],
-    ids=["codebook", "FSQ", "palette", "bits"],
+    ids=["codebook", "palette", "bits"],
 )
 def test_tokens_are_those_of_the_sampler_and_images_what_they_are_decoded_to(tokenizer, shape):
     model = model_of(tokenizer.tokenizer.vocab, shape)

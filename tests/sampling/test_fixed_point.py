@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from history import History
 
 import arjax
 from arjax import Cond, CondSpec, Model
@@ -16,12 +17,10 @@ from arjax.heads import (
     Bernoulli,
     Categorical,
     CoupledDiscretizedMixtureOfLogistics,
-    DiscretizedMixtureOfLogistics,
     MixtureOfLogistics,
-    Ordinal,
 )
-from arjax.models import MADE, RNN, PixelCNN, Transformer
-from arjax.orders import AnyOrder, Random, Spiral
+from arjax.models import MADE
+from arjax.orders import AnyOrder, Spiral
 from arjax.sampling import Temperature, TopK, ancestral, fixed_point
 from arjax.testing import lively_params
 
@@ -44,11 +43,8 @@ class Coin:
 
 
 MODELS = {
-    "made_coin": Model(MADE(hidden=(12,)), Coin(), (2, 3), Spiral()),
-    "made_coupled": Model(MADE(hidden=(12,)), CoupledDiscretizedMixtureOfLogistics(3, 2), (2, 2)),
-    "pixelcnn_labels": Model(PixelCNN(width=4, blocks=1), Ordinal(5), (3, 3), cond=CondSpec(classes=3)),
-    "rnn": Model(RNN("lstm", width=6), Categorical(4), (7,)),
-    "transformer": Model(Transformer(width=8, layers=1, heads=2), DiscretizedMixtureOfLogistics(6, 2), (2, 3), Random(1)),
+    "user's head": Model(MADE(hidden=(12,)), Coin(), (2, 3), Spiral()),
+    "values, labels": Model(MADE(hidden=(12,)), CoupledDiscretizedMixtureOfLogistics(3, 2), (2, 2), cond=CondSpec(classes=3)),
 }
 
 
@@ -93,12 +89,9 @@ def evaluations(net, sites=9, batch=2, key=KEY, **arguments):
 # The samples
 
 
-SLOW = ("pixelcnn_labels", "transformer")  # to compile
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS])
-def test_the_samples_are_the_ancestral_ones_from_any_start(name):
-    model, batch = MODELS[name], 5
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_fixed_point_samples_are_the_ancestral_ones_from_any_start(model):
+    batch = 5
     cond = None if model.cond.classes is None else Cond(label=np.arange(batch) % model.cond.classes)
     expected = ancestral(model, params_of(model), KEY, batch, cond=cond)
     shape = (*model.site_shape, *model.head.event_shape)
@@ -128,9 +121,8 @@ def test_orders_observed_sites_and_transforms_are_those_of_the_ancestral_sampler
         assert int(count) <= 8 - 3
 
 
-@pytest.mark.slow
 def test_every_example_may_have_an_order_and_a_mask_of_its_own():
-    model = Model(Transformer(width=8, layers=1, heads=2, positions="axial", any_order=True), Categorical(3), (5,), AnyOrder())
+    model = Model(History(any_order=True), Categorical(3), (5,), AnyOrder())
     observed = np.array([[2, 1, 0, 1, 2]])
     mask = np.array([[True, False, True, False, True], [False, True, False, False, False], [True, True, True, False, False]])
     expected = ancestral(model, params_of(model), KEY, 3, observed=observed, mask=mask)
@@ -218,23 +210,20 @@ def test_a_net_that_breaks_the_law_never_settles_and_still_ends_after_as_many_ev
 # What is refused
 
 
+BITS, REALS = (Model(MADE(hidden=(12,)), head, (2, 3)) for head in (Bernoulli(), MixtureOfLogistics(2)))
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("model", "start", "message"),
     [
-        ({"start": np.zeros((2, 2, 3), int)}, r"^start has shape \(2, 2, 3\); give one example \(2, 3\), or .* \(4, 2, 3\)$"),
-        ({"start": np.zeros(6, int)}, r"^start has shape \(6,\); give one"),
-        ({"start": np.zeros((2, 3))}, "start is float.., but Bernoulli wants integer symbols"),
-        ({"start": np.full((2, 3), 2)}, r"^start goes from 2 to 2, but the symbols are 0\.\.1; clip it$"),
-        ({"start": np.array([[0, 1, 0], [0, -1, 0]])}, r"^start goes from -1 to 1, but"),
+        (BITS, np.zeros((2, 2, 3), int), r"^start has shape \(2, 2, 3\); give one example \(2, 3\), or .* \(4, 2, 3\)$"),
+        (BITS, np.zeros(6, int), r"^start has shape \(6,\); give one"),
+        (BITS, np.zeros((2, 3)), "start is float.., but Bernoulli wants integer symbols"),
+        (BITS, np.full((2, 3), 2), r"^start goes from 2 to 2, but the symbols are 0\.\.1; clip it$"),
+        (BITS, np.array([[0, 1, 0], [0, -1, 0]]), r"^start goes from -1 to 1, but"),
+        (REALS, np.array([[np.nan, 0, 0], [0, 0, 0]]), r"^start goes from nan to nan; give finite values$"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(arguments, message):
-    model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
+def test_fixed_point_refuses_a_bad_start_in_one_line(model, start, message):
     with pytest.raises(ValueError, match=message):
-        fixed_point(model, {}, KEY, 4, **arguments)
-
-
-def test_a_real_guess_must_be_finite():
-    model = Model(MADE(hidden=(12,)), MixtureOfLogistics(2), (2,))
-    with pytest.raises(ValueError, match=r"^start goes from nan to nan; give finite values$"):
-        fixed_point(model, {}, KEY, 4, start=np.array([np.nan, 0.0]))
+        fixed_point(model, {}, KEY, 4, start=start)

@@ -94,21 +94,6 @@ def test_a_stream_shows_the_same_symbols_on_the_way(model, every):
     np.testing.assert_array_equal(shown[-1].x, x)
 
 
-def test_the_loop_ends_with_the_last_row():
-    # Certain of symbol 1 everywhere, so that every row stops at once.
-    params = jax.tree.map(jnp.zeros_like, PARAMS[WITH])
-    params["c"] = params["c"].at[:, 1].set(100.0)
-    lengths = np.array([5, 5], np.int32)
-    x = np.zeros((2, T), np.int32)
-    cache, t = _start(WITH, params, x, lengths, WITH.permutation, Cond())
-    order, cond = WITH.permutation, Cond()
-    _, x, t, end = _advance(
-        WITH, params, KEY, cache, x, t, lengths + np.int32(10), np.int32(T), lengths, np.int32(1), order, cond, ()
-    )
-    assert int(t) == 6
-    assert end.tolist() == [6, 6]
-
-
 # What it costs
 
 

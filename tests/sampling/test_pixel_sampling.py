@@ -3,8 +3,6 @@
 Time ratios are asserted at twice their targets (3 for PixelCNN, 4 for the others): other processes may share the cores.
 """
 
-import time
-
 import jax
 import numpy as np
 import pytest
@@ -33,34 +31,20 @@ ROWS = {
 def row(request):
     """(model, parameters, target of the time ratio)"""
     model, target = request.param
-    return model, jax.tree.map(lambda leaf: leaf / 3, lively_params(model, KEY)), target
+    return model, lively_params(model, KEY), target
 
 
 @pytest.mark.slow
-def test_sixteen_samples_are_those_of_naive_sampling_a_hundred_times_faster(row):
+def test_sixteen_samples_are_those_of_naive_sampling_with_the_products_of_one_pass(row):
     model, params, _ = row
-    slow = jax.jit(lambda params, key: naive(model, params, key, 16)).lower(params, KEY).compile()
     x = np.asarray(arjax.sample(model, params, KEY, 16))
     assert 0.05 < x.mean() < 0.95
     assert len(np.unique(x, axis=0)) == 16
-
-    def times_faster():
-        start = time.perf_counter()
-        same = jax.block_until_ready(slow(params, KEY))
-        seconds = time.perf_counter() - start
-        np.testing.assert_array_equal(x, same)
-        return seconds / timed(lambda: arjax.sample(model, params, KEY, 16), runs=5)[1]
-
-    assert reached(times_faster, lambda ratio: ratio >= 100)
-
-
-@pytest.mark.slow
-def test_a_sample_executes_the_products_of_one_pass(row):
-    model, params, _ = row
+    np.testing.assert_array_equal(x, naive(model, params, KEY, 16))
     assert work_ratio(model, params, KEY, 1) <= 1.1
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_64_samples_take_the_time_of_a_few_passes(row):
     model, params, target = row
     x = arjax.sample(model, params, KEY, 64)

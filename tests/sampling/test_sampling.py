@@ -12,7 +12,7 @@ import arjax
 from arjax import Model
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
-from arjax.orders import AnyOrder, Permutation, Random, Spiral
+from arjax.orders import AnyOrder, Permutation, Spiral
 from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral, fixed_point, naive
 from arjax.testing import lively_params
 
@@ -48,14 +48,6 @@ class Repeats(nn.Module):
 # Transforms
 
 
-def top_k_by_hand(theta, k):
-    out = []
-    for row in theta:
-        least = sorted(row, reverse=True)[min(k, len(row)) - 1]
-        out.append([value if value >= least else -np.inf for value in row])
-    return np.array(out)
-
-
 def top_p_by_hand(theta, p):
     out = []
     for row in np.asarray(theta, np.float64):
@@ -74,9 +66,8 @@ THETA = np.random.default_rng(0).normal(scale=2, size=(20, 7)).astype(np.float32
 
 @pytest.mark.parametrize("k", [1, 3, 6])
 def test_top_k_keeps_the_k_most_probable(k):
-    kept = TopK(k)(jnp.asarray(THETA))
-    np.testing.assert_array_equal(kept, top_k_by_hand(THETA, k))
-    assert (np.isfinite(kept).sum(axis=1) == k).all()
+    least = np.sort(THETA, axis=1)[:, -k, None]
+    np.testing.assert_array_equal(TopK(k)(jnp.asarray(THETA)), np.where(least <= THETA, THETA, -np.inf))
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.3, 0.9, 0.999])
@@ -86,10 +77,8 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(p):
 
 @pytest.mark.parametrize("p", [1e-3, 0.05, 0.5, 1.0])
 def test_min_p_keeps_what_is_at_least_p_times_as_probable_as_the_most_probable(p):
-    expected = []
-    for row in THETA:
-        probs = np.exp(row.astype(np.float64)) / np.exp(row.astype(np.float64)).sum()
-        expected.append([value if prob >= p * probs.max() else -np.inf for value, prob in zip(row, probs, strict=True)])
+    probs = np.exp(THETA.astype(np.float64))
+    expected = np.where(probs >= p * probs.max(axis=1, keepdims=True), THETA, -np.inf)
     np.testing.assert_array_equal(MinP(p)(jnp.asarray(THETA)), expected)
 
 
@@ -204,18 +193,13 @@ SCATTERED = np.array([[True, False, True], [False, True, False]])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_what_is_observed_is_kept_and_the_samplers_agree(sampler):
-    x = sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=SCATTERED)
-    np.testing.assert_array_equal(np.asarray(x)[:, SCATTERED], OBSERVED[:, SCATTERED])
-    np.testing.assert_array_equal(x, ancestral(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=SCATTERED))
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_everything_observed_comes_back_as_it_is(sampler):
-    everything, nothing = np.ones((2, 3), bool), np.zeros((2, 3), bool)
-    np.testing.assert_array_equal(sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=everything), OBSERVED)
-    free = sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=nothing)
-    np.testing.assert_array_equal(free, sampler(MODEL, params_of(MODEL), KEY, 5))
+def test_what_is_observed_is_kept_and_the_samplers_agree_on_the_rest(sampler):
+    free = sampler(MODEL, params_of(MODEL), KEY, 5)
+    for mask in (SCATTERED, np.ones((2, 3), bool), np.zeros((2, 3), bool)):
+        x = np.asarray(sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=mask))
+        np.testing.assert_array_equal(x[:, mask], OBSERVED[:, mask])
+        np.testing.assert_array_equal(x, ancestral(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=mask))
+    np.testing.assert_array_equal(x, free)
 
 
 def test_one_observed_example_serves_the_whole_batch():
@@ -280,18 +264,6 @@ def test_an_impossible_completion_is_refused(completion, message):
     for sampler in SAMPLERS.values():
         with pytest.raises(ValueError, match=message):
             sampler(MODEL, params_of(MODEL), KEY, 5, **completion)
-
-
-def test_completion_in_any_order_draws_from_the_conditional():
-    model = Model(MADE(hidden=(8,)), Bernoulli(), (3,), AnyOrder(Random(1)))
-    params, mask = params_of(model), np.array([False, True, False])
-    observed = np.array([[0, 1, 0]])
-    x = np.asarray(ancestral(model, params, KEY, 8192, observed=observed, mask=mask))
-    space = np.array([[a, 1, b] for a in (0, 1) for b in (0, 1)])
-    first = [1, *[s for s in model.permutation.tolist() if s != 1]]
-    joint = np.exp(np.asarray(arjax.log_prob(model, params, space, order=np.array(first)), np.float64))
-    counts = [(x == outcome).all(axis=1).sum() for outcome in space]
-    assert scipy.stats.chisquare(counts, 8192 * joint / joint.sum()).pvalue > 1e-4
 
 
 def test_completion_works_inside_jit_with_a_constant_mask_and_refuses_a_traced_one():
