@@ -24,7 +24,7 @@ from arjax.heads import Bernoulli
 from arjax.layers.inputs import start
 from arjax.models.counting import check_smoothing, check_symbols, check_weights, finite_log_probs
 from arjax.orders import Topological, inverse
-from arjax.protocol import Spec
+from arjax.protocol import HeadCapabilities, Spec
 
 MAX_ROWS = 2**24
 
@@ -166,7 +166,7 @@ def fit(x, edges: tuple[tuple[int, int], ...], head, *, arities=None, weights=No
     smoothing, a probability that is exactly 0 in float32, and a finite parameter, as in histogram.fit. For a model of labels,
     stack the tables of each label's examples. InputError where x, the weights, the edges or the arities do not fit.
     """
-    if not (getattr(head, "logits", False) or head == Bernoulli()):
+    if not (HeadCapabilities.of(head).logits or head == Bernoulli()):
         raise InputError(f"the optimum of {head} cannot be counted; choose Bernoulli, Categorical or Ordinal, or train it")
     sites = check_symbols(x, head.vocab)
     num, num_sites = sites.shape
@@ -190,7 +190,7 @@ def fit(x, edges: tuple[tuple[int, int], ...], head, *, arities=None, weights=No
         table[table.sum(axis=1) == 0] = 1
         counts[offset : offset + size, :arity] = table
     theta = finite_log_probs(counts)
-    return {"table": jnp.asarray(theta if getattr(head, "logits", False) else theta[:, 1:] - theta[:, :1], jnp.float32)}
+    return {"table": jnp.asarray(theta if HeadCapabilities.of(head).logits else theta[:, 1:] - theta[:, :1], jnp.float32)}
 
 
 class _Layout(NamedTuple):
@@ -249,7 +249,7 @@ def _check_model(net, model):
     if head.vocab is None or head.event_shape:
         raise InputError(f"a {name} is over single symbols, not what {head} models; choose Bernoulli, Categorical or Ordinal")
     model.cond.require(name, "classes")
-    if (_arities(net.arities, len(order), head.vocab) < head.vocab).any() and not getattr(head, "logits", False):
+    if (_arities(net.arities, len(order), head.vocab) < head.vocab).any() and not HeadCapabilities.of(head).logits:
         raise InputError(
             f"arities below {head.vocab} need one logit a symbol, which {head} has not; use Categorical({head.vocab})"
         )
