@@ -46,7 +46,7 @@ wheel:
 	rm -rf build/wheel
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet . --constraint constraints.txt
-	cd build/wheel && bin/python ../../tests/plain_install.py
+	cd build/wheel && bin/python -P ../../tests/plain_install.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache build

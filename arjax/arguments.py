@@ -7,6 +7,7 @@ a caller's own `jit` they are only as constants.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
@@ -160,4 +161,4 @@ def _is_integer(x) -> bool:
 
 
 def _is_traced(x) -> bool:
-    return isinstance(x, jax.core.Tracer)
+    return isinstance(x, Tracer)

@@ -5,7 +5,7 @@ moves, unlike in a queue, and a write is contiguous: slots come first. Written b
 longest lag; with that slot saved, reading first, XLA would copy the whole ring at every step.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ def init_canvas(batch: int, height: int, width: int, channels: int, kernel: int,
 
 
 def write_canvas(
-    canvas: Float[Array, "B h w C"], h: Float[Array, "B D"], kernel: int, i, j, channel=0
+    canvas: Float[Array, "B h w C"], h: Float[Array, "B D"], kernel: int, i, j, channel: Any = 0
 ) -> Float[Array, "B h w C"]:
     """The canvas that has h at the pixel (i, j), from this channel on; all three are traced."""
     margin = kernel // 2

@@ -6,6 +6,7 @@
 The ensemble averages probabilities. Averaging logits or log-probabilities over orders is not a likelihood.
 """
 
+import dataclasses
 import functools
 import math
 from typing import NamedTuple
@@ -104,7 +105,12 @@ def ensemble_log_prob(
     each = jnp.stack(
         [
             log_prob(
-                model, params, x, order=order, cond=cond if members is None else cond.replace(member=members[k]), counted=counted
+                model,
+                params,
+                x,
+                order=order,
+                cond=cond if members is None else dataclasses.replace(cond, member=members[k]),
+                counted=counted,
             )
             for k, order in enumerate(orders)
         ]

@@ -147,7 +147,7 @@ class Topological:
         return np.array(order, np.int32)
 
     def _sorter(self, sites=()):
-        sorter = graphlib.TopologicalSorter(dict.fromkeys(sites, ()))
+        sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter(dict.fromkeys(sites, ()))
         for parent, child in self.edges:
             sorter.add(child, parent)
         return sorter
@@ -173,7 +173,7 @@ class Flipped:
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         axes = [axis for axis, flipped in enumerate((self.rows, self.columns)) if flipped and len(site_shape) > 1]
-        return np.flip(_numbered(site_shape), axes).reshape(-1)[self.order.permutation(site_shape)]
+        return np.flip(_numbered(site_shape), tuple(axes)).reshape(-1)[self.order.permutation(site_shape)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,7 +62,7 @@ class CondSpec:
 
     def local_shape(self, sites: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one example's local features: (*sites, F), or where `hop` sites share them (ceil(T / hop), F)."""
-        return (*(sites if self.hop == 1 else (-(-sites[0] // self.hop),)), self.local)
+        return (*(sites if self.hop == 1 else (-(-sites[0] // self.hop),)), self.local)  # pyright: ignore[reportReturnType]
 
     def features(self, sites: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         """The shape of one example's features of each declared kind: "local" and "memory"."""

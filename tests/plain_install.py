@@ -1,7 +1,7 @@
 """What `pip install arjax` alone must do, run by `make wheel` outside the checkout: train by a config of one's own or by one that
 came with the package, evaluate, sample, complete, and name the extra of what is missing.
 
-    python plain_install.py     # in a new folder, by a Python that has arjax without extras
+    python -P plain_install.py     # in a new folder, by a Python that has arjax without extras
 """
 
 import contextlib

@@ -99,7 +99,7 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
             "what was decoded is not what was written: the arithmetic differs from that of the writer; decompress where it was "
             "compressed, with the same devices"
         )
-    return Decompressed(restore(x, order, model.site_shape), label, header.lengths, header.note)
+    return Decompressed(np.asarray(restore(x, order, model.site_shape)), label, header.lengths, header.note)
 
 
 def _range_coding():
@@ -119,7 +119,7 @@ def _check(model, order) -> np.ndarray:
         raise InputError(f"the model needs {' and '.join(features)} features, which a stream does not hold; choose another model")
     if np.ndim(order) == 2:
         raise InputError(f"order has shape {np.shape(order)}; a stream is written in one order [T]")
-    return check_order(model, order, 1)
+    return np.asarray(check_order(model, order, 1))
 
 
 def _check_values(model, x) -> None:

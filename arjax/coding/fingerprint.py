@@ -11,8 +11,8 @@ import platform
 from pathlib import Path
 
 import jax
-import jaxlib
 import numpy as np
+from jaxlib.version import __version__ as jaxlib_version
 
 from arjax.description import describe
 from arjax.files import sha256_of_all
@@ -45,7 +45,7 @@ def digest_of_platform() -> bytes:
     config = {name: str(jax.config.values.get(name)) for name in _OPTIONS}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     device = jax.devices()[0]
-    known = [jaxlib.__version__, device.device_kind, platform.machine(), _processor(), cores, os.environ.get("XLA_FLAGS"), config]
+    known = [jaxlib_version, device.device_kind, platform.machine(), _processor(), cores, os.environ.get("XLA_FLAGS"), config]
     return _sha256(json.dumps(known).encode())[:4]
 
 

@@ -55,7 +55,8 @@ def attend_prefix(q: Float[Array, "B N K"], cache: KeyValue, t, seen: Bool[Array
             scores = jnp.concatenate(scores, axis=-1) * width**-0.5
             probs = jax.nn.softmax(jnp.where(seen[None, None, None, : ends[count - 1]], scores, -jnp.inf), axis=-1)
             parts = jnp.split(probs, ends[: count - 1], axis=-1)
-            return sum(_mean(part, v) for part, v in zip(parts, values[:count], strict=True)).astype(values[0].dtype)
+            means = sum(_mean(part, v) for part, v in zip(parts, values[:count], strict=True))
+            return jnp.asarray(means, values[0].dtype)
 
         return attention
 
@@ -163,4 +164,4 @@ class CrossAttention(nn.Module):
     def __call__(self, h, remembered, mask):
         """h [B, T, D], mask bool [B or 1, 1, S] -> [B, T, D]."""
         q = dense(h, self.w_query, self.b_query).reshape(*h.shape[:-1], self.heads, self.width // self.heads)
-        return dense(attend(q, *remembered, mask).reshape(h.shape), self.w_out, self.b_out)
+        return dense(attend(q, *remembered, mask).reshape(h.shape), self.w_out, self.b_out)  # pyright: ignore[reportCallIssue]

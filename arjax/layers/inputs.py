@@ -31,7 +31,7 @@ def enter(x, w, event: tuple[int, ...]):
     return sum(rows[x[..., c]] for c, rows in enumerate(w))
 
 
-def pixel_features(x, spec: Spec, dtype, table=None, *, ones: bool = False):
+def pixel_features(x, spec: Spec | None, dtype, table=None, *, ones: bool = False):
     """Returns the features [..., F] by which pixels x [..., *E] enter: a real value as itself, a symbol as a number from -1, the
     lowest, to 1, the highest, or with a table [V, width] its row; those of a symbol's several values side by side.
 
@@ -47,7 +47,7 @@ def pixel_features(x, spec: Spec, dtype, table=None, *, ones: bool = False):
     return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1) if ones else features
 
 
-def pixel_width(spec: Spec, embedding: int | None) -> int:
+def pixel_width(spec: Spec | None, embedding: int | None) -> int:
     """Returns F, the features of a pixel but for the one."""
     return math.prod(spec.event) * (embedding or 1)
 
@@ -63,7 +63,7 @@ def label_table(net, *shape: int):
     return net.param("label_b", nn.initializers.zeros, (classes, *shape)) if classes else jnp.zeros((1, *shape))
 
 
-def label_bias(table, cond, spec: Spec, dtype):
+def label_bias(table, cond, spec: Spec | None, dtype):
     """Returns the rows of a `label_table` for the labels of a condition: [B or 1, *shape]."""
     return (table[cond.label] if spec.cond.classes else table).astype(dtype)
 

@@ -143,7 +143,7 @@ class NeuralBayesNet(nn.Module):
     def _theta(self, x, sites, cond):
         """x [B, T] in site layout -> theta [B, n, P] of these n sites."""
         values = x[:, jnp.asarray(self.parents)[sites]]
-        features = values[..., None].astype(jnp.float32) if self.spec.vocab == 2 else jax.nn.one_hot(values, self.spec.vocab)
+        features = values[..., None].astype(jnp.float32) if self.spec.vocab == 2 else jax.nn.one_hot(values, self.spec.vocab)  # pyright: ignore[reportArgumentType]
         h = jnp.where(jnp.asarray(self.present)[sites][None, ..., None], features, 0)
         h = h.reshape(*h.shape[:2], -1)
         for layer, (w, b) in enumerate(zip(self.w, self.b, strict=True)):

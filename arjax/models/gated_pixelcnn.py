@@ -135,7 +135,7 @@ class GatedPixelCNN(nn.Module):
 
         places = self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
         told = self._vertical(shift(maps), conv_rows, self._bias(cond), places, keys[::2], self.remat)
-        return self._horizontal(maps, conv, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)
+        return self._horizontal(maps, conv, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)  # pyright: ignore[reportAttributeAccessIssue]
 
     def init_cache(self, batch, order, cond=None):
         width, layers = self.spec.sites[1], self.layers + 1
@@ -147,7 +147,7 @@ class GatedPixelCNN(nn.Module):
             row=zeros(batch, self.kernel // 2 + width, self._groups * self._features),
             above=tuple(zeros(batch, len(v) - 1, width, v.shape[2]) for v in self.v),
             told=zeros(width, layers, batch, 2 * self.width),
-            windows=tuple(zeros(batch, *w.shape[:2], dtype=self._type(i)) for i, w in enumerate(self.w) if i),
+            windows=tuple(zeros(batch, *w.shape[:2], dtype=self._type(i)) for i, w in enumerate(self.w) if i),  # pyright: ignore[reportArgumentType]
             bias=self._bias(cond),
         )
 

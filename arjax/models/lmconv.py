@@ -111,8 +111,8 @@ class LMConv(nn.Module):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
         sites = self.spec.sites
         order = jnp.asarray(order)
-        strict = local_mask(order, *sites, self.kernel, strict=True)
-        mask = local_mask(order, *sites, self.block_kernel, strict=False)
+        strict = local_mask(order, *sites, self.kernel, strict=True)  # pyright: ignore[reportCallIssue]
+        mask = local_mask(order, *sites, self.block_kernel, strict=False)  # pyright: ignore[reportCallIssue]
 
         def conv(i, h):
             return local_conv(h.astype(self.dtype), self.w[i], self.b[i], mask if i else strict)
@@ -125,7 +125,7 @@ class LMConv(nn.Module):
 
     def init_cache(self, batch, order, cond=None):
         dtype = jnp.dtype(self.dtype)
-        canvases = (init_canvas(batch, *self.spec.sites, w.shape[2], len(w), dtype) for w in self.w)
+        canvases = (init_canvas(batch, *self.spec.sites, w.shape[2], len(w), dtype) for w in self.w)  # pyright: ignore[reportCallIssue]
         return Cache(tuple(canvases), self._bias(cond))
 
     def step(self, cache, x, t, order, cond=None):

@@ -116,7 +116,7 @@ class PixelCNN(nn.Module):
 
     def init_cache(self, batch, order, cond=None):
         sites = self.spec.sites[:2]
-        canvases = (masked_conv_canvas(w, batch, *sites, self._type(i)) for i, w in enumerate(self.w))
+        canvases = (masked_conv_canvas(w, batch, *sites, self._type(i)) for i, w in enumerate(self.w))  # pyright: ignore[reportCallIssue]
         return Cache(tuple(canvases), self._bias(cond))
 
     def step(self, cache, x, t, order, cond=None):

@@ -268,7 +268,7 @@ class PixelCNNPP(nn.Module):
         width = self.spec.sites[1]
         drawn = jnp.zeros((batch, width, len(self.w_left)), self.dtype)
         above = jnp.zeros((batch, width, self.width), jnp.float32)
-        return Cache(drawn, drawn, above, *(stream.init_memory(batch, width) for stream in (self.u, self.ul)), *self._bias(cond))
+        return Cache(drawn, drawn, above, *(stream.init_memory(batch, width) for stream in (self.u, self.ul)), *self._bias(cond))  # pyright: ignore[reportArgumentType]
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""

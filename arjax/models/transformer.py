@@ -195,7 +195,7 @@ class Transformer(nn.Module):
         order = jnp.atleast_2d(order)
         content = self._symbol(x, order)
         start = jnp.broadcast_to(self._start()[None, None], (len(x), 1, self.width))
-        return constrain(jnp.concatenate([start, content[:, :-1]], axis=1) + self._next(order) + label[:, None], BATCH)
+        return constrain(jnp.concatenate([start, content[:, :-1]], axis=1) + self._next(order) + label[:, None], BATCH)  # pyright: ignore[reportIndexIssue]
 
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""

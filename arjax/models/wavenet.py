@@ -141,7 +141,7 @@ class WaveNet(nn.Module):
             first=causal_conv_ring(self.kernel, 1, batch, self.width, jnp.dtype(self.dtype)),
             rings=tuple(causal_conv_ring(self.kernel, d, batch, self.width, jnp.dtype(self.dtype)) for d in self._dilations),
             biases=tuple(self._bias(layer, cond) for layer in range(len(self._dilations))),
-            local=jnp.moveaxis(self._local(cond, order), 1, 0) if self.spec.cond.local else None,
+            local=jnp.moveaxis(self._local(cond, order), 1, 0) if self.spec.cond.local else None,  # pyright: ignore[reportArgumentType]
         )
 
     def step(self, cache, x, t, order, cond=None):
@@ -167,7 +167,7 @@ class WaveNet(nn.Module):
 
     def _enter(self, x):
         """[..., *E] -> [..., D]"""
-        return enter(x, self.w_in, self.spec.event).astype(self.dtype)
+        return enter(x, self.w_in, self.spec.event).astype(self.dtype)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _local(self, cond, order):
         """[B, T, D]: the upsampled features in generation order, None without."""

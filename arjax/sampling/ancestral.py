@@ -44,7 +44,7 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
     """Samples [B, *site_shape, *E], a site at a time from the first; the arguments as `prepare` gives them."""
 
     def body(carry, t):
-        cache, x = step(model, params, key, *carry, t, order, cond, observed[:, t], forced[:, t], transforms)
+        cache, x = step(model, params, key, *carry, t, order, cond, observed[:, t], forced[:, t], transforms)  # pyright: ignore[reportCallIssue]
         return (cache, x), x
 
     observed = constrain(observed, BATCH)

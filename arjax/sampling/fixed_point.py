@@ -18,6 +18,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Int, Shaped
 
 from arjax.errors import InputError
@@ -83,7 +84,7 @@ def _check_start(model, start, batch) -> jax.Array:
         raise InputError(f"start has shape {np.shape(start)}; give one example {shape}, or one for each sample {(batch, *shape)}")
     if vocab is not None and (dtype := jnp.result_type(start)).kind not in "iub":
         raise InputError(f"start is {dtype}, but {type(model.head).__name__} wants integer symbols 0..{vocab - 1}; convert it")
-    if not isinstance(start, jax.core.Tracer):
+    if not isinstance(start, Tracer):
         low, high = np.min(start), np.max(start)
         if vocab is None and not np.isfinite([low, high]).all():
             raise InputError(f"start goes from {low} to {high}; give finite values")
