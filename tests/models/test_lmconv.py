@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from nets import check_steps, float64, passed, seen
 from normal import Normal
 
 import arjax
@@ -11,8 +12,9 @@ from arjax import Cond, CondSpec, Model
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import LMConv
 from arjax.orders import AnyOrder, Column, Hilbert, Random, Raster, Spiral, inverse, s_curves
-from arjax.sampling import ancestral, naive
+from arjax.sampling import naive
 from arjax.testing import lively_params
+from arjax.testing.cases import random_symbols
 
 KEY = jax.random.key(0)
 
@@ -36,17 +38,14 @@ def seen_by_hand(order, shape, kernels):
     return table
 
 
-@pytest.mark.parametrize(("kernel", "block_kernel", "blocks"), [(3, 3, 1), (5, 3, 2), (3, 5, 1)])
+@pytest.mark.parametrize(("kernel", "block_kernel", "blocks"), [(5, 3, 1), (3, 5, 1)])
 def test_theta_depends_on_just_the_earlier_pixels_that_its_taps_reach(kernel, block_kernel, blocks):
-    shape = (5, 6)
-    model = Model(LMConv(width=4, blocks=blocks, kernel=kernel, block_kernel=block_kernel), Normal(), shape)
-    params, x = lively_params(model, KEY), jax.random.normal(jax.random.key(1), (1, 30))
-    jacobian = jax.jit(jax.jacobian(lambda x, order: model.apply(params, x, order)[0, :, 0]))
-    for order in (Raster(), s_curves()[5], Spiral(), Hilbert(), Random(0), Random(1)):
-        order = order.permutation(shape)
-        seen = np.asarray(jacobian(x, jnp.asarray(order)))[:, 0] != 0
-        expected = seen_by_hand(order, shape, [kernel] + [block_kernel] * 2 * blocks)
-        np.testing.assert_array_equal(seen, expected)
+    model = Model(LMConv(width=4, blocks=blocks, kernel=kernel, block_kernel=block_kernel), Normal(), (4, 5))
+    params = lively_params(model, KEY)
+    for order in (Raster(), s_curves()[5], Spiral(), Hilbert(), Random(0)):
+        order = order.permutation((4, 5))
+        expected = seen_by_hand(order, (4, 5), [kernel] + [block_kernel] * 2 * blocks)
+        np.testing.assert_array_equal(seen(model, params, order, tries=4), expected)
         assert not np.triu(expected).any()
 
 
@@ -58,11 +57,11 @@ def test_a_neighbour_of_value_zero_is_not_one_that_is_unknown():
     assert np.abs(left - right).max() > 1e-3
 
 
-def test_the_whole_network_is_what_the_loops_compute():
+def test_theta_is_what_loops_in_float64_say_and_steps_agree():
     # Three blocks: the last is told of the first, the one in the middle of none.
     net, (height, width) = LMConv(width=3, blocks=3, kernel=3, coordinates=True), (3, 4)
     model = Model(net, Categorical(5), (height, width), AnyOrder(), CondSpec(classes=2))
-    params = {name: np.asarray(leaf, np.float64) for name, leaf in lively_params(model, KEY).items()}
+    params = float64(lively_params(model, KEY))
     rng = np.random.default_rng(0)
     x, label, order = rng.integers(0, 5, (2, height, width)), np.array([1, 0]), Random(4).permutation((height, width))
     rank = inverse(order).reshape(height, width)
@@ -96,41 +95,9 @@ def test_the_whole_network_is_what_the_loops_compute():
         h = h + gate[..., :3] / (1 + np.exp(-gate[..., 3:]))
         first = h if block == 0 else first
     expected = (elu(h) @ params["w_out"] + params["b_out"]).reshape(2, height * width, 5)[:, order]
-    theta = arjax.theta(model, lively_params(model, KEY), x, order=order, cond=Cond(label))
-    np.testing.assert_allclose(theta, expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("net", "head", "shape"),
-    [
-        (LMConv(width=8, blocks=3, coordinates=True), Bernoulli(), (10, 9)),
-        # Few levels: of 256 the last bits of theta, which differ from processor to processor, now and then choose another.
-        (LMConv(width=8, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(8, 3), (6, 5)),
-    ],
-)
-def test_cached_samples_are_naive_samples_in_every_order(net, head, shape):
-    model = Model(net, head, shape, AnyOrder())
-    params = lively_params(model, KEY)
-    for order in (s_curves()[3], Hilbert(), Random(2)):
-        order = order.permutation(shape)
-        cached, slow = (draw(model, params, jax.random.key(2), 3, order=order) for draw in (ancestral, naive))
-        np.testing.assert_array_equal(cached, slow)
-
-
-def test_a_half_hidden_picture_is_completed_from_the_half_that_is_seen():
-    model = Model(LMConv(width=6, blocks=2, kernel=3), Bernoulli(), (4, 4), AnyOrder(s_curves()[0], s_curves()))
-    params, rng = lively_params(model, KEY), np.random.default_rng(0)
-    observed, mask = rng.integers(0, 2, (5, 4, 4)), np.arange(4)[:, None] >= np.full(4, 2)  # the lower half, which comes last
-    order = Column().permutation((4, 4))
-    drawn = arjax.sample(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=order)
-    np.testing.assert_array_equal(drawn[:, 2:], observed[:, 2:])
-    # The lower half, then the upper one, both column by column.
-    explicit = np.array([8, 12, 9, 13, 10, 14, 11, 15, 0, 4, 1, 5, 2, 6, 3, 7])
-    slow = naive(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=explicit)
-    np.testing.assert_array_equal(drawn, slow)
-    # What is drawn above depends on what is seen below.
-    theta = arjax.theta(model, params, observed, order=explicit)[:, 9]
-    assert np.ptp(theta) > 1e-3
+    given, x = lively_params(model, KEY), jnp.asarray(x.reshape(2, -1)[:, order])
+    np.testing.assert_allclose(passed(model, given, x, jnp.asarray(order), Cond(label)), expected, rtol=1e-4, atol=1e-4)
+    check_steps(model, given, x, jnp.asarray(order), Cond(label))
 
 
 def test_a_pixel_of_whole_colours_is_told_all_channels_of_its_neighbours():
@@ -143,35 +110,27 @@ def test_a_pixel_of_whole_colours_is_told_all_channels_of_its_neighbours():
         assert np.abs(arjax.theta(model, params, changed)[0, 1] - before).max() > 1e-3
 
 
-def test_dropout_needs_a_key():
-    model = Model(LMConv(width=8, blocks=2, dropout=0.5), Normal(), (3, 3))
-    params, x = lively_params(model, KEY), jnp.ones((1, 3, 3))
-    certain = arjax.theta(model, params, x)
-    np.testing.assert_array_equal(certain, arjax.theta(model, params, x))
-    drawn = [arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (0, 0, 1)]
-    np.testing.assert_array_equal(drawn[0], drawn[1])
-    assert np.abs(drawn[0] - drawn[2]).max() > 0.1
-    assert np.abs(drawn[0] - certain).max() > 0.1
+def test_steps_are_what_one_pass_gives_in_every_order():
+    # Kernels of two sizes, of pixels of three values; one program for all orders.
+    model = Model(
+        LMConv(width=4, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(8, 2), (4, 5), AnyOrder()
+    )
+    params, x = lively_params(model, KEY), random_symbols(model, KEY, 3)
+    for order in (s_curves()[3], Hilbert(), Random(2)):
+        check_steps(model, params, x, jnp.asarray(order.permutation((4, 5))))
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Model(LMConv(), Bernoulli(), (9,)), r"LMConv needs pictures, \(H, W\), not site_shape=\(9,\); reshape the data"),
-        (
-            lambda: Model(LMConv(), Categorical(4), (3, 3, 3)),
-            r"not site_shape=\(3, 3, 3\); choose a head for whole pixels, as CoupledDiscretizedMixtureOfLogistics is, or Pixel",
-        ),
-        (lambda: Model(LMConv(embedding=3), Normal(), (3, 3)), "embedding=3 needs symbols"),
-        (lambda: Model(LMConv(), Bernoulli(), (3, 3), cond=CondSpec(members=2)), "LMConv knows classes"),
-        (lambda: LMConv(kernel=4), "kernel=4 has no pixel in its middle; choose an odd number"),
-        (lambda: LMConv(block_kernel=2), "block_kernel=2 has no pixel in its middle"),
-        (lambda: LMConv(width=1), "width=1 leaves nothing once normalised; choose at least 2"),
-        (lambda: LMConv(blocks=0), "blocks=0 must be at least 1"),
-        (lambda: LMConv(embedding=0), "embedding=0 must be at least 1"),
-        (lambda: LMConv(dropout=1.0), "dropout=1.0 is not in"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_before_anything_is_computed(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
+def test_sample_completes_a_half_hidden_picture_from_the_half_that_is_seen():
+    model = Model(LMConv(width=6, blocks=1, kernel=3), Bernoulli(), (4, 4), AnyOrder(s_curves()[0], s_curves()))
+    params, rng = lively_params(model, KEY), np.random.default_rng(0)
+    observed, mask = rng.integers(0, 2, (5, 4, 4)), np.arange(4)[:, None] >= np.full(4, 2)  # the lower half, which comes last
+    order = Column().permutation((4, 4))
+    drawn = arjax.sample(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=order)
+    np.testing.assert_array_equal(drawn[:, 2:], observed[:, 2:])
+    # The lower half, then the upper one, both column by column.
+    explicit = np.array([8, 12, 9, 13, 10, 14, 11, 15, 0, 4, 1, 5, 2, 6, 3, 7])
+    slow = naive(model, params, jax.random.key(3), 5, observed=observed, mask=mask, order=explicit)
+    np.testing.assert_array_equal(drawn, slow)
+    # What is drawn above depends on what is seen below.
+    theta = arjax.theta(model, params, observed, order=explicit)[:, 9]
+    assert np.ptp(theta) > 1e-3

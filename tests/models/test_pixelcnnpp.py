@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from loops import conv_by_loops, transpose_by_loops
+from nets import check_steps, float64, passed, seen
 from normal import Normal
 
 import arjax
@@ -12,9 +13,8 @@ from arjax import Cond, CondSpec, Model
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics
 from arjax.layers.residual import concat_elu
 from arjax.models import PixelCNNPP
-from arjax.orders import AnyOrder, Snake
-from arjax.sampling import ancestral, naive
 from arjax.testing import lively_params
+from arjax.testing.cases import random_symbols
 
 KEY = jax.random.key(0)
 
@@ -26,7 +26,7 @@ def test_theta_is_what_loops_in_float64_say():
     height, width = 4, 4
     model = Model(PixelCNNPP(width=2, resnets=1, levels=2, coordinates=True), Categorical(5), (height, width), cond=CondSpec(2))
     params = lively_params(model, KEY)
-    p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    p = float64(params)
     rng = np.random.default_rng(0)
     x, label = rng.integers(0, 5, (2, height, width)), np.array([1, 0])
     shift = p["label_b"][label]
@@ -68,7 +68,7 @@ def test_theta_is_what_loops_in_float64_say():
     _, told = run(p["u"], 0, conv(p["first"], down) + places[..., :2], [None] * 5)
     h, _ = run(p["ul"], 1, conv(p["above"], down) + places[..., 2:] + right @ p["w_left"], told)
     expected = np.where(h > 0, h, np.expm1(np.minimum(h, 0))) @ p["w_theta"] + p["b_theta"]
-    theta = arjax.theta(model, params, x, cond=Cond(label))
+    theta = passed(model, params, x.reshape(2, 16), jnp.arange(16), Cond(label))
     np.testing.assert_allclose(theta, expected.reshape(2, 16, 5), rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
@@ -132,23 +132,6 @@ def seen_by_hand(shape, resnets, levels):
     return table
 
 
-@pytest.mark.parametrize(
-    ("levels", "shape", "all_of_it"), [(1, (3, 9), False), (2, (4, 12), False), (2, (6, 4), True), (3, (4, 8), False)]
-)
-def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(levels, shape, all_of_it):
-    model = Model(PixelCNNPP(width=4, resnets=1, levels=levels), Normal(), shape)
-    params = arjax.init(model, KEY)
-    # The ends of the blocks as strong as the rest, so that no derivative is lost in rounding.
-    params = jax.tree_util.tree_map_with_path(lambda path, leaf: 10 * leaf if "conv_out" in str(path) else leaf, params)
-    x = jax.random.normal(jax.random.key(1), (1, *shape))
-    derivative = jax.jit(jax.jacobian(lambda x: arjax.theta(model, params, x)[0, :, 0]))(x)
-    seen = np.asarray(derivative).reshape(model.num_sites, model.num_sites) != 0
-    np.testing.assert_array_equal(seen, seen_by_hand(shape, 1, levels))
-    earlier = np.tri(model.num_sites, k=-1, dtype=bool)
-    assert not (seen & ~earlier).any()
-    assert (seen == earlier).all() == all_of_it
-
-
 def test_concat_elu_keeps_what_elu_loses():
     np.testing.assert_allclose(concat_elu(jnp.array([2.0, -1.0])), [2, np.expm1(-1), np.expm1(-2), 1], rtol=1e-6)
 
@@ -165,24 +148,47 @@ def test_its_size_at_the_papers_settings_is_that_of_the_paper():
     assert size == blocks + aside + resized + ends == 53_610_020
 
 
-# Sampling
+@pytest.mark.parametrize(("levels", "shape", "all_of_it"), [(1, (3, 9), False), (2, (6, 4), True), (3, (4, 8), False)])
+def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(levels, shape, all_of_it):
+    model = Model(PixelCNNPP(width=4, resnets=1, levels=levels), Normal(), shape)
+    found = seen(model, lively_params(model, KEY), tries=2)
+    np.testing.assert_array_equal(found, seen_by_hand(shape, 1, levels))
+    earlier = np.tri(model.num_sites, k=-1, dtype=bool)
+    assert not (found & ~earlier).any()
+    assert (found == earlier).all() == all_of_it
+
+
+# The start and the cache
+
+
+def test_it_starts_finite_and_not_large_even_at_extreme_pictures():
+    model = Model(PixelCNNPP(width=4, resnets=1, levels=2), DiscretizedMixtureOfLogistics(256, 3), (4, 4))
+    # A key whose draws compile faster than the default's.
+    params, noise = arjax.init(model, jax.random.key(0, impl="rbg")), np.random.default_rng(0).integers(0, 256, 16)
+    x = np.stack([np.zeros(16, int), np.full(16, 255), 255 * (noise > 127), noise])
+
+    @jax.jit
+    def loss(params):
+        theta = model.apply(params, x, jnp.arange(16))
+        return -model.head.log_prob(theta, x).mean(), theta
+
+    (value, theta), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+    assert jnp.abs(theta).max() < 20
+    assert all(np.isfinite(leaf).all() for leaf in [value, *jax.tree.leaves(gradient)])
+    assert value < 12  # nats a pixel; guessing takes log 256 = 5.5
 
 
 @pytest.mark.parametrize(
     ("net", "head", "shape"),
     [
-        pytest.param(PixelCNNPP(width=4, resnets=1, levels=3), Bernoulli(), (8, 8), marks=pytest.mark.slow),
-        (PixelCNNPP(width=4, resnets=2, levels=2), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 6)),
-        (PixelCNNPP(width=4, resnets=1, levels=1), DiscretizedMixtureOfLogistics(16, 2), (3, 5, 1)),
+        (PixelCNNPP(width=2, resnets=1, levels=2), Bernoulli(), (4, 6)),
+        (PixelCNNPP(width=2, resnets=2, levels=1), CoupledDiscretizedMixtureOfLogistics(256, 2), (3, 5)),
     ],
+    ids=["levels", "coupled"],
 )
-@pytest.mark.slow
-def test_cached_samples_are_naive_samples(net, head, shape):
+def test_steps_are_what_one_pass_gives(net, head, shape):
     model = Model(net, head, shape)
-    params = lively_params(model, KEY)
-    cached, slow = (draw(model, params, jax.random.key(2), 3) for draw in (ancestral, naive))
-    np.testing.assert_array_equal(cached, slow)
-    assert len(np.unique(cached)) > 1
+    check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))
 
 
 def cache_bytes(model, batch):
@@ -209,79 +215,3 @@ def test_at_the_papers_settings_64_pictures_of_32x32_need_a_cache_of_248_megabyt
     shifts = 2 * 32 * 320
     model = Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256, 10), (32, 32))
     assert cache_bytes(model, 64) == 4 * (64 * floats + shifts) == 248_037_376
-
-
-# Labels, dropout, extremes
-
-
-def test_a_label_changes_theta_at_every_pixel_and_only_in_its_own_example():
-    model = Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (4, 4), cond=CondSpec(classes=3))
-    params, x = arjax.init(model, KEY), jnp.ones((2, 4, 4), jnp.int32)
-    params |= {"label_b": jax.random.normal(KEY, params["label_b"].shape)}
-    first, second = (arjax.theta(model, params, x, cond=Cond(label=jnp.array(label))) for label in ([0, 1], [0, 2]))
-    np.testing.assert_array_equal(first[0], second[0])
-    assert (first[1] != second[1]).all()
-
-
-@pytest.mark.slow
-def test_dropout_needs_a_key_and_drops_every_example_apart():
-    model = Model(PixelCNNPP(width=8, resnets=1, levels=2, dropout=0.5), Normal(), (4, 4))
-    params, x = lively_params(model, KEY), jnp.ones((2, 4, 4))
-    still = arjax.theta(model, params, x)
-    first, again, other = (arjax.theta(model, params, x, key=jax.random.key(seed)) for seed in (1, 1, 2))
-    # two rows of one batch need not be added up in one order: alike is to rounding, and apart is beyond it
-    np.testing.assert_allclose(still[0], still[1], rtol=1e-4)
-    np.testing.assert_array_equal(first, again)
-    for one, another in ((first, other), (first, still), (first[0], first[1])):
-        assert not np.isclose(one, another, rtol=1e-3).any()
-
-
-@pytest.mark.slow
-def test_it_starts_finite_and_not_large_even_at_extreme_pictures():
-    model = Model(PixelCNNPP(width=8, resnets=2, levels=2), DiscretizedMixtureOfLogistics(256, 3), (8, 8))
-    params = arjax.init(model, KEY)
-    noise = jax.random.randint(KEY, (8, 8), 0, 256)
-    x = jnp.stack([jnp.zeros((8, 8), jnp.int32), jnp.full((8, 8), 255), 255 * (noise > 127), noise])
-    assert jnp.abs(arjax.theta(model, params, x)).max() < 20
-    value, gradient = jax.value_and_grad(lambda params: arjax.log_prob(model, params, x).mean())(params)
-    assert all(jnp.isfinite(leaf).all() for leaf in [value, *jax.tree.leaves(gradient)])
-    assert -value / 64 < 12  # nats a pixel; guessing takes log 256 = 5.5
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"width": 0}, "width=0 must be at least 1; choose a positive number"),
-        ({"resnets": 0}, "resnets=0 must be at least 1"),
-        ({"levels": -1}, "levels=-1 must be at least 1"),
-        ({"dropout": 1.0}, r"dropout=1\.0 is not in \[0, 1\); choose the rate of units to drop"),
-    ],
-)
-def test_impossible_nets_are_refused_when_they_are_made(fields, message):
-    with pytest.raises(ValueError, match=message):
-        PixelCNNPP(**fields)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Model(PixelCNNPP(), Bernoulli(), (9,)), r"PixelCNNPP needs pictures, .*, not site_shape=\(9,\)"),
-        (
-            lambda: Model(PixelCNNPP(levels=3), Bernoulli(), (28, 30)),
-            r"site_shape=\(28, 30\) cannot be halved 2 times, for levels=3; choose a height and a width that are multiples of 4",
-        ),
-        (
-            lambda: Model(PixelCNNPP(), Categorical(256), (32, 32, 3)),
-            r"\(32, 32, 3\) has 3 sites a pixel; choose site_shape=\(32, 32\) and a CoupledDiscretizedMixture.* or a PixelCNN",
-        ),
-        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), Snake()), r"PixelCNNPP generates row by row, not in Snake\(\)"),
-        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), AnyOrder()), "PixelCNNPP generates in one order only"),
-        (lambda: Model(PixelCNNPP(), Bernoulli(), (4, 4), cond=CondSpec(members=2)), "PixelCNNPP knows classes, not CondSpec"),
-    ],
-)
-def test_models_it_cannot_serve_are_refused_with_the_remedy(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
