@@ -24,11 +24,14 @@ from arjax.protocol import Cond, Model
 def theta(
     model: Model, params, x: Shaped[Array | np.ndarray, "B *data"], *, order=None, cond: Cond | None = None, key=None
 ) -> Float[Array, "B T P"]:
-    """[B, T, P]: what the net says at every site, in generation order.
+    """Returns [B, T, P]: what the net says at every site, in generation order.
 
-    x [B, *site_shape, *E]; order [T], or [B, T] where the net takes one for each example, or None for the model's own; cond as
-    the model declares it; key draws dropout, None is deterministic. InputError where a shape, the order or the condition does
-    not fit the model.
+    x: [B, *site_shape, *E].
+    order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
+    cond: as the model declares it.
+    key: draws dropout; None is deterministic.
+
+    InputError where a shape, the order or the condition does not fit the model.
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     return _theta(model, params, check_x(model, x), order, cond, key)
@@ -44,7 +47,7 @@ def log_prob(
     key=None,
     counted=None,
 ) -> Float[Array, " B"]:
-    """log p(x | cond) [B] in nats. Arguments and errors as in `theta`.
+    """Returns log p(x | cond) [B] in nats. Arguments and errors as in `theta`.
 
     counted: bool [B, *site_shape] or None for all: the sites whose log-probability, given all before them in the order, is
     summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its first sites.
@@ -64,8 +67,8 @@ def conditional_log_prob(
     cond: Cond | None = None,
     counted=None,
 ) -> Float[Array, " B"]:
-    """log p(x where not mask | x where mask, cond) [B] in nats, exact: the sum of the log-probabilities of the sites that are not
-    observed, in the order in which `arjax.sample(..., observed=x, mask=mask, order=order)` draws them.
+    """Returns log p(x where not mask | x where mask, cond) [B] in nats: the sum of the log-probabilities of the sites that are
+    not observed, in the order in which `arjax.sample(..., observed=x, mask=mask, order=order)` draws them.
 
     mask: bool [*site_shape] or [B, *site_shape], True where x is observed. counted: as in `log_prob`, of what is not observed;
     the result is a conditional probability where what is left out comes last. InputError as in `theta`, and as of the sampler
@@ -95,7 +98,7 @@ def ensemble_log_prob(
     members: Integer[Array | np.ndarray, " K"] | None = None,
     counted=None,
 ) -> Ensemble:
-    """The likelihood of the equal mixture over K orders and, where given, members.
+    """Scores by the equal mixture over K orders and, where given, members.
 
     orders [K, T]; members int [K] or None; counted as in `log_prob`. Each x is scored under all K, and the probabilities are
     averaged.

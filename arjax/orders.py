@@ -104,7 +104,7 @@ class Permutation:
 class Topological:
     """Parents before their children, in the directed acyclic graph of these edges (parent, child) between row-major sites.
 
-    Where several sites could come next, the lowest does. ValueError, which names it, for a cycle, and for an edge that is given
+    Where several sites could come next, the lowest does. InputError, which names it, for a cycle, and for an edge that is given
     twice or names no site.
     """
 

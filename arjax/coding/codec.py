@@ -30,7 +30,7 @@ class Decompressed(NamedTuple):
 def compress(
     model: Model, params, x: Shaped[np.ndarray, "N *data"], *, order=None, label=None, lengths=(), batch=256, note: bytes = b""
 ) -> bytes:
-    """x [N, *site_shape, *E], N >= 0, as a stream of about -log2 p(x) bits and some 60 bytes.
+    """Writes x [N, *site_shape, *E], N >= 0, as a stream of about -log2 p(x) bits and some 60 bytes.
 
     order: [T], or None for the model's own. label: integers [N] for a model that knows classes; they are written as well, in
     log2(classes) bits each. None takes for each example the one under which it is most probable. lengths: N integers, how many of
@@ -70,7 +70,7 @@ def compress(
 
 
 def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompressed:
-    """What `compress` was given, bit for bit. Arguments as there.
+    """Returns what `compress` was given, bit for bit. Arguments as there.
 
     InputError if `stream` is none, is damaged, or was written with another model, other parameters, another version of JAX or on
     another platform; and if what comes out is not what was written, whatever the reason.

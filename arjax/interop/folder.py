@@ -18,7 +18,7 @@ CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the JSON `file` says. Every method raises ValueError, with the file's name, for a value of another kind."""
+    """What the JSON `file` says. Every method raises InputError, with the file's name, for a value of another kind."""
 
     file: Path
     values: dict

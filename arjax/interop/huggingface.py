@@ -19,13 +19,13 @@ from arjax.protocol import Model
 
 
 def load_huggingface(folder: str | os.PathLike):
-    """(model, params) of the GPT-2 or Image GPT in `folder`: config.json and model.safetensors, or several of them with an index.
+    """Returns (model, params) of the GPT-2 or Image GPT in `folder`: config.json and model.safetensors, or several and an index.
 
     GPT-2 becomes a model of n_positions sites that starts with bos_token_id: `arjax.theta(model, params, x)` is its logits on
     [bos, x] without the last. Image GPT becomes one of vocab_size - 1 symbols with a learned start, on a square where
     n_positions is one. Weights of 16 bits become float32. A tokenizer.json is not read: x are token numbers.
 
-    ValueError, in one line: no such folder or file, one that is damaged, another architecture, a setting that is not computed
+    InputError, in one line: no such folder or file, one that is damaged, another architecture, a setting that is not computed
     here, a tensor that is missing, has no place, or has another shape.
     """
     folder = Path(folder)
@@ -40,11 +40,11 @@ def load_huggingface(folder: str | os.PathLike):
 
 
 def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:
-    """Write config.json and model.safetensors, from which transformers computes what this model does: as GPT-2 where it has layer
+    """Writes config.json and model.safetensors, from which transformers computes what the model does: as GPT-2 where it has layer
     norms and starts with a symbol (norm="layer", bos=...), as Image GPT where its norms are without mean and its start is
     learned (norm="rms", bos=None). Read back they give the same model, and params that are equal bit for bit.
 
-    The folder is made if it is not there; these two files in it are replaced. ValueError, naming the field and its value,
+    The folder is made if it is not there; these two files in it are replaced. InputError, naming the field and its value,
     where neither can be the model, or the params are another model's.
     """
     require_expressible(model)

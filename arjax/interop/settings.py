@@ -61,7 +61,7 @@ def written(model: Model) -> dict:
 
 
 def require_expressible(model: Model) -> None:
-    """ValueError, naming the field and its value, where neither GPT-2 nor Image GPT computes what this model does."""
+    """InputError, naming the field and its value, where neither GPT-2 nor Image GPT computes what this model does."""
     net, head = model.net, model.head
     if not isinstance(net, Transformer):
         raise InputError(f"net={type(net).__name__} is neither GPT-2 nor Image GPT; only a Transformer can be")

@@ -74,7 +74,7 @@ def weights(net: Transformer, sites: int, table_rows: int, head_rows: int | None
 
 
 def fit(tensors: dict[str, np.ndarray], expected: Iterator[Weight]) -> tuple[dict, dict]:
-    """(what has a parameter of its own, by our names, and the rest, by theirs). ValueError, naming tensor and shapes, where
+    """(what has a parameter of its own, by our names, and the rest, by theirs). InputError, naming tensor and shapes, where
     `tensors`, with or without PREFIX, are not those expected."""
     named = {}
     for name, tensor in tensors.items():

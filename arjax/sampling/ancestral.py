@@ -19,14 +19,14 @@ from arjax.sharding import BATCH, constrain, constrain_batch
 def ancestral(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
 ) -> Shaped[Array, "{batch} *data"]:
-    """`batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
+    """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
 
-    order: [T], or [B, T] where the net takes one for each example, or None for the model's own. observed: [B, *site_shape, *E]
-    (or B = 1); mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order
-    for each example. transforms: theta -> theta, applied in turn (Temperature, TopK,
-    TopP, MinP); what is sampled is then no longer the model's law. InputError where one does not fit the model.
+    order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
+    observed: [B, *site_shape, *E], or B = 1. What all rows observe enters in one parallel pass where the net has `prefill`.
+    mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order for each.
+    transforms: theta -> theta, applied in turn (Temperature, TopK, TopP, MinP); the samples are then not of the model's law.
 
-    What all rows observe enters in one parallel pass where the net can (`prefill`), else a site at a time.
+    InputError where one does not fit the model.
     """
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
     if observed is not None and model.capabilities.prefill is not None and (known := _known(forced)):

@@ -22,7 +22,7 @@ class Decoded(NamedTuple):
 def decoded(
     model: Model, params, tokenizer: Any, key, batch: int, *, order=None, cond: Cond | None = None, transforms=()
 ) -> Decoded:
-    """`batch` samples of tokens as `arjax.sample` draws them, and what they are decoded to.
+    """Draws `batch` samples of tokens as `arjax.sample` draws them, and what they are decoded to.
 
     tokenizer: of images, with what it learned, as `arjax.load(run).tokenizer`. The other arguments and errors are those of
     `arjax.sample`; InputError for a tokenizer of text, whose tokens stand for texts of several lengths.

@@ -42,13 +42,13 @@ def fixed_point(
     transforms=(),
     start=None,
 ) -> tuple[Shaped[Array, "{batch} *data"], Int[Array, ""]]:
-    """As `ancestral`, by repeated full passes: (samples, number of network evaluations: at most the unobserved sites).
+    """Draws as `ancestral` does, by repeated full passes: (samples, evaluations of the net, at most the unobserved sites).
 
     start: the guess to begin with, [*site_shape, *E] or one for each sample [B, *site_shape, *E]; None for zeros. The samples do
-    not depend on it, the evaluations do: samples of the same key, and so of the same noise, by nearly the same model are a good
-    one. InputErrors as there, and where `start` does not fit the model.
+      not depend on it, the evaluations do: samples of the same key by nearly the same model are a good guess.
 
-    Real values (`vocab` None) are settled only where they stop changing to the last bit.
+    Real values (`vocab` None) are settled only where they stop changing to the last bit. InputErrors as there, and where `start`
+    does not fit the model.
     """
     order, cond, observed, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
     guess = None if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)

@@ -30,11 +30,11 @@ class Generated(NamedTuple):
 def generate(
     model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None
 ) -> Generated:
-    """Each of `prompts`, a list of B integer arrays [length], with up to `tokens` symbols from p(x | prompt, cond) behind it.
+    """Continues each of `prompts`, B integer arrays [length], by up to `tokens` symbols from p(x | prompt, cond).
 
     A row ends behind the symbol `stop`, where it draws it. The loop ends with the last row. For models of symbols on one axis in
     raster order. The symbols are those of `ancestral` with the prompts observed, at the same key. cond, transforms: as there.
-    ValueError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, a prompt and `tokens`
+    InputError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, a prompt and `tokens`
     go past its sites, or the model is of another kind.
 
     Compiles once for a number of prompts, whatever their lengths and `tokens`, and for a net with `prefill` up to eight times
@@ -49,8 +49,9 @@ def generate(
 def stream(
     model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None, every=16
 ) -> Iterator[Generated]:
-    """What `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest prompt. The
-    last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the call."""
+    """Yields what `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest
+    prompt. The last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the
+    call."""
     _check_model(model)
     prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
     lengths = np.array([len(prompt) for prompt in prompts], np.int32)

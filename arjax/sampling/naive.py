@@ -16,7 +16,7 @@ from arjax.sharding import BATCH, constrain
 def naive(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
 ) -> Shaped[Array, "{batch} *data"]:
-    """As `ancestral`, by T full passes."""
+    """Draws as `ancestral` does, by T full passes."""
     return _naive(model, params, key, *prepare(model, batch, order, cond, observed, mask, transforms))
 
 

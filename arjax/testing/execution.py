@@ -18,7 +18,7 @@ from arjax.testing.law import LawBroken
 
 
 def check_compilation(model: Model, params, key) -> None:
-    """Calls of the same shape compile once, whatever their key, order, condition and data."""
+    """Checks that calls of the same shape compile once, whatever their key, order, condition and data."""
 
     def calls(model, key):
         order_key, cond_key, key = jax.random.split(key, 3)
@@ -42,7 +42,7 @@ def check_compilation(model: Model, params, key) -> None:
 
 
 def check_gradients(model: Model, params, key) -> None:
-    """Log-probabilities and their gradients are finite: at random and at extreme symbols, and for theta of +-1e4."""
+    """Checks that log-probabilities and their gradients are finite: at random and at extreme symbols, and for theta of +-1e4."""
     x_key, cond_key = jax.random.split(key)
     cond, drawn = random_cond(model, cond_key, BATCH), random_symbols(model, x_key, BATCH)
     low, high = (-1e3, 1e3) if model.head.vocab is None else (0, model.head.vocab - 1)
@@ -73,15 +73,15 @@ def _head_slope(head, theta, x):
 
 
 def check_work(model: Model, params, key, bound: float = 1.1) -> None:
-    """A whole cached sample executes at most `bound` times the FLOPs of one log_prob of the same batch."""
+    """Checks that a whole cached sample executes at most `bound` times the FLOPs of one log_prob of the same batch."""
     ratio = work_ratio(model, params, key, BATCH)
     if ratio > bound:
         raise LawBroken(f"sampling executes {ratio:.2f} times the FLOPs of one parallel pass; the bound is {bound}")
 
 
 def work_ratio(model: Model, params, key, batch: int) -> float:
-    """FLOPs executed by a whole cached sample / by one log_prob of the same batch (matrix products and convolutions). NaN for
-    a net that has none."""
+    """Returns the FLOPs executed by a whole cached sample / by one log_prob of the same batch (matrix products and
+    convolutions). NaN for a net that has none."""
     cond_key, key = jax.random.split(key)
     cond = random_cond(model, cond_key, batch)
     x = to_data(model, random_symbols(model, jax.random.clone(key), batch), model.permutation)

@@ -30,8 +30,8 @@ class LawBroken(AssertionError):
 
 
 def check_causality(model: Model, params, key) -> None:
-    """theta ignores the future: changing the symbol at s leaves theta[:, :s+1] bit-identical, for every order the model accepts;
-    and for some s it changes something after s. Real symbols: the Jacobian is exactly zero there, too."""
+    """Checks that theta ignores the future: changing the symbol at s leaves theta[:, :s+1] bit-identical, for every order the
+    model accepts; and for some s it changes something after s. Real symbols: the Jacobian is exactly zero there, too."""
     x_key, cond_key, order_key = jax.random.split(key, 3)
     rows = np.arange(max(BATCH, model.num_sites))
     sites = rows % model.num_sites  # what is changed in each row
@@ -55,8 +55,8 @@ def check_causality(model: Model, params, key) -> None:
 
 
 def check_step(model: Model, params, key, tolerance: float | None = None) -> None:
-    """`step` computes what `__call__` does, site by site, to a relative `tolerance` (None: that of the net's dtype); at t = 0 it
-    ignores its x."""
+    """Checks that `step` computes what `__call__` does, site by site, to a relative `tolerance` (None: that of the net's
+    dtype); at t = 0 it ignores its x."""
     tolerance = stated(model).theta if tolerance is None else tolerance
     x_key, cond_key, order_key = jax.random.split(key, 3)
     x, cond = random_symbols(model, x_key, BATCH), random_cond(model, cond_key, BATCH)
@@ -72,8 +72,8 @@ def check_step(model: Model, params, key, tolerance: float | None = None) -> Non
 
 
 def check_order_per_example(model: Model, params, key, tolerance: float | None = None) -> None:
-    """Where the net takes an order for each example, [B, T]: theta and log_prob of each are what its own order [T] gives alone,
-    to a relative `tolerance` (None: that of the net's dtype). Nothing to check for other nets."""
+    """Checks, where the net takes an order for each example, [B, T], that theta and log_prob of each are what its own order
+    [T] gives alone, to a relative `tolerance` (None: that of the net's dtype). Nothing to check for other nets."""
     tolerance = stated(model).theta if tolerance is None else tolerance
     if not (model.capabilities.order_per_example and model.capabilities.any_order):
         return
@@ -95,9 +95,9 @@ def check_order_per_example(model: Model, params, key, tolerance: float | None =
 
 
 def check_prefill(model: Model, params, key, tolerance: float | None = None) -> None:
-    """For a net with `prefill`: n symbols at once, then steps, give the theta of `__call__` to a relative `tolerance` (None:
-    that of the net's dtype), whatever stands behind these n; for several n, for prompts padded to all sites and to half of them,
-    in every order."""
+    """Checks, for a net with `prefill`, that n symbols at once, then steps, give the theta of `__call__` to a relative
+    `tolerance` (None: that of the net's dtype), whatever stands behind these n; for several n, for prompts padded to all
+    sites and to half of them, in every order."""
     tolerance = stated(model).theta if tolerance is None else tolerance
     if model.capabilities.prefill is None:
         return
@@ -126,7 +126,7 @@ def check_prefill(model: Model, params, key, tolerance: float | None = None) -> 
 
 
 def check_normalization(model: Model, params, key, tolerance: float = 1e-5) -> None:
-    """Probabilities sum to one: over one symbol at every site, and over the whole space where it is enumerable."""
+    """Checks that probabilities sum to one: over one symbol at every site, and over the whole space where it is enumerable."""
     if model.head.vocab is None:
         return
     x_key, cond_key, order_key = jax.random.split(key, 3)

@@ -5,6 +5,7 @@ import contextlib
 import jax
 import numpy as np
 
+from arjax.errors import InputError
 from arjax.orders import arrange
 from arjax.protocol import Model
 from arjax.sampling import ancestral, fixed_point, naive
@@ -27,8 +28,9 @@ SAMPLES = 8192
 
 
 def check_samplers(model: Model, params, key) -> None:
-    """The cached, naive and fixed-point samplers return the same samples from one key, but for the few that a net in bfloat16
-    may round to other symbols; where the space is enumerable, the samples follow its law (chi-square, p > 1e-4 at this key)."""
+    """Checks that the cached, naive and fixed-point samplers return the same samples from one key, but for the few that a net
+    in bfloat16 may round to other symbols; where the space is enumerable, the samples follow its law (chi-square, p > 1e-4 at
+    this key)."""
     cond_key, order_key, key, law_key = jax.random.split(key, 4)
     again = jax.random.clone  # the law wants one key for all three
     cond = random_cond(model, cond_key, BATCH)
@@ -46,8 +48,8 @@ def check_samplers(model: Model, params, key) -> None:
 
 
 def check_completion(model: Model, params, key) -> None:
-    """Observed sites are kept and, where the space is enumerable, the rest follows the exact conditional. A mask that the net
-    cannot honour is refused."""
+    """Checks that observed sites are kept and, where the space is enumerable, the rest follows the exact conditional. A mask
+    that the net cannot honour is refused."""
     x_key, cond_key, key = jax.random.split(key, 3)
     observed = to_data(model, random_symbols(model, x_key, 1), model.permutation)
     cond = random_cond(model, cond_key, 1)
@@ -80,7 +82,7 @@ def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
 
 
 def _require_refusal(model, params, key, cond, observed, mask):
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(InputError):
         ancestral(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
         raise LawBroken("a mask that is no prefix of the order was accepted by a net that generates in one order only")
 
