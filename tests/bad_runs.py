@@ -48,7 +48,7 @@ BAD_RUNS = (
     Bad(RESUME, "Is a directory: run/metrics.jsonl", folder_instead("run/metrics.jsonl")),
     Bad(
         RESUME,
-        "metrics.jsonl has no standard_error, parameters; delete that line",
+        "metrics.jsonl has no parameters; delete that line",
         file("run/metrics.jsonl", '{"step": 2, "split": "test", "seconds": 1, "nats": 9.0}\n'),
     ),
     Bad("-m arjax evaluate run", "run holds no checkpoint yet", gone("run/checkpoints")),

@@ -168,11 +168,9 @@ def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 def closing_table(experiment, run: Path, records: list[dict]) -> None:
     """Prints the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
     test = records[-1]
-    lacking = [name for name in ("standard_error", "parameters") if name not in test]
-    if lacking:
+    if "parameters" not in test:
         raise InputError(
-            f"the last record of {run / 'metrics.jsonl'} has no {', '.join(lacking)}; delete that line, and the same command "
-            "tests again"
+            f"the last record of {run / 'metrics.jsonl'} has no parameters; delete that line, and the same command tests again"
         )
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
     chosen = f", {words(experiment.task, experiment, valid)} on the validation split" if valid else ""

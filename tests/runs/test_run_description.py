@@ -85,7 +85,7 @@ def edited(**changes):
         (edited(model__net__hidden=[5, "6"]), "for 'hidden'"),
         (edited(model__net__hidden=5), "for 'hidden'"),
         (edited(model__net__activation="os.system"), "for 'activation'"),
-        (edited(model__net__hidden=[]), "must name at least one layer"),
+        (edited(model__net__hidden=[]), "has no layer"),
         (edited(optimizer__clip=-1.0), "clip=-1.0"),
         ({"class": "arjax.heads.categorical:Categorical"}, "cannot be built"),
     ],
@@ -195,14 +195,6 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, changed, name):
     with pytest.raises(ValueError, match=rf"was begun on other data \({re.escape(name)}: [^\n]*; put the data back"):
         write_run(tmp_path, EXPERIMENT, changed)
     assert (tmp_path / "run.json").read_bytes() == before
-
-
-def test_a_run_of_before_data_were_noted_goes_on(tmp_path):
-    write_run(tmp_path, EXPERIMENT, SPLITS)
-    content = json.loads((tmp_path / "run.json").read_text())
-    del content["data"]
-    (tmp_path / "run.json").write_text(json.dumps(content))
-    write_run(tmp_path, EXPERIMENT, SPLITS)
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):
