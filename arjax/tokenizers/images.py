@@ -11,7 +11,6 @@ from arjax.data.media import Images, no_text
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
-from arjax.pictures import to_images
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
 # Examples encoded or decoded at once: enough to keep a machine busy, and few enough for its memory.
@@ -70,13 +69,11 @@ class ImageTokens:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenizedImages:
-    """A Dataset: the tokens of the images of `data`, with their labels."""
+    """The Dataset of the tokens of the images of `data`, with their labels. Compared by identity, because of the arrays learned."""
 
     data: Any
     tokenizer: Tokenizer
     learned: Learned
-
-    unit: ClassVar[str] = "token"
 
     @property
     def root(self):
@@ -95,60 +92,47 @@ class TokenizedImages:
         return f"{self.data.title}, {self.tokenizer.title}"
 
     def load(self) -> Splits:
-        """The splits of `data`, encoded. InputError for features and counted sites, which belong to pixels, not tokens."""
+        """Returns the splits of `data`, encoded. InputError for features and counted sites: they belong to pixels, not tokens."""
         splits = self.data.load()
         extra = [name for name, part in splits.train._asdict().items() if part is not None and name not in ("x", "label")]
         if extra:
             raise InputError(
                 f"{self.data.title} has {' and '.join(extra)} beside its images, which tokens cannot keep; leave it out"
             )
-        self.tokenizer.token_shape(self.examples(splits.train.x[:1]).shape[1:])
+        self.tokenizer.token_shape(self._examples(splits.train.x[:1]).shape[1:])
         dtype = np.min_scalar_type(self.tokenizer.vocab - 1)
 
         def encoded(split):
-            return Split(self.encode(split.x).astype(dtype), split.label)
+            return Split(in_parts(self._encode, split.x).astype(dtype), split.label)
 
         valid = encoded(splits.valid)
         # Where they are one, baselines must not be fitted on what they are tested on.
         one = np.may_share_memory(splits.valid.x, splits.test.x)
         return Splits(encoded(splits.train), valid, valid if one else encoded(splits.test))
 
-    def examples(self, x) -> np.ndarray:
-        """Raw values [B, ...] as the tokenizer is given them."""
-        return np.asarray(self.data.values(jax.random.key(0), x))
-
-    def encode(self, x) -> np.ndarray:
-        """Raw images [B, ...] -> tokens, int32 [B, *token_shape]."""
-        return in_parts(lambda part: self.tokenizer.encode(self.learned, self.examples(part)), x)
-
-    def decode(self, tokens) -> np.ndarray:
-        """Tokens [B, *token_shape] -> images as the data's values make them."""
-        return in_parts(lambda part: self.tokenizer.decode(self.learned, part), tokens)
-
-    def see(self, tokens) -> np.ndarray:
-        """Tokens [B, *token_shape] -> images in [0, 1]."""
-        return self.visible(self.decode(np.asarray(tokens)))
-
-    def visible(self, x) -> np.ndarray:
-        """Images as the data's values make them, [B, ...], symbols or real values in [0, 1] -> float32 in [0, 1]."""
-        vocab = self.data.values.vocab
-        return np.clip(x, 0, 1) if vocab is None else to_images(x, vocab)
-
     def distortion(self) -> float:
-        """The mean squared error of the test split's images in [0, 1], encoded and decoded; or of what is there instead of
-        images."""
+        """Returns the mean squared error of the test split's images in [0, 1], encoded and decoded; or of what is there instead
+        of images."""
         vocab = self.data.values.vocab
         highest = 1 if vocab is None else max(vocab - 1, 1)
 
         def errors(part):
-            return np.square(self.examples(part) - self.decode(self.encode(part)), dtype=np.float64)
+            decoded = self.tokenizer.decode(self.learned, self._encode(part))
+            return np.square(self._examples(part) - np.asarray(decoded), dtype=np.float64)
 
         return float(in_parts(errors, self.data.load().test.x).mean()) / highest**2
 
+    def _examples(self, x) -> np.ndarray:
+        """Raw values [B, ...] as the tokenizer is given them."""
+        return np.asarray(self.data.values(jax.random.key(0), x))
+
+    def _encode(self, x) -> np.ndarray:
+        return np.asarray(self.tokenizer.encode(self.learned, self._examples(x)))
+
 
 def in_parts(function, x) -> np.ndarray:
-    """function(x), over PART examples at a time; the last part is filled up with its last example, so that one program does
-    them all."""
+    """Returns function(x), computed for PART examples at a time; the last part is filled up with its last example, so that one
+    program does them all."""
     parts = []
     for start in range(0, max(len(x), 1), PART):
         part = np.asarray(x[start : start + PART])

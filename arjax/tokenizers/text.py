@@ -1,6 +1,7 @@
 """The tokens of a text as a data set: its three parts encoded, and cut into windows of so many tokens."""
 
 import dataclasses
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from arjax.data.characters import read_utf8, show_utf8
 from arjax.data.contents import pack_symbols, unpack_symbols
 from arjax.data.media import Exhibit, bytes_of, completed_texts
-from arjax.data.splits import Parts, Splits, each
+from arjax.data.splits import Splits, each
 from arjax.data.text import title_of, windows
 from arjax.data.values import Levels
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
@@ -54,7 +55,7 @@ class TextTokens:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenizedText:
-    """The data set of text `data` (one with `texts`, see data/splits.py) in windows of data.length tokens.
+    """The Dataset of the text `data`, a TextDataset, in windows of data.length tokens.
 
     tokenizer: one of bytes. Compared and hashed by identity, because what a tokenizer learned is arrays.
     """
@@ -68,7 +69,7 @@ class TokenizedText:
         return self.data.root
 
     @property
-    def values(self) -> Any:
+    def values(self) -> Levels:
         return Levels(self.tokenizer.vocab)
 
     @property
@@ -77,19 +78,9 @@ class TokenizedText:
 
     @property
     def title(self) -> str:
-        return title_of(self.data, self.tokenizer.title)
+        data = self.data
+        return title_of(data, self.tokenizer.title)
 
     def load(self) -> Splits:
-        return windows(self.tokens(), self.data.length, self.data.name, "tokens")
-
-    def tokens(self) -> Parts:
-        """The tokens of each part, int32."""
-        return each(self.encode, self.data.texts())
-
-    def encode(self, x) -> np.ndarray:
-        """Bytes, uint8 [N] -> tokens, int32 [n]."""
-        return self.tokenizer.encode(self.learned, x)
-
-    def decode(self, tokens) -> np.ndarray:
-        """Tokens [n] -> bytes, uint8 [N]."""
-        return self.tokenizer.decode(self.learned, tokens)
+        tokens = each(functools.partial(self.tokenizer.encode, self.learned), self.data.texts())
+        return windows(tokens, self.data.length, self.data.name, "tokens")

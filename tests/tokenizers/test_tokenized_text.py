@@ -1,4 +1,4 @@
-"""The tokens of a text as a data set."""
+"""The tokens of a text as a data set, and what they are to a person and to a file."""
 
 import dataclasses
 
@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from bpe_files import LEARNED, TRAINED, array, text_of
 
+from arjax import Model
 from arjax.data import Bytes, Characters
 from arjax.errors import InputError
+from arjax.heads import Categorical
+from arjax.models import RNN
 
 TEXT = text_of(5000)
 
@@ -23,23 +26,29 @@ def file(tmp_path_factory):
 def test_load_cuts_windows_of_tokens_and_loses_no_byte_but_the_tail(file, test):
     data = Bytes(file, length=16, valid=0.15, test=test)
     tokenized = TRAINED.over(data, LEARNED)
-    splits, tokens = tokenized.load(), tokenized.tokens()
+    splits, parts = tokenized.load(), data.texts()
+    tokens = [TRAINED.encode(LEARNED, part) for part in parts]
     assert TRAINED.token_shape((16,)) == (16,)
-    np.testing.assert_array_equal(splits.train.x, np.lib.stride_tricks.sliding_window_view(tokens.train, 16))
-    for split, part, original in zip(splits[1:], tokens[1:], data.texts()[1:], strict=True):
-        assert TRAINED.decode(LEARNED, part).tobytes() == original.tobytes()
+    np.testing.assert_array_equal(splits.train.x, np.lib.stride_tricks.sliding_window_view(tokens[0], 16))
+    for split, part, original in zip(splits[1:], tokens[1:], parts[1:], strict=True):
         assert split.x.shape == (len(part) // 16, 16)
         tail = part[split.x.size :]
-        assert tokenized.medium.original_bytes(split.x).sum() + TRAINED.bytes_per_symbol(LEARNED)[tail].sum() == len(original)
         assert len(tail) < 16
         assert TRAINED.decode(LEARNED, np.concatenate([split.x.ravel(), tail])).tobytes() == original.tobytes()
+        assert tokenized.medium.original_bytes(split.x).sum() + TRAINED.bytes_per_symbol(LEARNED)[tail].sum() == len(original)
     assert np.may_share_memory(splits.valid.x, splits.test.x) == (test == 0)
 
 
-def test_tokens_of_characters_are_those_of_their_utf_8(file):
-    tokenized = TRAINED.over(Characters(file, "".join(sorted(set(TEXT))), length=8, valid=0.5, test=0), LEARNED)
-    expected = TRAINED.encode(LEARNED, array(TEXT[len(TEXT) // 2 :].encode()))
-    np.testing.assert_array_equal(tokenized.tokens().valid, expected)
+def test_load_gives_characters_the_tokens_of_their_utf_8(file):
+    data = Characters(file, "".join(sorted(set(TEXT))), length=8, valid=0.5, test=0)
+    tokens = TRAINED.encode(LEARNED, array(TEXT[len(TEXT) // 2 :].encode()))
+    np.testing.assert_array_equal(TRAINED.over(data, LEARNED).load().valid.x.ravel(), tokens[: len(tokens) // 8 * 8])
+
+
+def test_load_refuses_a_window_longer_than_a_part_in_tokens(file):
+    line = r"words.txt: its validation part has \d+ tokens, less than one window of length=1000; [^\n]+\Z"
+    with pytest.raises(InputError, match=line):
+        TRAINED.over(Bytes(file, length=1000), LEARNED).load()
 
 
 def test_tokenized_text_says_what_it_is(file):
@@ -47,26 +56,31 @@ def test_tokenized_text_says_what_it_is(file):
     assert tokenized.title == (
         "words.txt, BPE of 300 tokens, windows of 16; train the first 0.9 of it, then valid 0.05, test the last 0.05"
     )
-    assert (tokenized.medium.unit, tokenized.medium.stream, tokenized.values.vocab, tokenized.root) == (
-        "token",
-        True,
-        300,
-        "here",
-    )
+    assert (tokenized.values.vocab, tokenized.root) == (300, "here")
     assert tokenized == tokenized
     assert len({tokenized, TRAINED.over(tokenized.data, LEARNED)}) == 2
     assert dataclasses.replace(tokenized).load().test.x.shape[1] == 16
 
 
-def test_tokenized_text_shows_and_reads_text(file):
-    tokenized = TRAINED.over(Bytes(file), LEARNED)
-    medium = tokenized.medium
-    assert medium.exhibit(medium.encode("naïve — café 😀\r\n")[None]).texts == ("naïve — café 😀\r\n",)
+def test_the_medium_shows_reads_and_counts_text():
+    medium = TRAINED.over(Bytes("words.txt"), LEARNED).medium
+    assert (medium.noun, medium.unit, medium.stream, medium.lossless, medium.flags) == ("texts", "token", True, True, {"mask"})
+    tokens = medium.encode("naïve — café 😀\r\n")
+    assert medium.exhibit(tokens[None]).texts == ("naïve — café 😀\r\n",)
+    assert medium.original(tokens) is None
+    assert medium.original_bytes(tokens[None]).tolist() == [len("naïve — café 😀\r\n".encode())]
     assert medium.exhibit(TRAINED.encode(LEARNED, array(b"a\xff"))[None]).texts == ("a\ufffd",)
-    assert tokenized.decode(medium.encode(b"a\xffb".decode(errors="surrogateescape"))).tobytes() == b"a\xffb"
+    typed = medium.encode(b"a\xffb".decode(errors="surrogateescape"))
+    assert TRAINED.decode(LEARNED, typed).tobytes() == b"a\xffb"
+    x = np.arange(ord("a"), ord("e"))[None]  # the numbers of tokens, each of which has a string
+    strings = [medium.exhibit(x[:, i : i + 1]).texts[0] for i in range(4)]
+    shown = medium.completed(x, np.arange(4) > 1, x[:, None, ::-1], np.ones((1, 4), bool), blank="?")
+    assert shown.texts == ("".join(strings[:2]) + "??", "".join(strings[::-1]))
 
 
-def test_load_refuses_a_window_longer_than_a_part_in_tokens(file):
-    line = r"words.txt: its validation part has \d+ tokens, less than one window of length=1000; [^\n]+\Z"
-    with pytest.raises(InputError, match=line):
-        TRAINED.over(Bytes(file, length=1000), LEARNED).load()
+def test_pack_takes_any_bytes_and_unpack_gives_them_back():
+    medium, model = TRAINED.over(Bytes("words.txt"), LEARNED).medium, Model(RNN(width=2), Categorical(300), (5,))
+    for content in (b"", b"the \xff fox", bytes(range(256))):
+        packed = medium.pack("any.bin", content, model)
+        assert packed.x.shape == (len(packed.lengths), 5)
+        assert medium.unpack("any.bin", packed, model) == content
