@@ -69,7 +69,7 @@ class ImageTokens:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenizedImages:
-    """The Dataset of the tokens of the images of `data`, with their labels. Compared by identity, because of the arrays learned."""
+    """The Dataset of the tokens of the images of `data`, with their labels. Compared by identity: what was learned is arrays."""
 
     data: Any
     tokenizer: Tokenizer
