@@ -1,4 +1,4 @@
-"""The arrays of an .npz file, which may come from anyone: nothing of their size is made before that size is known and bounded.
+"""The arrays of an .npz file, which may come from anyone: no array is made before its size is known and bounded.
 
 An .npz is a zip file of .npy files. Python's reader of the one and NumPy's of the other believe what a header promises: one of a
 few bytes could ask for any amount of memory. Here the directory of the archive and the header of each array have to agree, with
@@ -25,9 +25,12 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Those of the arrays `names` that the .npz, named by its path or given as its content, holds, in this order. InputError in
-    one line, in which `where` names it, if it is none, is damaged, or holds more than MAX_BYTES and more than it is long. Pickled
-    arrays are refused: reading them could run anything."""
+    """Returns those of the arrays `names` that the .npz holds, in this order. InputError in one line if it is none, is damaged,
+    or holds more than MAX_BYTES and more than it is long. Pickled arrays are refused: reading them could run anything.
+
+    file: its path, or its content.
+    where: names it in the message.
+    """
     # A device or a pipe could keep its reader waiting, or be without an end.
     if isinstance(file, Path) and not file.is_file():
         raise InputError(f"{where} is not a readable .npz: it is no file; give one")

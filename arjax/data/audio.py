@@ -164,7 +164,7 @@ class Windows(NamedTuple):
 
 
 def check_context(length: int, context: int) -> None:
-    """InputError unless a window of `length` samples has room for more than its context."""
+    """Raises InputError unless a window of `length` samples has room for more than its context."""
     if not 0 <= context < length:
         raise InputError(
             f"context={context} must be in 0..length - 1, and length={length}: a window has to count something; choose a shorter "
@@ -173,8 +173,8 @@ def check_context(length: int, context: int) -> None:
 
 
 def tile(recordings: Sequence[np.ndarray], length: int, context: int) -> Windows:
-    """The windows of recordings [T_i], in their order. InputError where context >= length, there is no recording, or one is empty
-    or of another dtype than the first."""
+    """Cuts recordings [T_i] into windows, in their order. InputError where context >= length, there is no recording, or one is
+    empty or of another dtype than the first."""
     check_context(length, context)
     if not len(recordings):
         raise InputError("there are no recordings to cut into windows; give at least one")

@@ -40,10 +40,10 @@ class TrainingBatches:
 
 
 def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.ndarray = slice(None)) -> TrainingBatches:
-    """Endless shuffled batches with random access. `batch_size` is the global one, of which this process gets `rows`, places in
-    0..batch_size-1.
+    """Makes endless shuffled batches with random access. InputError if the batch is larger than the split, or has no such rows.
 
-    InputError if the batch is larger than the split, or has no such rows.
+    batch_size: the global one.
+    rows: what this process gets of it, places in 0..batch_size-1.
     """
     num = len(split.x)
     if not 1 <= batch_size <= num:
@@ -63,7 +63,7 @@ def training_batches(split: Split, batch_size: int, seed: int, rows: slice | np.
 
 
 def evaluation_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
-    """Every example exactly once and in order, in batches of one size: the last is filled up with its last example.
+    """Yields every example exactly once and in order, in batches of one size: the last is filled up with its last example.
 
     "weight" [B] float32 is 1 for an example and 0 for a filler. InputError if batch_size < 1.
     """
@@ -78,8 +78,8 @@ _DTYPES = {"label": np.int32, "local": np.float32, "memory": np.float32, "counte
 
 
 def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """The examples at `indices` [B]: {"x": [B, *site_shape, *E]}, raw, and "label" int32, "local" and "memory" float32 and
-    "counted" bool where the split has them."""
+    """Returns the examples at `indices` [B]: {"x": [B, *site_shape, *E]}, raw, and "label" int32, "local" and "memory" float32
+    and "counted" bool where the split has them."""
     parts = {name: getattr(split, name) for name in _DTYPES}
     there = {name: part[indices].astype(_DTYPES[name], copy=False) for name, part in parts.items() if part is not None}
     return {"x": split.x[indices]} | there

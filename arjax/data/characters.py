@@ -11,8 +11,11 @@ from arjax.errors import InputError
 
 
 def encode(text: str, alphabet: str, where: str) -> np.ndarray:
-    """The place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. InputError naming
-    the characters that the alphabet lacks."""
+    """Returns the place of each character in `alphabet`, [len(text)] of the smallest unsigned integers that hold it. InputError
+    naming the characters that the alphabet lacks.
+
+    where: names the text in the message.
+    """
     # What a command line could not decode comes as surrogates, which no alphabet has: they are named like other characters.
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     known = np.frombuffer(alphabet.encode("utf-32-le"), np.uint32)
@@ -31,13 +34,13 @@ def encode(text: str, alphabet: str, where: str) -> np.ndarray:
 
 
 def decode(x, alphabet: str) -> list[str]:
-    """Symbols [B, length] -> B strings."""
+    """Turns symbols [B, length] into B strings."""
     return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
 
 
 def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
-    """Any bytes, read as UTF-8 -> (symbols [n], what the alphabet lacks: characters, and bytes that are no UTF-8, with their
-    places). In the symbols a space stands for these, or where there is none the first symbol."""
+    """Turns any bytes, read as UTF-8, into (symbols [n], what the alphabet lacks: characters, and bytes that are no UTF-8, with
+    their places). In the symbols a space stands for these, or where there is none the first symbol."""
     text = content.decode("utf-8", "surrogateescape")
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     known = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")
@@ -50,7 +53,7 @@ def pack_text(content: bytes, alphabet: str) -> tuple[np.ndarray, bytes]:
 
 
 def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
-    """What `pack_text` was given. InputError if it cannot have been given anything."""
+    """Returns what `pack_text` was given. InputError if it cannot have been given anything."""
     points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
     if rest:
         try:
@@ -66,21 +69,21 @@ def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
 
 
 def utf8(text: str) -> np.ndarray:
-    """A string as its bytes, uint8 [N]."""
+    """Returns a string as its bytes in UTF-8, uint8 [N]."""
     return np.frombuffer(text.encode(), np.uint8)
 
 
 def utf8_lengths(alphabet: str) -> np.ndarray:
-    """How many bytes each character of an alphabet takes in UTF-8, [len(alphabet)]."""
+    """Counts the bytes that each character of an alphabet takes in UTF-8, [len(alphabet)]."""
     return np.array([len(character.encode()) for character in alphabet])
 
 
 def show_utf8(x) -> list[str]:
-    """Bytes [B, length] -> B strings; what is no UTF-8 becomes U+FFFD."""
+    """Turns bytes [B, length] into B strings; what is no UTF-8 becomes U+FFFD."""
     return [row.astype(np.uint8).tobytes().decode(errors="replace") for row in np.asarray(x)]
 
 
 def read_utf8(text: str) -> np.ndarray:
-    """A string -> its bytes, uint8 [length], in UTF-8; surrogates, which stand for what Python could not decode, are the bytes
+    """Returns a string as its bytes in UTF-8, uint8 [N]; surrogates, which stand for what Python could not decode, are the bytes
     that were there."""
     return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)

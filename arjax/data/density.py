@@ -25,8 +25,12 @@ _PARTS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviati
 
 @dataclasses.dataclass(frozen=True)
 class Bimodal:
-    """Examples [1] of two bumps over 100 symbols. train: how many to learn from; there are 1000 to validate, 10000 to test, which
-    do not change with it. seed: draws them all. `root` is not looked at."""
+    """Examples [1] of two bumps over 100 symbols: z ~ 0.4 N(25, 4^2) + 0.6 N(65, 12^2), rounded to the nearest of 0..99.
+
+    train: how many to learn from; there are 1000 to validate, 10000 to test, which do not change with it.
+    seed: draws them all.
+    root: is not used.
+    """
 
     train: int = 200
     seed: int = 0
@@ -46,7 +50,7 @@ class Bimodal:
         return f"bimodal toy, {self.values.title}, train {self.train} / valid 1000 / test 10000, seed {self.seed}"
 
     def probs(self) -> np.ndarray:
-        """[100] float64: the law."""
+        """Returns the law, [100] float64."""
         edges = [-math.inf, *np.arange(99) + 0.5, math.inf]
         cdf = [sum(w * 0.5 * math.erfc((mean - edge) / std / math.sqrt(2)) for w, mean, std in _PARTS) for edge in edges]
         return np.diff(cdf)
@@ -115,7 +119,7 @@ class BinaryDensity:
 
 
 def text_sources(name: Name) -> Splits:
-    """The files of the three splits. Their sums, `sha256sum`'s output, are in density_sha256.txt."""
+    """Names the files of the three splits. Their sums, `sha256sum`'s output, are in density_sha256.txt."""
     lines = importlib.resources.files("arjax.data").joinpath("density_sha256.txt").read_text().splitlines()
     sha256 = {file: digest for digest, file in (line.split() for line in lines)}
     files = (f"{name}.{split}.data" for split in Splits._fields)
@@ -123,7 +127,7 @@ def text_sources(name: Name) -> Splits:
 
 
 def parse_text(content: bytes, where: str, shape: tuple[int, int]) -> np.ndarray:
-    """uint8 [N, dim] from N lines of dim digits 0 or 1 with commas between. InputError unless it is exactly that."""
+    """Reads uint8 [N, dim] from N lines of dim digits 0 or 1 with commas between. InputError unless it is exactly that."""
     num, dim = shape
     if len(content) != num * dim * 2:
         raise InputError(

@@ -1,7 +1,7 @@
-"""Where the files of the public data sets are: found under one folder, or downloaded there once, and always checked.
+"""Files: those of public data sets, found under one folder or downloaded there once, and always checked; and a user's own.
 
 A checksum is that of a file's *content*: the same images are about in several gzip wrappers, and unpacked. So a file named
-`x.gz` or `x.bz2` may also lie there as `x`, and a downloaded one is stored unpacked.
+`x.gz` or `x.bz2` may also lie under the folder as `x`, and a downloaded one is stored unpacked.
 """
 
 import bz2
@@ -29,20 +29,20 @@ class Source:
 
 
 def data_root(root: str | None) -> Path:
-    """The folder of the data files: `root`, else $ARJAX_DATA, else ~/.cache/arjax."""
+    """Returns the folder of the data files: `root`, else $ARJAX_DATA, else ~/.cache/arjax."""
     return Path(root or os.environ.get("ARJAX_DATA") or "~/.cache/arjax").expanduser()
 
 
 def find(source: Source, root: str | None) -> Path | None:
-    """The file under the data root, packed or unpacked; None if it is not there."""
+    """Finds the file under the data root, packed or unpacked; None if it is not there."""
     folder = data_root(root)
     candidates = (folder / source.file, folder / _unpacked_name(source))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def read(source: Source, root: str | None) -> bytes:
-    """The file's unpacked content, downloaded first if it is not there. InputError in one line, with the remedy, if it can
-    neither be found nor downloaded, cannot be read, or has the wrong checksum."""
+    """Returns the file's unpacked content, and downloads the file first if it is not there. InputError in one line, with the
+    remedy, if the file can neither be found nor downloaded, cannot be read, or has the wrong checksum."""
     path = find(source, root) or _download(source, data_root(root))
     try:
         content = _unpack(path)
@@ -57,7 +57,7 @@ def read(source: Source, root: str | None) -> bytes:
 
 
 def locate(path: str, root: str | None, kind: str = "file") -> Path:
-    """A user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing."""
+    """Finds a user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing."""
     found = Path(path).expanduser()
     if not found.exists():
         found = data_root(root) / found  # an absolute path stays as it is
@@ -80,7 +80,7 @@ def files_in(path: str, root: str | None, suffixes: tuple[str, ...]) -> tuple[Pa
 
 
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:
-    """(a user's file's name for messages, its content). InputError if there is no such file, or nothing in it."""
+    """Reads a user's own file: (its name for messages, its content). InputError if there is no such file, or nothing in it."""
     file = locate(path, root)
     # A device or a pipe could keep its reader waiting, or be without an end.
     if not file.is_file():

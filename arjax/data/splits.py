@@ -22,7 +22,7 @@ class Split(NamedTuple):
 
 
 def evenly_spaced(split: Split, count: int | None) -> Split:
-    """So many examples of a split, evenly spaced, since files may be in some order; all, where it has no more, or for None."""
+    """Chooses `count` examples, evenly spaced, since files may be in some order; all, if there are no more, or for None."""
     last = len(split.x) - 1
     places = np.arange(last + 1) if count is None or count > last else np.linspace(0, last, count).round().astype(int)
     return Split(*(None if part is None else part[places] for part in split))
@@ -98,7 +98,7 @@ class Parts(NamedTuple):
 
 
 def check_fractions(valid: float, test: float) -> None:
-    """InputError unless the fractions held out leave something to train on and to validate."""
+    """Raises InputError unless the fractions held out leave something to train on and to validate."""
     if not (valid > 0 and test >= 0 and valid + test < 1):
         raise InputError(
             f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"
@@ -142,8 +142,11 @@ def each(function: Callable, parts: Parts) -> Parts:
 
 
 def check_splits(splits: Splits, values, where: str) -> Splits:
-    """The same splits. InputError where they are empty, differ in shape, hold values outside the support of `values` (NaN
-    always is), or have labels that do not fit; `where` names the file or data set in the message."""
+    """Returns the same splits. InputError where they are empty, differ in shape, hold values outside the support of `values`
+    (NaN always is), or have labels or features that do not fit.
+
+    where: names the file or data set in the message.
+    """
     for name, split in splits._asdict().items():
         x = split.x
         if x.dtype.kind not in "biuf":
@@ -173,8 +176,8 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
 
 
 def _blocks(x, block=2**22) -> list[slice]:
-    """Slices of the examples, so many values each: where examples overlap (windows of a text), all of them together may be many
-    times what lies in memory."""
+    """Slices of the examples, so many values each: where examples overlap, as windows of a text do, all of them together may be
+    many times what lies in memory."""
     rows = max(1, block * len(x) // max(x.size, 1))
     return [slice(start, start + rows) for start in range(0, len(x), rows)]
 

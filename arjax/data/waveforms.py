@@ -66,11 +66,11 @@ class Linear:
         return (jnp.asarray(x).astype(jnp.int32) + _SCALE) // (2 * _SCALE // self.count)
 
     def symbols(self, waveform) -> np.ndarray:
-        """Waveform in [-1, 1] -> int32 symbols, those of the nearest 16-bit samples: the inverse of `waveform`."""
+        """Turns a waveform in [-1, 1] into int32 symbols, those of the nearest 16-bit samples: the inverse of `waveform`."""
         return (to_int16(waveform).astype(np.int32) + _SCALE) // (2 * _SCALE // self.count)
 
     def waveform(self, symbols) -> jax.Array:
-        """Symbols -> float32 in [-1, 1], at most half a bin from every sample that has this symbol."""
+        """Turns symbols into float32 in [-1, 1], at most half a bin from every sample that has this symbol."""
         width = 2 * _SCALE / self.count
         return ((jnp.asarray(symbols).astype(jnp.float32) + 0.5) * width - 0.5 - _SCALE) / _SCALE
 
@@ -103,17 +103,17 @@ class MuLaw:
         return jnp.asarray(_symbol_of_sample(self.count))[jnp.asarray(x).astype(jnp.int32) + _SCALE]
 
     def symbols(self, waveform) -> np.ndarray:
-        """Waveform -> int32 symbols, the inverse of `waveform`; what is beyond -1 or 1 is clipped to it."""
+        """Turns a waveform into int32 symbols, the inverse of `waveform`; what is beyond -1 or 1 is clipped to it."""
         return _mu_law(waveform, self.count)
 
     def waveform(self, symbols) -> jax.Array:
-        """Symbols -> float32 in [-1, 1]; f of it is at most half a bin, 1 / mu, from f of every sample that has this symbol."""
+        """Turns symbols into float32 in [-1, 1]; f of it is at most half a bin, 1 / mu, from f of every sample with this symbol."""
         return jnp.asarray(_level_of_symbol(self.count))[jnp.asarray(symbols).astype(jnp.int32)]
 
 
 def to_int16(waveform) -> np.ndarray:
-    """A waveform, as the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to it.
-    InputError where it is not finite."""
+    """Turns a waveform into the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to
+    it. InputError where it is not finite."""
     return np.clip(np.floor(_finite(waveform) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
 
 
@@ -125,7 +125,7 @@ def _finite(waveform) -> np.ndarray:
 
 
 def outside_int16(x: np.ndarray) -> np.ndarray:
-    """True where a value is no 16-bit sample; NaN is none."""
+    """Is True where a value is no 16-bit sample; NaN is none."""
     return ~((x >= -_SCALE) & (x <= _SCALE - 1)) | (np.floor(x) != x)
 
 
@@ -154,8 +154,8 @@ _WHOLE, _REAL = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), ("FLOAT", "DOUBLE")
 
 
 def read_wav(path: Path, sample_rate: int) -> np.ndarray:
-    """The samples of a file, int16 [T], T >= 1. InputError that names it, with the remedy, where it is no WAV file of whole or
-    real numbers, is truncated or empty, has another sample rate, or more channels than one."""
+    """Reads the samples of a file, int16 [T], T >= 1. InputError that names it, with the remedy, where it is no WAV file of whole
+    or real numbers, is truncated or empty, has another sample rate, or more channels than one."""
     soundfile = require("soundfile", extra="audio")
     try:
         promised, present = _data_bytes(path)
@@ -184,7 +184,7 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
 
 
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
-    """Write a waveform [T] in [-1, 1] as a 16-bit file, making its folder."""
+    """Writes a waveform [T] in [-1, 1] as a 16-bit file, and makes its folder."""
     soundfile = require("soundfile", extra="audio")
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
