@@ -15,7 +15,7 @@ from arjax.commands.flags import require_model, require_positive, require_room, 
 from arjax.data import evenly_spaced
 from arjax.errors import InputError
 from arjax.files import write_whole
-from arjax.measure.results import without_nan
+from arjax.measure.results import table, without_nan
 from arjax.measure.trial import try_out
 from arjax.runs.config import edit, load_config
 
@@ -104,7 +104,7 @@ def markdown(rows: dict[str, dict]) -> str:
     """The figures of every config as a table, the most probable first."""
     ordered = sorted(rows.items(), key=lambda item: item[1]["nats"])
     lines = [[column(name, row) for column in COLUMNS.values()] for name, row in ordered]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [list(COLUMNS), ["---"] * len(COLUMNS), *lines])
+    return table(list(COLUMNS), lines)
 
 
 def _check_comparable(first_name, first, name, experiment) -> None:

@@ -6,7 +6,7 @@ Two ratios say how near a sampler is to the floor, the arithmetic of one paralle
     work ratio   FLOPs executed by a whole cached sample / by one log_prob of the same batch
     time ratio   the same, in wall time
 
-Two say how near to the machine's own limits, which ceilings.py measures:
+Two say how near to the machine's own limits, which timing.py measures:
 
     train_flops_utilisation         3 x the FLOPs of one log_prob of the batch (a backward pass counts twice) / the time of a
                                     step / peak FLOP/s in float32: the model FLOPs utilisation of Chowdhery et al. (2022)
@@ -17,7 +17,6 @@ Two say how near to the machine's own limits, which ceilings.py measures:
 import functools
 import math
 import platform
-import statistics
 import time
 
 import jax
@@ -25,11 +24,11 @@ import jax.numpy as jnp
 
 from arjax.data import training_batches
 from arjax.likelihood import log_prob
-from arjax.measure.ceilings import peak_bandwidth, peak_flops
+from arjax.measure.timing import peak_bandwidth, peak_flops, timed
 from arjax.protocol import init
 from arjax.sampling import ancestral, naive
 from arjax.testing.flops import executed_work
-from arjax.training.experiment import Experiment
+from arjax.training.experiment import Experiment, run_keys
 from arjax.training.state import init_state, train_step
 
 
@@ -76,35 +75,30 @@ def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracl
     }
 
 
-def timed(function, runs: int) -> tuple[float, float]:
-    """(seconds the first call took longer, which is compilation if it had not been compiled yet; median seconds of `runs`
-    further calls). The result is waited for."""
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds[1:])
-    return max(0.0, seconds[0] - median), median
+def begin(experiment: Experiment, batch):
+    """Returns (state, step, seconds): the state before the first update, the compiled update (state, batch, key) -> (state,
+    metrics), which takes the state for its own, and how long that took to compile."""
+    state = jax.jit(functools.partial(init_state, experiment))(run_keys(experiment).init)
+    step = jax.jit(functools.partial(train_step, experiment), donate_argnums=0)
+    began = time.perf_counter()
+    step = step.lower(state, batch, run_keys(experiment).train).compile()
+    return state, step, time.perf_counter() - began
 
 
 def _time_training(experiment, split, runs):
-    """`timed` for a step of training, of as many as a second holds, ten at most."""
-    key = jax.random.key(experiment.seed)
+    """(seconds of compilation, seconds of a step: the median of runs of as many steps as a second holds, ten at most)."""
     batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
-    state = jax.jit(functools.partial(init_state, experiment))(key)
-    step = jax.jit(functools.partial(train_step, experiment), donate_argnums=0)
+    state, step, compilation = begin(experiment, batch)
 
     def several(steps):
         nonlocal state
         for _ in range(steps):
-            state, metrics = step(state, batch, key)
+            state, metrics = step(state, batch, run_keys(experiment).train)
         return metrics
 
-    compilation, once = timed(lambda: several(1), 1)
+    _, once = timed(lambda: several(1), 1)
     steps = min(max(1, int(1 / once)), 10)
-    _, median = timed(lambda: several(steps), runs)
-    return compilation, median / steps
+    return compilation, timed(lambda: several(steps), runs)[1] / steps
 
 
 def report(figures: dict) -> str:
@@ -114,14 +108,7 @@ def report(figures: dict) -> str:
         if isinstance(value, dict):
             value = ", ".join(f"{part} {seconds:.2f}" for part, seconds in value.items())
         elif isinstance(value, float):
-            value = (
-                "-"
-                if math.isnan(value)
-                else f"{value:.4f}"
-                if value < 0.1
-                else f"{value:,.2f}"
-                if value < 100
-                else f"{value:,.0f}"
-            )
+            digits = 4 if value < 0.1 else 2 if value < 100 else 0
+            value = "-" if math.isnan(value) else f"{value:,.{digits}f}"
         lines.append(f"{name.replace('_', ' '):30} {value}")
     return "\n".join(lines)

@@ -48,11 +48,9 @@ def overview(results: dict[str, dict]) -> str:
     """A Markdown table: the figures of every config in a row, three digits of each; a dash where one does not exist."""
     figures = ("parameters", "sites", "train_batch", *RATES[:3], *RATIOS)
     heads = [name.replace("_per_second", "/s").replace("_", " ") for name in figures]
-    lines = [f"| config | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
-    for config, found in results.items():
-        cells = [_rounded(found.get(name)) for name in figures]
-        lines.append(f"| {config} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return table(
+        ["config", *heads], [[config, *(_rounded(found.get(name)) for name in figures)] for config, found in results.items()]
+    )
 
 
 def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
@@ -63,15 +61,19 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
         raise InputError(f"the two files have no config in common: {', '.join(old)} and {', '.join(new)}; bench the same ones")
     devices = {str(figures.get("device")) for results in (old, new) for name in both for figures in [results[name]]}
     heads = [name.replace("_per_second", "").replace("_", " ") for name in RATES]
-    lines = [f"| new / old | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    rows = []
     for name in both:
         cells = [_ratio(old[name].get(rate), new[name].get(rate)) for rate in RATES]
         settings = [str(figures.get("batch")) for figures in (old[name], new[name])]
         differs = "" if settings[0] == settings[1] else f" (batch {settings[1]} / {settings[0]})"
-        lines.append(f"| {name}{differs} | {' | '.join(cells)} |")
-    if len(devices) > 1:
-        lines.append(f"\nNot the same device: {'; '.join(sorted(devices))}.")
-    return "\n".join(lines)
+        rows.append([f"{name}{differs}", *cells])
+    text = table(["new / old", *heads], rows)
+    return text if len(devices) == 1 else f"{text}\n\nNot the same device: {'; '.join(sorted(devices))}."
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """The cells as a table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *rows])
 
 
 def _ratio(old, new) -> str:

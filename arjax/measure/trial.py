@@ -14,7 +14,6 @@ What is measured, and where a figure is not simply a count or a time:
 """
 
 import dataclasses
-import functools
 import math
 import time
 from typing import Any
@@ -25,14 +24,14 @@ import numpy as np
 
 from arjax.data import training_batches
 from arjax.likelihood import bits_per_dim, log_prob, theta
-from arjax.measure.bench import timed
+from arjax.measure.bench import begin
+from arjax.measure.timing import timed
 from arjax.sampling import ancestral
 from arjax.testing import lively_params, random_cond, work_ratio
 from arjax.testing.cases import another_symbol, random_symbols, to_data
 from arjax.testing.flops import sequential_steps
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
-from arjax.training.state import init_state, train_step
 
 _TRIED = 5  # steps that tell how long one takes
 
@@ -79,10 +78,7 @@ def fit(experiment: Experiment, split, seconds: float):
     batches = training_batches(split, experiment.batch_size, experiment.seed)
 
     def run(experiment, steps):
-        batch = jax.tree.map(jnp.asarray, batches[0])
-        state = jax.jit(functools.partial(init_state, experiment))(run_keys(experiment).init)
-        step = jax.jit(functools.partial(train_step, experiment), donate_argnums=0)
-        step = step.lower(state, batch, key).compile()
+        state, step, _ = begin(experiment, jax.tree.map(jnp.asarray, batches[0]))
         began = time.perf_counter()
         for i in range(steps):
             state, _ = step(state, jax.tree.map(jnp.asarray, batches[i]), key)

@@ -12,8 +12,9 @@ from timing import reached
 import arjax
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
-from arjax.measure.bench import benchmark, report, timed
+from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json
+from arjax.measure.timing import timed
 from arjax.models import MADE
 from arjax.protocol import Model
 from arjax.sampling import naive
@@ -82,7 +83,7 @@ def test_a_ratio_that_does_not_exist_is_a_dash_to_people_and_null_to_programs():
     assert report(figures).splitlines()[1].split() == ["work", "ratio", "-"]
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_made_at_full_size_samples_as_naive_does_twenty_times_faster_with_the_work_of_one_pass():
     model = Model(MADE(hidden=(500, 500)), Bernoulli(), (28, 28))
     key = jax.random.key(0)

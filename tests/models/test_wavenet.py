@@ -15,7 +15,7 @@ from arjax.heads import (
     DiscretizedMixtureOfLogistics,
     MixtureOfLogistics,
 )
-from arjax.measure.bench import timed
+from arjax.measure.timing import timed
 from arjax.models import WaveNet
 from arjax.orders import Random, Raster, Reversed, Snake
 from arjax.sampling import naive
@@ -152,7 +152,7 @@ def test_thirty_layers_sample_as_naive_does_with_the_work_of_one_pass():
     assert work_ratio(model, params, KEY, 1) <= 1.1
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_sixteen_samples_of_thirty_layers_take_at_most_six_times_as_long_as_scoring_them():
     """The aim is 4, and a quiet machine of two cores does better; 6 is what a busy one must not exceed."""
     model = Model(WaveNet(), Categorical(256), (1000,))

@@ -11,7 +11,7 @@ from timing import reached
 import arjax
 from arjax import Model
 from arjax.heads import Bernoulli
-from arjax.measure.bench import timed
+from arjax.measure.timing import timed
 from arjax.models import GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP
 from arjax.orders import AnyOrder, Snake, s_curves
 from arjax.sampling import naive

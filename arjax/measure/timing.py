@@ -1,12 +1,13 @@
-"""What this machine can do at most, measured: what a benchmark's figures are held against.
+"""How a call is timed, and what this machine can do at most: what a benchmark's figures are held against.
 
     arithmetic    FLOP/s of a product of two square matrices
     reading       bytes/s of a product of a large matrix with a vector, or of a large sum, whichever is faster
 
-The best of several runs: a ceiling is what is possible, not what is usual.
+A ceiling is the best of several runs: what is possible, not what is usual.
 """
 
 import functools
+import statistics
 import time
 
 import jax
@@ -28,11 +29,23 @@ def peak_bandwidth(mebibytes: int = 256, runs: int = 5) -> float:
     return matrix.nbytes / min(seconds)
 
 
+def timed(function, runs: int) -> tuple[float, float]:
+    """Times a call whose result is waited for: (seconds the first call took longer, which is compilation if it had not been
+    compiled yet; median seconds of `runs` further calls)."""
+    first, *others = _seconds(function, runs)
+    median = statistics.median(others)
+    return max(0.0, first - median), median
+
+
 def _best(function, *args, runs: int) -> float:
-    """Seconds of the fastest of so many calls behind one that compiles."""
+    return min(_seconds(lambda: function(*args), runs)[1:])
+
+
+def _seconds(function, runs: int) -> list[float]:
+    """The time of one call that may compile, and of `runs` further ones."""
     seconds = []
     for _ in range(runs + 1):
         start = time.perf_counter()
-        jax.block_until_ready(function(*args))
+        jax.block_until_ready(function())
         seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
+    return seconds
