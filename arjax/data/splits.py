@@ -61,24 +61,6 @@ class Dataset(Protocol):
         ...
 
 
-class Sound(NamedTuple):
-    waveforms: np.ndarray
-    sample_rate: int
-
-
-def unit(data) -> str:
-    return data.medium.unit
-
-
-def shown(data, x) -> list[str] | None:
-    return list(data.medium.exhibit(x).texts) or None
-
-
-def heard(data, x) -> Sound | None:
-    exhibit = data.medium.exhibit(x)
-    return Sound(np.stack(exhibit.waveforms), exhibit.sample_rate) if exhibit.waveforms else None
-
-
 def fingerprint(splits: Splits) -> dict[str, str]:
     """Identifies data by what the arrays of the three splits hold, not by where they lie: the dtype, shape and sha256 of each."""
     return {f"{name}.{part}": mark for name, split in splits._asdict().items() for part, mark in split_fingerprint(split).items()}

@@ -107,7 +107,7 @@ class MuLaw:
         return _mu_law(waveform, self.count)
 
     def waveform(self, symbols) -> jax.Array:
-        """Turns symbols into float32 in [-1, 1]; f of it is at most half a bin, 1 / mu, from f of every sample with this symbol."""
+        """Turns symbols into float32 in [-1, 1]; f of it is at most half a bin, 1 / mu, from f of every such sample."""
         return jnp.asarray(_level_of_symbol(self.count))[jnp.asarray(symbols).astype(jnp.int32)]
 
 

@@ -152,7 +152,7 @@ def _read_learned(content, folder):
         sha256 = sha256_of_all(safetensors.numpy.load(content))
     except Exception:
         sha256 = "none"
-    (folder / "run.json").write_text(json.dumps({"experiment": {}, "tokenizer": sha256}))
+    (folder / "run.json").write_text(json.dumps({"experiment": {}, "data": {}, "tokenizer": sha256}))
     return read_tokenizer(folder, types.SimpleNamespace(tokenizer=Palette(3)))
 
 
