@@ -96,7 +96,7 @@ class Decompress:
             raise InputError(f"--out {self.out} is no folder; choose another")
         try:
             found = decompress(model, params, self.stream.read_bytes())
-            files = [(name, _unpacked(medium, name, packed, model)) for name, packed in _packed(model, found)]
+            files = [(name, unpacked(medium, name, packed, model)) for name, packed in packed_files(model, found)]
         except ValueError as error:
             raise InputError(f"{self.stream}: {error}") from error
         for name, _ in files:
@@ -114,7 +114,7 @@ def _note(names: list[str], files: list[Packed]) -> bytes:
     return msgpack.packb([[name, len(file.x), file.note] for name, file in zip(names, files, strict=True)])
 
 
-def _packed(model, found) -> Iterator[tuple[str, Packed]]:
+def packed_files(model, found) -> Iterator[tuple[str, Packed]]:
     """(name, examples) of each file. InputError unless the note is one of `_note`, and no name leaves its folder."""
     import msgpack
 
@@ -132,7 +132,7 @@ def _packed(model, found) -> Iterator[tuple[str, Packed]]:
         raise InputError("the stream does not say which files it holds; it was not written by arjax compress") from error
 
 
-def _unpacked(medium, name: str, packed: Packed, model) -> bytes:
+def unpacked(medium, name: str, packed: Packed, model) -> bytes:
     try:
         return medium.unpack(name, packed, model)
     except (KeyError, TypeError, IndexError, ValueError) as error:

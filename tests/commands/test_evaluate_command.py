@@ -8,17 +8,16 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from shared_runs import DIGITS
 from trained import write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
-from arjax.data import Digits, Dynamic, Npz, Threshold, WavFolder
-from arjax.data.waveforms import MuLaw, write_wav
-from arjax.heads import Bernoulli, Categorical
-from arjax.models import MADE, RNN
-from arjax.protocol import CondSpec, Model
+from arjax.data import Dynamic, Npz
+from arjax.heads import Bernoulli
+from arjax.models import MADE
+from arjax.protocol import Model
 
-DATA = Digits(values=Threshold(7))
 OTHER = """
 import arjax
 from arjax.data import Npz, Threshold
@@ -31,16 +30,6 @@ experiment = Experiment(
     eval_every=1,
 )
 """
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Runs over the same digits, one of them given labels."""
-    folder = tmp_path_factory.mktemp("runs")
-    write_run_of_random_parameters(folder / "here", DATA, Model(MADE(hidden=(6,)), Bernoulli(), (8, 8)))
-    given = Model(MADE(hidden=(4,)), Bernoulli(), (8, 8), cond=CondSpec(classes=10))
-    write_run_of_random_parameters(folder / "labelled", DATA, given)
-    return folder
 
 
 def table(capsys, *argv) -> dict[str, str]:
@@ -57,54 +46,64 @@ def table(capsys, *argv) -> dict[str, str]:
 
 def log_probs(run, split="test"):
     """log p of the digits' examples, float64 [N], not by the command."""
-    (model, params), part = arjax.load(run), getattr(DATA.load(), split)
+    (model, params), part = arjax.load(run), getattr(DIGITS.load(), split)
     cond = arjax.Cond(label=part.label.astype(np.int32)) if model.cond.classes else None
     return np.asarray(arjax.log_prob(model, params, part.x > 7, cond=cond), np.float64)
 
 
-def test_out_holds_what_every_example_scored_and_what_it_takes_to_pair_two_runs(runs, tmp_path, capsys):
+def test_evaluate_out_holds_what_every_example_scored_and_what_it_takes_to_pair_two_runs(runs, tmp_path, capsys):
     held = []
-    for name in ("here", "labelled"):
-        main(["evaluate", str(runs / name), "--split", "valid", "--out", str(tmp_path / "deep" / f"{name}.npz")])
+    for name in ("digits", "labelled"):
+        main(["evaluate", str(runs(name)), "--split", "valid", "--out", str(tmp_path / "deep" / f"{name}.npz")])
         with np.load(tmp_path / "deep" / f"{name}.npz") as arrays:
             held.append(dict(arrays))
-        np.testing.assert_allclose(held[-1]["log_prob"], log_probs(runs / name, "valid"), rtol=1e-5)
+        np.testing.assert_allclose(held[-1]["log_prob"], log_probs(runs(name), "valid"), rtol=1e-5)
         assert (held[-1]["counts"] == 64).all()
-        np.testing.assert_array_equal(held[-1]["label"], DATA.load().valid.label)
-        assert str(held[-1]["run"]) == str(runs / name)
+        np.testing.assert_array_equal(held[-1]["label"], DIGITS.load().valid.label)
+        assert str(held[-1]["run"]) == str(runs(name))
         assert str(held[-1]["split"]) == "valid"
-    marks = json.loads((runs / "here" / "run.json").read_text())["data"]
+    marks = json.loads((runs("digits") / "run.json").read_text())["data"]
     assert str(held[0]["x"]) == str(held[1]["x"]) == marks["valid.x"] != marks["test.x"]
     assert "299 examples in" in capsys.readouterr().out
 
 
-def test_what_does_not_count_is_in_no_example(tmp_path):
-    for i in range(5):
-        write_wav(tmp_path / "sounds" / f"{i}.wav", np.sin(np.arange(20.0 + i) + i) / 2, 8000)
-    data = WavFolder(str(tmp_path / "sounds"), 8000, length=8, context=2, values=MuLaw(16))
-    write_run_of_random_parameters(tmp_path / "run", data, Model(RNN(width=4), Categorical(16), (8,)))
-    main(["evaluate", str(tmp_path / "run"), "--out", str(tmp_path / "x.npz"), "--png", str(tmp_path / "x.png")])
-    test = data.load().test
+def test_evaluate_what_does_not_count_is_in_no_example(runs, tmp_path):
+    main(["evaluate", str(runs("sound")), "--out", str(tmp_path / "x.npz"), "--png", str(tmp_path / "x.png")])
     with np.load(tmp_path / "x.npz") as arrays:
-        np.testing.assert_array_equal(arrays["counts"], test.counted.sum(axis=1))
-        assert arrays["counts"].sum() == 24
+        # Two recordings of 50 and 20 samples, each counted once.
+        assert arrays["counts"].tolist() == [32, 18, 20]
         assert "label" not in arrays
 
 
-def test_the_weights_and_the_rate_are_named(runs, capsys):
-    rows = table(capsys, runs / "here")
+def test_evaluate_names_data_split_unit_and_baseline(runs, capsys):
+    main(["evaluate", str(runs("labelled")), "--split", "test"])
+    printed = capsys.readouterr().out
+    for part in ("digits 8x8, threshold at 7", "test split, 299 examples", "per example given the label", "bits/dim"):
+        assert part in printed
+    assert "18.395 nats per example given the label" in printed  # independent Bernoulli
+    # 125 examples at once cannot be shared by the eight devices of the tests.
+    assert f"{-log_probs(runs('labelled')).mean():.3f} ± " in printed
+
+
+def test_evaluate_of_an_ensemble_says_so(runs, capsys):
+    rows = table(capsys, runs("digits"), "--split", "valid", "--ensemble", "3")
+    assert "mixture of 3 orders" in rows["ensemble"]
+
+
+def test_evaluate_the_weights_and_the_rate_are_named(runs, capsys):
+    rows = table(capsys, runs("digits"))
     assert rows["weights"] == "the moving average of the parameters (EMA, decay 0.999)"
     assert re.fullmatch(r"[\d,]+ examples/s behind the first 125, which took [\d.]+ s with compilation", rows["rate"])
-    assert table(capsys, runs / "here", "--raw")["weights"] == "the parameters as trained"
+    assert table(capsys, runs("digits"), "--raw")["weights"] == "the parameters as trained"
 
 
-def test_other_data_are_told_apart_by_what_the_model_thinks_of_them(runs, tmp_path, capsys):
+def test_evaluate_other_data_are_told_apart_by_what_the_model_thinks_of_them(runs, tmp_path, capsys):
     noise = np.random.default_rng(1).random((7, 8, 8))
     np.savez(tmp_path / "noise.npz", train=noise, valid=noise, test=noise)
     (tmp_path / "noise.py").write_text(OTHER.format(path=str(tmp_path / "noise.npz")))
     out, png = tmp_path / "x.npz", tmp_path / "x.png"
-    rows = table(capsys, runs / "here", "--other-data", tmp_path / "noise.py", "--out", out, "--png", png)
-    inside, (model, params) = log_probs(runs / "here"), arjax.load(runs / "here")
+    rows = table(capsys, runs("digits"), "--other-data", tmp_path / "noise.py", "--out", out, "--png", png)
+    inside, (model, params) = log_probs(runs("digits")), arjax.load(runs("digits"))
     outside = np.asarray(arjax.log_prob(model, params, noise > 0.5), np.float64)
     area = np.mean([(b < a) + (b == a) / 2 for a in inside for b in outside])
     assert rows["AUROC"].startswith(f"{area:.4f} of -log p per dim")
@@ -120,17 +119,17 @@ def test_other_data_are_told_apart_by_what_the_model_thinks_of_them(runs, tmp_pa
         assert min(picture.size) > 300
 
 
-def test_the_data_of_a_run_are_other_data_too_and_its_own_are_no_others(runs, capsys):
-    rows = table(capsys, runs / "here", "--other-data", runs / "labelled")
+def test_evaluate_the_data_of_a_run_are_other_data_too_and_its_own_are_no_others(runs, capsys):
+    rows = table(capsys, runs("digits"), "--other-data", runs("labelled"))
     assert rows["AUROC"].startswith("0.5000 of")
 
 
-def test_another_run_is_held_against_this_one_example_by_example(runs, tmp_path, capsys):
-    rows = table(capsys, runs / "here", "--other-run", runs / "labelled", "--out", tmp_path / "x.npz")
-    here, there = log_probs(runs / "here"), log_probs(runs / "labelled")
+def test_evaluate_another_run_is_held_against_this_one_example_by_example(runs, tmp_path, capsys):
+    rows = table(capsys, runs("digits"), "--other-run", runs("labelled"), "--out", tmp_path / "x.npz")
+    here, there = log_probs(runs("digits")), log_probs(runs("labelled"))
     each = here - there
     # A long path is folded in its cell.
-    assert rows["other run"].replace(" ", "").startswith(f"{runs / 'labelled'}:{-there.mean():.3f}±")
+    assert rows["other run"].replace(" ", "").startswith(f"{runs('labelled')}:{-there.mean():.3f}±")
     difference, low, high = (float(part) for part in re.findall(r"[+-]?\d+\.\d+", rows["this - other"])[:3])
     assert difference == pytest.approx(-each.mean(), abs=6e-4)
     error = each.std(ddof=1) / np.sqrt(len(each))
@@ -140,7 +139,7 @@ def test_another_run_is_held_against_this_one_example_by_example(runs, tmp_path,
         np.testing.assert_allclose(arrays["log_prob"] - arrays["other_run_log_prob"], each, atol=2e-3)
 
 
-def test_random_values_are_drawn_alike_for_both_runs_whatever_their_seeds(tmp_path, capsys):
+def test_evaluate_random_values_are_drawn_alike_for_both_runs_whatever_their_seeds(tmp_path, capsys):
     x = np.random.default_rng(2).integers(0, 256, (50, 3, 3)).astype(np.uint8)
     np.savez(tmp_path / "x.npz", train=x, valid=x, test=x)
     model = Model(MADE(hidden=(4,)), Bernoulli(), (3, 3))

@@ -1,3 +1,5 @@
+"""arjax/pictures.py: arrays in, pictures out."""
+
 import subprocess
 import sys
 
@@ -7,6 +9,7 @@ from PIL import Image
 
 from arjax.orders import Hilbert, Random, Snake, Spiral
 from arjax.pictures import (
+    attention_pictures,
     density_over_histogram,
     histograms,
     image_grid,
@@ -20,7 +23,7 @@ from arjax.pictures import (
 GREY = 128
 
 
-def test_images_stand_side_by_side_on_a_grey_ground():
+def test_image_grid_puts_images_side_by_side_on_a_grey_ground():
     images = np.arange(3 * 2 * 4).reshape(3, 2, 4) / 23
     grid = image_grid(images, columns=2, scale=1)
     assert grid.dtype == np.uint8
@@ -31,31 +34,31 @@ def test_images_stand_side_by_side_on_a_grey_ground():
     np.testing.assert_array_equal(grid, np.repeat(expected[..., None], 3, axis=-1))
 
 
-def test_colours_are_kept_and_values_outside_are_clipped():
+def test_image_grid_keeps_colours_and_clips_values_outside():
     images = np.zeros((1, 1, 2, 3))
     images[0, 0, 0], images[0, 0, 1] = (1, 0, 0.2), (2, -1, 0)
     grid = image_grid(images, scale=1)
     np.testing.assert_array_equal(grid[1, 1:3], [[255, 0, 51], [255, 0, 0]])
 
 
-def test_one_channel_is_grey():
+def test_image_grid_draws_one_channel_grey():
     np.testing.assert_array_equal(image_grid(np.full((1, 1, 1, 1), 0.2), scale=1)[1, 1], [51, 51, 51])
 
 
-def test_scale_enlarges_every_pixel():
+def test_image_grid_enlarges_every_pixel_by_scale():
     images = np.random.default_rng(0).random((4, 3, 3))
     small, large = image_grid(images, scale=1), image_grid(images, scale=3)
     np.testing.assert_array_equal(large, small.repeat(3, axis=0).repeat(3, axis=1))
 
 
-def test_by_itself_the_grid_is_about_square_and_about_600_pixels():
+def test_image_grid_is_by_itself_about_square_and_about_600_pixels():
     grid = image_grid(np.zeros((64, 8, 8)))
     assert grid.shape[0] == grid.shape[1]
     assert 450 <= grid.shape[0] <= 800
     assert image_grid(np.zeros((5, 1, 1)), scale=1).shape == (2 * 2 + 1, 3 * 2 + 1, 3)
 
 
-def test_symbols_and_real_values_become_grey_levels():
+def test_to_images_makes_symbols_and_real_values_grey_levels():
     np.testing.assert_allclose(to_images(np.array([[[0, 1], [2, 4]]]), 5), [[[0, 0.25], [0.5, 1]]])
     np.testing.assert_allclose(to_images(np.array([[[-3.0, 1.0]]]), None), [[[0, 1]]])
     np.testing.assert_array_equal(to_images(np.zeros((1, 2, 2), np.int32), 1), 0)
@@ -63,11 +66,11 @@ def test_symbols_and_real_values_become_grey_levels():
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3, 2), (2, 3, 3, 3, 1)])
-def test_what_has_no_shape_of_an_image_is_none(shape):
+def test_to_images_is_none_for_what_has_no_shape_of_an_image(shape):
     assert to_images(np.zeros(shape), 2) is None
 
 
-def test_a_saved_picture_is_the_picture(tmp_path):
+def test_save_png_writes_the_picture(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
     save_png(tmp_path / "new" / "folder" / "image.png", image)
     with Image.open(tmp_path / "new" / "folder" / "image.png") as saved:
@@ -75,7 +78,7 @@ def test_a_saved_picture_is_the_picture(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 100, 257, 600])
-def test_a_density_is_drawn_over_its_datas_histogram(count):
+def test_density_over_histogram_is_a_picture(count):
     data = np.random.default_rng(0).integers(0, count, (50, 1))
     picture = density_over_histogram(np.arange(count), np.full(count, 1 / count), data, "a density")
     assert picture.dtype == np.uint8
@@ -87,7 +90,7 @@ def test_a_density_is_drawn_over_its_datas_histogram(count):
 
 
 @pytest.mark.parametrize("steps", [1, 100])
-def test_the_loss_curve_is_a_picture(tmp_path, steps):
+def test_loss_curve_writes_a_picture(tmp_path, steps):
     records = [{"step": s, "split": split, "nats": 100 / (s + 1)} for s in range(steps) for split in ("train", "valid")]
     loss_curve(tmp_path / "new" / "loss.png", records, title="a run")
     with Image.open(tmp_path / "new" / "loss.png") as picture:
@@ -95,7 +98,7 @@ def test_the_loss_curve_is_a_picture(tmp_path, steps):
 
 
 @pytest.mark.parametrize("orders", [[Spiral()], [Snake(), Spiral(), Hilbert(), Random(1), Random(2)]], ids=len)
-def test_orders_have_a_picture_each(tmp_path, orders):
+def test_order_pictures_writes_a_picture(tmp_path, orders):
     order_pictures(tmp_path / "orders.png", orders, (3, 4))
     with Image.open(tmp_path / "orders.png") as picture:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 2
@@ -119,7 +122,7 @@ def test_histograms_share_their_bins_and_show_the_fraction_of_each_set():
     assert histograms([("nothing", np.array([np.inf]))], "bits").ndim == 3
 
 
-def test_a_mark_is_a_line_in_every_panel_of_a_picture_of_sound():
+def test_sound_picture_draws_a_mark_in_every_panel():
     waveforms = np.sin(np.arange(400) / 5)[None] / 2
     plain, marked = sound_picture(waveforms, 8000), sound_picture(waveforms, 8000, mark=0.025)
     changed = (plain != marked).any(axis=2)
@@ -146,3 +149,15 @@ def test_sound_picture_shows_any_sound_silence_too(shape):
     picture = sound_picture(np.zeros(shape, np.float32), 8000)
     assert picture.ndim == 3
     assert min(picture.shape[:2]) > 200
+
+
+def test_attention_pictures_are_reddest_where_most_is_attended_to(tmp_path):
+    weights = np.zeros((1, 1, 2, 3))
+    weights[0, 0, 0] = [0.5, 0.25, 0]
+    known = np.array([[True, True, True], [False, False, False]])
+    attention_pictures(tmp_path / "a.png", np.zeros((2, 3)), weights, np.full((1, 1), 0.25), known, (1, 0))
+    with Image.open(tmp_path / "a.png") as picture:
+        colors = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).astype(int)
+    red, half_red, covered, paper = (217, 0, 0), (231, 122, 122), (204, 222, 242), (245, 245, 245)
+    for color in (red, half_red, covered, paper):
+        assert (abs(colors - color).max(axis=1) <= 2).any(), color

@@ -1,0 +1,41 @@
+"""`python -m arjax figures`: orders, masks, receptive fields, and attention of a trained transformer."""
+
+import pytest
+from PIL import Image
+from trained import failure
+
+from arjax.__main__ import main
+
+
+@pytest.mark.parametrize(
+    "what", ["orders", "masks", *(pytest.param(what, marks=pytest.mark.slow) for what in ("receptive-field", "attention"))]
+)
+def test_figures_draws(what, tmp_path, capsys):
+    path = tmp_path / "deep" / "figure.png"
+    main(["figures", what, "--out", str(path), "--height", "4", "--width", "5"])
+    with Image.open(path) as image:
+        assert min(image.size) > 200
+    assert capsys.readouterr().out.endswith(f" in {path}\n")
+
+
+def test_figures_of_a_run_over_images_draws_one_site_and_over_text_all(runs, tmp_path, capsys):
+    main(["figures", "attention", "--run", str(runs("attention")), "--site", "5", "2", "--example", "4"])
+    path = runs("attention") / "samples" / "attention.png"
+    assert capsys.readouterr().out == f"attention over test example 4, 1 layers of 2 heads, site (5, 2), in {path}\n"
+    main(["figures", "attention", "--run", str(runs("infilling")), "--out", str(tmp_path / "a.png")])
+    assert "all 6 sites" in capsys.readouterr().out
+    for picture in (path, tmp_path / "a.png"):
+        with Image.open(picture) as image:
+            assert min(image.size) > 200
+
+
+def test_figures_refuses_a_site_or_an_example_that_is_not_there(runs, capsys):
+    image = ("figures", "attention", "--run", runs("attention"))
+    for flags, says in (
+        (("--site", "8", "0"), "--site (8, 0) is outside the data of shape (8, 8)"),
+        (("--site", "3"), "--site (3,) is outside the data of shape (8, 8)"),
+        (("--example", "299"), "--example 299 is not in 0..298"),
+    ):
+        assert says in failure(capsys, *image, *flags)
+    text = ("figures", "attention", "--run", runs("infilling"), "--site", "2")
+    assert "drawn for all sites at once; leave it out" in failure(capsys, *text)

@@ -1,0 +1,132 @@
+"""arjax/data/contents.py: what files hold, packed and unpacked without loss by a medium; and what an Exhibit saves."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from arjax.data.contents import parse_array, parse_image
+from arjax.data.media import Exhibit, Images, Sound, Table, Text
+from arjax.data.waveforms import MuLaw, read_wav
+from arjax.errors import InputError
+
+RNG = np.random.default_rng(0)
+
+
+def model(shape, vocab, event=()):
+    """What a medium asks of a model."""
+    head = SimpleNamespace(event_shape=event, vocab=vocab)
+    return SimpleNamespace(site_shape=shape, num_sites=int(np.prod(shape)), head=head)
+
+
+def npy(x) -> bytes:
+    file = io.BytesIO()
+    np.save(file, x)
+    return file.getvalue()
+
+
+def png(x) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(x).save(file, "PNG")
+    return file.getvalue()
+
+
+@given(st.binary(max_size=60), st.sampled_from([None, "ab", " ü\U0001f600", "\n abcdefghij"]))
+@settings(max_examples=200, deadline=None)
+def test_text_packs_any_bytes_without_loss(content, alphabet):
+    medium, of = Text(alphabet), model((4,), 256 if alphabet is None else len(alphabet))
+    packed = medium.pack("x", content, of)
+    assert ((packed.x >= 0) & (packed.x < of.head.vocab)).all()
+    assert [4] * (len(packed.lengths) - 1) == packed.lengths[:-1]
+    assert medium.unpack("x", packed, of) == content
+
+
+@pytest.mark.parametrize(
+    "x", [np.zeros((2, 3, 4), np.uint8), np.ones((3, 4), bool), np.asfortranarray(np.ones((5, 3, 4), ">i4"))]
+)
+def test_images_pack_arrays_without_loss(x):
+    packed = Images(2).pack("x.npy", npy(x), model((3, 4), 2))
+    assert packed.x.shape[1:] == (3, 4)
+    found = np.load(io.BytesIO(Images(2).unpack("x.npy", packed, model((3, 4), 2))))
+    np.testing.assert_array_equal(found, x)
+    assert found.dtype == x.dtype
+
+
+TWO = model((3, 4), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "of", "says"),
+    [
+        (
+            "a.npy",
+            npy(np.full((1, 3, 4), 2)),
+            TWO,
+            "the value 2 at [0, 0, 0], but the model has symbols 0..1 only; convert it",
+        ),
+        ("a.npy", npy(np.zeros((1, 3, 4))), TWO, "holds float64, but symbols are integers 0..1; convert it"),
+        ("a.npy", npy(np.zeros((1, 4, 3), int)), TWO, "has shape (1, 4, 3), but the model's examples are (3, 4); give [N, 3, 4]"),
+        ("a.npy", npy(np.array([{}], object)), TWO, "a.npy cannot be read as an array"),
+        ("a.npy", npy(np.zeros(3))[:-9], TWO, "a.npy cannot be read as an array"),
+        ("a.npy", b"nothing", TWO, "a.npy cannot be read as an array"),
+        (
+            "a.png",
+            png(np.full((3, 4), 37, np.uint8)),
+            TWO,
+            "the value 37 at [0, 0], but the model has 2 levels 0, 255 only",
+        ),
+        (
+            "a.png",
+            png(np.zeros((4, 3), np.uint8)),
+            TWO,
+            "is L of 4x3 pixels, but the model's images are (3, 4); convert it",
+        ),
+        ("a.png", png(np.zeros((3, 4, 3), np.uint8)), TWO, "a.png is RGB of 3x4 pixels"),
+        ("a.png", b"\x89PNG\r\n\x1a\nnothing", TWO, "a.png cannot be read as a picture"),
+        ("a.png", png(np.zeros((3, 4), np.uint8)), model((3, 4), 300), "are more than an image's levels; give .npy"),
+        ("a.wav", b"RIFF", TWO, "files of the model's symbols end in one of .npy .png .bmp .pgm .ppm .tif; save it as such"),
+    ],
+)
+def test_images_refuse_to_pack_what_the_model_has_no_symbols_for(name, content, of, says):
+    with pytest.raises(InputError) as error:
+        Images(2).pack(name, content, of)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_parse_array_takes_no_memory_for_what_a_header_only_promises():
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4)})
+    with pytest.raises(InputError, match="x cannot be read as an array"):
+        parse_array(file.getvalue(), "x")
+
+
+def test_parse_image_reads_grey_and_colour_of_the_size_that_is_wanted():
+    x = RNG.integers(0, 256, (3, 4, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(parse_image(png(x), (3, 4), "x", colour=True), x)
+    assert parse_image(png(x), (3, 4), "x").shape == (3, 4)
+    with pytest.raises(InputError, match=r"x is 3 x 4 \(height x width\), not 4 x 3; resize it"):
+        parse_image(png(x), (4, 3), "x")
+
+
+def test_exhibit_saves_its_picture_texts_and_waveforms(tmp_path):
+    both = Exhibit(np.zeros((2, 2, 3), np.uint8), texts=("a", "b"))
+    assert both.save(tmp_path / "deep" / "x") == f"{tmp_path}/deep/x.txt, {tmp_path}/deep/x.png"
+    assert (tmp_path / "deep" / "x.txt").read_text() == f"a\n{'-' * 40}\nb\n"
+    assert both.save(tmp_path / "y", tmp_path / "z.png").endswith("z.png")
+    x = RNG.integers(0, 16, (2, 50))
+    said = Sound(MuLaw(16), 8000).exhibit(x).save(tmp_path / "s")
+    assert said == f"{tmp_path}/s_0.wav to s_1.wav, the first 8 drawn in {tmp_path}/s.png"
+    np.testing.assert_array_equal(MuLaw(16)(None, read_wav(tmp_path / "s_1.wav", 8000)), x[1])
+
+
+def test_table_completed_has_a_blank_for_each_hidden_value():
+    x, hidden = RNG.integers(0, 2, (2, 5)), np.array([False, True, True, False, False])
+    for medium in (Table(), Images(2)):  # arrays of another shape than a picture's are rows
+        shown = medium.completed(x, hidden, x[:, None], np.ones_like(x, bool)).texts
+        assert shown[::2] == tuple(f"{row[0]},_,_,{row[3]},{row[4]}" for row in x)
+        assert shown[1::2] == medium.exhibit(x).texts
