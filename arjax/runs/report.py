@@ -103,7 +103,7 @@ def _(objective: Likelihood, experiment, split, record):
         rows["counted"] = f"{dims:.1f} {data.medium.unit}s per example on average, of {every}"
     rows["data, split"] = data.title
     if lossy(experiment.data):
-        rows["lossy"] = f"these are nats of tokens ({data.tokenizer.title}), never to be put beside a likelihood of the data"
+        rows["lossy"] = "these are nats of tokens that lose something, never to be put beside a likelihood of the data"
     if "distortion" in record:
         rows["distortion"] = f"{record['distortion']:.5f} mean squared error of test images in [0, 1], encoded and decoded"
     if experiment.ensemble > 1:

@@ -192,59 +192,34 @@ def test_commands_refuse_what_is_not_for_tokens_of_text(folder, capsys):
 # Damage
 
 
-def flip(run):
-    content = bytearray((run / "tokenizer.safetensors").read_bytes())
-    content[-1] ^= 1
-    (run / "tokenizer.safetensors").write_bytes(content)
-
-
-def another(run):
-    colours = np.arange(5, dtype=np.float32)[:, None]
-    Palette(5).check({"colours": colours})
-    safetensors.numpy.save_file({"colours": colours}, run / "tokenizer.safetensors")
-
-
-def truncate(run):
-    path = run / "tokenizer.safetensors"
-    path.write_bytes(path.read_bytes()[:-3])
-
-
-def replace_by_folder(run):
-    remove(run)
-    (run / "tokenizer.safetensors").mkdir()
-
-
-def remove(run):
-    (run / "tokenizer.safetensors").unlink()
-
-
-def forget(run):
-    described = json.loads((run / "run.json").read_text())
-    del described["tokenizer"]
-    (run / "run.json").write_text(json.dumps(described))
-
-
+CHANGED = "is not the tokenizer that this run was trained with"
 DAMAGES = {
-    flip: "is not the tokenizer that this run was trained with",
-    another: "is not the tokenizer that this run was trained with",
-    truncate: "cannot be read",
-    replace_by_folder: "cannot be read",
-    remove: "is missing",
-    forget: "is not the tokenizer that this run was trained with",
+    "flip a bit": (lambda path: path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1])), CHANGED),
+    "another": (lambda path: safetensors.numpy.save_file({"colours": np.arange(5, dtype=np.float32)[:, None]}, path), CHANGED),
+    "truncate": (lambda path: path.write_bytes(path.read_bytes()[:-3]), "cannot be read"),
+    "replace by a folder": (lambda path: (path.unlink(), path.mkdir()), "cannot be read"),
+    "remove": (lambda path: path.unlink(), "is missing"),
+    "forget": (lambda path: forget(path.with_name("run.json")), CHANGED),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_whoever_reads_a_damaged_tokenizer_says_so_in_one_line(damage, folder, run, capsys):
-    damage(run)
+def forget(path):
+    described = json.loads(path.read_text())
+    del described["tokenizer"]
+    path.write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGES.values(), ids=DAMAGES)
+def test_whoever_reads_a_damaged_tokenizer_says_so_in_one_line(damage, said, folder, run, capsys):
+    damage(run / "tokenizer.safetensors")
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    message = rf"\A{re.escape(str(run))}/tokenizer.safetensors {DAMAGES[damage]}[^\n]*; restore it, or train again elsewhere\Z"
+    message = rf"\A{re.escape(str(run))}/tokenizer.safetensors {said}[^\n]*; restore it, or train again elsewhere\Z"
     with pytest.raises(InputError, match=message):
         arjax.load(run)
     with pytest.raises(InputError, match=message):
         script.main(again(folder, "palette", run))
     for command in ("evaluate", "sample", "complete"):
-        assert DAMAGES[damage] in failure(capsys, command, run)
+        assert said in failure(capsys, command, run)
     with pytest.raises(InputError, match=message):
         script.main([*again(folder, "palette", run.with_name("other")), "--tokenizer-from", str(run)])
     assert not run.with_name("other").exists()

@@ -135,7 +135,7 @@ def test_evaluate_says_what_the_nats_of_a_run_over_tokens_are_of(folder, capsys)
     assert test["nats"] == pytest.approx(nats, rel=1e-5)
     assert test["dims"] == 16
     assert "test -log p(tokens | label)" in printed
-    assert "nats of tokens (VQ-VAE of 6 codes), never to be put beside a likelihood of the data" in printed
+    assert "nats of tokens that lose something, never to be put beside a likelihood of the data" in printed
     assert test["distortion"] == pytest.approx(records(folder / "first")[-1]["mse"], rel=1e-4)
     assert f"{test['distortion']:.5f} mean squared error of test images in [0, 1]" in printed
 
