@@ -80,12 +80,6 @@ def test_a_stream_is_as_long_as_the_model_says(name):
     assert bits / 8 <= size <= 1.005 * bits / 8 + 64
 
 
-def test_nothing_is_compressed_and_comes_back(params):
-    found = decompress(MADE_3X3, params, compress(MADE_3X3, params, np.zeros((0, 3, 3), int), note=b"empty"))
-    assert found.x.shape == (0, 3, 3)
-    assert found.note == b"empty"
-
-
 def test_the_most_probable_label_is_written_where_none_is_given():
     model = Model(MADE(hidden=(12,), direct=True), Bernoulli(), (3, 3), cond=CondSpec(classes=4))
     params, x = lively_params(model, jax.random.key(0)), symbols(model, 9)
@@ -103,12 +97,14 @@ def test_any_order_will_do_but_it_has_to_be_the_same(params):
         decompress(MADE_3X3, params, written)
 
 
-def test_of_each_example_only_its_first_sites_are_written():
+def test_of_each_example_only_its_first_sites_are_written_and_of_none_nothing():
     model = Model(RNN(width=8), Categorical(5), (6,))
     params, x, lengths = lively_params(model, jax.random.key(0)), symbols(model, 7), (6, 0, 3, 6, 1, 0, 2)
     found = decompress(model, params, compress(model, params, x, lengths=lengths, batch=3))
     np.testing.assert_array_equal(found.x, np.where(np.arange(6) < np.array(lengths)[:, None], x, 0))
     assert found.lengths == lengths
+    nothing = decompress(model, params, compress(model, params, x[:0], note=b"empty"))
+    assert (nothing.x.shape, nothing.note) == ((0, 6), b"empty")
     x = symbols(model, 300)
     assert len(compress(model, params, x, lengths=[1] * 300)) < len(compress(model, params, x)) / 3
 

@@ -1,6 +1,5 @@
 """Hugging Face folders: what is read computes what NumPy and transformers compute, and comes back bit for bit."""
 
-import dataclasses
 import json
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from arjax.layers.attention_mask import Window
 from arjax.models import MADE, Transformer
 from arjax.orders import Column, Raster
 from arjax.protocol import CondSpec
+from arjax.sampling import Temperature
 from arjax.testing import lively_params
 
 KINDS = {
@@ -87,6 +87,10 @@ def test_a_model_made_here_comes_back(net, tmp_path):
     save_huggingface(tmp_path, model, params)
     assert load_huggingface(tmp_path)[0] == model
     assert equal(load_huggingface(tmp_path)[1], params)
+    tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")  # plain float32 in C order
+    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float32)}
+    if not net.tied:
+        np.testing.assert_array_equal(tensors["lm_head.weight"], np.asarray(params["v"]).T)
 
 
 def test_files_differ_in_the_wild_and_mean_the_same(tmp_path):
@@ -170,15 +174,6 @@ def test_parameters_of_another_model_are_refused(tmp_path):
         save_huggingface(tmp_path, model, {})
 
 
-def test_what_is_written_is_plain_float32_in_c_order(tmp_path):
-    model = arjax.Model(Transformer(8, 1, 2, bos=0), Categorical(5), (4,))
-    params = lively_params(model, jax.random.key(0))
-    save_huggingface(tmp_path, model, params)
-    tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
-    np.testing.assert_array_equal(tensors["lm_head.weight"], np.asarray(params["v"]).T)
-    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float32)}
-
-
 PARITY = {
     "gpt2": (GPT2 | {"n_head": 2, "n_embd": 16, "vocab_size": 50}, {}),
     "gpt2, 3 heads of 7, gelu, n_inner": (GPT2 | {"n_head": 3, "n_embd": 21, "n_inner": 50}, {"activation_function": "gelu"}),
@@ -190,15 +185,6 @@ PARITY = {
         {"activation_function": "gelu_new"},
     ),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Greedy:
-    """All mass on the most probable symbol."""
-
-    def __call__(self, theta):
-        best = theta.argmax(axis=-1, keepdims=True)
-        return jnp.where(jnp.arange(theta.shape[-1]).reshape((1,) * (theta.ndim - 1) + (-1,)) == best, 0.0, -jnp.inf)
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +245,7 @@ def test_transformers_computes_the_same_in_both_directions(config, rest, peer, t
     # Both round to float32 in their own ways: a few 1e-6 are seen on logits of a few units.
     np.testing.assert_allclose(ours, theirs, atol=2e-4, rtol=0)
 
-    made = arjax.sample(model, params, jax.random.key(0), batch=1, transforms=(Greedy(),))
+    made = arjax.sample(model, params, jax.random.key(0), batch=1, transforms=(Temperature(0),))
     assert len(np.unique(made)) > 4  # nor would that of 64 equal tokens
     np.testing.assert_array_equal(made.reshape(-1), peer.greedy(net, start, 64))
 

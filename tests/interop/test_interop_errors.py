@@ -126,13 +126,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path):
     file = folder / "model.safetensors"
     data = file.read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
-    for end in {
-        *range(64),
-        *range(64, header, 97),
-        *range(header - 3, header + 4),
-        *range(header, len(data), 211),
-        len(data) - 1,
-    }:
+    for end in {*range(0, header, 23), *range(10), *range(header - 3, header + 4), *range(header, len(data), 211), len(data) - 1}:
         file.write_bytes(data[:end])
         assert "model.safetensors is truncated, damaged or no safetensors file" in refusal(folder)
 
@@ -144,7 +138,7 @@ def test_a_file_with_a_flipped_bit_in_its_header_is_refused_or_still_fits(tmp_pa
     header = 8 + int.from_bytes(data[:8], "little")
     places = [(at, bit) for at in range(8) for bit in range(8)]
     rng = np.random.default_rng(0)
-    places += [(int(rng.integers(8, header)), int(rng.integers(8))) for _ in range(200)]
+    places += [(int(rng.integers(8, header)), int(rng.integers(8))) for _ in range(100)]
     errors = []
     for at, bit in places:
         file.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])

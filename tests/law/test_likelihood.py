@@ -191,15 +191,6 @@ def test_what_does_not_fit_the_model_is_refused(model, x, arguments, message):
             scored(model, params, x, **arguments)
 
 
-def test_a_label_may_be_a_numpy_array():
-    params = lively_params(LABELLED, KEY)
-    label = np.array([0, 2])
-    np.testing.assert_array_equal(
-        log_prob(LABELLED, params, ZEROS, cond=Cond(label=label)),
-        log_prob(LABELLED, params, ZEROS, cond=Cond(label=jnp.asarray(label))),
-    )
-
-
 def test_a_traced_order_and_condition_pass_unchecked_and_give_the_same():
     params, x = lively_params(MEMBERS, KEY), enumerate_space(MEMBERS)
     order, member = jnp.array([3, 0, 2, 1]), jnp.array(2)
