@@ -41,24 +41,24 @@ class Quantizer(Protocol):
     """D, the length of the vectors."""
 
     def init(self, key: jax.Array) -> tuple[Any, Any]:
-        """(params, state). Works under jit."""
+        """Draws (params, state). Works under jit."""
         ...
 
     def nearest(self, params, state, h: jax.Array) -> jax.Array:
-        """h [..., D] -> the token of each vector, int32 [...]."""
+        """Returns the token of each vector h [..., D], int32 [...]."""
         ...
 
     def lookup(self, params, state, tokens: jax.Array) -> jax.Array:
-        """Tokens [...] -> what stands for them, float32 [..., D]."""
+        """Returns what stands for tokens [...], float32 [..., D]."""
         ...
 
     def quantize(self, params, state, h: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """h [..., D] -> (lookup(nearest(h)) [..., D], whose gradient reaches h straight through, the tokens [...], the
-        quantizer's own part [] of what is minimised)."""
+        """Returns lookup(nearest(h)) [..., D] of h [..., D], whose gradient reaches h straight through, the tokens [...], and the
+        quantizer's own part [] of what is minimised."""
         ...
 
     def update(self, params, state, h: jax.Array, tokens: jax.Array, key: jax.Array) -> Any:
-        """The state after a minibatch h [..., D] that became these tokens [...]: what is learned, but not by gradient."""
+        """Returns the state after a minibatch h [..., D] that became these tokens [...]: what is learned, but not by gradient."""
         ...
 
 
@@ -80,7 +80,7 @@ class EMACodebook:
         _check(self)
 
     def init(self, key):
-        """({}, {"codes", "sums", "usage"}); the codes are random, and used by nobody yet."""
+        """Draws ({}, {"codes", "sums", "usage"}); the codes are random, and used by nobody yet."""
         codes = _initial_codes(self, key)
         return {}, {"codes": codes, "sums": jnp.zeros_like(codes), "usage": jnp.zeros(self.size, jnp.float32)}
 
@@ -129,7 +129,7 @@ class Codebook:
         _check(self)
 
     def init(self, key):
-        """({"codes"}, {"offset", "usage"})"""
+        """Draws ({"codes"}, {"offset", "usage"})."""
         codes = _initial_codes(self, key)
         return {"codes": codes}, {"offset": jnp.zeros_like(codes), "usage": jnp.zeros(self.size, jnp.float32)}
 

@@ -41,7 +41,7 @@ class FSQ:
         return len(self.levels)
 
     def init(self, key):
-        """({}, {})"""
+        """Returns ({}, {}): a grid has nothing to learn."""
         return {}, {}
 
     def nearest(self, params, state, h):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.errors import InputError
+from arjax.errors import InputError, require
 from arjax.tokenizers.images import TokenizedImages
 from arjax.tokenizers.pixels import check_levels
 from arjax.tokenizers.tokenizer import check_learned, check_range
@@ -45,8 +45,6 @@ class Palette:
 
     def fit(self, data):
         """Learns {"colours": float32 [colours, C]}, the darkest first: k-means over pixels drawn from the training split."""
-        from sklearn.cluster import KMeans
-
         check_levels(data, 256)
         x = np.asarray(data.values(jax.random.key(0), data.load().train.x))
         self.token_shape(x.shape[1:])
@@ -59,8 +57,8 @@ class Palette:
                 f"{data.title} shows {len(distinct)} different colours, fewer than the {self.colours} of the palette; "
                 "choose fewer"
             )
-        fitted = KMeans(self.colours, n_init=1, max_iter=50, random_state=self.seed).fit(distinct, sample_weight=counts)
-        means = fitted.cluster_centers_
+        k_means = require("sklearn.cluster", extra="data").KMeans(self.colours, n_init=1, max_iter=50, random_state=self.seed)
+        means = k_means.fit(distinct, sample_weight=counts).cluster_centers_
         means = means[np.lexsort((*means.T, means.sum(axis=1)))]
         return {"colours": means.astype(np.float32)}
 

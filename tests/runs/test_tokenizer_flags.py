@@ -8,6 +8,7 @@ import pytest
 from arjax import Model
 from arjax.data import Bytes, Digits, Dynamic, Levels, Scaled
 from arjax.description import describe, rebuild
+from arjax.errors import InputError
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.runs.config import edit
@@ -45,7 +46,7 @@ def changed(name, *flags):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_comes_back_equal_from_a_description_and_from_the_command_line(name):
+def test_rebuild_and_edit_give_an_equal_experiment_back(name):
     experiment = EXPERIMENTS[name]
     for again in (rebuild(json.loads(json.dumps(describe(experiment), allow_nan=False))), changed(name)):
         assert again == experiment
@@ -54,7 +55,7 @@ def test_an_experiment_comes_back_equal_from_a_description_and_from_the_command_
         assert type(again.task) is type(experiment.task)
 
 
-def test_flags_edit_tokenizers_and_tasks():
+def test_edit_reaches_tokenizers_and_tasks():
     assert changed("bpe", "--tokenizer.vocab", "400", "--model.head.vocab", "400").tokenizer == BPE(400, file="gpt2.json")
     assert changed("bpe", "--tokenizer.file", "None").tokenizer == BPE(300)
     assert changed("palette", "--tokenizer.seed", "4").tokenizer == Palette(17, seed=4)
@@ -67,7 +68,7 @@ def test_flags_edit_tokenizers_and_tasks():
     assert changed("fsq", "--model.quantizer.levels", "5", "3").model.quantizer == FSQ((5, 3))
 
 
-def test_where_a_tokenizer_lay_is_no_part_of_an_experiment():
+def test_experiment_is_the_same_wherever_its_tokenizer_lay():
     assert changed("vqvae", "--tokenizer-from", "elsewhere") == EXPERIMENTS["vqvae"]
     assert changed("vqvae", "--tokenizer.width", "5") != EXPERIMENTS["vqvae"]
 
@@ -75,12 +76,7 @@ def test_where_a_tokenizer_lay_is_no_part_of_an_experiment():
 @pytest.mark.parametrize(
     ("make", "part"),
     [
-        (
-            lambda: over(Bits(3), model=Model(MADE(), Categorical(4), (8, 8))),
-            r"Bits\(bits=3, levels=256\) gives symbols 0\.\.7, but Categorical models symbols 0\.\.3; change one of them",
-        ),
         (lambda: over(Binary(), model=Model(MADE(), Categorical(3), (8, 8))), r"gives symbols 0\.\.1, but Categorical models"),
-        (lambda: changed("bpe", "--tokenizer.vocab", "400"), r"gives symbols 0\.\.399, but Categorical models symbols 0\.\.299"),
         (
             lambda: over(Bits(1, 2), Digits(Dynamic(16))),
             "draws values at random, which a tokenizer cannot encode once and for all",
@@ -93,7 +89,7 @@ def test_where_a_tokenizer_lay_is_no_part_of_an_experiment():
         ),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(make, part):
-    with pytest.raises(ValueError, match=rf"\A[^\n]*{part}[^\n]*\Z") as error:
+def test_experiment_refuses_a_tokenizer_that_does_not_fit(make, part):
+    with pytest.raises(InputError, match=rf"\A[^\n]*{part}[^\n]*\Z") as error:
         make()
     assert ";" in str(error.value)

@@ -219,7 +219,6 @@ def test_commands_refuse_an_autoencoder_that_has_no_likelihood(folder, capsys):
     [
         ("second", ("--tokenizer.width", "7"), "has no such tokenizer (width: 4 there, 7 here); describe the tokenizer as it is"),
         ("second", ("--tokenizer-from", "None"), "a VQVAE is not fitted along with a model; train it by itself with train.py"),
-        ("second", ("--model.head.vocab", "5"), "gives symbols 0..5, but Categorical models symbols 0..4"),
         ("second", ("--model.site-shape", "8", "8"), "examples of shape (4, 4), but the model's are (8, 8)"),
         ("second", ("--data.values.highest", "255"), "first is of values=Scaled(highest=16), these data have values=Scaled(high"),
         ("first", ("--model.shape", "4", "4"), "examples of shape (8, 8), but the model's are (4, 4); set --model.shape to fit"),
