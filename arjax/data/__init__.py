@@ -5,6 +5,7 @@ from arjax.data.batches import TrainingBatches, evaluation_batches, training_bat
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
 from arjax.data.images import MNIST, BinarizedMNIST, Cifar10Subset, Digits, FashionMNIST
+from arjax.data.media import Images, Medium, Sound, Table, Text
 from arjax.data.npz import Npz
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Dataset, Split, Splits, check_splits, evenly_spaced
@@ -24,17 +25,22 @@ __all__ = [
     "Digits",
     "Dynamic",
     "FashionMNIST",
+    "Images",
     "Levels",
     "Linear",
     "LowerHalf",
+    "Medium",
     "MuLaw",
     "Npz",
     "Real",
     "Scaled",
+    "Sound",
     "Source",
     "Split",
     "Splits",
     "SpokenDigits",
+    "Table",
+    "Text",
     "Threshold",
     "TinyShakespeare",
     "TrainingBatches",

@@ -1,3 +1,5 @@
+"""Archives of arrays, which may come from anyone."""
+
 import io
 import os
 import pickle
@@ -34,7 +36,7 @@ def fault(file, *names) -> str:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_what_numpy_saves_is_read_as_numpy_reads_it(save, tmp_path):
+def test_read_arrays_reads_what_numpy_saves_as_numpy_does(save, tmp_path):
     (tmp_path / "file.npz").write_bytes(saved(save, **ARRAYS))
     for file in (tmp_path / "file.npz", (tmp_path / "file.npz").read_bytes()):
         found = read_arrays(file, "the file", [*ARRAYS, "absent"])
@@ -45,13 +47,13 @@ def test_what_numpy_saves_is_read_as_numpy_reads_it(save, tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_an_array_longer_than_a_chunk_is_whole(save, monkeypatch):
+def test_read_arrays_reads_an_array_longer_than_a_chunk_whole(save, monkeypatch):
     monkeypatch.setattr(archive, "_CHUNK", 7)
     x = np.random.default_rng(0).integers(0, 256, 100, np.uint8)
     np.testing.assert_array_equal(read_arrays(saved(save, x=x), "the file", ["x"])["x"], x)
 
 
-def test_compressed_arrays_are_bounded_together_and_stored_ones_by_the_file(monkeypatch):
+def test_read_arrays_bounds_compressed_arrays_together_and_stored_ones_by_the_file(monkeypatch):
     monkeypatch.setattr(archive, "MAX_BYTES", 4000)
     x = np.arange(1000, dtype=np.uint16)
     assert "take 4256 bytes, more than 4000" in fault(saved(np.savez_compressed, x=x, y=x * 0), "x", "y")
@@ -59,7 +61,7 @@ def test_compressed_arrays_are_bounded_together_and_stored_ones_by_the_file(monk
     assert len(read_arrays(saved(x=x, y=x * 0), "the file", ["x", "y"])) == 2
 
 
-def test_other_compression_than_numpys_is_refused():
+def test_read_arrays_refuses_other_compression_than_numpys():
     for method, number in ((zipfile.ZIP_BZIP2, 12), (zipfile.ZIP_LZMA, 14)):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as zipped:
@@ -67,7 +69,7 @@ def test_other_compression_than_numpys_is_refused():
         assert f"compressed by method {number}" in fault(file.getvalue())
 
 
-def test_pickled_arrays_are_refused():
+def test_read_arrays_refuses_pickled_arrays():
     class Bomb:
         def __reduce__(self):
             return (os.abort, ())
@@ -76,7 +78,7 @@ def test_pickled_arrays_are_refused():
     assert "File is not a zip file" in fault(pickle.dumps(ARRAYS))
 
 
-def test_what_is_no_file_is_not_opened(tmp_path):
+def test_read_arrays_and_read_file_do_not_open_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for somebody to write
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
         fault(path)
@@ -85,7 +87,7 @@ def test_what_is_no_file_is_not_opened(tmp_path):
                 data.load()
 
 
-def test_what_a_file_says_does_not_steer_a_terminal():
+def test_one_line_and_brief_let_no_file_steer_a_terminal():
     assert one_line(OSError("\x1b]0;title\x07 \u202e")) == r"OSError: \x1b]0;title\x07 \u202e"
     assert brief("\x1b[31m") == r"'\x1b[31m'"
     assert len(brief("x" * 10**6)) < 200

@@ -164,8 +164,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data import Levels, Split, Splits, check_splits
-from arjax.data.media import Table
+from arjax.data import Levels, Split, Splits, Table, check_splits
 
 
 @dataclasses.dataclass(frozen=True)
