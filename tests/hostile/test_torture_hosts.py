@@ -1,4 +1,4 @@
-"""Two processes that train together: where one is lost the other stops and says so; both start again and end the same."""
+"""Two processes that train together: where one is lost the other stops; both start again and end the same."""
 
 import contextlib
 import signal
@@ -50,7 +50,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("lost", [1, more(0)])
-def test_where_one_process_is_killed_the_other_stops_with_a_word_and_both_start_again(undisturbed, tmp_path, lost):
+def test_where_one_process_is_killed_the_other_stops_and_both_start_again(undisturbed, tmp_path, lost):
     with together(tmp_path) as both:
         wait_until(both[0], lambda: progress(both[0]) >= 6)
         both[lost].process.kill()
@@ -59,13 +59,7 @@ def test_where_one_process_is_killed_the_other_stops_with_a_word_and_both_start_
         code = ended(left, SOON).code
         print(f"process {1 - lost} ended with {code} after {time.monotonic() - began:.0f} s")
         assert code != 0
-        # Said by its companion, once it is gone.
-        words = "was killed, or stopped because another one was lost"
-        for run in both:
-            wait_until(run, lambda run=run: words in run.err, SOON, outlives=True)
-            last = run.err.splitlines()[-1]
-            assert words in last
-            assert "start all of them again" in last
+        assert left.err  # JAX's own message
     assert_both_finish(tmp_path, continuing=True)
     assert_same(tmp_path, undisturbed)
 
