@@ -1,5 +1,6 @@
 """The mixture heads, against SciPy's distributions in float64, enumeration and numerical integration."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -10,21 +11,21 @@ import scipy.integrate
 import scipy.special
 import scipy.stats
 
-import arjax
 from arjax.heads import (
+    Bernoulli,
+    Categorical,
     CoupledDiscretizedMixtureOfLogistics,
     DiscretizedMixtureOfLogistics,
     MixtureOfGaussians,
     MixtureOfLogistics,
+    Ordinal,
 )
-from arjax.models import MADE
-from arjax.sampling import Temperature
 
 KEY = jax.random.key(0)
 SYMBOLS = np.arange(256)[:, None]
-REAL = (MixtureOfGaussians(1), MixtureOfGaussians(3), MixtureOfLogistics(1), MixtureOfLogistics(4))
-BINS = (DiscretizedMixtureOfLogistics(2, 1), DiscretizedMixtureOfLogistics(7, 3), DiscretizedMixtureOfLogistics(256, 2))
-COUPLED = (CoupledDiscretizedMixtureOfLogistics(2, 1), CoupledDiscretizedMixtureOfLogistics(5, 3))
+REAL = (MixtureOfGaussians(3), MixtureOfLogistics(1))
+BINS = (DiscretizedMixtureOfLogistics(7, 3), DiscretizedMixtureOfLogistics(256, 1))
+COUPLED = (CoupledDiscretizedMixtureOfLogistics(4, 2),)
 ALL = REAL + BINS + COUPLED
 
 
@@ -67,12 +68,20 @@ def pixel_probs(head, theta):
     return probs
 
 
-def random_theta(head, shape=(), spread=1.0, key=KEY):
-    return spread * jax.random.normal(key, (*shape, head.param_size))
+def random_theta(head, shape=(), spread=1.0, seed=0):
+    return (spread * np.random.default_rng(seed).normal(size=(*shape, head.param_size))).astype(np.float32)
 
 
 def repeat(theta, count):
-    return jnp.broadcast_to(theta, (count, len(theta)))
+    return np.broadcast_to(theta, (count, len(theta)))
+
+
+def jitted(name):
+    """A method of a head as one program for each head and shape."""
+    return jax.jit(lambda head, *args: getattr(head, name)(*args), static_argnums=0)
+
+
+log_prob_of, cdf_of, mean_of, quantile_of, sample_of = map(jitted, ("log_prob", "cdf", "mean", "quantile", "sample"))
 
 
 def pixels(head):
@@ -85,31 +94,31 @@ def pixels(head):
 @pytest.mark.parametrize("head", REAL, ids=str)
 def test_densities_cdfs_and_means_are_scipys(head):
     theta = random_theta(head, (6, 5), spread=0.7)
-    x = 2 * jax.random.normal(jax.random.key(1), (6, 5))
+    x = (2 * np.random.default_rng(1).normal(size=(6, 5))).astype(np.float32)
     weight, mean, scale = parts_of(theta, head.components)
     at = np.asarray(x, np.float64)[..., None]
-    log_prob = head.log_prob(theta, x)
+    log_prob = log_prob_of(head, theta, x)
     assert log_prob.dtype == jnp.float32
     np.testing.assert_allclose(log_prob, np.log((weight * family(head).pdf(at, mean, scale)).sum(-1)), rtol=2e-5, atol=2e-6)
-    np.testing.assert_allclose(head.cdf(theta, x), (weight * family(head).cdf(at, mean, scale)).sum(-1), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(head.mean(theta), (weight * mean).sum(-1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(cdf_of(head, theta, x), (weight * family(head).cdf(at, mean, scale)).sum(-1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(mean_of(head, theta), (weight * mean).sum(-1), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("head", REAL, ids=str)
 def test_densities_integrate_to_one_and_to_the_cdf(head):
     theta = random_theta(head, spread=0.5)
     x = np.linspace(-60, 60, 60_001)
-    density = np.exp(np.asarray(head.log_prob(repeat(theta, len(x)), jnp.asarray(x, jnp.float32)), np.float64))
+    density = np.exp(np.asarray(log_prob_of(head, repeat(theta, len(x)), jnp.asarray(x, jnp.float32)), np.float64))
     assert scipy.integrate.simpson(density, x=x) == pytest.approx(1, abs=1e-5)
     until = x <= 0.5
-    cdf = head.cdf(theta, jnp.float32(0.5))
+    cdf = cdf_of(head, theta, jnp.float32(0.5))
     assert scipy.integrate.simpson(density[until], x=x[until]) == pytest.approx(float(cdf), abs=1e-4)
 
 
 @pytest.mark.parametrize("head", REAL, ids=str)
 def test_real_samples_follow_the_cdf(head):
     theta = random_theta(head)
-    x = jax.jit(head.sample)(jax.random.key(1), repeat(theta, 20_000))
+    x = sample_of(head, jax.random.key(1), repeat(theta, 20_000))
     weight, mean, scale = parts_of(theta, head.components)
     law = scipy.stats.kstest(np.asarray(x), lambda x: (weight * family(head).cdf(x[:, None], mean, scale)).sum(-1))
     assert law.pvalue > 1e-4
@@ -121,12 +130,12 @@ def test_real_samples_follow_the_cdf(head):
 @pytest.mark.parametrize("head", BINS, ids=str)
 def test_symbols_have_the_probabilities_of_their_bins(head):
     symbols = jnp.arange(head.vocab)
-    for seed in range(5):
-        theta = random_theta(head, key=jax.random.key(seed))
+    for seed in range(3):
+        theta = random_theta(head, seed=seed)
         expected = mixture_probs(head, theta)
-        np.testing.assert_allclose(jnp.exp(head.log_prob(repeat(theta, head.vocab), symbols)), expected, rtol=1e-5)
-        np.testing.assert_allclose(head.cdf(repeat(theta, head.vocab), symbols), np.cumsum(expected), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(head.mean(theta), expected @ np.arange(head.vocab), rtol=1e-5)
+        np.testing.assert_allclose(jnp.exp(log_prob_of(head, repeat(theta, head.vocab), symbols)), expected, rtol=1e-5)
+        np.testing.assert_allclose(cdf_of(head, repeat(theta, head.vocab), symbols), np.cumsum(expected), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(mean_of(head, theta), expected @ np.arange(head.vocab), rtol=1e-5)
 
 
 def test_far_in_the_tail_the_log_probability_is_exact():
@@ -134,13 +143,13 @@ def test_far_in_the_tail_the_log_probability_is_exact():
     theta = jnp.array([0.0, -2.0, -4.0])  # z is hundreds at the right: the difference of the sigmoids is 0 in any precision
     z = (np.arange(1, 255) - 127.5 + np.array([[-0.5], [0.5]])) / 127.5 * np.exp(4.0) + 2 * np.exp(4.0)
     expected = scipy.special.log_expit(z[1]) + scipy.special.log_expit(-z[0]) + np.log(-np.expm1(z[0] - z[1]))
-    np.testing.assert_allclose(head.log_prob(repeat(theta, 254), jnp.arange(1, 255)), expected, rtol=1e-6)
+    np.testing.assert_allclose(log_prob_of(head, repeat(theta, 254), jnp.arange(1, 255)), expected, rtol=1e-6)
     assert expected[-1] < -150
 
 
-@pytest.mark.parametrize("components", [1, 3, 10])
+@pytest.mark.parametrize("components", [1, 10])
 def test_256_probabilities_sum_to_one_within_1e_6_whatever_theta(components):
-    head, count, rng = DiscretizedMixtureOfLogistics(256, components), 1500, np.random.default_rng(components)
+    head, count, rng = DiscretizedMixtureOfLogistics(256, components), 300, np.random.default_rng(components)
     log_prob = jax.jit(lambda theta: jax.vmap(head.log_prob, (None, 0), 1)(theta, jnp.broadcast_to(SYMBOLS, (256, count))))
     shape = (count, components)
     edges = (2 * rng.integers(1, 256, shape) - 256) / 255 - ((2 * np.arange(components) + 1) / components - 1)
@@ -156,29 +165,29 @@ def test_256_probabilities_sum_to_one_within_1e_6_whatever_theta(components):
 @pytest.mark.parametrize("head", BINS, ids=str)
 def test_the_quantile_is_the_smallest_symbol_whose_cdf_reaches_u(head):
     theta = random_theta(head)
-    cdf = np.asarray(head.cdf(repeat(theta, head.vocab), jnp.arange(head.vocab)))
+    cdf = np.asarray(cdf_of(head, repeat(theta, head.vocab), jnp.arange(head.vocab)))
     below, above = np.nextafter(cdf, 0, dtype=np.float32), np.nextafter(cdf, 1, dtype=np.float32)
     u = np.unique(np.concatenate([np.linspace(1e-6, 1, 3001, dtype=np.float32), np.minimum(above, 1), below]))
     u = u[(np.abs(u[:, None] - cdf) > 3e-7).all(axis=1) | (u == 1)]
-    x = np.asarray(jax.jit(head.quantile)(repeat(theta, len(u)), jnp.asarray(u)))
+    x = np.asarray(quantile_of(head, repeat(theta, len(u)), jnp.asarray(u)))
     np.testing.assert_array_equal(x[:-1], [next(v for v in range(head.vocab) if cdf[v] >= at) for at in u[:-1]])
     assert (np.diff(x) >= 0).all()
 
 
-@pytest.mark.parametrize("vocab", [2, 3, 255, 256])
+@pytest.mark.parametrize("vocab", [2, 255])
 def test_certain_mixtures_give_their_symbol_for_every_uniform(vocab):
     head = DiscretizedMixtureOfLogistics(vocab, 3)
     u = jnp.array([2.0**-23, 0.5, 1 - 2.0**-24, 1.0])
     logits = jnp.array([0.3, -0.7, 1.1])
     for mean, symbol in ((-1e4, 0), (1e4, vocab - 1)):
         theta = jnp.concatenate([logits, jnp.full(3, mean), jnp.full(3, -5.0)])
-        np.testing.assert_array_equal(head.quantile(repeat(theta, 4), u), symbol)
+        np.testing.assert_array_equal(quantile_of(head, repeat(theta, 4), u), symbol)
 
 
 @pytest.mark.parametrize("head", BINS, ids=str)
 def test_samples_of_symbols_follow_the_law(head):
     theta, count = random_theta(head), 20_000
-    x = np.asarray(jax.jit(head.sample)(jax.random.key(1), repeat(theta, count)))
+    x = np.asarray(sample_of(head, jax.random.key(1), repeat(theta, count)))
     expected = count * mixture_probs(head, theta)
     rare = expected < 5
     counts = np.bincount(x, minlength=head.vocab)
@@ -195,14 +204,14 @@ def test_pixels_have_the_probabilities_of_the_papers_equation(head):
     theta = random_theta(head, spread=0.8)
     x, expected = pixels(head), pixel_probs(head, theta)
     theta = repeat(theta, len(x))
-    np.testing.assert_allclose(jnp.exp(head.log_prob(theta, x)), expected.reshape(-1), rtol=2e-5)
-    red, cdf = expected.sum((1, 2)), np.asarray(jax.jit(head.cdf)(theta, x))
+    np.testing.assert_allclose(jnp.exp(log_prob_of(head, theta, x)), expected.reshape(-1), rtol=2e-5)
+    red, cdf = expected.sum((1, 2)), np.asarray(cdf_of(head, theta, x))
     np.testing.assert_allclose(cdf[:, 0].reshape(expected.shape)[:, 0, 0], np.cumsum(red), rtol=1e-5)
     green = expected.sum(2) / red[:, None]
     np.testing.assert_allclose(cdf[:, 1].reshape(expected.shape)[..., 0], np.cumsum(green, 1), rtol=1e-5)
     blue = expected / expected.sum(2, keepdims=True)
     np.testing.assert_allclose(cdf[:, 2].reshape(expected.shape), np.cumsum(blue, 2), rtol=1e-5)
-    symbols, mean = np.arange(head.vocab), jax.jit(head.mean)(theta, x).reshape(*expected.shape, 3)
+    symbols, mean = np.arange(head.vocab), mean_of(head, theta, x).reshape(*expected.shape, 3)
     np.testing.assert_allclose(mean[0, 0, 0, 0], red @ symbols, rtol=1e-5)
     np.testing.assert_allclose(mean[:, 0, 0, 1], green @ symbols, rtol=1e-5)
     np.testing.assert_allclose(mean[..., 0, 2], blue @ symbols, rtol=1e-5)
@@ -211,14 +220,14 @@ def test_pixels_have_the_probabilities_of_the_papers_equation(head):
 def test_a_channel_is_told_those_before_it_and_no_other():
     head = CoupledDiscretizedMixtureOfLogistics(8, 2)
     x = jnp.array([2, 3, 4])
-    mean = head.mean(repeat(random_theta(head), 4), jnp.stack([x, *(x[None] + 3 * jnp.eye(3, dtype=jnp.int32))]))
+    mean = mean_of(head, repeat(random_theta(head), 4), jnp.stack([x, *(x[None] + 3 * jnp.eye(3, dtype=jnp.int32))]))
     np.testing.assert_array_equal((mean[1:] != mean[:1]).T, np.tri(3, k=-1, dtype=bool))
 
 
 def test_sampled_pixels_follow_the_law():
-    head, count = CoupledDiscretizedMixtureOfLogistics(4, 2), 30_000
+    head, count = CoupledDiscretizedMixtureOfLogistics(4, 2), 60_000
     theta = random_theta(head, spread=0.8)
-    x = np.asarray(jax.jit(head.sample)(jax.random.key(1), repeat(theta, count)))
+    x = np.asarray(sample_of(head, jax.random.key(1), repeat(theta, count)))
     counts = np.bincount(x @ np.array([16, 4, 1]), minlength=64)
     expected = count * pixel_probs(head, theta).reshape(-1)
     assert expected.min() > 5
@@ -227,19 +236,20 @@ def test_sampled_pixels_follow_the_law():
 
 def test_coupling_makes_channels_depend_on_each_other_within_one_component():
     head = CoupledDiscretizedMixtureOfLogistics(5, 1)
-    mean = jax.jit(head.mean)
     for coefficient, earlier in ((7, 0), (8, 0), (9, 1)):
         channel = 1 if coefficient == 7 else 2
         theta = jnp.zeros(10).at[4:7].set(-2.0).at[coefficient].set(2.0)
         low, high = jnp.zeros(3, jnp.int32), jnp.zeros(3, jnp.int32).at[earlier].set(4)
-        moved = np.asarray(mean(theta, high) - mean(theta, low))
+        moved = np.asarray(mean_of(head, theta, high) - mean_of(head, theta, low))
         assert moved[channel] > 1
         np.testing.assert_allclose(np.delete(moved, channel), 0, atol=1e-6)
 
 
 def test_256_blues_sum_to_one_where_red_and_green_are_certain():
     head, count = CoupledDiscretizedMixtureOfLogistics(256, 5), 200
-    theta = random_theta(head, (count,)).reshape(count, 10, 5).at[:, 1:3].set(1e4).at[:, 6].add(-3.0).reshape(count, 50)
+    theta = (
+        jnp.asarray(random_theta(head, (count,))).reshape(count, 10, 5).at[:, 1:3].set(1e4).at[:, 6].add(-3.0).reshape(count, 50)
+    )
     x = jnp.broadcast_to(jnp.full((256, 3), 255).at[:, 2].set(jnp.arange(256))[:, None], (256, count, 3))
     logs = jax.jit(jax.vmap(head.log_prob, (None, 0)))(theta, x)
     assert np.abs(np.exp(np.asarray(logs, np.float64)).sum(axis=0) - 1).max() <= 1e-6
@@ -271,12 +281,43 @@ def test_values_and_gradients_are_finite_at_every_limit(head):
         value, gradient = both(thetas, jnp.full(head.event_shape, x, jnp.float32 if head.vocab is None else jnp.int32))
         assert np.isfinite(value).all()
         assert np.isfinite(gradient).all()
-    samples = jax.jit(head.sample)(KEY, thetas)
+    samples = sample_of(head, KEY, thetas)
     assert np.isfinite(samples).all()
     assert head.vocab is None or ((samples >= 0) & (samples < head.vocab)).all()
 
 
-@pytest.mark.parametrize("head", [*REAL, BINS[1], COUPLED[1]], ids=str)
+@pytest.mark.parametrize("head", [*ALL, Bernoulli(), Categorical(5), Ordinal(5)], ids=str)
+def test_what_every_head_promises_of_support_types_keys_and_hashes(head):
+    theta, symbols = random_theta(head, (64,)), head.vocab is not None
+    x = jnp.ones((64, *head.event_shape), jnp.int32 if symbols else jnp.float32)
+    half = jnp.asarray(theta, jnp.bfloat16)
+    value, full = log_prob_of(head, half, x), log_prob_of(head, half.astype(jnp.float32), x)
+    assert value.dtype == jnp.float32
+    np.testing.assert_allclose(value, full, rtol=1e-6)
+    if symbols:
+        beyond = np.array([-1, head.vocab, head.vocab + 300])
+        outside = x.at[:3].set(beyond.reshape(3, *(1 for _ in head.event_shape)))
+        np.testing.assert_array_equal(np.isinf(log_prob_of(head, half, outside)), np.arange(64) < 3)
+        gradient = jax.jit(jax.grad(lambda theta: jnp.where(jnp.arange(64) < 3, head.log_prob(theta, outside), 0).sum()))(theta)
+        assert np.isfinite(gradient).all()
+    first, again, other = (sample_of(head, jax.random.key(seed), theta) for seed in (1, 1, 2))
+    assert first.shape == (64, *head.event_shape)
+    assert first.dtype == x.dtype
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    theta[:32] += 3
+    np.testing.assert_array_equal(first[32:], sample_of(head, jax.random.key(1), theta)[32:])  # its own theta alone
+    assert hash(head) == hash(dataclasses.replace(head))
+    assert head == dataclasses.replace(head)
+
+
+@pytest.mark.parametrize("head", BINS, ids=str)
+def test_the_cdf_outside_the_support_is_zero_or_one(head):
+    theta = random_theta(head, (4,))
+    np.testing.assert_array_equal(cdf_of(head, theta, jnp.array([-5, -1, head.vocab - 1, head.vocab + 9])), [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("head", [*REAL, BINS[0], *COUPLED], ids=str)
 def test_gradients_are_those_of_finite_differences(head):
     theta = random_theta(head, spread=0.5)
     x = jnp.full(head.event_shape, 1, jnp.float32 if head.vocab is None else jnp.int32)
@@ -286,48 +327,10 @@ def test_gradients_are_those_of_finite_differences(head):
     np.testing.assert_allclose(gradient, (ahead - behind) / 2e-2, rtol=2e-3, atol=2e-3)
 
 
-@pytest.mark.parametrize("head", BINS + COUPLED, ids=str)
-def test_outside_the_support_the_probability_is_zero(head):
-    theta = random_theta(head)
-    for x in (-1, head.vocab, head.vocab + 300):
-        pixel = jnp.zeros(head.event_shape, jnp.int32).at[..., -1:].set(x) if head.event_shape else jnp.int32(x)
-        value, gradient = jax.value_and_grad(head.log_prob)(theta, pixel)
-        assert value == -jnp.inf
-        assert np.isfinite(gradient).all()
-
-
-@pytest.mark.parametrize("head", BINS, ids=str)
-def test_the_cdf_outside_the_support_is_zero_or_one(head):
-    theta = random_theta(head)
-    assert [float(head.cdf(theta, jnp.int32(x))) for x in (-5, -1, head.vocab - 1, head.vocab + 9)] == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("head", ALL, ids=str)
-def test_a_sample_depends_on_key_and_its_own_theta_alone(head):
-    theta = random_theta(head, (64,))
-    sample = jax.jit(head.sample)
-    first, again, other = (sample(jax.random.key(seed), theta) for seed in (1, 1, 2))
-    assert first.shape == (64, *head.event_shape)
-    assert first.dtype == (jnp.float32 if head.vocab is None else jnp.int32)
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    changed = sample(jax.random.key(1), theta.at[:32].add(3.0))
-    np.testing.assert_array_equal(first[32:], changed[32:])
-
-
-@pytest.mark.parametrize("head", ALL, ids=str)
-def test_theta_in_bfloat16_gives_float32(head):
-    theta = random_theta(head, (8,)).astype(jnp.bfloat16)
-    x = jnp.ones((8, *head.event_shape), jnp.float32 if head.vocab is None else jnp.int32)
-    value = head.log_prob(theta, x)
-    assert value.dtype == jnp.float32
-    np.testing.assert_array_equal(value, head.log_prob(theta.astype(jnp.float32), x))
-
-
-@pytest.mark.parametrize("head", [REAL[1], REAL[3], BINS[1], COUPLED[1]], ids=str)
+@pytest.mark.parametrize("head", [REAL[0], MixtureOfLogistics(4), BINS[0], *COUPLED], ids=str)
 def test_at_theta_zero_the_components_get_different_gradients(head):
     x = jnp.full(head.event_shape, 1, jnp.float32 if head.vocab is None else jnp.int32)
-    gradient = np.asarray(jax.grad(head.log_prob)(jnp.zeros(head.param_size), x)).reshape(-1, head.components)
+    gradient = np.asarray(jax.jit(jax.grad(head.log_prob))(jnp.zeros(head.param_size), x)).reshape(-1, head.components)
     assert len(np.unique(gradient[0])) == head.components
 
 
@@ -345,16 +348,3 @@ def test_at_theta_zero_the_components_get_different_gradients(head):
 def test_impossible_heads_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
-
-
-def test_heads_hash_and_compare():
-    assert DiscretizedMixtureOfLogistics(4, 2) == DiscretizedMixtureOfLogistics(4, 2) != DiscretizedMixtureOfLogistics(4, 3)
-    assert hash(MixtureOfGaussians(2)) == hash(MixtureOfGaussians(2))
-    assert MixtureOfGaussians(2) != MixtureOfLogistics(2)
-
-
-def test_a_head_with_as_many_parameters_as_symbols_but_no_logits_refuses_a_temperature():
-    model = arjax.Model(MADE(hidden=(3,)), DiscretizedMixtureOfLogistics(6, 2), (2,))
-    assert model.head.vocab == model.head.param_size
-    with pytest.raises(ValueError, match="needs one logit a symbol"):
-        arjax.sample(model, arjax.init(model, KEY), KEY, 2, transforms=(Temperature(0.5),))

@@ -6,17 +6,18 @@ import math
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
+from nets import check_steps, float64, passed, stepped
 
 import arjax
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, MixtureOfGaussians
-from arjax.layers.attention_mask import Causal, Strided, Window
+from arjax.layers.attention_mask import Strided, Window
 from arjax.models import Transformer
 from arjax.orders import AnyOrder, Raster, Snake
 from arjax.protocol import Cond, CondSpec, Model
 from arjax.testing import lively_params, random_cond
+from arjax.testing.cases import random_symbols
 
 KEY = jax.random.key(0)
 SITES, T, BATCH = (2, 3), 6, 3
@@ -26,10 +27,6 @@ CONDITION = CondSpec(classes=4, memory=(3, 5))
 
 def model(net=None, head=None, order=None, cond=None, sites=SITES):
     return Model(net or TINY(), head or Categorical(3), sites, order or Raster(), cond or CondSpec())
-
-
-def symbols(model, batch=BATCH, key=KEY):
-    return jax.random.randint(key, (batch, *model.site_shape), 0, model.head.vocab)
 
 
 def random_orders(batch=BATCH, sites=T):
@@ -114,9 +111,9 @@ def block(net, p, h, sees, query_sites, key_sites, sites, memory=None):
     return out, np.stack(weights, axis=1)
 
 
-def oracle(model, params, x, order, label=None, memory=None, memory_mask=None):
+def oracle(model, p, x, order, label=None, memory=None, memory_mask=None):
     """x [T] in generation order -> (theta [T, P], weights [layers, N, T, S])."""
-    net, sites, p = model.net, model.site_shape, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    net, sites = model.net, model.site_shape
     rotary = net.positions == "rotary"
 
     def where(name, site):
@@ -151,24 +148,28 @@ def oracle(model, params, x, order, label=None, memory=None, memory_mask=None):
     "made",
     [
         model(TINY(positions="learned", any_order=True, kv_heads=1), cond=CONDITION),
-        model(TINY(positions="axial", any_order=True), Bernoulli(), AnyOrder()),
-        model(TINY(positions="sinusoidal", mask=Window(2)), cond=CondSpec(memory=(3, 5)), order=Snake()),
+        model(TINY(positions="axial", any_order=True, layers=1, dropout=0.5), Bernoulli(), AnyOrder()),
+        model(TINY(positions="sinusoidal", mask=Window(2), layers=1), cond=CondSpec(memory=(3, 5)), order=Snake()),
         model(TINY(positions="rotary", any_order=True), cond=CondSpec(classes=4)),
-        model(TINY(positions="rotary", bos=1, mask=Strided(3))),
+        model(TINY(positions="rotary", bos=1, mask=Strided(3), layers=1)),
     ],
     ids=lambda made: f"{made.net.positions}{'_any_order' * made.net.any_order}",
 )
-def test_theta_and_attention_are_the_equations_in_float64(made):
-    params = lively_params(made, KEY)
-    x, cond = np.asarray(symbols(made)).reshape(BATCH, T), random_cond(made, KEY, BATCH)
+def test_theta_attention_and_steps_are_the_equations_in_float64(made):
+    params, p = lively_params(made, KEY), float64(lively_params(made, KEY))
+    x, cond = random_symbols(made, KEY, BATCH), random_cond(made, KEY, BATCH)
     order = random_orders() if made.net.any_order else np.broadcast_to(made.permutation, (BATCH, T))
-    found = made.apply(params, x, jnp.asarray(order), cond)
-    attention = made.apply(params, x, jnp.asarray(order), cond, method="attention")
+    found = passed(made, params, x, jnp.asarray(order), cond)
+    attention = jax.jit(lambda *args: made.apply(params, *args, method="attention"))(x, jnp.asarray(order), cond)
     for b in range(BATCH):
         given = (None if part is None else np.asarray(part[b]) for part in (cond.label, cond.memory, cond.memory_mask))
-        theta, weights = oracle(made, params, x[b], order[b], *given)
+        theta, weights = oracle(made, p, x[b], order[b], *given)
         np.testing.assert_allclose(found[b], theta, atol=2e-5 * np.abs(theta).max())
         np.testing.assert_allclose(np.stack(attention)[:, b], weights, atol=2e-5)
+    check_steps(made, params, x, jnp.asarray(order), cond, rtol=2e-5)
+    if made.cond.memory:  # after a prompt, too, steps go on as one pass does
+        after = stepped(made, params, x, jnp.asarray(order), cond, known=4)
+        np.testing.assert_allclose(after, found[:, 4:], atol=2e-5 * np.abs(found).max())
 
 
 @pytest.mark.parametrize("positions", ["learned", "axial", "sinusoidal", "rotary"])
@@ -193,32 +194,16 @@ def test_the_parameters_are_those_of_the_closed_form(positions):
 
 
 def test_an_order_for_each_example_gives_what_each_gives_alone():
-    made = model(TINY(positions="rotary", any_order=True, mask=Window(3)), order=AnyOrder(), cond=CONDITION)
-    params, x, orders, cond = lively_params(made, KEY), symbols(made), random_orders(), random_cond(made, KEY, BATCH)
-    theta = arjax.theta(made, params, x, order=orders, cond=cond)
-    scores = arjax.log_prob(made, params, x, order=orders, cond=cond)
+    made = model(TINY(positions="rotary", any_order=True, mask=Window(3), layers=1), order=AnyOrder())
+    params, x, orders = lively_params(made, KEY), random_symbols(made, KEY, BATCH).reshape(BATCH, *SITES), random_orders()
+    scores = arjax.log_prob(made, params, x, order=orders)
     for b in range(BATCH):
-        one = jax.tree.map(lambda leaf, b=b: leaf[b : b + 1], cond)
-        np.testing.assert_allclose(arjax.theta(made, params, x[b : b + 1], order=orders[b], cond=one)[0], theta[b], atol=1e-4)
-        alone = arjax.log_prob(made, params, x[b : b + 1], order=orders[b], cond=one)[0]
-        np.testing.assert_allclose(alone, scores[b], rtol=1e-5)
+        np.testing.assert_allclose(arjax.log_prob(made, params, x, order=orders[b])[b], scores[b], rtol=1e-5)
     assert len(np.unique(np.round(np.asarray(scores), 4))) == BATCH
 
 
-def stepped(made, params, x, order, cond=None, known=0):
-    """theta [B, T, P] by `step`, from `known` sites on after a prefill; x in generation order."""
-
-    def body(cache, t):
-        return made.apply(params, cache, x[:, jnp.maximum(t - 1, 0)], t, order, cond, method="step")
-
-    cache = made.apply(params, len(x), order, cond, method="init_cache")
-    if known:
-        cache = made.apply(params, cache, x[:, :known], known, order, cond, method="prefill")
-    return jnp.moveaxis(jax.jit(lambda cache: jax.lax.scan(body, cache, jnp.arange(known, x.shape[1]))[1])(cache), 0, 1)
-
-
 def test_the_conditional_given_any_observed_sites_is_the_enumerated_one_in_every_order_that_has_them_first():
-    made = model(TINY(positions="axial", any_order=True), Bernoulli(), AnyOrder(), sites=(4,))
+    made = model(TINY(positions="axial", any_order=True, layers=1), Bernoulli(), AnyOrder(), sites=(4,))
     params = lively_params(made, KEY)
     orders = np.array(list(itertools.permutations(range(4))), np.int32)  # [24, 4]
     space = np.array(list(itertools.product((0, 1), repeat=4)), np.int32)  # [16, 4]
@@ -236,86 +221,21 @@ def test_the_conditional_given_any_observed_sites_is_the_enumerated_one_in_every
             np.testing.assert_allclose(scores[:, known:].sum(axis=1), ratio, atol=2e-5)
 
 
-@pytest.mark.parametrize("known", [1, 4])
-@pytest.mark.slow
-def test_after_a_prompt_steps_go_on_as_one_pass_does(known):
-    made = model(TINY(positions="rotary", any_order=True, kv_heads=1), cond=CONDITION)
-    params, orders, cond = lively_params(made, KEY), jnp.asarray(random_orders()), random_cond(made, KEY, BATCH)
-    x = symbols(made).reshape(BATCH, T)
-    theta = made.apply(params, x, orders, cond)
-    found = stepped(made, params, x, orders, cond, known)
-    np.testing.assert_allclose(found, theta[:, known:], atol=1e-5 * float(jnp.abs(theta).max()))
-
-
-# Numbers
-
-
-@pytest.mark.slow
-def test_bfloat16_is_float32_to_a_few_percent_and_its_steps_are_its_pass():
-    made, halved = (model(TINY(dtype=dtype), cond=CONDITION) for dtype in ("float32", "bfloat16"))
-    params = arjax.init(made, KEY)
-    params = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(KEY, leaf.shape), params)
-    x, cond, order = symbols(made).reshape(BATCH, T), random_cond(made, KEY, BATCH), jnp.arange(T)
-    full, half = (each.apply(params, x, order, cond) for each in (made, halved))
-    size = float(jnp.abs(full).max())
-    assert half.dtype == jnp.float32
-    assert 0 < float(jnp.abs(half - full).max()) < 0.03 * size
-    assert float(jnp.abs(stepped(halved, params, x, order, cond) - half).max()) < 0.02 * size
-    cache = halved.apply(params, BATCH, order, cond, method="init_cache")
-    assert {leaf.dtype for leaf in jax.tree.leaves(cache.layers)} == {jnp.dtype("bfloat16")}
-
-
-def test_dropout_is_drawn_by_the_key_and_none_draws_nothing():
-    made, without = (model(TINY(dropout=rate), cond=CONDITION) for rate in (0.5, 0.0))
-    params, x, cond = lively_params(made, KEY), symbols(made), random_cond(made, KEY, BATCH)
-
-    def theta(key, made=made):
-        return np.asarray(arjax.theta(made, params, x, cond=cond, key=key))
-
-    np.testing.assert_array_equal(theta(None), theta(None, without))
-    np.testing.assert_array_equal(theta(jax.random.key(1)), theta(jax.random.key(1)))
-    # Other draws in every example and, from the first on, at every site.
-    assert (theta(jax.random.key(1)) != theta(jax.random.key(2))).any(axis=-1).all()
-    assert (theta(jax.random.key(1)) != theta(None)).any(axis=-1).all()
+# Gradients
 
 
 def test_every_parameter_has_a_gradient():
-    made = model(TINY(positions="axial", any_order=True, kv_heads=1), order=AnyOrder(), cond=CONDITION)
+    made = model(TINY(positions="axial", any_order=True, kv_heads=1, layers=1), order=AnyOrder(), cond=CONDITION)
     params, cond = lively_params(made, KEY), random_cond(made, KEY, 12)
-    x, orders = symbols(made, 12), random_orders(12)
+    x, orders = random_symbols(made, KEY, 12), jnp.asarray(random_orders(12))
     cond = cond.replace(label=jnp.arange(12) % 4, memory_mask=jnp.ones((12, 3), bool))
-    gradient = jax.grad(lambda p: arjax.log_prob(made, p, x, order=orders, cond=cond).sum())(params)
+    gradient = jax.jit(jax.grad(lambda p: made.head.log_prob(made.apply(p, x, orders, cond), x).sum()))(params)
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
         assert jnp.isfinite(leaf).all(), path
         assert (leaf != 0).any(axis=-1).all(), path  # in every row of every table, too
 
 
 # What it refuses
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"width": 0}, "width=0 must be at least 1; choose a positive number"),
-        ({"layers": 0}, "layers=0 must be at least 1"),
-        ({"heads": 0}, "heads=0 must be at least 1"),
-        ({"kv_heads": 0}, "kv_heads=0 must be at least 1"),
-        ({"mlp": 0}, "mlp=0 must be at least 1"),
-        ({"heads": 3}, "width=8 is not divisible by heads=3; choose a multiple"),
-        ({"heads": 4, "kv_heads": 3}, "heads=4 is not divisible by kv_heads=3; choose a divisor"),
-        ({"activation": "tanh"}, "activation='tanh' is not known; choose one of gelu, gelu_tanh"),
-        ({"norm": "batch"}, "norm='batch' is not known; choose one of layer, rms"),
-        ({"positions": "none"}, "positions='none' is not known; choose one of learned, axial, sinusoidal, rotary"),
-        ({"dtype": "float16"}, "dtype='float16' is not known; choose one of float32, bfloat16"),
-        ({"encoder_layers": -1}, "encoder_layers=-1 is negative; choose 0 or more"),
-        ({"dropout": 1.0}, r"dropout=1.0 is not in \[0, 1\)"),
-        ({"dropout": -0.1}, r"dropout=-0.1 is not in \[0, 1\)"),
-    ],
-)
-def test_a_wrong_argument_is_named(wrong, message, monkeypatch):
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the tests' own type checker would come first
-    with pytest.raises(ValueError, match=message):
-        Transformer(**({"width": 8, "heads": 2} | wrong))
 
 
 class Wide:
@@ -378,9 +298,3 @@ def test_an_order_that_is_none_is_refused(order, message):
     made = model(TINY(any_order=True), order=AnyOrder())
     with pytest.raises(ValueError, match=message):
         arjax.theta(made, {}, np.zeros((2, *SITES), int), order=order)
-
-
-def test_masks_that_hide_nothing_change_nothing():
-    causal, wide = (model(TINY(mask=mask)) for mask in (Causal(), Window(T)))
-    params, x = lively_params(causal, KEY), symbols(causal)
-    np.testing.assert_array_equal(arjax.theta(causal, params, x), arjax.theta(wide, params, x))
