@@ -22,7 +22,8 @@ from arjax.errors import InputError
 
 
 class TextDataset(Dataset, Protocol):
-    """Text that is one stream, and so can be given to a tokenizer of text: a data set whose medium is `Text`."""
+    """Text that is one stream, and so can be given to a tokenizer of text: a data set whose medium has the flag "text", as `Text`
+    has."""
 
     name: str
     length: int
