@@ -14,7 +14,7 @@ import sys
 import jax
 
 from arjax.errors import one_line_errors
-from arjax.runs import checkpoints, config, directory, hosts, load, log, report
+from arjax.runs import cache_compilations, checkpoints, config, directory, hosts, load, log, report
 from arjax.training.experiment import over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import place_batch, title
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
@@ -22,7 +22,7 @@ from arjax.training.state import abstract_state, compile_step, draw_state, memor
 
 def main(argv: list[str], program: str = "python train.py") -> int:
     # What was asked for, and whether it was done before.
-    config.cache_compilations()
+    cache_compilations()
     described, run = config.parse(argv)
     directory.check_run(run, described)
     records = log.read_metrics(run / "metrics.jsonl", described.task.measure)

@@ -5,6 +5,7 @@ import sys
 from typing import NamedTuple
 
 from arjax.errors import InputError, one_line_errors
+from arjax.runs import cache_compilations
 
 
 class Command(NamedTuple):
@@ -40,6 +41,8 @@ def main(argv: list[str] | None = None) -> int | None:
             return 0
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")
+        if not {"-h", "--help"} & set(rest):
+            cache_compilations()
         return pkgutil.resolve_name(COMMANDS[name].function)(rest)
 
 
