@@ -131,7 +131,3 @@ def test_a_wrong_prefill_is_caught(fill, message):
 
 def test_a_prefill_that_goes_one_too_far_is_overwritten_and_so_harmless():
     testing.check_prefill(Model(History(sees_one_more), Categorical(3), (T,)), PARAMS, KEY)
-
-
-def test_check_runs_it():
-    assert testing.check_prefill in testing.PARTS
