@@ -100,14 +100,19 @@ def run(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
+def test_complete_takes_the_memory_from_the_data(run, capsys):
+    main(["complete", str(run), "--images", "2", "--completions", "1"])
+    assert "-log p(hidden | visible, label, memory) of the truth" in capsys.readouterr().out
+
+
 # 6 s: the only transformer with a memory that the commands run, each of them another program.
-def test_commands_take_the_memory_from_the_data(run, tmp_path, capsys, monkeypatch):
+def test_sample_and_evaluate_take_the_memory_from_the_data(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # no line of the table is broken
     main(["sample", str(run), "--batch", "3", "--out", str(tmp_path / "s.npz")])
     with np.load(tmp_path / "s.npz") as arrays:
         np.testing.assert_array_equal(arrays["memory"], DATA.load().valid.memory[:3])
         np.testing.assert_array_equal(arrays["label"], DATA.load().valid.label[:3])
-    main(["complete", str(run), "--images", "2", "--completions", "1"])
     main(["evaluate", str(run)])
     printed = capsys.readouterr().out
     assert "test -log p(x | label, memory)" in printed
