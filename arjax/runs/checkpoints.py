@@ -204,8 +204,10 @@ def _by_all(action):
 
 
 def _shapes(metadata) -> dict:
-    leaves = jax.tree.leaves(metadata.tree, is_leaf=lambda leaf: hasattr(leaf, "shape"))
-    return {leaf.name: (tuple(leaf.shape), leaf.dtype) for leaf in leaves if hasattr(leaf, "shape")}
+    from orbax.checkpoint.metadata import ArrayMetadata
+
+    leaves = jax.tree.leaves(metadata.tree, is_leaf=lambda leaf: isinstance(leaf, ArrayMetadata))
+    return {leaf.name: (tuple(leaf.shape), leaf.dtype) for leaf in leaves if isinstance(leaf, ArrayMetadata)}
 
 
 def _check_fit(saved, abstract, where) -> None:

@@ -1,6 +1,9 @@
 import dataclasses
 import json
+import os
 import re
+import signal
+import subprocess
 import sys
 import types
 
@@ -14,7 +17,7 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
-from arjax.runs.directory import check_run, read_run, write_run
+from arjax.runs.directory import alone_in, check_run, read_run, write_run
 from arjax.training import Adam, AdamW, Experiment, Mesh
 
 EXPERIMENT = Experiment(
@@ -35,19 +38,19 @@ def through_json(value, **options):
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_model_comes_back_equal(name):
+def test_rebuild_gives_every_model_back(name):
     again = through_json(ZOO[name])
     assert again == ZOO[name]
     assert hash(again) == hash(ZOO[name])
 
 
 @pytest.mark.parametrize("value", [EXPERIMENT, Permutation((2, 0, 1)), AdamW(), Dynamic(1.0), Levels(256), None, (1, (2.5, "a"))])
-def test_whatever_an_experiment_is_made_of_comes_back_equal(value):
+def test_rebuild_gives_whatever_an_experiment_is_made_of_back(value):
     assert through_json(value) == value
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], float("nan"), len, object(), {1}, Levels])
-def test_what_is_no_data_is_refused(value):
+def test_describe_refuses_what_is_no_data(value):
     with pytest.raises(ValueError, match="cannot be described as data"):
         describe((1, value))
 
@@ -90,13 +93,13 @@ def edited(**changes):
         ({"class": "arjax.heads.categorical:Categorical"}, "cannot be built"),
     ],
 )
-def test_a_description_that_is_not_plain_data_of_this_package_is_refused(data, part):
+def test_rebuild_refuses_what_is_not_plain_data_of_this_package(data, part):
     with pytest.raises(ValueError, match=re.escape(part)) as error:
         rebuild(data)
     assert "\n" not in str(error.value)
 
 
-def test_an_annotation_of_no_items_is_read():
+def test_rebuild_reads_an_annotation_of_no_items():
     @dataclasses.dataclass(frozen=True)
     class Empty:
         items: tuple[()] = ()
@@ -109,13 +112,13 @@ def test_an_annotation_of_no_items_is_read():
             rebuild({"class": "arjax.training.mesh:Empty", "items": [1]})
 
 
-def test_a_field_added_since_takes_its_default():
+def test_rebuild_gives_a_field_added_since_its_default():
     data = describe(EXPERIMENT)
     del data["ensemble"]
     assert rebuild(data) == EXPERIMENT
 
 
-def test_a_users_own_class_needs_its_module_named(monkeypatch):
+def test_rebuild_needs_the_module_of_a_users_own_class_named(monkeypatch):
     module = types.ModuleType("mine")
 
     @dataclasses.dataclass(frozen=True)
@@ -131,7 +134,7 @@ def test_a_users_own_class_needs_its_module_named(monkeypatch):
     assert rebuild(data, ("mine",)) == (Own(4), EXPERIMENT)
 
 
-def test_a_run_directory_knows_its_experiment(tmp_path):
+def test_write_run_keeps_the_experiment(tmp_path):
     run = tmp_path / "run"
     check_run(run, EXPERIMENT)
     assert not run.exists()
@@ -149,12 +152,12 @@ def elsewhere(**changes):
     return dataclasses.replace(EXPERIMENT, data=data, mesh=Mesh(2), log_every=7, samples=0, **changes)
 
 
-def test_where_data_lie_what_computes_and_what_is_told_make_no_difference(tmp_path):
+def test_check_run_does_not_ask_where_data_lie_what_computes_and_what_is_told(tmp_path):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     check_run(tmp_path, elsewhere())
 
 
-def test_another_experiment_is_refused_and_nothing_overwritten(tmp_path):
+def test_check_run_refuses_another_experiment_and_overwrites_nothing(tmp_path):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     before = (tmp_path / "run.json").read_bytes()
     with pytest.raises(ValueError, match=r"holds a different experiment \(seed: 0 there, 1 here\); choose another"):
@@ -162,14 +165,14 @@ def test_another_experiment_is_refused_and_nothing_overwritten(tmp_path):
     assert (tmp_path / "run.json").read_bytes() == before
 
 
-def test_the_first_difference_in_the_order_of_the_fields_is_the_one_named(tmp_path):
+def test_check_run_names_the_first_difference_in_the_order_of_the_fields(tmp_path):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     other = elsewhere(model=dataclasses.replace(EXPERIMENT.model, head=Categorical(2)), optimizer=AdamW(), seed=1)
     with pytest.raises(ValueError, match=r"\(model\.head: Bernoulli there, Categorical here\)"):
         check_run(tmp_path, other)
 
 
-def test_an_experiment_of_unknown_classes_is_a_different_one(tmp_path):
+def test_check_run_takes_an_experiment_of_unknown_classes_for_another(tmp_path):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     text = (tmp_path / "run.json").read_text()
     (tmp_path / "run.json").write_text(text.replace("arjax.models.made:MADE", "mine:MADE"))
@@ -188,7 +191,7 @@ def test_an_experiment_of_unknown_classes_is_a_different_one(tmp_path):
         (Splits(*(Split(split.x) for split in SPLITS)), "test.label"),
     ],
 )
-def test_a_run_does_not_go_on_with_other_data(tmp_path, changed, name):
+def test_write_run_refuses_other_data(tmp_path, changed, name):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     before = (tmp_path / "run.json").read_bytes()
     write_run(tmp_path, EXPERIMENT, SPLITS)
@@ -197,7 +200,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, changed, name):
     assert (tmp_path / "run.json").read_bytes() == before
 
 
-def test_a_directory_of_something_else_is_refused(tmp_path):
+def test_check_run_refuses_a_directory_of_something_else(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(ValueError, match="is not empty"):
         check_run(tmp_path, EXPERIMENT)
@@ -207,12 +210,40 @@ def test_a_directory_of_something_else_is_refused(tmp_path):
     "text",
     ["", "{", "[]", "{}", '{"experiment": 3}', "[" * 100_000, '{"experiment": {"class": "arjax.training.mesh:Mesh"}}'],
 )
-def test_a_broken_run_json_is_named(tmp_path, text):
+def test_read_run_names_a_broken_run_json(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(ValueError, match=r"run\.json"):
         read_run(tmp_path)
 
 
-def test_a_directory_without_run_json_is_no_run(tmp_path):
+def test_read_run_refuses_a_directory_without_run_json(tmp_path):
     with pytest.raises(ValueError, match="is no run directory"):
         read_run(tmp_path)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from arjax.runs.directory import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_alone_in_holds_a_directory_until_the_process_ends_however_it_does(tmp_path):
+    run = tmp_path / "runs" / "one"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(ValueError, match=rf"is being written by process {holder.pid} on .*; wait for it, or") as error,
+            alone_in(run),
+        ):
+            pass
+        assert "\n" not in str(error.value)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        with alone_in(run):
+            assert f"process {os.getpid()} " in (run / ".lock").read_text()
+    with alone_in(run):
+        pass

@@ -6,6 +6,7 @@ import pytest
 from zoo import ZOO
 
 from arjax.data import Digits, Levels, Real, Split, Splits
+from arjax.description import describe, rebuild
 from arjax.errors import one_line_errors
 from arjax.heads import Bernoulli
 from arjax.models import MADE, PixelCNNPP
@@ -31,13 +32,13 @@ def changed(*flags):
     return edit(EXPERIMENT, list(flags), "runs/x", "python train.py configs/x.py")
 
 
-def test_without_flags_the_experiment_is_what_the_config_built():
+def test_edit_without_flags_changes_nothing():
     experiment, run = changed()
     assert experiment == EXPERIMENT
     assert str(run) == "runs/x"
 
 
-def test_flags_edit_fields_at_any_depth():
+def test_edit_changes_fields_at_any_depth():
     experiment, run = changed(
         *("--model.net.hidden", "50", "60", "--model.net.activation", "tanh", "--model.net.direct", "--model.cond.classes", "10"),
         *("--optimizer.learning-rate", "0.5", "--optimizer.clip", "None", "--data.root", "here", "--data.values.level", "3"),
@@ -51,7 +52,7 @@ def test_flags_edit_fields_at_any_depth():
     assert str(run) == "there"
 
 
-def test_what_a_net_computes_in_and_whether_again_are_flags():
+def test_edit_changes_what_a_net_computes_in_and_whether_again():
     model = Model(PixelCNNPP(4, 1, 1), Bernoulli(), (8, 8))
     experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
     flags = ["--model.net.dtype", "bfloat16", "--model.net.remat"]
@@ -60,7 +61,7 @@ def test_what_a_net_computes_in_and_whether_again_are_flags():
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_model_passes_through_the_command_line_unchanged(name):
+def test_edit_gives_every_model_back(name):
     vocab = ZOO[name].head.vocab
     values = Real() if vocab is None else Levels(vocab)
     experiment = Experiment(data=Digits(values), model=ZOO[name], steps=3, eval_every=3)
@@ -78,7 +79,7 @@ def test_every_model_passes_through_the_command_line_unchanged(name):
         (["--model.net.activation", "step"], "invalid choice 'step'"),
         (["stray"], "Unrecognized options: stray"),
         (["--steps", "0"], "steps=0 must be at least 1"),
-        (["--model.net.hidden", "0"], "hidden=(0,) must name at least one layer"),
+        (["--model.net.hidden", "0"], "hidden=(0,) must be at least 1"),
         (["--optimizer.learning-rate", "-1"], "learning_rate=-1.0 must be positive"),
         (["--batch-size", "10", "--accumulate", "3"], "batch_size=10 is not divisible by accumulate=3"),
         (["--optimizer.warmup", "10"], "warmup=10 must be less than steps=10"),
@@ -98,7 +99,7 @@ def test_edit_prints_what_is_wrong_with_a_flag_and_ends_with_status_2(flags, par
     assert part in " ".join(printed.err.replace("│", " ").split())
 
 
-def test_help_lists_the_flags_and_not_what_the_model_fills_in(capsys):
+def test_edit_lists_the_flags_and_not_what_the_model_fills_in(capsys):
     with pytest.raises(SystemExit) as end:
         changed("--help")
     assert end.value.code == 0
@@ -109,7 +110,7 @@ def test_help_lists_the_flags_and_not_what_the_model_fills_in(capsys):
     assert "parent" not in text
 
 
-def test_the_run_directory_is_named_after_the_config(tmp_path):
+def test_parse_names_the_run_directory_after_the_config(tmp_path):
     (tmp_path / "mine.py").write_text(CONFIG)
     assert str(parse([str(tmp_path / "mine.py")])[1]) == "runs/mine"
 
@@ -120,7 +121,7 @@ def test_the_run_directory_is_named_after_the_config(tmp_path):
         ("x = (", "fails in line 1: SyntaxError"),
         ("x = 1\ny = z", "fails in line 2: NameError: name 'z' is not defined"),
         ("import no_such_module", "fails in line 1: ModuleNotFoundError"),
-        ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: InputError: hidden=() must name"),
+        ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: InputError: hidden=() has no layer"),
         ("from arjax.models import MADE\nMADE(hiden=(3,))", "fails in line 2: TypeError"),
         ("x = {}\n\nx['a']", "fails in line 3: KeyError: 'a'"),
         ("def f():\n    return 1 / 0\n\nf()", "fails in line 2: ZeroDivisionError"),
@@ -130,7 +131,7 @@ def test_the_run_directory_is_named_after_the_config(tmp_path):
         ("experiment = 1", "but has a int"),
     ],
 )
-def test_a_config_that_fails_is_named_with_the_line(tmp_path, monkeypatch, text, part):
+def test_load_config_names_the_line_that_fails(tmp_path, monkeypatch, text, part):
     monkeypatch.chdir(tmp_path)
     path = Path("mine.py")
     path.write_text(text)
@@ -177,7 +178,7 @@ experiment = Experiment(data=Own(), model=Model(Net(), Bernoulli(), (2, 2)), ste
 """
 
 
-def test_a_config_may_postpone_the_evaluation_of_its_annotations(tmp_path):
+def test_parse_reads_a_config_that_postpones_the_evaluation_of_its_annotations(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     experiment, _ = parse([str(tmp_path / "own.py"), "--model.net.width", "7", "--model.net.widths", "4", "5", "6"])
     assert (experiment.model.net.width, experiment.model.net.widths) == (7, (4, 5, 6))
@@ -185,7 +186,7 @@ def test_a_config_may_postpone_the_evaluation_of_its_annotations(tmp_path):
         parse([str(tmp_path / "own.py"), "--model.net.width", "wide"])
 
 
-def test_an_error_that_a_config_raises_later_is_one_line_and_one_of_a_library_is_not(tmp_path, capsys):
+def test_one_line_errors_are_those_of_a_config_and_not_those_of_a_library(tmp_path, capsys):
     (tmp_path / "own.py").write_text(OWN)
     experiment = load_config(tmp_path / "own.py")
     with pytest.raises(SystemExit) as end, one_line_errors():
@@ -196,7 +197,7 @@ def test_an_error_that_a_config_raises_later_is_one_line_and_one_of_a_library_is
         json.loads("{")
 
 
-def test_an_unknown_config_is_answered_with_those_that_come_near(tmp_path):
+def test_load_config_names_those_that_come_near(tmp_path):
     for name in ("mnist_made", "digits_made", "other"):
         (tmp_path / f"{name}.py").write_text(CONFIG)
     with pytest.raises(ValueError, match=r"there is no config .*mnst_made\.py; did you mean .*mnist_made\.py"):
@@ -204,12 +205,12 @@ def test_an_unknown_config_is_answered_with_those_that_come_near(tmp_path):
 
 
 @pytest.mark.parametrize("argv", [[], ["--steps", "3"]])
-def test_the_config_must_come_first(argv):
+def test_parse_wants_the_config_first(argv):
     with pytest.raises(ValueError, match=r"the config must come first.*use: python train\.py configs/NAME\.py"):
         parse(argv)
 
 
-def test_data_that_do_not_suit_the_head_are_refused_at_once():
+def test_experiment_refuses_data_that_do_not_suit_the_head():
     with pytest.raises(ValueError, match=r"Levels\(count=17\) gives symbols 0\.\.16, but Bernoulli models symbols 0\.\.1"):
         Experiment(data=Digits(Levels(17)), model=EXPERIMENT.model, steps=10, eval_every=5)
 
@@ -224,15 +225,30 @@ def test_data_that_do_not_suit_the_head_are_refused_at_once():
         ),
     ],
 )
-def test_data_that_do_not_suit_the_model_are_named(model, part):
+def test_check_fits_names_data_that_do_not_suit_the_model(model, part):
     experiment = Experiment(data=Digits(), model=model, steps=10, eval_every=5)
     with pytest.raises(ValueError, match=re.escape(part)):
         check_fits(experiment.data.title, experiment.model, experiment.data.load())
 
 
-def test_a_model_of_classes_needs_labels():
+def test_check_fits_wants_labels_for_a_model_of_classes():
     model = Model(MADE(hidden=(5,)), Bernoulli(), (8, 8), AnyOrder(), CondSpec(classes=10))
     splits = Digits().load()
     unlabelled = Splits(*(Split(split.x) for split in splits))
     with pytest.raises(ValueError, match=r"digits 8x8.* has no labels"):
         check_fits(Digits().title, model, unlabelled)
+
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_edit_and_rebuild_give_every_config_back(path):
+    experiment = load_config(str(path))
+    assert edit(experiment, [], "runs/x", f"python train.py {path}")[0] == experiment
+    again = rebuild(json.loads(json.dumps(describe(experiment), allow_nan=False)))
+    assert again == experiment
+    assert again.tokenizer_from == experiment.tokenizer_from
+    source = experiment.tokenizer_from
+    # A run that is named is that of another config.
+    assert source is None or source.removeprefix("runs/") in {path.stem for path in CONFIGS}
