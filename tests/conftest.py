@@ -11,20 +11,9 @@ import jaxtyping
 import pytest
 
 CHECKED = (
+    "orders", "protocol", "cache", "heads", "layers", "pictures", "models", "interop", "likelihood", "sampling", "coding",
     "testing",
-    "orders",
-    "protocol",
-    "cache",
-    "heads",
-    "layers",
-    "pictures",
-    "models",
-    "interop",
-    "likelihood",
-    "sampling",
-    "coding",
-    "testing",
-)
+)  # fmt: skip
 jaxtyping.install_import_hook([f"arjax.{module}" for module in CHECKED], "beartype.beartype")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
