@@ -34,7 +34,7 @@ def seen_before(part, classes, label):
 
 @pytest.mark.parametrize("classes", [None, 3])
 @pytest.mark.parametrize("vocab", [2, 5])
-def test_independence_counts_every_site_by_itself(vocab, classes):
+def test_baselines_count_every_site_by_itself(vocab, classes):
     splits = Splits(split(30, vocab), split(11, vocab), split(13, vocab))
     nats = 0.0
     for x, label in zip(splits.test.x, splits.test.label, strict=True):
@@ -48,7 +48,7 @@ def test_independence_counts_every_site_by_itself(vocab, classes):
 
 
 @pytest.mark.parametrize("classes", [None, 2])
-def test_a_stream_has_a_histogram_and_a_markov_table_of_what_counts(classes):
+def test_baselines_of_a_stream_are_a_histogram_and_a_markov_table_of_what_counts(classes):
     def part(num):
         counted = RNG.random((num, 9)) < 0.7
         return Split(RNG.integers(0, 4, (num, 9)).astype(np.int16), RNG.integers(0, 2, num), counted=counted)
@@ -71,7 +71,7 @@ def test_a_stream_has_a_histogram_and_a_markov_table_of_what_counts(classes):
     assert result == {name: pytest.approx(nats, rel=1e-6) for name, nats in expected.items()}
 
 
-def test_windows_that_overlap_are_not_counted_again_and_again():
+def test_baselines_do_not_count_windows_that_overlap_again():
     codes = RNG.integers(0, 3, 4000).astype(np.uint8)
     overlapping = windows(cut(codes, 0.1, 0.1), 8, "here", "symbols")
     apart = overlapping._replace(train=Split(codes[:3200].reshape(-1, 8)))
@@ -79,7 +79,7 @@ def test_windows_that_overlap_are_not_counted_again_and_again():
     assert baselines(data(3, True), overlapping, **options) == baselines(data(3, True), apart, **options)
 
 
-def test_a_markov_source_is_found_out():
+def test_baselines_find_a_markov_source_out():
     # A value repeats the one before it nine times in ten.
     flips = RNG.random(40_000) < 0.1
     splits = windows(cut((np.cumsum(flips) % 2).astype(np.uint8), 0.1, 0.1), 50, "here", "symbols")
@@ -88,7 +88,7 @@ def test_a_markov_source_is_found_out():
     assert result["first-order Markov table"] / 50 == pytest.approx(0.325 + (math.log(2) - 0.325) / 50, abs=0.01)
 
 
-def test_a_validation_split_that_is_the_test_split_again_is_not_counted():
+def test_baselines_do_not_count_a_validation_split_that_is_the_test_split():
     codes = RNG.integers(0, 3, 4000).astype(np.uint8)
     held_out = windows(cut(codes, 0.1, 0.0), 8, "here", "symbols")
     counts = np.bincount(codes[:3600], minlength=3) + 1
@@ -97,12 +97,12 @@ def test_a_validation_split_that_is_the_test_split_again_is_not_counted():
     assert result["histogram"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_markov_table_of_very_many_symbols_is_left_out():
+def test_baselines_leave_out_a_markov_table_of_very_many_symbols():
     part = Split(np.zeros((2, 3), np.uint16))
     assert list(baselines(data(2**16, stream=True), Splits(part, part, part), batch_size=2, key=KEY)) == ["histogram"]
 
 
-def test_many_symbols_take_little_memory():
+def test_baselines_of_many_symbols_take_little_memory():
     part = Split(RNG.integers(0, 256, (100, 28, 28)).astype(np.uint8))
     tracemalloc.start()
     nats = baselines(data(256), Splits(part, part, part), batch_size=100, key=KEY)["independent categorical"]
@@ -113,6 +113,6 @@ def test_many_symbols_take_little_memory():
     assert peak < 15e6
 
 
-def test_real_values_have_no_baseline():
+def test_baselines_of_real_values_are_none():
     splits = Splits(split(3), split(3), split(3))
     assert baselines(SimpleNamespace(values=Real()), splits, batch_size=2, key=KEY) == {}

@@ -27,7 +27,7 @@ def split(num, high=2):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 100])
 @pytest.mark.parametrize("score", [evaluate, validate])
-def test_the_result_is_the_mean_over_examples_whatever_the_batch_size(batch_size, score):
+def test_evaluate_is_the_mean_over_examples_whatever_the_batch_size(batch_size, score):
     data, params = split(23), init(MODEL, KEY)
     expected = np.asarray(log_prob(MODEL, params, data.x))
     result = score(MODEL, params, data, Levels(2), batch_size=batch_size, key=KEY)
@@ -38,7 +38,7 @@ def test_the_result_is_the_mean_over_examples_whatever_the_batch_size(batch_size
 
 @pytest.mark.parametrize("batch_size", [5, 16])
 @pytest.mark.parametrize("score", [evaluate, validate])
-def test_eight_devices_give_the_result_of_one_whether_or_not_they_can_share_a_batch(score, batch_size):
+def test_evaluate_on_eight_devices_is_that_of_one_whether_or_not_they_can_share_a_batch(score, batch_size):
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
     data, params = split(23, high=256), init(model, KEY)
     place = functools.partial(place_padded, mesh=Mesh(8).build())
@@ -48,14 +48,14 @@ def test_eight_devices_give_the_result_of_one_whether_or_not_they_can_share_a_ba
     np.testing.assert_allclose(one.log_probs, eight.log_probs, rtol=1e-5)
 
 
-def test_an_ensemble_of_one_is_the_models_own_order_and_first_member():
+def test_evaluate_takes_the_models_own_order_and_first_member_for_an_ensemble_of_one():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder(), CondSpec(members=4))
     data, params = split(9), init(model, KEY)
     result = evaluate(model, params, data, Levels(2), batch_size=4, key=KEY)
     np.testing.assert_allclose(result.log_probs, log_prob(model, params, data.x), rtol=1e-5)
 
 
-def test_an_ensemble_of_all_members_averages_probabilities():
+def test_evaluate_averages_probabilities_over_members():
     # Fixed order and two members: a large ensemble holds both about equally often, so that its law is known.
     model = Model(MADE(hidden=(12,), degrees="random"), Bernoulli(), (2, 3), cond=CondSpec(members=2))
     data, params = split(9), init(model, KEY)
@@ -67,7 +67,7 @@ def test_an_ensemble_of_all_members_averages_probabilities():
     assert np.abs(each - result.log_probs).max(axis=1).min() > 1e-3
 
 
-def test_an_ensemble_is_the_same_for_every_batch_and_its_first_order_is_the_reference():
+def test_evaluate_has_one_ensemble_for_every_batch_whose_first_order_is_the_reference():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
     data, params = split(9), init(model, KEY)
     small, large = (evaluate(model, params, data, Levels(2), batch_size=b, key=KEY, ensemble=3) for b in (2, 9))
@@ -77,7 +77,7 @@ def test_an_ensemble_is_the_same_for_every_batch_and_its_first_order_is_the_refe
 
 
 @pytest.mark.parametrize("ensemble", [3, 8])
-def test_an_ensemble_of_a_model_that_draws_from_some_orders_is_the_mixture_of_the_first_of_them(ensemble):
+def test_evaluate_mixes_the_first_of_the_orders_that_a_model_draws_from(ensemble):
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder(Snake(), s_curves()))
     data, params = split(9), init(model, KEY)
     orders = np.stack([curve.permutation((2, 3)) for curve in s_curves()[:ensemble]])
@@ -86,14 +86,14 @@ def test_an_ensemble_of_a_model_that_draws_from_some_orders_is_the_mixture_of_th
         np.testing.assert_allclose(result.log_probs, ensemble_log_prob(model, params, data.x, orders).log_prob, rtol=1e-5)
 
 
-def test_an_ensemble_larger_than_the_orders_a_model_draws_from_is_refused():
+def test_experiment_refuses_an_ensemble_larger_than_the_orders_a_model_draws_from():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (8, 8), AnyOrder(Snake(), s_curves()))
     assert Experiment(data=Digits(), model=model, steps=2, eval_every=1, ensemble=8).ensemble == 8
     with pytest.raises(ValueError, match="ensemble=9 is more than the 8 orders of the model; set --ensemble 8"):
         Experiment(data=Digits(), model=model, steps=2, eval_every=1, ensemble=9)
 
 
-def test_validation_draws_orders_by_its_key_alone():
+def test_validate_draws_orders_by_its_key_alone():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
     data, params = split(9), init(model, KEY)
     first, again, other = (
@@ -103,7 +103,7 @@ def test_validation_draws_orders_by_its_key_alone():
     assert not np.array_equal(draw(model.order, KEY, (2, 3)), model.permutation)
 
 
-def test_random_values_are_drawn_once_and_for_all_by_the_key():
+def test_evaluate_draws_random_values_once_and_for_all_by_the_key():
     data, params = split(50, high=256), init(MODEL, KEY)
     first, other = (evaluate(MODEL, params, data, Dynamic(), batch_size=7, key=key) for key in (KEY, jax.random.key(4)))
     again = evaluate(MODEL, params, data, Dynamic(), batch_size=20, key=KEY)
@@ -112,7 +112,7 @@ def test_random_values_are_drawn_once_and_for_all_by_the_key():
     assert len(np.unique(first.log_probs)) > 25  # the values of one example are not those of the next
 
 
-def test_what_does_not_count_is_in_no_result():
+def test_evaluate_leaves_out_what_does_not_count():
     rng = np.random.default_rng(5)
     data, params = split(23), init(MODEL, KEY)
     counted = rng.random(data.x.shape) < 0.6
@@ -128,7 +128,7 @@ def test_what_does_not_count_is_in_no_result():
         np.testing.assert_allclose(result.standard_error, np.sqrt((residual**2).sum() / 22 / 23), rtol=1e-4)
 
 
-def test_examples_of_one_law_and_many_lengths_are_told_apart_by_what_they_cost_a_value():
+def test_standard_error_takes_no_account_of_examples_lengths():
     model = Model(Histogram(), Bernoulli(), (6,))
     params = {"theta": jnp.full((6, 1), 1.5)}
     counted = np.arange(6) < np.arange(1, 7)[:, None]

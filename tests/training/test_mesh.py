@@ -36,7 +36,7 @@ def spec(shape, mesh):
         (Mesh(data=1), (1, 1, 1), "1 cpu"),
     ],
 )
-def test_a_mesh_takes_the_devices_that_are_asked_for(mesh, sizes, words):
+def test_mesh_takes_the_devices_that_are_asked_for(mesh, sizes, words):
     built = mesh.build()
     assert tuple(built.shape[name] for name in AXES) == sizes
     assert set(built.axis_types) == {AxisType.Auto}
@@ -52,12 +52,12 @@ def test_a_mesh_takes_the_devices_that_are_asked_for(mesh, sizes, words):
         (lambda: Mesh(4, 2, 2).build(), "asks for more devices than there are (8); choose fewer"),
     ],
 )
-def test_a_mesh_that_cannot_be_is_refused(make, message):
+def test_mesh_refuses_what_cannot_be(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
 
 
-def test_every_large_array_is_split_over_fsdp_on_its_longest_axis_that_can_be():
+def test_over_state_splits_every_large_array_over_fsdp_on_its_longest_axis_that_can_be():
     mesh = Mesh(fsdp=4).build()
     assert spec((64, 128), mesh) == PartitionSpec(None, "fsdp")
     assert spec((128, 64), mesh) == PartitionSpec("fsdp", None)
@@ -78,7 +78,7 @@ def state_of(model, mesh):
 
 
 @pytest.mark.parametrize("net", [MADE(hidden=(64, 32)), Transformer(width=64, layers=1, heads=4)])
-def test_parameters_their_average_and_the_optimizers_state_are_split_alike_for_every_net(net):
+def test_over_state_splits_parameters_their_average_and_the_optimizers_state_alike(net):
     state = state_of(arjax.Model(net, Bernoulli(), (8, 8)), Mesh(fsdp=4).build())
     for kind in (state.params, state.ema, state.opt_state):
         held = sum(np.prod(leaf.sharding.shard_shape(leaf.shape)) for leaf in jax.tree.leaves(kind))
@@ -87,7 +87,7 @@ def test_parameters_their_average_and_the_optimizers_state_are_split_alike_for_e
     assert state.step.sharding.spec == PartitionSpec()
 
 
-def test_what_is_wide_in_a_transformer_is_split_over_tensor_and_over_fsdp():
+def test_over_state_splits_what_is_wide_in_a_transformer_over_tensor_and_fsdp():
     mesh = Mesh(data=1, fsdp=2, tensor=4).build()
     model = arjax.Model(Transformer(width=64, layers=1, heads=4), Bernoulli(), (8, 8))
     state = state_of(model, mesh)
@@ -101,7 +101,7 @@ def test_what_is_wide_in_a_transformer_is_split_over_tensor_and_over_fsdp():
     assert state.opt_state[1][0].mu["blocks_0"]["w_up"].sharding.spec == PartitionSpec("fsdp", "tensor")
 
 
-def test_every_array_a_transformer_names_for_tensor_is_one_it_has():
+def test_tensor_axes_name_arrays_that_a_transformer_has():
     params = jax.eval_shape(functools.partial(arjax.init, TRANSFORMER), jax.random.key(0))
     paths = [
         "." + jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree_util.tree_leaves_with_path(params)
@@ -110,7 +110,7 @@ def test_every_array_a_transformer_names_for_tensor_is_one_it_has():
         assert any(path.endswith(f".{end}") for path in paths), end
 
 
-def test_outside_a_mesh_of_these_names_nothing_is_constrained():
+def test_constrain_changes_nothing_outside_a_mesh_of_these_names():
     x = jnp.ones((8, 4))
     for mesh in (None, jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))):
         if mesh is None:
@@ -120,7 +120,7 @@ def test_outside_a_mesh_of_these_names_nothing_is_constrained():
                 assert constrain(x, BATCH) is x
 
 
-def test_an_axis_that_cannot_be_split_equally_stays_whole():
+def test_constrain_leaves_an_axis_whole_that_cannot_be_split_equally():
     mesh = Mesh(data=2, fsdp=2, tensor=2).build()
     with jax.set_mesh(mesh):
         whole = jax.jit(lambda x: constrain(x, BATCH, TENSOR))(jnp.ones((6, 3)))
@@ -129,11 +129,11 @@ def test_an_axis_that_cannot_be_split_equally_stays_whole():
     assert split.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec(BATCH, TENSOR)), 2)
 
 
-def test_a_process_holds_the_rows_of_its_devices():
+def test_local_rows_are_those_of_the_processs_devices():
     assert local_rows(16, Mesh(data=2, fsdp=2, tensor=2).build()).tolist() == list(range(16))
 
 
-def test_a_batch_that_cannot_be_shared_equally_is_filled_up_with_its_last_example():
+def test_place_padded_fills_a_batch_up_with_its_last_example():
     mesh = Mesh(data=2, fsdp=4).build()
     placed = place_padded({"x": np.arange(10)[:, None]}, mesh)["x"]
     assert placed.sharding == over_batch(mesh)
@@ -141,7 +141,7 @@ def test_a_batch_that_cannot_be_shared_equally_is_filled_up_with_its_last_exampl
 
 
 @pytest.mark.parametrize("mesh", [Mesh(), Mesh(data=2, fsdp=4), Mesh(data=2, fsdp=2, tensor=2)])
-def test_samples_on_a_mesh_are_split_over_the_batch_and_those_of_one_device(mesh):
+def test_ancestral_on_a_mesh_splits_the_batch_and_draws_as_one_device(mesh):
     model = arjax.Model(Transformer(width=32, layers=2, heads=4), Categorical(5), (16,))
     params, key = lively_params(model, jax.random.key(0)), jax.random.key(1)
     one = arjax.sample(model, params, key, batch=8)

@@ -92,7 +92,7 @@ def assert_same(one: dict, other: dict):
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS)[1:])
-def test_the_same_experiment_gives_the_same_losses_on_every_mesh(finished, name):
+def test_train_gives_the_same_losses_on_every_mesh(finished, name):
     assert_same(losses(finished["one device"]), losses(finished[name]))
 
 
@@ -105,7 +105,7 @@ PAIRS = [pair for pair in itertools.permutations(MESHES, 2) if abs(MESHES.index(
 @pytest.mark.parametrize(
     ("written", "continued"), [pair if MESHES.index(pair[1]) == MESHES.index(pair[0]) + 1 else more(*pair) for pair in PAIRS]
 )
-def test_a_checkpoint_written_on_one_mesh_continues_on_another(finished, tmp_path, written, continued):
+def test_train_continues_on_one_mesh_what_another_wrote(finished, tmp_path, written, continued):
     run = tmp_path / "run"
     shutil.copytree(finished[written], run)
     shutil.rmtree(run / "checkpoints" / "50")

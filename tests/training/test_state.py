@@ -27,7 +27,7 @@ def compiled(mesh):
 
 
 @pytest.mark.parametrize("mesh", [Mesh(data=1), Mesh(data=2, fsdp=4)])
-def test_a_step_is_that_of_the_trainer_with_the_state_where_it_belongs(mesh):
+def test_compile_step_leaves_the_state_where_it_belongs(mesh):
     mesh = mesh.build()
     step, state, batch = compiled(mesh)
     start, update = (functools.partial(function, EXPERIMENT) for function in (init_state, train_step))
@@ -42,7 +42,7 @@ def test_a_step_is_that_of_the_trainer_with_the_state_where_it_belongs(mesh):
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
-def test_a_signal_reaches_everyone_with_the_step_after_it_and_is_read_one_later():
+def test_interruption_reaches_everyone_with_the_step_after_it_and_is_read_one_later():
     mesh = Mesh(data=2, fsdp=4).build()
     step, state, batch = compiled(mesh)
     heard = []
@@ -55,14 +55,14 @@ def test_a_signal_reaches_everyone_with_the_step_after_it_and_is_read_one_later(
     assert heard == [0, 0, signal.SIGTERM, signal.SIGTERM]
 
 
-def test_the_memory_of_a_step_is_what_the_compiler_plans():
+def test_memory_is_what_the_compiler_plans():
     add = jax.jit(lambda x: x + 1, donate_argnums=0).lower(jax.ShapeDtypeStruct((2**18,), np.float32)).compile()
     twice = jax.jit(lambda x: (x + 1, x + 2)).lower(jax.ShapeDtypeStruct((2**18,), np.float32)).compile()
     assert re.fullmatch(r"1\.0 MiB on each device, 0\.0 of them only during the step", memory(add))
     assert memory(twice).startswith("3.0 MiB on each device")
 
 
-def test_of_a_sharded_state_each_device_needs_less():
+def test_memory_of_a_sharded_state_is_less_on_each_device():
     def megabytes(mesh):
         wide = Experiment(data=Digits(), model=arjax.Model(MADE(hidden=(2048,)), Bernoulli(), (8, 8)), steps=9, eval_every=9)
         abstract = over_state(abstract_state(wide), mesh, wide.model)

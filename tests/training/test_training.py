@@ -41,17 +41,17 @@ def run(model=MODEL, values=BITS, optimizer=None, batches=({"x": X},) * 5, devic
     return states, metrics
 
 
-def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine():
+def test_schedule_rises_in_a_line_and_falls_along_a_cosine():
     rate = schedule(AdamW(learning_rate=2.0, warmup=10, final=0.1), 110)
     expected = [2.0 * t / 10 if t < 10 else 0.2 + 1.8 * (1 + np.cos(np.pi * (t - 10) / 100)) / 2 for t in range(111)]
     np.testing.assert_allclose([rate(t) for t in range(111)], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_without_a_warm_up_the_first_step_has_the_full_learning_rate():
+def test_schedule_without_a_warm_up_begins_with_the_full_learning_rate():
     assert schedule(Adam(learning_rate=0.5), 10)(0) == 0.5
 
 
-def test_weight_decay_shrinks_matrices_and_leaves_biases():
+def test_adamw_shrinks_matrices_and_leaves_biases():
     params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
     optimizer = AdamW(learning_rate=0.1, weight_decay=0.5).build(10)
     updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
@@ -75,19 +75,19 @@ def test_weight_decay_shrinks_matrices_and_leaves_biases():
         (lambda: check_batch(8, 3, Mesh(2).build()), "2 devices times accumulate=3; choose 12"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_value(make, part):
+def test_optimizers_and_meshes_name_a_wrong_setting_with_its_value(make, part):
     with pytest.raises(ValueError, match=re.escape(part)) as error:
         make()
     assert "\n" not in str(error.value)
 
 
-def test_accumulated_gradients_are_those_of_the_whole_batch():
+def test_train_step_accumulates_the_gradients_of_the_whole_batch():
     sgd = optax.sgd(0.1)
     whole, parts = (run(optimizer=sgd, accumulate=accumulate)[0][-1].params for accumulate in (1, 4))
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), whole, parts)
 
 
-def test_the_first_update_is_a_step_against_the_gradient_of_the_mean_loss():
+def test_train_step_goes_against_the_gradient_of_the_mean_loss():
     (before, after), (metrics,) = run(optimizer=optax.sgd(0.1), batches=[{"x": X}])
     loss, grads = jax.value_and_grad(lambda params: -log_prob(MODEL, params, X).mean())(before.params)
     expected = jax.tree.map(lambda param, grad: param - 0.1 * grad, before.params, grads)
@@ -96,7 +96,7 @@ def test_the_first_update_is_a_step_against_the_gradient_of_the_mean_loss():
     np.testing.assert_allclose(metrics["grad_norm"], np.sqrt(sum((g**2).sum() for g in jax.tree.leaves(grads))), rtol=1e-5)
 
 
-def test_the_average_follows_the_parameters_with_a_growing_decay():
+def test_train_step_averages_the_parameters_with_a_growing_decay():
     states, _ = run(ema=0.25)
     average = states[0].params["w0"]
     for step, state in enumerate(states[1:]):
@@ -105,23 +105,23 @@ def test_the_average_follows_the_parameters_with_a_growing_decay():
         np.testing.assert_allclose(state.ema["w0"], average, rtol=1e-5, atol=1e-7)
 
 
-def test_without_averaging_the_average_is_the_parameters():
+def test_train_step_without_averaging_keeps_the_parameters():
     state = run(ema=0.0)[0][-1]
     jax.tree.map(np.testing.assert_array_equal, state.ema, state.params)
 
 
-def test_parameters_and_average_share_no_memory_at_the_start():
+def test_init_state_shares_no_memory_between_parameters_and_average():
     state = jax.jit(functools.partial(init_state, fitting(MODEL, BITS)))(KEY)
     pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((state.params, state.ema))]
     assert len(set(pointers)) == len(pointers)
 
 
-def test_eight_devices_compute_what_one_does():
+def test_train_step_on_eight_devices_is_that_of_one():
     one, eight = (run(devices=devices)[0][-1] for devices in (1, 8))
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), one.params, eight.params)
 
 
-def test_a_step_depends_on_the_state_alone_and_not_on_how_it_came_about():
+def test_train_step_depends_on_the_state_alone_and_not_on_how_it_came_about():
     model = Model(MADE(hidden=(12,), dropout=0.5), Bernoulli(), (2, 3), AnyOrder(), CondSpec(members=4))
     states, _ = run(model)
     experiment = fitting(model, BITS, Adam(learning_rate=0.01).build(100))
@@ -129,7 +129,7 @@ def test_a_step_depends_on_the_state_alone_and_not_on_how_it_came_about():
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(again), states[4])
 
 
-def test_training_learns():
+def test_train_step_learns():
     _, metrics = run(batches=[{"x": X}] * 60, optimizer=Adam(learning_rate=0.03).build(60))
     assert metrics[-1]["loss"] < 0.8 * metrics[0]["loss"]
 
@@ -140,7 +140,7 @@ def loss(model, key, batch, values=BITS):
     return float(experiment.task.loss(experiment, params, state, batch, key)[0])
 
 
-def test_a_model_of_any_order_is_scored_under_a_new_order_every_minibatch():
+def test_likelihood_draws_a_new_order_every_minibatch():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
     params = init(model, KEY)
     possible = [-log_prob(model, params, X, order=np.array(order, np.int32)).mean() for order in itertools.permutations(range(6))]
@@ -150,7 +150,7 @@ def test_a_model_of_any_order_is_scored_under_a_new_order_every_minibatch():
         assert np.abs(np.array(possible) - value).min() < 1e-5
 
 
-def test_a_model_with_members_trains_each_in_its_turn():
+def test_likelihood_trains_each_member_in_its_turn():
     model = Model(MADE(hidden=(12,), degrees="random"), Bernoulli(), (2, 3), cond=CondSpec(members=3))
     params = init(model, KEY)
     each = np.array([-log_prob(model, params, X, cond=Cond(member=jnp.int32(m))).mean() for m in range(3)])
@@ -160,7 +160,7 @@ def test_a_model_with_members_trains_each_in_its_turn():
     assert max(np.abs(each - value).min() for value in losses) < 1e-5
 
 
-def test_labels_reach_a_model_of_classes():
+def test_likelihood_gives_labels_to_a_model_of_classes():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), cond=CondSpec(classes=3))
     label = np.arange(16, dtype=np.int32) % 3
     params = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(KEY, leaf.shape), init(model, KEY))
@@ -168,7 +168,7 @@ def test_labels_reach_a_model_of_classes():
     np.testing.assert_allclose(given, -log_prob(model, params, X, cond=Cond(jnp.asarray(label))).mean(), rtol=1e-6)
 
 
-def test_random_values_are_new_with_every_key_and_dropout_too():
+def test_likelihood_draws_values_and_dropout_anew_with_every_key():
     grey = {"x": np.full((16, 2, 3), 128, np.uint8)}
     assert loss(MODEL, jax.random.key(1), grey, Dynamic()) != loss(MODEL, jax.random.key(2), grey, Dynamic())
     dropping = Model(MADE(hidden=(12,), dropout=0.5), Bernoulli(), (2, 3))
