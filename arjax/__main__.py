@@ -9,15 +9,18 @@ from arjax.runs import cache_compilations
 
 
 class Command(NamedTuple):
-    """A function of the arguments behind the command's name, as "module:function", and what it does in a line."""
+    """A function of the arguments behind the command's name, as "module:function"; what it does, in a line; does it keep what JAX
+    compiles for the next start?"""
 
     function: str
     summary: str
+    caches: bool = True
 
 
 COMMANDS = {
     "train": Command("arjax.commands.train:main", "fit the model of a config, as train.py does"),
-    "bench": Command("arjax.commands.bench:main", "time training, scoring and sampling of a config"),
+    # It says how long programs take to compile.
+    "bench": Command("arjax.commands.bench:main", "time training, scoring and sampling of a config", caches=False),
     "compare": Command("arjax.commands.compare:main", "fit several configs for the same time and compare them"),
     "evaluate": Command("arjax.commands.evaluate:main", "score a trained run on one of its splits"),
     "sample": Command("arjax.commands.sample:main", "draw from a trained run, or continue a text"),
@@ -41,7 +44,7 @@ def main(argv: list[str] | None = None) -> int | None:
             return 0
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")
-        if not {"-h", "--help"} & set(rest):
+        if COMMANDS[name].caches and not {"-h", "--help"} & set(rest):
             cache_compilations()
         return pkgutil.resolve_name(COMMANDS[name].function)(rest)
 

@@ -4,7 +4,7 @@
     python benchmarks/scaling.py --time           # a step on 8 virtual CPU devices beside one device, the same global batch
 
 The first compiles small models for up to 256 virtual CPU devices, and from shardings alone says what of the state of the two
-large models lies on each device. Bytes are those that a device receives (arjax/training/collectives.py).
+large models lies on each device. Bytes are those that a device receives (benchmarks/collectives.py).
 """
 
 import argparse
