@@ -38,37 +38,35 @@ def looped(q, k, v, mask):
     return y, each
 
 
-@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (3, 1), (1, 1)])
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (3, 1)])
 def test_attention_is_the_loop_in_float64(heads, groups):
     q, k, v, mask = drawn(heads=heads, groups=groups)
     y, each = looped(q, k, v, mask)
     np.testing.assert_allclose(attend(q, k, v, mask), y, atol=2e-6)
     np.testing.assert_allclose(weights(q, k, mask), each, atol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(1, 5, 7), (2, 1, 7), (1, 1, 7)])
-def test_a_mask_may_be_the_same_for_all_examples_or_all_sites(shape):
-    q, k, v, mask = drawn()
-    mask = mask[: shape[0], : shape[1]]
-    y, each = looped(q, k, v, mask)
-    np.testing.assert_allclose(attend(q, k, v, mask), y, atol=2e-6)
-    np.testing.assert_allclose(weights(q, k, mask), each, atol=1e-6)
+    # A mask may be the same for all examples or all sites.
+    y, _ = looped(q, k, v, mask[:1, :1])
+    np.testing.assert_allclose(attend(q, k, v, mask[:1, :1]), y, atol=2e-6)
 
 
 # As many examples as make the values be added by a loop, too: only for one query a group of heads.
-@pytest.mark.parametrize(("batch", "groups"), [(2, 2), (2, 4), (MANY // 4, 4)])
-@pytest.mark.parametrize(("sites", "segment"), [(1, 1), (7, 7), (7, 3), (8, 4)])
+@pytest.mark.parametrize(("batch", "groups"), [(2, 2), (MANY // 4, 4)])
+@pytest.mark.parametrize(("sites", "segment"), [(1, 1), (7, 3)])
 def test_one_site_over_the_segments_of_the_cache_is_that_site_of_all_at_every_t(sites, segment, batch, groups):
     q, k, v, _ = drawn(batch=batch, groups=groups, sites=sites, attended=sites)
     seen = jnp.asarray(attended(Window(3), sites))
     everything = attend(q, k, v, seen[None])
+
+    @jax.jit
+    def one(q, k, v, t, seen):
+        cache = write_key_values(init_key_value(batch, groups, sites, 3, segment), k, v)
+        return attend_prefix(q, cache, t, seen)
+
     # What is not known yet must not be read, wherever a segment ends.
-    one = jax.jit(attend_prefix)
     for t in range(sites):
         known = (np.arange(sites) <= t)[None, :, None, None]
-        full = [jnp.where(known, part, 1e30) for part in (k, v)]
-        cache = write_key_values(init_key_value(batch, groups, sites, 3, segment), *full)
-        np.testing.assert_allclose(one(q[:, t], cache, t, seen[t]), everything[:, t], atol=2e-6)
+        full = [jnp.asarray(np.where(known, part, np.float32(1e30))) for part in (k, v)]
+        np.testing.assert_allclose(one(q[:, t], *full, t, seen[t]), everything[:, t], atol=2e-6)
 
 
 def test_what_a_mask_hides_changes_no_bit_and_has_a_gradient_of_exactly_zero():
@@ -76,8 +74,9 @@ def test_what_a_mask_hides_changes_no_bit_and_has_a_gradient_of_exactly_zero():
     mask = mask.at[:, :, 3].set(False)
     poisoned = k.at[:, 3].set(1e30), v.at[:, 3].set(1e30)
     np.testing.assert_array_equal(attend(q, k, v, mask), attend(q, *poisoned, mask))
+    gradient = jax.jit(jax.grad(lambda *qkv: attend(*qkv, mask).sum(), argnums=(0, 1, 2)))
     for scale in (1, 1e4):  # scores beyond what exp can hold, too
-        gradients = jax.grad(lambda *qkv: attend(*qkv, mask).sum(), argnums=(0, 1, 2))(scale * q, *poisoned)
+        gradients = gradient(scale * q, *poisoned)
         assert all(np.isfinite(gradient).all() for gradient in gradients)
         np.testing.assert_array_equal(gradients[1][:, 3], 0)
         np.testing.assert_array_equal(gradients[2][:, 3], 0)
@@ -123,18 +122,6 @@ def test_a_stride_shows_the_last_symbols_and_every_one_a_stride_before(stride):
         last = list(range(t, max(t - stride, -1), -1))
         column = list(range(t + 1 - stride, -1, -stride))
         assert set(np.flatnonzero(seen[t])) == {*last, *column}
-
-
-def test_a_stride_of_a_row_shows_the_row_so_far_and_the_column_above():
-    height, width = 4, 5
-    seen = attended(Strided(width), height * width)
-    for row, column in np.ndindex(height, width):
-        t = row * width + column
-        # S = s shows the symbol of site s - 1; the last `width` reach back beyond the start of the row.
-        sites = {divmod(s - 1, width) for s in np.flatnonzero(seen[t]) if s > 0}
-        assert {(row, c) for c in range(column)} <= sites
-        assert {(r, column) for r in range(row)} <= sites
-        assert sites <= {divmod(t - i, width) for i in range(1, width + 1)} | {(r, column) for r in range(row)}
 
 
 class Given:
@@ -194,7 +181,7 @@ def test_turning_keeps_the_norm_and_turning_by_nothing_the_vector():
     np.testing.assert_allclose(turned[:, 2, :, 0], h[:, 2, :, 0] * np.cos(2) - h[:, 2, :, 4] * np.sin(2), atol=1e-5)
 
 
-@pytest.mark.parametrize(("width", "axes"), [(3, 1), (6, 2), (8, 3)])
+@pytest.mark.parametrize(("width", "axes"), [(3, 1), (6, 2)])
 def test_a_width_that_gives_an_axis_half_a_pair_is_refused(width, axes):
     with pytest.raises(
         ValueError, match=rf"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}"

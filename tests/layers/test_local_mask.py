@@ -10,7 +10,7 @@ from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
 from arjax.layers.masked_conv import causal_mask, masked_conv
 from arjax.orders import Random, Raster, Spiral, inverse
 
-CASES = [(Raster(), 3, True), (Spiral(), 3, False), (Random(0), 5, True), (Random(1), 3, False), (Spiral(), 1, False)]
+CASES = [(Random(0), 5, True), (Spiral(), 3, False), (Spiral(), 1, False)]
 SHAPE = (3, 4)
 
 
@@ -49,14 +49,14 @@ def test_all_pixels_and_one_compute_what_the_loops_do(order, kernel, strict):
     mask = local_mask(jnp.asarray(order), *SHAPE, kernel, strict=strict)
     np.testing.assert_allclose(local_conv(h, w, b, mask), expected, atol=1e-5)
 
-    canvas = init_canvas(2, *SHAPE, 3, kernel)
+    canvas, write, step = init_canvas(2, *SHAPE, 3, kernel), jax.jit(write_canvas, static_argnums=2), jax.jit(local_conv_step)
     for i, j in (divmod(int(site), SHAPE[1]) for site in order):
         # A strict one computes before it is told the pixel, another one after.
         if not strict:
-            canvas = write_canvas(canvas, h[:, i, j], kernel, i, j)
-        np.testing.assert_allclose(local_conv_step(canvas, w, b, i, j), expected[:, i, j], atol=1e-5)
+            canvas = write(canvas, h[:, i, j], kernel, i, j)
+        np.testing.assert_allclose(step(canvas, w, b, i, j), expected[:, i, j], atol=1e-5)
         if strict:
-            canvas = write_canvas(canvas, h[:, i, j], kernel, i, j)
+            canvas = write(canvas, h[:, i, j], kernel, i, j)
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -74,10 +74,11 @@ def test_the_gradient_is_that_of_the_loops():
     h, w, g = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((1, *SHAPE, 2), (3, 3, 2, 2), (1, *SHAPE, 2)))
     mask = local_mask(jnp.asarray(Random(2).permutation(SHAPE)), *SHAPE, kernel, strict=False)
 
+    @jax.jit
     def inner(h, w):
         return (g * local_conv(h, w, jnp.zeros(2), mask)).sum()
 
-    by_h, by_w = jax.grad(inner, argnums=(0, 1))(h, w)
+    by_h, by_w = jax.jit(jax.grad(inner, argnums=(0, 1)))(h, w)
     basis = jnp.eye(h.size).reshape(h.size, *h.shape)
     np.testing.assert_allclose(by_h.reshape(-1), [inner(one, w) for one in basis], atol=1e-4)
     basis = jnp.eye(w.size).reshape(w.size, *w.shape)

@@ -15,7 +15,7 @@ from arjax.layers.masked_conv import (
     write_group,
 )
 
-CASES = [(1, 2, 4, 1, False), (3, 2, 3, 1, True), (5, 3, 6, 3, True), (3, 6, 3, 3, False), (1, 6, 6, 3, False)]
+CASES = [(3, 2, 3, 1, True), (5, 3, 6, 3, True), (3, 6, 3, 3, False), (1, 6, 6, 3, False)]
 
 
 def sees(tap, group_in, group_out, kernel, strict):
@@ -51,16 +51,17 @@ def test_all_pixels_and_one_compute_what_the_loops_do(kernel, inputs, outputs, g
     np.testing.assert_allclose(masked_conv(h, w * mask, b), expected, atol=1e-5)
 
     canvas, stepped = masked_conv_canvas(w, 2, height, width), np.zeros_like(expected)
+    write, step = jax.jit(write_group, static_argnums=3), jax.jit(masked_conv_step, static_argnums=4)
     for t in range(height * width * groups):
         at = place(jnp.int32(t), width, groups)
         i, j, g = int(at.row), int(at.column), int(at.group)
         own = slice(g * inputs // groups, (g + 1) * inputs // groups)
         # A strict mask computes before it is told its own group, another one after.
         if not strict:
-            canvas = write_group(canvas, h[:, i, j, own], at, kernel)
-        stepped[:, i, j, g * outputs // groups : (g + 1) * outputs // groups] = masked_conv_step(canvas, w, b, at, groups)
+            canvas = write(canvas, h[:, i, j, own], at, kernel)
+        stepped[:, i, j, g * outputs // groups : (g + 1) * outputs // groups] = step(canvas, w, b, at, groups)
         if strict:
-            canvas = write_group(canvas, h[:, i, j, own], at, kernel)
+            canvas = write(canvas, h[:, i, j, own], at, kernel)
     np.testing.assert_allclose(stepped, expected, atol=1e-5)
 
 

@@ -56,7 +56,7 @@ def test_the_loss_and_its_gradient_are_the_same_with_the_same_dropout(name):
     model = SMALL[name]
     params = lively_params(model, KEY)
     (loss, gradient), (again, recomputed) = (
-        jax.value_and_grad(loss_of(each, 4))(params, jax.random.key(1)) for each in (model, with_remat(model))
+        jax.jit(jax.value_and_grad(loss_of(each, 4)))(params, jax.random.key(1)) for each in (model, with_remat(model))
     )
     assert loss == again != loss_of(model, 4)(params, jax.random.key(2))
     assert jax.tree.structure(gradient) == jax.tree.structure(recomputed)
@@ -66,20 +66,24 @@ def test_the_loss_and_its_gradient_are_the_same_with_the_same_dropout(name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_parameters_are_the_same(name):
-    plain, other = (arjax.init(each, KEY) for each in (SMALL[name], with_remat(SMALL[name])))
-    assert jax.tree.structure(plain) == jax.tree.structure(other)
-    jax.tree.map(np.testing.assert_array_equal, plain, other)
+    # Of the same names and shapes; what is drawn depends on nothing else.
+    plain, other = (jax.eval_shape(lambda m=each: arjax.init(m, KEY)) for each in (SMALL[name], with_remat(SMALL[name])))
+    assert plain == other
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_block_is_recomputed_in_a_pass_and_none_in_a_step(name):
     model, batch = with_remat(SMALL[name]), 2
-    params, order, cond = arjax.init(model, KEY), jnp.arange(model.num_sites), random_cond(model, KEY, batch)
+    params, order, cond = (
+        lively_params(model, KEY),
+        jnp.arange(model.num_sites),
+        jax.tree.map(jnp.asarray, random_cond(model, KEY, batch)),
+    )
     x = jnp.zeros((batch, model.num_sites), jnp.int32)
     blocks = {"transformer": 2 + 1, "wavenet": 2, "gated_pixelcnn": 2 + 3, "pixelcnnpp": 2 * (2 + 3)}
     called = str(jax.make_jaxpr(lambda p: model.apply(p, x, order, cond))(params))
     assert called.count("prevent_cse=True") == blocks[name]
-    cache = model.apply(params, batch, order, cond, method="init_cache")
+    cache = jax.jit(lambda p: model.apply(p, batch, order, cond, method="init_cache"))(params)
     step = jax.make_jaxpr(lambda p, cache, t: model.apply(p, cache, x[:, 0], t, order, cond, method="step"))
     assert "prevent_cse" not in str(step(params, cache, jnp.int32(1)))
 
