@@ -289,7 +289,7 @@ def _name_colors(figure, colors):
     figure.legend(
         handles=[Patch(color=color, label=name) for name, color in colors.items()],
         loc="outside lower center",
-        ncols=5,
+        ncols=max(1, min(5, int(figure.get_figwidth() / 1.6))),
         fontsize="small",
     )
 
