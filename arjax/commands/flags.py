@@ -10,21 +10,18 @@ import tyro
 from arjax.errors import InputError
 from arjax.files import write_whole
 from arjax.protocol import Model
-from arjax.runs.config import cache_compilations, read_flags
+from arjax.runs.config import read_flags
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 
 
 def run(command, name: str, argv: list[str]) -> None:
-    """Reads `argv` into the fields of a command, a dataclass, and calls it. What it compiles is kept for the next one."""
-    parsed = read_flags(command, argv, f"python -m arjax {name}")
-    cache_compilations()
-    parsed()
+    """Reads `argv` into the fields of a command, a dataclass, and calls it."""
+    read_flags(command, argv, f"python -m arjax {name}")()
 
 
 def run_editing(command, name: str, argv: list[str]) -> None:
-    """As `run`, of a command that is called with the flags that are none of its own: they edit a config. Nothing is kept: such a
-    command measures what compilation takes."""
+    """As `run`, of a command that is called with the flags that are none of its own: they edit a config."""
     parsed, flags = read_flags(command, argv, f"python -m arjax {name}", return_unknown_args=True)
     parsed(flags)
 
