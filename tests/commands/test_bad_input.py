@@ -124,11 +124,8 @@ def test_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
 @pytest.mark.parametrize(
     "argv",
     [
-        "train.py tiny.py --run again",
         "-m arjax evaluate classes --ensemble 2",
         "-m arjax sample text --prompt hello",
-        "-m arjax complete rows --images 2 --completions 1",
-        "-m arjax complete sound --audio sounds/0.wav --seconds 0.0005 --completions 1",
         "-m arjax evaluate palette",
     ],
 )

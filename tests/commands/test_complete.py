@@ -139,7 +139,7 @@ def test_complete_takes_a_picture_and_a_mask_of_ones_own_as_the_same_test_image(
     assert "±" not in words[1]  # of one there is no error
 
 
-@pytest.mark.parametrize("name", ["rgb", "coupled"])
+@pytest.mark.parametrize("name", ["coupled", pytest.param("rgb", marks=pytest.mark.slow)])
 def test_complete_hides_pixels_of_several_values_whole(name, runs, tmp_path):
     x = np.load(runs(name).parent / "4_4x4x3.npz")["test"]
     main(["complete", str(runs(name)), "--images", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
