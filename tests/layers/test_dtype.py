@@ -28,7 +28,7 @@ def single(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_parameters_gradients_and_theta_are_float32(name):
-    model, x = ZOO[name], jax.eval_shape(lambda: random_symbols(ZOO[name], KEY, 2))
+    model, x = ZOO[name], jnp.asarray(random_symbols(ZOO[name], KEY, 2))
     params, order = jax.eval_shape(lambda: arjax.init(model, KEY)), jnp.arange(model.num_sites)
     theta = jax.eval_shape(lambda p, x: model.apply(p, x, order, model.example_cond(2)), params, x)
     gradient = jax.eval_shape(jax.grad(lambda p, x: model.apply(p, x, order, model.example_cond(2)).sum()), params, x)
