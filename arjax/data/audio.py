@@ -30,11 +30,17 @@ import numpy as np
 from arjax.data.archive import read_arrays
 from arjax.data.media import Sound
 from arjax.data.sources import Source, files_in, read
-from arjax.data.splits import Split, Splits, check_fractions, check_splits, each, hold_out
+from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut, each
 from arjax.data.waveforms import Audible, MuLaw, read_wav
 from arjax.errors import InputError
 
 Label = Literal["digit", "speaker", "both"]
+
+
+def _check(data) -> None:
+    check_context(data.length, data.context)
+    if not isinstance(data.values, Audible):
+        raise InputError(f"values={data.values} cannot become sound again; choose MuLaw(256) or Linear(256)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +60,12 @@ class SpokenDigits:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     sample_rate: ClassVar[int] = 8000
+    medium = property(lambda self: Sound(self.values, self.sample_rate))
 
     def __post_init__(self):
-        check_context(self.length, self.context)
-        _check_values(self.values)
+        _check(self)
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
-
-    @property
-    def medium(self) -> Sound:
-        return Sound(self.values, self.sample_rate)
 
     @property
     def title(self) -> str:
@@ -117,16 +119,13 @@ class WavFolder:
     test: float = 0.05
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    medium = property(lambda self: Sound(self.values, self.sample_rate))
+
     def __post_init__(self):
-        check_context(self.length, self.context)
-        _check_values(self.values)
+        _check(self)
         check_fractions(self.valid, self.test)
         if self.sample_rate < 1:
             raise InputError(f"sample_rate={self.sample_rate} is in samples a second; give that of the files, as 16000")
-
-    @property
-    def medium(self) -> Sound:
-        return Sound(self.values, self.sample_rate)
 
     @property
     def title(self) -> str:
@@ -136,23 +135,18 @@ class WavFolder:
 
     def load(self) -> Splits:
         folder, files = files_in(self.path, self.root, (".wav",))
-        parts = hold_out(files, self.valid, self.test, f"{folder} has {len(files)} .wav files")
+        parts = cut(files, self.valid, self.test, f"{folder} has {len(files)} .wav files")
         splits = each(lambda part: _split(self, [read_wav(file, self.sample_rate) for file in part]), parts)
         return check_splits(Splits(*splits), self.values, str(folder))
 
 
 def _split(data, recordings: Sequence[np.ndarray], label: np.ndarray | None = None) -> Split:
-    cut = tile(recordings, data.length, data.context)
-    return Split(cut.x, None if label is None else label[cut.recording], counted=cut.counted)
+    windows = tile(recordings, data.length, data.context)
+    return Split(windows.x, None if label is None else label[windows.recording], counted=windows.counted)
 
 
 def _title(data) -> str:
     return f"{data.values.title}, windows of {data.length} with {data.context} of context"
-
-
-def _check_values(values) -> None:
-    if not isinstance(values, Audible):
-        raise InputError(f"values={values} cannot become sound again; choose MuLaw(256) or Linear(256)")
 
 
 class Windows(NamedTuple):

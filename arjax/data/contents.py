@@ -6,6 +6,7 @@ any file       byte for byte, for models of characters, bytes or tokens of them
 a file of no bytes         itself, whatever its name
 """
 
+import contextlib
 import io
 import math
 import warnings
@@ -149,19 +150,24 @@ def _opened(content, what):
     """The image, of which nothing is read but what it says of its size."""
     from PIL import Image
 
-    try:
-        # Pillow warns of pictures that would take much memory, all of which are of another size.
-        with warnings.catch_warnings(action="ignore"):
-            return Image.open(io.BytesIO(content))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{what} cannot be read as a picture ({one_line(error)}); give a PNG") from error
+    with _pillow(what):
+        return Image.open(io.BytesIO(content))
 
 
 def _pixels(image, mode, what) -> np.ndarray:
+    with _pillow(what):
+        return np.asarray(image.convert(mode))
+
+
+@contextlib.contextmanager
+def _pillow(what):
+    from PIL import Image
+
     try:
+        # Pillow warns of pictures that would take much memory, all of which are of another size.
         with warnings.catch_warnings(action="ignore"):
-            return np.asarray(image.convert(mode))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+            yield
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise InputError(f"{what} cannot be read as a picture ({one_line(error)}); give a PNG") from error
 
 

@@ -30,13 +30,8 @@ class LowerHalf:
         if self.data.values.random:
             raise InputError(f"{self.data.values} draws values at random, the halves each its own; choose values that are fixed")
 
-    @property
-    def values(self) -> Any:
-        return self.data.values
-
-    @property
-    def medium(self) -> Any:
-        return self.data.medium
+    values = property(lambda self: self.data.values)
+    medium = property(lambda self: self.data.medium)
 
     @property
     def title(self) -> str:

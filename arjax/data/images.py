@@ -30,9 +30,7 @@ class Digits:
     values: Any = Threshold(7)
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    @property
-    def medium(self) -> Images:
-        return Images(self.values.vocab)
+    medium = property(lambda self: Images(self.values.vocab))
 
     @property
     def title(self) -> str:
@@ -79,6 +77,14 @@ FASHION_MNIST_FILES = _files(
 )
 
 
+def _title(data) -> str:
+    return f"{data.name} 28x28, {data.values.title}, train 50000 / valid 10000 / test 10000"
+
+
+def _load(data) -> Splits:
+    return check_splits(read_files(data.files, data.root), data.values, data.name)
+
+
 @dataclasses.dataclass(frozen=True)
 class MNIST:
     """70000 images 28x28 of handwritten digits, raw values 0..255 (LeCun, Cortes, Burges 1998).
@@ -89,16 +95,11 @@ class MNIST:
     values: Any = Dynamic()
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    @property
-    def medium(self) -> Images:
-        return Images(self.values.vocab)
-
-    @property
-    def title(self) -> str:
-        return f"MNIST 28x28, {self.values.title}, train 50000 / valid 10000 / test 10000"
-
-    def load(self) -> Splits:
-        return check_splits(read_files(MNIST_FILES, self.root), self.values, "MNIST")
+    name: ClassVar[str] = "MNIST"
+    files: ClassVar[Files] = MNIST_FILES
+    medium = property(lambda self: Images(self.values.vocab))
+    title = property(_title)
+    load = _load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,16 +109,11 @@ class FashionMNIST:
     values: Any = Dynamic()
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    @property
-    def medium(self) -> Images:
-        return Images(self.values.vocab)
-
-    @property
-    def title(self) -> str:
-        return f"Fashion-MNIST 28x28, {self.values.title}, train 50000 / valid 10000 / test 10000"
-
-    def load(self) -> Splits:
-        return check_splits(read_files(FASHION_MNIST_FILES, self.root), self.values, "Fashion-MNIST")
+    name: ClassVar[str] = "Fashion-MNIST"
+    files: ClassVar[Files] = FASHION_MNIST_FILES
+    medium = property(lambda self: Images(self.values.vocab))
+    title = property(_title)
+    load = _load
 
 
 def read_files(files: Files, root: str | None, num_valid: int = 10000) -> Splits:
@@ -233,9 +229,7 @@ class Cifar10Subset:
     values: Any = Levels(256)
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    @property
-    def medium(self) -> Images:
-        return Images(self.values.vocab)
+    medium = property(lambda self: Images(self.values.vocab))
 
     @property
     def title(self) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from arjax import pictures
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
 from arjax.data.contents import Packed, pack_array, pack_image, pack_symbols, unpack_array, unpack_image, unpack_symbols
+from arjax.data.splits import blocks
 from arjax.data.waveforms import write_wav
 from arjax.errors import InputError
 from arjax.files import write_whole
@@ -117,6 +118,22 @@ class Medium(Protocol):
         ...
 
 
+# Answers that several media give.
+
+
+def refuse_text(self, text: str) -> np.ndarray:
+    """Medium.encode where a string has no symbols."""
+    raise InputError(f"the run models {self.noun}, which no text can begin; leave --prompt out")
+
+
+def _none(self, x) -> None:
+    """Medium.original and original_bytes of what is no token and no text."""
+
+
+def _unpack_array(self, name, packed, model) -> bytes:
+    return unpack_array(packed)
+
+
 @dataclasses.dataclass(frozen=True)
 class Images:
     """Pictures [H, W], [H, W, 1] or [H, W, 3]. Arrays of another shape are shown as rows of a table.
@@ -144,14 +161,8 @@ class Images:
         images = together.reshape(len(x), -1, *together.shape[1:])
         return Exhibit(completed_images(images[:, 0], hidden.reshape(*hidden.shape[:2], -1)[..., 0], images[:, 1:]))
 
-    def encode(self, text):
-        raise no_text(self.noun)
-
-    def original(self, x):
-        return None
-
-    def original_bytes(self, x):
-        return None
+    encode = refuse_text
+    original = original_bytes = _none
 
     def pack(self, name, content, model):
         return pack_image(name, content, model) or pack_array(name, content, model, images=True)
@@ -176,9 +187,7 @@ class Text:
     flags: ClassVar[frozenset[str]] = frozenset({"mask", "text", "truth"})
     at_once: ClassVar[tuple[int, int]] = (3, 3)
 
-    @property
-    def unit(self) -> str:
-        return "byte" if self.alphabet is None else "char"
+    unit = property(lambda self: "byte" if self.alphabet is None else "char")
 
     def exhibit(self, x, title=""):
         return Exhibit(texts=tuple(show_utf8(x) if self.alphabet is None else decode(x, self.alphabet)))
@@ -189,8 +198,7 @@ class Text:
     def encode(self, text):
         return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
 
-    def original(self, x):
-        return None
+    original = _none
 
     def original_bytes(self, x):
         sizes = np.ones(256, int) if self.alphabet is None else utf8_lengths(self.alphabet)
@@ -238,20 +246,10 @@ class Sound:
         picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, int(np.argmax(hidden)) / self.sample_rate)
         return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
 
-    def encode(self, text):
-        raise no_text(self.noun)
-
-    def original(self, x):
-        return None
-
-    def original_bytes(self, x):
-        return None
-
-    def pack(self, name, content, model):
-        return pack_array(name, content, model)
-
-    def unpack(self, name, packed, model):
-        return unpack_array(packed)
+    encode = refuse_text
+    original = original_bytes = _none
+    pack = staticmethod(pack_array)
+    unpack = _unpack_array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,40 +275,19 @@ class Table:
             texts += [",".join(np.where(np.repeat(hidden.ravel(), event), blank, cells)), *self.exhibit(completions).texts]
         return Exhibit(texts=tuple(texts), rule="\n")
 
-    def encode(self, text):
-        raise no_text(self.noun)
-
-    def original(self, x):
-        return None
-
-    def original_bytes(self, x):
-        return None
-
-    def pack(self, name, content, model):
-        return pack_array(name, content, model)
-
-    def unpack(self, name, packed, model):
-        return unpack_array(packed)
+    encode = refuse_text
+    original = original_bytes = _none
+    pack = staticmethod(pack_array)
+    unpack = _unpack_array
 
 
 def _cell(value) -> str:
     return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
 
 
-def no_text(noun: str) -> InputError:
-    """The error of a medium that has no symbols for a string."""
-    return InputError(f"the run models {noun}, which no text can begin; leave --prompt out")
-
-
-def bytes_of(sizes: np.ndarray, x: np.ndarray, block: int = 2**22) -> np.ndarray:
-    """Sums sizes[x], integers [vocab] of symbols [N, length], over the sites of each example [N].
-
-    block: how many values are looked up at once. Where examples overlap, as windows of a text do, all of them together may be
-    many times what lies in memory.
-    """
-    rows = max(1, block * len(x) // max(x.size, 1))
-    blocks = (x[start : start + rows] for start in range(0, len(x), rows))
-    return np.concatenate([np.zeros(0, int), *(sizes[block].sum(axis=1) for block in blocks)])
+def bytes_of(sizes: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Sums sizes[x], integers [vocab] of symbols [N, length], over the sites of each example [N]."""
+    return np.concatenate([np.zeros(0, int), *(sizes[x[block]].sum(axis=1) for block in blocks(x))])
 
 
 def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray) -> np.ndarray:

@@ -25,9 +25,7 @@ class Npz:
     values: Any
     root: str | None = dataclasses.field(default=None, compare=False)
 
-    @property
-    def medium(self) -> Images:
-        return Images(self.values.vocab)
+    medium = property(lambda self: Images(self.values.vocab))
 
     @property
     def title(self) -> str:

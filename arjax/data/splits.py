@@ -87,32 +87,21 @@ def check_fractions(valid: float, test: float) -> None:
         )
 
 
-def cut(things, valid: float, test: float) -> Parts:
+def cut(things, valid: float, test: float, there: str | None = None) -> Parts:
     """Cuts a sequence by place into its three parts, views of it where it is an array.
 
     valid, test: the fractions held out at its end; rounded down, but 1 - 0.05 - 0.05 is nine tenths.
+    there: if given, no part is left empty; InputError, which begins with it, if there are too few things for that.
     """
-    return _parts(things, *_cuts(len(things), valid, test), test)
-
-
-def hold_out(things, valid: float, test: float, there: str) -> Parts:
-    """Cuts a list as `cut` does, but leaves no part empty. InputError, which begins with `there`, if it is too short for that."""
-    first, second = _cuts(len(things), valid, test)
-    second = min(second, len(things) - 1) if test else len(things)
-    first = min(first, second - 1)
-    if first < 1:
-        raise InputError(
-            f"{there}, too few to hold out valid={valid} and test={test} of them and train on one; give more files, or smaller "
-            "fractions"
-        )
-    return _parts(things, first, second, test)
-
-
-def _cuts(num, valid, test) -> tuple[int, int]:
-    return int(round(num * (1 - valid - test), 6)), int(round(num * (1 - test), 6))
-
-
-def _parts(things, first, second, test) -> Parts:
+    first, second = (int(round(len(things) * kept, 6)) for kept in (1 - valid - test, 1 - test))
+    if there is not None:
+        second = min(second, len(things) - 1) if test else len(things)
+        first = min(first, second - 1)
+        if first < 1:
+            raise InputError(
+                f"{there}, too few to hold out valid={valid} and test={test} of them and train on one; give more files, or "
+                "smaller fractions"
+            )
     held_out = things[first:second]
     return Parts(things[:first], held_out, things[second:] if test else held_out)
 
@@ -148,8 +137,12 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
-        for part in _PARTS:
-            _check_present(part, name, split, splits.train, where)
+        for part, noun in _PARTS.items():
+            lacks = [name for name, each in ((name, split), ("train", splits.train)) if getattr(each, part) is None]
+            if len(lacks) == 1:
+                raise InputError(
+                    f"{where}: {lacks[0]} has no {noun} but another split has; give them to all three splits or none"
+                )
         _check_label(name, split, where)
         for part, axes in _FEATURES.items():
             _check_features(part, axes, name, split, splits.train, where)
@@ -157,7 +150,7 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
     return splits
 
 
-def _blocks(x, block=2**22) -> list[slice]:
+def blocks(x, block=2**22) -> list[slice]:
     """Slices of the examples, so many values each: where examples overlap, as windows of a text do, all of them together may be
     many times what lies in memory."""
     rows = max(1, block * len(x) // max(x.size, 1))
@@ -166,18 +159,12 @@ def _blocks(x, block=2**22) -> list[slice]:
 
 def _first_outside(x, values):
     """The place of the first value outside the support, None if there is none."""
-    for block in _blocks(x):
+    for block in blocks(x):
         outside = values.outside(x[block])
         if outside.any():
             first, *rest = (int(i) for i in np.unravel_index(np.argmax(outside), outside.shape))
             return (block.start + first, *rest)
     return None
-
-
-def _check_present(part, name, split, train, where):
-    if (getattr(split, part) is None) != (getattr(train, part) is None):
-        missing = "train" if getattr(train, part) is None else name
-        raise InputError(f"{where}: {missing} has no {_PARTS[part]} but another split has; give them to all three splits or none")
 
 
 _PARTS = {

@@ -73,8 +73,13 @@ def _title(data) -> str:
     return title_of(data, "bytes" if alphabet is None else f"{len(alphabet)} characters")
 
 
-def _load(data, where: str, content: bytes) -> Splits:
-    alphabet = data.medium.alphabet
+def _read(data) -> tuple[str, bytes]:
+    """A user's own file: (its name for messages, its content)."""
+    return read_file(data.path, data.root)
+
+
+def _load(data) -> Splits:
+    (where, content), alphabet = data._read(), data.medium.alphabet
     if alphabet is None:
         codes, symbols = np.frombuffer(content, np.uint8), "bytes"
     else:
@@ -82,7 +87,10 @@ def _load(data, where: str, content: bytes) -> Splits:
     return windows(cut(codes, data.valid, data.test), data.length, where, symbols)
 
 
-def _texts(data, where: str, content: bytes) -> Parts:
+def _texts(data) -> Parts:
+    """Returns the same parts as UTF-8, uint8, whether or not the alphabet has their characters; bytes as they lie in the file,
+    where a part may start within a character."""
+    where, content = data._read()
     if data.medium.alphabet is None:
         return cut(np.frombuffer(content, np.uint8), data.valid, data.test)
     return each(utf8, cut(_decoded(where, content), data.valid, data.test))
@@ -113,7 +121,9 @@ class Characters:
     test: float = 0.05
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    name = property(lambda self: Path(self.path).name)
     title = property(_title)
+    load, texts, _read = _load, _texts, _read
 
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
@@ -124,24 +134,8 @@ class Characters:
             )
         _check(self)
 
-    @property
-    def values(self) -> Any:
-        return Levels(len(self.alphabet))
-
-    @property
-    def medium(self) -> Text:
-        return Text(self.alphabet)
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
-
-    def load(self) -> Splits:
-        return _load(self, *read_file(self.path, self.root))
-
-    def texts(self) -> Parts:
-        """Returns the same parts as UTF-8, uint8, whether or not the alphabet has their characters."""
-        return _texts(self, *read_file(self.path, self.root))
+    values = property(lambda self: Levels(len(self.alphabet)))
+    medium = property(lambda self: Text(self.alphabet))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,19 +153,10 @@ class Bytes:
 
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
+    name = property(lambda self: Path(self.path).name)
     title = property(_title)
+    load, texts, _read = _load, _texts, _read
     __post_init__ = _check
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
-
-    def load(self) -> Splits:
-        return _load(self, *read_file(self.path, self.root))
-
-    def texts(self) -> Parts:
-        """Returns the parts as they lie in the file, uint8. A part may start within a character."""
-        return _texts(self, *read_file(self.path, self.root))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,14 +177,11 @@ class TinyShakespeare:
     values: ClassVar[Any] = Levels(65)
     medium: ClassVar[Any] = Text(alphabet)
     title = property(_title)
+    load, texts = _load, _texts
     __post_init__ = _check
 
-    def load(self) -> Splits:
-        return _load(self, self.name, read(TINY_SHAKESPEARE, self.root))
-
-    def texts(self) -> Parts:
-        """Returns the same parts as UTF-8, uint8."""
-        return _texts(self, self.name, read(TINY_SHAKESPEARE, self.root))
+    def _read(self) -> tuple[str, bytes]:
+        return self.name, read(TINY_SHAKESPEARE, self.root)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,14 +202,11 @@ class WikipediaSample:
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
     title = property(_title)
+    load, texts = _load, _texts
     __post_init__ = _check
 
-    def load(self) -> Splits:
-        return _load(self, self.name, read(ENWIKI_SAMPLE, self.root))
-
-    def texts(self) -> Parts:
-        """Returns the parts, uint8. A part may start within a character."""
-        return _texts(self, self.name, read(ENWIKI_SAMPLE, self.root))
+    def _read(self) -> tuple[str, bytes]:
+        return self.name, read(ENWIKI_SAMPLE, self.root)
 
 
 TINY_SHAKESPEARE = Source(

@@ -41,6 +41,27 @@ class Values(Protocol):
         ...
 
 
+def _within(x, low, high):
+    # Bounds in float64, so that comparing float16 data with them does not overflow; NaN is never within.
+    if x.dtype.kind == "f":
+        low, high = np.float64(low), np.float64(high)
+    return (x >= low) & (x <= high)
+
+
+def _unrepresentable(x):
+    # On the device numbers are 32 bits wide: what is larger would wrap around or become infinite there.
+    limit = np.finfo(np.float32).max if x.dtype.kind == "f" else np.iinfo(np.int32).max
+    return ~_within(x, -limit, limit)
+
+
+def _up_to_highest(values) -> str:
+    return f"numbers from 0 to {values.highest:g}"
+
+
+def _outside_highest(values, x):
+    return ~_within(x, 0, values.highest)
+
+
 @dataclasses.dataclass(frozen=True)
 class Levels:
     """Symbols 0..count-1, as they are."""
@@ -53,9 +74,7 @@ class Levels:
         if self.count < 1:
             raise InputError(f"Levels({self.count}) needs at least one symbol; give the number of symbols")
 
-    @property
-    def vocab(self) -> int:
-        return self.count
+    vocab = property(lambda self: self.count)
 
     @property
     def title(self) -> str:
@@ -88,8 +107,7 @@ class Threshold:
     def title(self) -> str:
         return f"threshold at {self.level:g}"
 
-    def outside(self, x):
-        return ~_representable(x)
+    outside = staticmethod(_unrepresentable)
 
     def __call__(self, key, x):
         return (jnp.asarray(x) > self.level).astype(jnp.int32)
@@ -109,12 +127,8 @@ class Dynamic:
         if not self.highest > 0:
             raise InputError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
 
-    @property
-    def support(self) -> str:
-        return f"numbers from 0 to {self.highest:g}"
-
-    def outside(self, x):
-        return ~_within(x, 0, self.highest)
+    support = property(_up_to_highest)
+    outside = _outside_highest
 
     def __call__(self, key, x):
         return jax.random.bernoulli(key, jnp.asarray(x).astype(jnp.float32) / self.highest).astype(jnp.int32)
@@ -129,8 +143,7 @@ class Real:
     title: ClassVar[str] = "real values"
     support: ClassVar[str] = "finite numbers"
 
-    def outside(self, x):
-        return ~_representable(x)
+    outside = staticmethod(_unrepresentable)
 
     def __call__(self, key, x):
         return jnp.asarray(x).astype(jnp.float32)
@@ -150,25 +163,8 @@ class Scaled:
         if not self.highest > 0:
             raise InputError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
 
-    @property
-    def support(self) -> str:
-        return f"numbers from 0 to {self.highest:g}"
-
-    def outside(self, x):
-        return ~_within(x, 0, self.highest)
+    support = property(_up_to_highest)
+    outside = _outside_highest
 
     def __call__(self, key, x):
         return jnp.asarray(x).astype(jnp.float32) / self.highest
-
-
-def _within(x, low, high):
-    # Bounds in float64, so that comparing float16 data with them does not overflow; NaN is never within.
-    if x.dtype.kind == "f":
-        low, high = np.float64(low), np.float64(high)
-    return (x >= low) & (x <= high)
-
-
-def _representable(x):
-    # On the device numbers are 32 bits wide: what is larger would wrap around or become infinite there.
-    limit = np.finfo(np.float32).max if x.dtype.kind == "f" else np.iinfo(np.int32).max
-    return _within(x, -limit, limit)

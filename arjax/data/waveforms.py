@@ -38,6 +38,11 @@ class Audible(Protocol):
         ...
 
 
+def outside_int16(x: np.ndarray) -> np.ndarray:
+    """Is True where a value is no 16-bit sample; NaN is none."""
+    return ~((x >= -_SCALE) & (x <= _SCALE - 1)) | (np.floor(x) != x)
+
+
 @dataclasses.dataclass(frozen=True)
 class Linear:
     """`count` equal bins, a power of two up to 65536. With 65536 nothing is lost."""
@@ -51,16 +56,13 @@ class Linear:
         if not 2 <= self.count <= 2**16 or self.count & (self.count - 1):
             raise InputError(f"Linear({self.count}) must have a power of two of symbols, 2..65536; choose one, as 256")
 
-    @property
-    def vocab(self) -> int:
-        return self.count
+    vocab = property(lambda self: self.count)
 
     @property
     def title(self) -> str:
         return f"linear, {self.count} levels"
 
-    def outside(self, x):
-        return outside_int16(x)
+    outside = staticmethod(outside_int16)
 
     def __call__(self, key, x):
         return (jnp.asarray(x).astype(jnp.int32) + _SCALE) // (2 * _SCALE // self.count)
@@ -88,16 +90,13 @@ class MuLaw:
         if not 2 <= self.count <= 2**16:
             raise InputError(f"MuLaw({self.count}) must have 2..65536 symbols; choose so many, as 256")
 
-    @property
-    def vocab(self) -> int:
-        return self.count
+    vocab = property(lambda self: self.count)
 
     @property
     def title(self) -> str:
         return f"mu-law, {self.count} levels"
 
-    def outside(self, x):
-        return outside_int16(x)
+    outside = staticmethod(outside_int16)
 
     def __call__(self, key, x):
         return jnp.asarray(_symbol_of_sample(self.count))[jnp.asarray(x).astype(jnp.int32) + _SCALE]
@@ -122,11 +121,6 @@ def _finite(waveform) -> np.ndarray:
     if not np.isfinite(waveform).all():
         raise InputError("the waveform has samples that are not finite; correct or leave them out")
     return waveform
-
-
-def outside_int16(x: np.ndarray) -> np.ndarray:
-    """Is True where a value is no 16-bit sample; NaN is none."""
-    return ~((x >= -_SCALE) & (x <= _SCALE - 1)) | (np.floor(x) != x)
 
 
 def _mu_law(waveform, count):

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from arjax.data.contents import pack_array, unpack_array
-from arjax.data.media import Images, no_text
+from arjax.data.media import Images, refuse_text
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
@@ -43,8 +43,7 @@ class ImageTokens:
         drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
         return self._shown_by.completed(x, hidden, drawn, inside, title=title, blank=blank)
 
-    def encode(self, text):
-        raise no_text(self.noun)
+    encode = refuse_text
 
     def original(self, x):
         return in_parts(self.fitted.decode, np.asarray(x))
