@@ -11,6 +11,7 @@ import scipy.integrate
 import scipy.special
 import scipy.stats
 
+import arjax
 from arjax.heads import (
     Bernoulli,
     Categorical,
@@ -20,6 +21,8 @@ from arjax.heads import (
     MixtureOfLogistics,
     Ordinal,
 )
+from arjax.models import Histogram
+from arjax.sampling import Temperature
 
 KEY = jax.random.key(0)
 SYMBOLS = np.arange(256)[:, None]
@@ -332,6 +335,13 @@ def test_at_theta_zero_the_components_get_different_gradients(head):
     x = jnp.full(head.event_shape, 1, jnp.float32 if head.vocab is None else jnp.int32)
     gradient = np.asarray(jax.jit(jax.grad(head.log_prob))(jnp.zeros(head.param_size), x)).reshape(-1, head.components)
     assert len(np.unique(gradient[0])) == head.components
+
+
+def test_sample_refuses_a_temperature_of_a_mixture_that_has_as_many_parameters_as_symbols():
+    model = arjax.Model(Histogram(), DiscretizedMixtureOfLogistics(6, 2), (2,))
+    assert model.head.vocab == model.head.param_size
+    with pytest.raises(ValueError, match="needs one logit a symbol"):
+        arjax.sample(model, {"theta": jnp.zeros((2, 6))}, KEY, 2, transforms=(Temperature(0.5),))
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,16 @@ def test_samples_follow_the_counted_law():
     assert scipy.stats.chisquare(seen, expected).pvalue > 1e-4
 
 
+def test_fit_counts_labels_one_at_a_time():
+    x, label = data(60), np.arange(60) % 2
+    tables = [fit(x[label == y], EDGES, Categorical(3), smoothing=1.0)["table"] for y in range(2)]
+    model = model_of(BayesNet(EDGES), cond=CondSpec(classes=2))
+    log_prob = arjax.log_prob(model, {"table": jnp.stack(tables)}, x, cond=Cond(label=label))
+    for y in range(2):
+        alone = arjax.log_prob(model_of(BayesNet(EDGES)), {"table": tables[y]}, x[label == y])
+        np.testing.assert_allclose(log_prob[label == y], alone, rtol=1e-6)
+
+
 def test_the_optimum_of_gradient_descent_is_the_counts():
     x, model = data(300).astype(np.uint8), model_of(BayesNet(EDGES, ARITIES))
     experiment = fitting(model, Levels(3), optax.adam(optax.cosine_decay_schedule(0.3, 400)))

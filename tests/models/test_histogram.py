@@ -15,7 +15,7 @@ from nets import check_steps
 
 import arjax
 from arjax import Model, testing
-from arjax.data import Bimodal, Levels
+from arjax.data import Bimodal, Levels, Real
 from arjax.data.splits import Split, Splits
 from arjax.heads import Categorical, DiscretizedMixtureOfLogistics, MixtureOfGaussians, Ordinal
 from arjax.models import Histogram
@@ -201,6 +201,15 @@ def test_from_few_examples_a_mixture_generalises_and_a_histogram_does_not():
     assert law < nats(mixture, learned, splits.test) < law + 0.1
     assert min(held_out.values()) > law + 0.2
     assert held_out[0.0] > law + 3
+
+
+def test_the_optimum_of_gaussians_alone_is_that_of_real_values():
+    x = np.concatenate([RNG.normal(-2, 0.3, (400, 1)), RNG.normal(1, 0.5, (600, 1))]).astype(np.float32)
+    model = Model(Histogram(), MixtureOfGaussians(2), (1,))
+    weight, mean, log_std = np.split(np.asarray(trained(model, Real(), x, 500, 0.05)["theta"][0]), 3)
+    np.testing.assert_allclose(np.sort(mean + np.array([-0.5, 0.5])), [-2, 1], atol=0.1)
+    np.testing.assert_allclose(np.exp(log_std), [0.3, 0.5], atol=0.05)
+    np.testing.assert_allclose(np.exp(weight[0] - weight[1]), 400 / 600, rtol=0.05)
 
 
 # The toy data and its picture

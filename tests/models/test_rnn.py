@@ -1,5 +1,7 @@
 """RNN: its cells against loops and against flax's own, its start, and what it looks up."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -66,18 +68,20 @@ def by_loops(model, p, x, order, label=None, local=None):
     return np.array(theta)
 
 
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
     "model",
     [
         Model(RNN(width=4, depth=3, embedding=3, coordinates=True), Categorical(5), (2, 3), Snake(), CondSpec(classes=3)),
-        Model(RNN("gru", width=4, depth=2, coordinates=True), Categorical(4), (3, 2, 2), Random(1)),
-        Model(RNN("gru", width=3, embedding=2, dropout=0.5), Categorical(40), (6,)),  # more symbols than there are in the batch
+        Model(RNN(width=4, depth=2, coordinates=True), Categorical(4), (3, 2, 2), Random(1)),
+        Model(RNN(width=3, embedding=2, dropout=0.5), Categorical(40), (6,)),  # more symbols than there are in the batch
         Model(RNN(width=5, coordinates=True), Normal(), (4, 2), AnyOrder(Reversed(Raster()))),
         Model(RNN(width=4, dropout=0.5), Bernoulli(), (7,), Reversed(Raster()), CondSpec(local=2, hop=3)),
     ],
     ids=["deep_labels", "one_hot", "many_symbols", "real", "local_bits"],
 )
-def test_theta_is_what_loops_in_float64_say_and_steps_agree(model):
+def test_theta_is_what_loops_in_float64_say_and_steps_agree(model, cell):
+    model = dataclasses.replace(model, net=model.net.clone(cell=cell))
     params, p = lively_params(model, KEY), float64(lively_params(model, KEY))
     x, cond, order = random_symbols(model, KEY, 3), testing.random_cond(model, KEY, 3), model.permutation
     says = passed(model, params, x, jnp.asarray(order), cond)

@@ -12,7 +12,7 @@ from nets import check_steps, float64, passed, stepped
 
 import arjax
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, MixtureOfGaussians
-from arjax.layers.attention_mask import Strided, Window
+from arjax.layers.attention_mask import Causal, Strided, Window
 from arjax.models import Transformer
 from arjax.orders import AnyOrder, Raster, Snake
 from arjax.protocol import Cond, CondSpec, Model
@@ -193,12 +193,13 @@ def test_the_parameters_are_those_of_the_closed_form(positions):
 # One order for each example
 
 
-def test_an_order_for_each_example_gives_what_each_gives_alone():
-    made = model(TINY(positions="rotary", any_order=True, mask=Window(3), layers=1), order=AnyOrder())
+def test_log_prob_in_an_order_for_each_example_is_what_each_has_alone():
+    made = model(TINY(positions="rotary", any_order=True, mask=Window(3), layers=1), order=AnyOrder(), cond=CONDITION)
     params, x, orders = lively_params(made, KEY), random_symbols(made, KEY, BATCH).reshape(BATCH, *SITES), random_orders()
-    scores = arjax.log_prob(made, params, x, order=orders)
+    cond = random_cond(made, KEY, BATCH)
+    scores = arjax.log_prob(made, params, x, order=orders, cond=cond)
     for b in range(BATCH):
-        np.testing.assert_allclose(arjax.log_prob(made, params, x, order=orders[b])[b], scores[b], rtol=1e-5)
+        np.testing.assert_allclose(arjax.log_prob(made, params, x, order=orders[b], cond=cond)[b], scores[b], rtol=1e-5)
     assert len(np.unique(np.round(np.asarray(scores), 4))) == BATCH
 
 
@@ -219,6 +220,12 @@ def test_the_conditional_given_any_observed_sites_is_the_enumerated_one_in_every
             agree = (observed[:, None] == observed[None]).all(axis=-1)  # [16, 16]
             ratio = log_joint - np.log((agree * np.exp(log_joint)).sum(axis=1))
             np.testing.assert_allclose(scores[:, known:].sum(axis=1), ratio, atol=2e-5)
+
+
+def test_theta_is_the_same_under_masks_that_hide_nothing():
+    causal, wide = (model(TINY(mask=mask, layers=1)) for mask in (Causal(), Window(T)))
+    params, x = lively_params(causal, KEY), random_symbols(causal, KEY, BATCH)
+    np.testing.assert_array_equal(*(passed(each, params, x, jnp.arange(T)) for each in (causal, wide)))
 
 
 # Gradients

@@ -17,7 +17,7 @@ from arjax.heads import (
 )
 from arjax.measure.timing import timed
 from arjax.models import WaveNet
-from arjax.orders import Random, Raster, Reversed, Snake
+from arjax.orders import AnyOrder, Random, Raster, Reversed, Snake
 from arjax.sampling import naive
 from arjax.testing import lively_params, work_ratio
 from arjax.testing.cases import random_symbols
@@ -71,13 +71,15 @@ def by_loops(model, p, x, order, label=None, local=None):
 @pytest.mark.parametrize(
     "model",
     [
+        Model(WaveNet(2, 3, width=2, skip=3, readout=2), Categorical(5), (18,)),
         Model(WaveNet(2, 2, 3, width=3, skip=4, readout=2), DiscretizedMixtureOfLogistics(9, 2), (19,), cond=CondSpec(classes=3)),
         Model(TINY.clone(coordinates=True), Categorical(4), (3, 2, 2), Random(1), CondSpec(classes=2, local=3)),
         Model(TINY, MixtureOfLogistics(2), (11,), Reversed(Raster()), CondSpec(local=2, hop=4)),
+        Model(TINY.clone(coordinates=True), Normal(), (4, 1), AnyOrder(Reversed(Raster()))),
         Model(TINY, CoupledDiscretizedMixtureOfLogistics(4, 2), (2, 3), Snake()),
         Model(WaveNet(1, 5, width=3, skip=2, readout=2), Bernoulli(), (6,)),  # dilations longer than the data
     ],
-    ids=["labels", "both", "hop", "events", "short"],
+    ids=["symbols", "labels", "both", "hop", "real", "events", "short"],
 )
 def test_theta_is_what_loops_in_float64_say_and_steps_agree(model):
     params, p = lively_params(model, KEY), float64(lively_params(model, KEY))
