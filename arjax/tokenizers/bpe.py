@@ -8,7 +8,6 @@ the tokens of single bytes here.
 """
 
 import dataclasses
-import itertools
 from typing import ClassVar
 
 import numpy as np
@@ -78,7 +77,8 @@ class BPE:
         vocabulary = self._vocabulary(learned)
         parts = pieces(_row("byte", x, 256).astype(np.uint8).tobytes(), vocabulary.literals)
         tokens = [np.zeros(0, np.int32)]
-        while group := list(itertools.islice(parts, 64)):  # as many as keep all cores busy
+        for start in range(0, len(parts), 1000):  # as many as keep all cores busy
+            group = parts[start : start + 1000]
             strings = [piece for piece in group if isinstance(piece, str)]
             encoded = iter(vocabulary.library.encode_batch_fast(strings, add_special_tokens=False))
             tokens += [

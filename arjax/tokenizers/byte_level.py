@@ -4,25 +4,23 @@ The library reads far more than can be promised to be lossless, and breaks off i
 file is read as plain JSON here and refused in one line if it is not what it should be; the library is given only what decides the
 tokens: the vocabulary, the merges and the added tokens.
 
-Two things call for a cut. What is no UTF-8 is no string for a library that takes strings, so it stands apart, as bytes. And a
-long text is to be encoded piece by piece, in bounded memory and on all cores, which must not change a single token.
-
-GPT-2 splits a text by the expression (Radford et al. 2019)
+What is no UTF-8 is no string for a library that takes strings, so it stands apart, as bytes. A long text is cut, so that all
+cores encode it in bounded memory, and no cut may change a token. GPT-2 splits a text by the expression (Radford et al. 2019)
 
     's|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+
 
 and encodes what it matches part by part. No match reaches across a place that has white space behind it and none before it: a
 match with white space after its first character is white space only. Left of such a place no match sees further than the
 character before it (the one that looks ahead, \\s+(?!\\S), starts in white space, which ends before that character), and none
-looks back, so on either side the matches are those of the whole text. Tokens that are found as they are written before the text
-is split (GPT-2's "<|endoftext|>") must not reach across either, so places inside one are passed over.
+looks back, so on either side the matches are those of the whole text. Added tokens ("<|endoftext|>") are found before the text is
+split; where one of them has such a place in it, no text is cut.
 """
 
 import dataclasses
 import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,12 +76,14 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     library = _built(described, model, ids)
     if library.get_vocab() != known:
         raise InputError(f"the added tokens of the tokenizer.json are numbered otherwise than the library numbers them; {_GIVE}")
-    spelled = {number: bytes(_BYTES[letter] for letter in token) for token, number in ids.items() if token not in literals}
-    spelled |= {number: token.encode() for token, number in literals.items()}
+    spelled = [
+        token.encode() if token in literals else bytes(_BYTES[letter] for letter in token)
+        for token in sorted(known, key=known.get)
+    ]
     return Vocabulary(
         library,
-        np.array([spelled[number] for number in range(len(known))], object),
-        np.array([len(spelled[number]) for number in range(len(known))]),
+        np.array(spelled, object),
+        np.array([len(content) for content in spelled]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),
     )
@@ -151,33 +151,16 @@ def _built(described, model, ids):
         raise InputError(f"the tokenizer.json cannot be read ({one_line(error)}); {_GIVE}") from error
 
 
-_NOT_UTF_8 = re.compile(r"([\udc80-\udcff]+)")  # as Python decodes it with errors="surrogateescape"
-_CUT = re.compile(r"[!-~](?=[ \n])")  # only what every definition of white space agrees on
+_LONE = r"\udc80-\udcff"  # what Python decodes to, with errors="surrogateescape", where bytes are no UTF-8
 
 
-def pieces(content: bytes, literals: Sequence[str] = (), size: int = 2**16) -> Iterator[str | bytes]:
+def pieces(content: bytes, literals: Sequence[str] = (), size: int = 4096) -> list[str | bytes]:
     """Cuts bytes, in order, into non-empty pieces: the valid UTF-8 as strings, and what is no UTF-8 as bytes.
 
     literals: what is never to be cut. size: about how many characters a string has; more only where there is no place for a cut.
     """
-    for stretch in _NOT_UTF_8.split(content.decode(errors="surrogateescape")):
-        if "\udc80" <= stretch[:1] <= "\udcff":
-            yield stretch.encode(errors="surrogateescape")
-        elif stretch:
-            yield from _cut(stretch, literals, size)
-
-
-def _cut(text, literals, size):
-    start = 0
-    while len(text) - start > size:
-        places = (found.end() for found in _CUT.finditer(text, start + size - 1))
-        place = next((place for place in places if not _inside(text, place, literals)), len(text))
-        yield text[start:place]
-        start = place
-    if start < len(text):
-        yield text[start:]
-
-
-def _inside(text, place, literals):
-    """Does one of the literals reach across the place?"""
-    return any(literal in text[max(place - len(literal) + 1, 0) : place + len(literal) - 1] for literal in literals)
+    cut = rf"[^{_LONE}]{{{size},}}?(?<=[!-~])(?=[ \n])"  # only what every definition of white space agrees on
+    if any(re.search(r"[!-~][ \n]", literal) for literal in literals):
+        cut = r"(?!)"
+    found = re.findall(rf"[{_LONE}]+|{cut}|[^{_LONE}]+", content.decode(errors="surrogateescape"))
+    return [piece.encode(errors="surrogateescape") if "\udc80" <= piece[0] <= "\udcff" else piece for piece in found]

@@ -4,9 +4,11 @@ import json
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from arjax.data.media import Medium, Text
 from arjax.data.splits import Parts
+from arjax.errors import InputError
 from arjax.tokenizers import BPE
 from arjax.tokenizers.byte_level import LETTERS
 
@@ -52,6 +54,13 @@ def gpt2_shaped(merges=("t h", "th e", "Ġ the", "Ã ©", "! !", "Ċ Ċ", "Ġ Ġ
         "model": model | {"merges": list(merges)} | settings.pop("model", {}),
     }
     return whole | settings
+
+
+def fault(function, *arguments) -> str:
+    """The one line with which the call is refused: the fault; the remedy."""
+    with pytest.raises(InputError, match=r"\A[^\n]+; [^\n]+\Z") as error:
+        function(*arguments)
+    return str(error.value)
 
 
 def learned_from(description):

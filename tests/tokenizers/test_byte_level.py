@@ -3,20 +3,20 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from bpe_files import END, SHAPED, SHAPED_LEARNED, array, gpt2_shaped, learned_from
+from bpe_files import END, SHAPED, SHAPED_LEARNED, array, fault, gpt2_shaped, learned_from
 from hypothesis import given, settings
 
 from arjax.errors import InputError
 from arjax.tokenizers.byte_level import pieces, read_vocabulary
 
-ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 GPT2 = gpt2_shaped()
 
 
-def test_pieces_are_cut_before_every_word_and_in_no_literal():
-    assert list(pieces(b"a bc  d\n\ne \xff f", size=1)) == ["a", " bc", "  d", "\n\ne", " ", b"\xff", " f"]
-    assert list(pieces(b"a x b c x b", ("x b",), size=1)) == ["a", " x b", " c", " x b"]
-    assert list(pieces(b"abc " * 5, size=6)) == ["abc abc", " abc abc", " abc "]
+def test_pieces_are_cut_before_words_and_where_no_literal_is_cut():
+    assert pieces(b"a bc  d\n\ne \xff f", size=1) == ["a", " bc", "  d", "\n\ne", " ", b"\xff", " f"]
+    assert pieces(b"abc " * 5, size=6) == ["abc abc", " abc abc", " abc "]
+    assert pieces(b"a x b\nc", ("  ", "\n"), size=1) == ["a", " x", " b", "\nc"]
+    assert pieces(b"a x b\nc\xff d", ("x b",), size=1) == ["a x b\nc", b"\xff", " d"]
 
 
 def without(letter):
@@ -25,12 +25,12 @@ def without(letter):
     return described | {"added_tokens": []}
 
 
-def with_flag(name):
-    return GPT2 | {"added_tokens": [GPT2["added_tokens"][0] | {name: True}]}
+def with_added(**settings):
+    return GPT2 | {"added_tokens": [GPT2["added_tokens"][0] | settings]}
 
 
 def with_number(number):
-    return GPT2 | {"model": GPT2["model"] | {"vocab": GPT2["model"]["vocab"] | {"!!": number}}}
+    return gpt2_shaped(model={"vocab": GPT2["model"]["vocab"] | {"!!": number}})
 
 
 def with_splitting(**settings):
@@ -40,7 +40,6 @@ def with_splitting(**settings):
 @pytest.mark.parametrize(
     ("described", "part"),
     [
-        ({}, "describes no model"),
         (None, "describes no model"),
         ({"model": "BPE"}, "describes no model"),
         (gpt2_shaped(model={"type": "WordPiece"}), "the model of the tokenizer.json has type='WordPiece', not 'BPE'"),
@@ -54,17 +53,14 @@ def with_splitting(**settings):
         (gpt2_shaped(model={"end_of_word_suffix": "</w>"}), "has end_of_word_suffix='</w>', not None"),
         (gpt2_shaped(model={"vocab": [1, 2]}), "has no vocabulary"),
         (gpt2_shaped(model={"merges": None}), "cannot be read"),
-        (gpt2_shaped(model={"merges": ["t h e"]}), "cannot be read"),
         (gpt2_shaped(model={"merges": ["q q"]}), "cannot be read"),
         (GPT2 | {"added_tokens": 7}, "added tokens that are none"),
-        (GPT2 | {"added_tokens": [{"id": 263}]}, "an added token without text"),
-        (GPT2 | {"added_tokens": [{"id": 263, "content": ["x"]}]}, "an added token without text"),
+        (with_added(content=["x"]), "an added token without text"),
         (GPT2 | {"added_tokens": [{"id": 263, "content": END}]}, "cannot be read"),
         (gpt2_shaped(added=("a b",)) | {"added_tokens": []}, "the token 'a b' of the tokenizer.json stands for no bytes"),
         (gpt2_shaped(added=("é",)), "the added token 'é' of the tokenizer.json stands for other bytes as well"),
-        (with_flag("lstrip"), "lstrip=true"),
-        (with_flag("single_word"), "single_word=true"),
-        (with_number(None), "has the number None"),
+        (with_added(lstrip=True), "lstrip=true"),
+        (with_added(single_word=True), "single_word=true"),
         (with_number(True), "has the number True"),
         (with_number(9999), "are not numbered from 0"),
         (with_number(3), "are not numbered from 0"),
@@ -72,9 +68,7 @@ def with_splitting(**settings):
     ],
 )
 def test_read_vocabulary_refuses_another_kind_of_file_in_one_line(described, part):
-    with pytest.raises(InputError, match=ONE_LINE) as info:
-        SHAPED.check(learned_from(described))
-    assert part in str(info.value)
+    assert part in fault(SHAPED.check, learned_from(described))
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,8 +81,7 @@ def test_read_vocabulary_refuses_a_damaged_file_in_one_line_or_it_is_still_lossl
     try:
         SHAPED.check(learned)
     except InputError:
-        with pytest.raises(InputError, match=ONE_LINE):
-            SHAPED.check(learned)
+        fault(SHAPED.check, learned)
         return
     x = array(bytes(range(256)) + "the thé\n\n!!".encode() + END.encode())
     np.testing.assert_array_equal(SHAPED.decode(learned, SHAPED.encode(learned, x)), x)
@@ -100,5 +93,4 @@ def test_read_vocabulary_refuses_a_damaged_file_in_one_line_or_it_is_still_lossl
     ids=["empty", "brace", "binary", "deep", "long", "truncated"],
 )
 def test_read_vocabulary_refuses_what_is_no_json_in_one_line(content):
-    with pytest.raises(InputError, match=ONE_LINE):
-        read_vocabulary(content)
+    assert "the tokenizer.json is no JSON" in fault(read_vocabulary, content)
