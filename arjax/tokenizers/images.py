@@ -129,12 +129,14 @@ class TokenizedImages:
         return np.asarray(self.tokenizer.encode(self.learned, self._examples(x)))
 
 
-def in_parts(function, x) -> np.ndarray:
-    """Returns function(x), computed for PART examples at a time; the last part is filled up with its last example, so that one
-    program does them all."""
+def in_parts(function, x):
+    """Returns function(x), of a NumPy array computed for PART examples at a time; the last part is filled up with its last
+    example, so that one program does them all."""
+    if not isinstance(x, np.ndarray):
+        return function(x)
     parts = []
     for start in range(0, max(len(x), 1), PART):
-        part = np.asarray(x[start : start + PART])
+        part = x[start : start + PART]
         missing = PART - len(part) if len(x) > PART else 0
         filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         parts.append(np.asarray(function(filled))[: len(part)])

@@ -18,6 +18,23 @@ from arjax.tokenizers.images import TokenizedImages
 from arjax.tokenizers.tokenizer import check_learned, check_range
 
 
+def _token_shape(self, shape):
+    return shape
+
+
+def _fit(self, data):
+    check_levels(data, self.levels)
+    return {}
+
+
+def _check(self, learned):
+    check_learned("tokenizer that learns nothing", learned, {})
+
+
+def _over(self, data, learned):
+    return TokenizedImages(data, self, learned)
+
+
 @dataclasses.dataclass(frozen=True)
 class Bits:
     """The upper `bits` of values 0..levels-1, both powers of two."""
@@ -44,16 +61,6 @@ class Bits:
     def title(self) -> str:
         return f"the upper {self.bits} bits"
 
-    def token_shape(self, shape):
-        return shape
-
-    def fit(self, data):
-        check_levels(data, self.levels)
-        return {}
-
-    def check(self, learned):
-        check_learned("tokenizer that learns nothing", learned, {})
-
     def encode(self, learned, x) -> jax.Array:
         check_range("pixel", x, self.levels)
         return jnp.asarray(x, jnp.int32) // (self.levels // self.vocab)
@@ -63,8 +70,7 @@ class Bits:
         width = self.levels // self.vocab
         return jnp.asarray(tokens, jnp.int32) * width + width // 2
 
-    def over(self, data, learned):
-        return TokenizedImages(data, self, learned)
+    token_shape, fit, check, over = _token_shape, _fit, _check, _over
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,16 +91,6 @@ class Binary:
     def title(self) -> str:
         return f"one bit, above {self.level} or not"
 
-    def token_shape(self, shape):
-        return shape
-
-    def fit(self, data):
-        check_levels(data, self.levels)
-        return {}
-
-    def check(self, learned):
-        check_learned("tokenizer that learns nothing", learned, {})
-
     def encode(self, learned, x) -> jax.Array:
         check_range("pixel", x, self.levels)
         return (jnp.asarray(x) > self.level).astype(jnp.int32)
@@ -103,8 +99,7 @@ class Binary:
         check_range("token", tokens, 2)
         return jnp.asarray(tokens, jnp.int32) * (self.levels - 1)
 
-    def over(self, data, learned):
-        return TokenizedImages(data, self, learned)
+    token_shape, fit, check, over = _token_shape, _fit, _check, _over
 
 
 def check_levels(data, levels: int) -> None:

@@ -116,12 +116,11 @@ class VQVAE:
 
     def unflatten(self, learned) -> tuple[dict, dict]:
         """Returns (params, state) out of `learned`, which has to be this VQVAE's own, see `check`."""
-        names = flatten_dict(_abstract(self), sep="/", keep_empty_nodes=True)
-        tree = unflatten_dict({name: learned.get(name, empty) for name, empty in names.items()}, sep="/")
-        return tree["params"], tree["state"]
+        tree = unflatten_dict(learned, sep="/")
+        return {"quantizer": {}} | tree["params"], tree.get("state", {})  # where a quantizer has none
 
     def check(self, learned):
-        check_learned(self.title, learned, flatten_dict(_abstract(self), sep="/"))
+        check_learned(self.title, learned, self.flatten(*jax.eval_shape(self.init, jax.random.key(0))))
 
     def encode(self, learned, x):
         """Turns x [B, *shape] into tokens, int32 [B, H/s, W/s]. A NumPy array passes through in parts and becomes another."""
@@ -130,7 +129,7 @@ class VQVAE:
             raise InputError(f"x has shape {shape}, but this VQVAE takes [B, {', '.join(map(str, self.shape))}]; reshape it")
         if not jnp.issubdtype(dtype, jnp.floating):
             raise InputError(f"x is {dtype}, but a VQVAE takes real values in [0, 1]; scale it as the data set's values do")
-        return _apply(functools.partial(_encode, self), learned, x)
+        return in_parts(functools.partial(_encode, self, dict(learned)), x)
 
     def decode(self, learned, tokens):
         """Turns tokens [B, H/s, W/s] into float32 [B, *shape] in [0, 1]; in parts as `encode`."""
@@ -141,7 +140,7 @@ class VQVAE:
                 f"tokens are {dtype} {shape}, but this VQVAE's are integers [B, {expected[0]}, {expected[1]}]; give those"
             )
         check_range("token", tokens, self.vocab)
-        return _apply(functools.partial(_decode, self), learned, tokens)
+        return in_parts(functools.partial(_decode, self, dict(learned)), tokens)
 
     def over(self, data, learned):
         return TokenizedImages(data, self, learned)
@@ -159,13 +158,6 @@ class VQVAE:
         return Decoder(self._channels, self.strides, self.width, self.residual_width, self.blocks)
 
 
-@functools.lru_cache(maxsize=16)
-def _abstract(model: VQVAE) -> dict:
-    """The shapes of {"params", "state"}."""
-    params, state = jax.eval_shape(model.init, jax.random.key(0))
-    return {"params": params, "state": state}
-
-
 @functools.partial(jax.jit, static_argnums=0)
 def _encode(model, learned, x):
     return model.tokens(*model.unflatten(learned), x.astype(jnp.float32))
@@ -174,14 +166,6 @@ def _encode(model, learned, x):
 @functools.partial(jax.jit, static_argnums=0)
 def _decode(model, learned, tokens):
     return model.restored(*model.unflatten(learned), tokens)
-
-
-def _apply(function, learned, x):
-    """function(learned, x), in parts where x is a NumPy array, of which there may be many examples."""
-    learned = {name: jnp.asarray(array) for name, array in learned.items()}
-    if isinstance(x, np.ndarray):
-        return in_parts(functools.partial(function, learned), x)
-    return function(learned, jnp.asarray(x))
 
 
 class Encoder(nn.Module):

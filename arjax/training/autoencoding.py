@@ -78,7 +78,7 @@ class Autoencoding:
         q, tokens, own = quantizer.quantize(params["quantizer"], state, h)
         mse = squared_error(x, model.picture(params, q)).mean()
         state = quantizer.update(params["quantizer"], state, jax.lax.stop_gradient(h), tokens, update_key)
-        counts = jnp.zeros(quantizer.size, jnp.float32).at[tokens.ravel()].add(1)
+        counts = jnp.bincount(tokens.ravel(), length=quantizer.size)
         metrics = {"mse": mse, "perplexity": perplexity(counts), "used": (counts > 0).mean()}
         return mse / self.variance + own, (state, metrics)
 
@@ -128,8 +128,7 @@ def squared_error(x: jax.Array, x_hat: jax.Array) -> jax.Array:
 
 def perplexity(counts: jax.Array) -> jax.Array:
     """Returns exp of the entropy of how often each code occurs, [K] -> []: how many codes are in use, if equally."""
-    p = counts / counts.sum()
-    return jnp.exp(-jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0).sum())
+    return jnp.exp(jax.scipy.special.entr(counts / counts.sum()).sum())
 
 
 def _blocks(experiment, split, key, size: int = 5000) -> Iterator[np.ndarray]:
