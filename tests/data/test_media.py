@@ -1,10 +1,7 @@
 """What each medium answers, and which medium each data set has."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import soundfile
 
 from arjax import data
 from arjax.data import Dynamic, Levels, MuLaw, Real, Scaled
@@ -52,17 +49,12 @@ def test_exhibit_of_text_is_a_string_an_example():
 
 
 @pytest.mark.parametrize("values", [MuLaw(64), data.Linear(64)], ids=str)
-def test_exhibit_of_sound_is_what_the_symbols_stand_for_and_its_picture(values, tmp_path):
+def test_exhibit_of_sound_is_what_the_symbols_stand_for_and_its_picture(values):
     x = np.arange(64).reshape(2, 32)
     exhibit = Sound(values, 16000).exhibit(x)
     np.testing.assert_array_equal(np.stack(exhibit.waveforms), values.waveform(x))
     assert exhibit.sample_rate == 16000
     assert exhibit.picture.shape[-1] == 3
-    exhibit.save(tmp_path / "s")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.png", "s_0.wav", "s_1.wav"]
-    heard, rate = soundfile.read(tmp_path / "s_1.wav")
-    assert rate == 16000
-    np.testing.assert_allclose(heard, values.waveform(x[1]), atol=1e-4)
 
 
 def test_exhibit_of_a_table_is_a_row_an_example():
@@ -86,14 +78,5 @@ def test_original_bytes_are_those_of_each_character():
 
 
 def test_original_bytes_of_overlapping_windows_take_little_memory():
-    windows = np.lib.stride_tricks.sliding_window_view(np.zeros(1_000_000, np.uint8), 256)
+    windows = np.lib.stride_tricks.sliding_window_view(np.zeros(100_000, np.uint8), 256)
     assert (Text("a").original_bytes(windows) == 256).all()
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", "naïve 😀\r\n".encode(), bytes(range(256))])
-@pytest.mark.parametrize("medium", [Text(), Text("helo "), Text(" naïve")], ids=str)
-def test_unpack_gives_back_any_file_that_text_packs(medium, content):
-    model = SimpleNamespace(num_sites=4, site_shape=(4,))
-    packed = medium.pack("x.txt", content, model)
-    assert packed.x.shape[1:] == (4,)
-    assert medium.unpack("x.txt", packed, model) == content

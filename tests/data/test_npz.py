@@ -1,21 +1,19 @@
 """A user's own arrays in one .npz file."""
 
 import dataclasses
-import pickle
 import zipfile
 
 import numpy as np
 import pytest
+from faults import fault
 
 import arjax
 from arjax.data import Levels, Npz, Real
 from arjax.heads import Bernoulli
 from arjax.models import MADE, RNN, Transformer
 from arjax.orders import AnyOrder, Raster, Reversed
-from arjax.training import Experiment
 from arjax.training.conditions import check_fits
 
-ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 BINARY = Levels(2)
 X = np.arange(12).reshape(2, 3, 2) % 2
 SPLITS = {"train": X, "valid": X, "test": X}
@@ -35,18 +33,15 @@ def saved(tmp_path, arrays):
     return tmp_path / "mine.npz"
 
 
-def fault(path, values=BINARY):
-    with pytest.raises(ValueError, match=ONE_LINE) as info:
-        Npz(str(path), values).load()
-    message = str(info.value)
-    assert str(path) in message
-    return message
+def refusal(path):
+    line = fault(Npz(str(path), BINARY).load)
+    assert str(path) in line
+    return line
 
 
 def test_npz_reads_the_three_splits_and_their_labels(tmp_path, monkeypatch):
-    path = saved(
-        tmp_path, SPLITS | {"train_label": [0, 1], "valid_label": [1, 1], "test_label": [2, 0], "other": np.array("more")}
-    )
+    labels = {"train_label": [0, 1], "valid_label": [1, 1], "test_label": [2, 0]}
+    path = saved(tmp_path, SPLITS | labels | {"other": np.array("more")})
     monkeypatch.setenv("ARJAX_DATA", str(tmp_path))
     for data in (Npz(str(path), BINARY), Npz("mine.npz", BINARY, root=str(tmp_path)), Npz("mine.npz", BINARY)):
         for split, label in zip(data.load(), ([0, 1], [1, 1], [2, 0]), strict=True):
@@ -87,22 +82,13 @@ def zip_of_other_things(path):
             file.writestr(name, b"not an array")
 
 
-def bare_array(path):
-    with path.open("wb") as file:
-        np.save(file, X)
-
-
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
         (lambda path: path.unlink(), "there is no file"),
         (lambda path: path.write_bytes(path.read_bytes()[:-30]), "is not a readable .npz"),
-        (lambda path: path.write_bytes(b""), "is not a readable .npz"),
-        (lambda path: path.write_bytes(b"train,valid,test\n"), "is not a readable .npz"),
-        (lambda path: path.write_bytes(pickle.dumps(SPLITS)), "is not a readable .npz"),
         (lambda path: (path.unlink(), path.mkdir()), "is not a readable .npz"),
         (damaged, "is not a readable .npz"),
-        (bare_array, "is not a readable .npz"),
         (zip_of_other_things, "has no array train, valid, test "),
         (lambda path: np.savez(path, train=X, test=X), "has no array valid (it has train, test); save all three of"),
     ],
@@ -110,16 +96,7 @@ def bare_array(path):
 def test_npz_refuses_another_file(spoil, says, tmp_path):
     path = saved(tmp_path, SPLITS)
     spoil(path)
-    assert says in fault(path)
-
-
-def test_npz_refuses_pickled_arrays_and_does_not_run_them(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return open, (str(tmp_path / "exploded"), "w")
-
-    assert "without object arrays" in fault(saved(tmp_path, SPLITS | {"valid": np.array([[Bomb()]], object)}))
-    assert not (tmp_path / "exploded").exists()
+    assert says in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +106,13 @@ def test_npz_refuses_pickled_arrays_and_does_not_run_them(tmp_path):
         ({"test": np.where(ROWS, np.nan, 0)}, "test has the value nan at [0, 1]"),
         ({"train": np.array(3)}, "train has shape ()"),
         ({"valid_length": np.array([4, 5])}, "valid_length[1] is 5, not in 1..4"),
-        ({"valid_length": np.array([0, 2])}, "valid_length[0] is 0, not in 1..4"),
         ({"valid_length": np.array([4.0, 2.0])}, "valid_length is float64 of shape (2,); give one whole number"),
-        ({"valid_length": np.array([4])}, "valid_length is int64 of shape (1,)"),
         ({"valid_length": None}, "valid has no lengths"),
         ({"train_counted": np.ones((2, 4), bool)}, "both train_length and train_counted"),
     ],
 )
 def test_npz_names_arrays_that_do_not_fit(changed, says, tmp_path):
-    assert says in fault(saved(tmp_path, SEQUENCES | changed))
+    assert says in refusal(saved(tmp_path, SEQUENCES | changed))
 
 
 # Data and model
@@ -165,6 +140,5 @@ def test_check_fits_names_features_that_do_not_fit_the_model(part, cond, says, t
     data = Npz(str(saved(tmp_path, SEQUENCES | of_each(part, np.ones((2, 4, 3))))), BINARY)
     net = RNN(width=3) if "local" in cond else Transformer(width=4, layers=1, heads=1)
     model = arjax.Model(net, Bernoulli(), (4,), cond=arjax.CondSpec(**cond))
-    experiment = Experiment(data=data, model=model, batch_size=2, steps=1, eval_every=1)
     with pytest.raises(ValueError, match=says):
-        check_fits(data.title, experiment.model, data.load())
+        check_fits(data.title, model, data.load())

@@ -5,19 +5,16 @@ import json
 import re
 import shutil
 
-import jax
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
-from trained import failure, write_run_of_random_parameters
+from trained import write_run_of_random_parameters
 
-import arjax
 import train as script
 from arjax.__main__ import main
-from arjax.data import Characters, MuLaw, WavFolder, alphabet
+from arjax.data import Characters, MuLaw, Sound, alphabet
 from arjax.data.characters import encode
-from arjax.data.waveforms import read_wav, write_wav
+from arjax.data.waveforms import write_wav
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model
@@ -42,6 +39,27 @@ def text_run(of_text, tmp_path):
     return shutil.copytree(of_text, tmp_path / "run")
 
 
+def test_log_writes_texts_and_sounds_and_prints_the_first_text(text_run, capsys):
+    experiment = read_run(text_run)
+    texts = encode("hello world\nworld hello\n", experiment.data.alphabet, "here").reshape(2, 12)
+    sounds = Sound(MuLaw(16), 8000).exhibit(np.random.default_rng(0).integers(0, 16, (2, 48)))
+    with Log(text_run, experiment, 0) as log:
+        log.exhibit(7, {"samples": experiment.data.medium.exhibit(texts)})
+        log.exhibit(8, {"samples": sounds})
+        log.valid(8, Score(12 * np.log(2), {"nats": 12 * np.log(2), "dims": 12.0}, examples=3, seconds=1.0))
+    printed, samples = capsys.readouterr().out, text_run / "samples"
+    assert (samples / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
+    assert printed.startswith("hello world\n")
+    assert "0.6931 nats/char = 1.0000 bits/char" in printed
+    assert {path.name for path in samples.glob("00000008*")} == {f"00000008{rest}" for rest in ("_0.wav", "_1.wav", ".png")}
+    (events,) = (text_run / "tensorboard").iterdir()
+    content = events.read_bytes()
+    assert b"    hello world\n    \n" in content
+    heard = [soundfile.read(io.BytesIO(content[found.start() :]))[0] for found in re.finditer(b"RIFF", content)]
+    np.testing.assert_allclose(heard, sounds.waveforms, atol=1e-4)
+    assert all(f"samples/{i}".encode() in content for i in range(2))
+
+
 def test_sample_prints_text_without_the_data_file(text_run, capsys):
     text = (text_run / "run.json").read_text()
     (text_run / "run.json").write_text(re.sub(r'"path": "[^"]*"', '"path": "lost.txt"', text))
@@ -55,32 +73,11 @@ def test_sample_prints_text_without_the_data_file(text_run, capsys):
     assert set("".join(texts)) <= set("hello world\n")
 
 
-def test_sample_draws_no_picture_of_text_and_says_so(text_run, tmp_path, capsys):
-    line = failure(capsys, "sample", text_run, "--batch", "1", "--png", tmp_path / "x.png")
-    assert f"--png {tmp_path / 'x.png'}: samples of {text_run} are texts, no pictures; leave it out" in line
-    assert not (tmp_path / "x.png").exists()
-    assert not (text_run / "samples").exists()
-
-
 def test_evaluate_reports_nats_and_bits_per_character(text_run, capsys):
     main(["evaluate", str(text_run)])
     printed = capsys.readouterr().out
     for part in ("nats/char = ", "bits/char", "test split, 2 examples of 12 chars", "text.txt, 9 characters, windows of 12"):
         assert part in printed
-
-
-def test_log_writes_texts_and_prints_the_first(text_run, capsys):
-    experiment = read_run(text_run)
-    x = encode("hello world\nworld hello\n", experiment.data.alphabet, "here").reshape(2, 12)
-    with Log(text_run, experiment, 0) as log:
-        log.exhibit(7, {"samples": experiment.data.medium.exhibit(x)})
-        log.valid(7, Score(12 * np.log(2), {"nats": 12 * np.log(2), "dims": 12.0}, examples=3, seconds=1.0))
-    printed = capsys.readouterr().out
-    assert (text_run / "samples" / "00000007.txt").read_text() == f"hello world\n\n{'-' * 40}\nworld hello\n\n"
-    assert printed.startswith("hello world\n")
-    assert "0.6931 nats/char = 1.0000 bits/char" in printed
-    (events,) = (text_run / "tensorboard").iterdir()
-    assert b"    hello world\n    \n" in events.read_bytes()
 
 
 CONFIG = """
@@ -92,70 +89,28 @@ from arjax.training import Experiment
 
 experiment = Experiment(
     data=WavFolder("waves", 8000, length=48, context=16, values=MuLaw(16), valid=0.2, test=0.2),
-    model=arjax.Model(RNN(width=8), Categorical(16), (48,)), batch_size=8, steps=4, eval_every=2, eval_batch_size=8, samples=3,
+    model=arjax.Model(RNN(width=4), Categorical(16), (48,)), batch_size=8, steps=4, eval_every=2, eval_batch_size=8, samples=3,
 )
 """
 
 
-@pytest.fixture(scope="module")
-def of_sound(tmp_path_factory):
-    """(the run of a model of sine waves, what it printed)."""
-    here = tmp_path_factory.mktemp("audio")
+# 6 s: it trains; no other run of sound is trained.
+@pytest.mark.slow
+def test_train_leaves_sound_and_its_picture_and_reports_bits_per_sample_beside_two_tables(tmp_path, capsys, monkeypatch):
     for i in range(8):
-        write_wav(here / "waves" / f"{i}.wav", np.sin(2 * np.pi * (200 + 50 * i) * np.arange(150 + 10 * i) / 8000) / 3, 8000)
-    (here / "tiny.py").write_text(CONFIG)
-    with pytest.MonkeyPatch.context() as patch, io.StringIO() as printed:
-        patch.chdir(here)
-        patch.setattr("sys.stdout", printed)
-        assert script.main(["tiny.py", "--run", "run"]) == 0
-        return here / "run", printed.getvalue()
-
-
-def test_train_leaves_sound_and_its_picture_and_shows_tensorboard_the_same(of_sound):
-    samples, steps = of_sound[0] / "samples", ("00000002", "00000004")
-    expected = {f"{step}{rest}" for step in steps for rest in ("_0.wav", "_1.wav", "_2.wav", ".png")}
-    assert {path.name for path in samples.iterdir()} == expected
-    levels = np.asarray(MuLaw(16).waveform(np.arange(16)))
-    heard, rate = soundfile.read(samples / "00000004_0.wav")
-    assert (heard.shape, rate) == ((48,), 8000)
-    assert np.abs(heard[:, None] - levels).min(axis=1).max() < 1e-4
-    with Image.open(samples / "00000004.png") as picture:
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 20
-    (events,) = (of_sound[0] / "tensorboard").iterdir()
-    content = events.read_bytes()
-    places = [found.start() for found in re.finditer(b"RIFF", content)]
-    shown = [soundfile.read(io.BytesIO(content[place:]))[0] for place in places]
-    written = [soundfile.read(samples / f"{step}_{i}.wav")[0] for step in steps for i in range(3)]
-    np.testing.assert_allclose(shown, written, atol=1e-4)
-    assert all(f"samples/{i}".encode() in content for i in range(3))
-
-
-def test_train_reports_bits_per_sample_beside_two_tables(of_sound):
-    path, printed = of_sound
-    data = WavFolder(str(path.parent / "waves"), 8000, length=48, context=16, values=MuLaw(16), valid=0.2, test=0.2)
-    test = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
-    assert test["dims"] == pytest.approx(data.load().test.counted.sum(axis=1).mean())
+        write_wav(tmp_path / "waves" / f"{i}.wav", np.sin((200 + 50 * i) * np.arange(150 + 10 * i) / 1000) / 3, 8000)
+    (tmp_path / "tiny.py").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    assert script.main(["tiny.py", "--run", "run"]) == 0
+    printed, run = capsys.readouterr().out, tmp_path / "run"
+    expected = {f"{step}{rest}" for step in ("00000002", "00000004") for rest in ("_0.wav", "_1.wav", "_2.wav", ".png")}
+    assert {path.name for path in (run / "samples").iterdir()} == expected
+    test = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert test["dims"] == pytest.approx(read_run(run).data.load().test.counted.sum(axis=1).mean())
     assert set(test["baselines"]) == {"histogram", "first-order Markov table"}
     assert f"{test['bits_per_dim']:.4f} bits/sample" in printed
     for part in ("first-order Markov table", "histogram", "samples per example on average, of 48", "windows of 48 with 16"):
         assert part in printed
-
-
-def test_sample_writes_sound_and_a_picture(of_sound, tmp_path, capsys):
-    path = shutil.copytree(of_sound[0], tmp_path / "run")
-    main(["sample", str(path), "--batch", "2", "--seed", "5", "--png", str(tmp_path / "p.png"), "--out", str(tmp_path / "s.npz")])
-    assert "2 samples in" in capsys.readouterr().out
-    with np.load(tmp_path / "s.npz") as arrays:
-        x = arrays["x"]
-    for i in range(2):
-        heard = read_wav(path / "samples" / f"seed_5_{i}.wav", 8000)
-        np.testing.assert_array_equal(MuLaw(16)(jax.random.key(0), heard), x[i])
-    assert not (path / "samples" / "seed_5.png").exists()
-    with Image.open(tmp_path / "p.png") as picture:
-        assert min(picture.size) > 200
-    main(["sample", str(path), "--batch", "1"])
-    assert (path / "samples" / "seed_0.png").exists()
-    assert arjax.load(path).model.num_sites == 48
 
 
 OWN = """

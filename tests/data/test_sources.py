@@ -12,21 +12,19 @@ from pathlib import Path
 
 import pooch
 import pytest
+from faults import fault
 
 from arjax.data import data_root, sources
 from arjax.data.sources import Source, find, read, read_file
 
-ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 CONTENT = b"the quick brown fox" * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 LOCAL = Source("fox.gz", SHA256)
 PACKED = gzip.compress(CONTENT, mtime=0)
 
 
-def fault(source, root):
-    with pytest.raises(ValueError, match=ONE_LINE) as info:
-        read(source, str(root))
-    return str(info.value)
+def refusal(source, root):
+    return fault(read, source, str(root))
 
 
 @contextlib.contextmanager
@@ -79,7 +77,7 @@ def test_find_accepts_an_unpacked_file_under_either_name(tmp_path, file, name):
 
 def test_read_takes_a_file_of_unknown_checksum_as_it_is_and_does_not_download_one(tmp_path, monkeypatch):
     with serving(monkeypatch, CONTENT) as source:
-        message = fault(Source("fox", None, source.url), tmp_path)
+        message = refusal(Source("fox", None, source.url), tmp_path)
     assert "has no known checksum" in message
     assert source.url in message
     assert list(tmp_path.iterdir()) == []
@@ -93,7 +91,6 @@ def test_read_takes_a_file_of_unknown_checksum_as_it_is_and_does_not_download_on
         (None, "is not in {0}; save it there as fox.gz, or name the folder that has it by root or $ARJAX_DATA"),
         (CONTENT + b"!", f"{hashlib.sha256(CONTENT + b'!').hexdigest()}, expected {SHA256}; replace it by the published file"),
         (PACKED[:-20], "{0}/fox.gz cannot be read (EOFError"),
-        (bz2.compress(CONTENT)[:-20], "{0}/fox.gz cannot be read (EOFError"),
         (PACKED[:12] + b"\xff" * 8 + PACKED[20:], "cannot be read"),
         (bz2.compress(CONTENT)[:12] + b"\xff" * 8 + bz2.compress(CONTENT)[20:], "cannot be read"),
     ],
@@ -101,7 +98,7 @@ def test_read_takes_a_file_of_unknown_checksum_as_it_is_and_does_not_download_on
 def test_read_names_a_missing_other_truncated_or_damaged_file_with_the_remedy(content, says, tmp_path):
     if content is not None:
         (tmp_path / "fox.gz").write_bytes(content)
-    message = fault(LOCAL, tmp_path)
+    message = refusal(LOCAL, tmp_path)
     assert "fox.gz" in message
     assert says.format(tmp_path) in message
 
@@ -111,7 +108,7 @@ def test_read_unpacks_no_more_than_the_bound(tmp_path, monkeypatch):
     for packed in (gzip.compress(bytes(2**22)), bz2.compress(bytes(2**26))):
         (tmp_path / "fox.gz").write_bytes(packed)
         tracemalloc.start()
-        assert "more than 1048576 bytes" in fault(LOCAL, tmp_path)
+        assert "more than 1048576 bytes" in refusal(LOCAL, tmp_path)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 2**23
@@ -138,7 +135,7 @@ def test_read_downloads_a_missing_file_once_and_stores_it_unpacked(tmp_path, mon
 )
 def test_read_leaves_nothing_behind_of_a_bad_download(tmp_path, monkeypatch, body, declared, reason):
     with serving(monkeypatch, body, declared) as source:
-        message = fault(source, tmp_path)
+        message = refusal(source, tmp_path)
     for part in (reason, source.url, "save it there as fox.gz"):
         assert part in message
     assert list(tmp_path.iterdir()) == []
@@ -149,7 +146,7 @@ def test_read_says_without_network_which_file_to_put_where(tmp_path, monkeypatch
         raise ConnectionError("Network is\nunreachable")
 
     monkeypatch.setattr(pooch, "HTTPDownloader", lambda: no_network)
-    message = fault(Source("fox.gz", SHA256, "https://example.org/fox.gz"), tmp_path)
+    message = refusal(Source("fox.gz", SHA256, "https://example.org/fox.gz"), tmp_path)
     for part in (f"fox.gz is not in {tmp_path}", "https://example.org/fox.gz", "ConnectionError: Network is unreachable"):
         assert part in message
 
@@ -163,7 +160,7 @@ def test_read_announces_no_download_and_leaves_poochs_level_as_it_was(tmp_path, 
         with serving(monkeypatch, CONTENT) as source:
             read(source, str(tmp_path))
         with serving(monkeypatch, b"<html>moved</html>") as source:
-            fault(source, tmp_path / "other")
+            refusal(source, tmp_path / "other")
     finally:
         logger.removeHandler(handler)
     assert said == []
@@ -173,7 +170,7 @@ def test_read_announces_no_download_and_leaves_poochs_level_as_it_was(tmp_path, 
 def test_read_reports_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     with serving(monkeypatch, CONTENT) as source:
-        assert f"is not in {tmp_path / 'file' / 'folder'}" in fault(source, tmp_path / "file" / "folder")
+        assert f"is not in {tmp_path / 'file' / 'folder'}" in refusal(source, tmp_path / "file" / "folder")
 
 
 def test_read_file_finds_a_users_file_as_given_or_in_the_data_root(tmp_path):

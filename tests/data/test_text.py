@@ -5,14 +5,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from faults import fault
 from named_files import real
 
 from arjax.data import (
     Bytes,
     Characters,
     Levels,
-    Split,
-    Splits,
     TinyShakespeare,
     WikipediaSample,
     alphabet,
@@ -23,12 +22,7 @@ from arjax.data import (
 from arjax.data.characters import decode
 from arjax.data.splits import cut
 from arjax.data.text import windows
-from arjax.heads import Categorical
-from arjax.models import RNN
-from arjax.protocol import Model
-from arjax.training import Experiment
 
-ONE_LINE = r"\A[^\n]+; [^\n]+\Z"  # the fault; the remedy
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CONTENT = bytes(range(256)) * 2
 
@@ -36,12 +30,6 @@ CONTENT = bytes(range(256)) * 2
 def put(folder, content, name="text.txt"):
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return str(folder / name)
-
-
-def fault(make) -> str:
-    with pytest.raises(ValueError, match=ONE_LINE) as info:
-        make()
-    return str(info.value)
 
 
 def test_characters_train_on_every_window_and_hold_out_consecutive_ones(tmp_path):
@@ -79,26 +67,11 @@ def test_texts_are_utf_8_cut_at_the_same_characters(tmp_path, test):
 @pytest.mark.parametrize(
     ("data", "title"),
     [
-        (
-            Characters("a/b.txt", "xyz"),
-            "b.txt, 3 characters, windows of 128; train the first 0.9 of it, then valid 0.05, test the",
-        ),
-        (
-            Characters("x", "ab", 10, 0.1, 0),
-            "x, 2 characters, windows of 10; train the first 0.9 of it, valid the last 0.1, test =",
-        ),
-        (
-            Bytes("a/b.bin", length=9),
-            "b.bin, bytes, windows of 9; train the first 0.9 of it, then valid 0.05, test the last 0.05",
-        ),
-        (
-            WikipediaSample(64),
-            "English Wikipedia sample (not enwik8), bytes, windows of 64; train the first 0.9 of it, then valid",
-        ),
-        (
-            TinyShakespeare(),
-            "tinyshakespeare, 65 characters, windows of 128; train the first 0.9 of it, valid the last 0.1, test =",
-        ),
+        (Characters("a/b.txt", "xyz"), "b.txt, 3 characters, windows of 128; train the first 0.9 of it, then valid 0.05, test "),
+        (Characters("x", "ab", 10, 0.1, 0), "x, 2 characters, windows of 10; train the first 0.9 of it, valid the last 0.1, te"),
+        (Bytes("b.bin", 9), "b.bin, bytes, windows of 9; train the first 0.9 of it, then valid 0.05, test the last 0.05"),
+        (WikipediaSample(64), "English Wikipedia sample (not enwik8), bytes, windows of 64; train the first 0.9"),
+        (TinyShakespeare(), "tinyshakespeare, 65 characters, windows of 128; train the first 0.9 of it, valid the last 0.1"),
     ],
 )
 def test_title_says_symbols_windows_and_parts(data, title):
@@ -137,15 +110,6 @@ def test_windows_are_loaded_checked_and_batched_in_little_memory():
     assert batch.flags.c_contiguous
 
 
-def test_check_splits_names_the_place_of_a_wrong_value_in_a_late_block():
-    codes = np.zeros(9_000_000, np.uint8)
-    codes[-2] = 7
-    good = Split(np.zeros((1, 4), np.uint8))
-    bad = Split(np.lib.stride_tricks.sliding_window_view(codes, 4))
-    message = fault(lambda: check_splits(Splits(bad, good, good), Levels(2), "here"))
-    assert f"train has the value 7 at [{9_000_000 - 5}, 3]" in message
-
-
 # Wrong inputs
 
 
@@ -153,11 +117,7 @@ def test_check_splits_names_the_place_of_a_wrong_value_in_a_late_block():
     ("content", "length", "says"),
     [
         ("abab" * 100 + "é\tc", 5, "text.txt has '\\t', 'c', 'é', first at character 400, which the alphabet of 2 lacks"),
-        (
-            "ab" * 50,
-            91,
-            "training part has 90 characters, less than one window of length=91; choose a shorter length",
-        ),
+        ("ab" * 50, 91, "training part has 90 characters, less than one window of length=91; choose a shorter length"),
         ("ab" * 50, 6, "validation part has 5 characters, less than one window of length=6"),
         (b"", 1, "text.txt is empty; give a file"),
         (b"abc\xff\xfe", 1, "text.txt is not UTF-8: byte 3 is 0xff"),
@@ -174,23 +134,18 @@ def test_windows_may_be_as_long_as_a_part(tmp_path):
     assert [len(split.x) for split in Characters(put(tmp_path, "ab" * 50), "ab", length=5).load()] == [86, 1, 1]
 
 
-@pytest.mark.parametrize(
-    "make", [lambda path, root: Characters(path, "ab", root=root), lambda path, root: Bytes(path, root=root)]
-)
-def test_a_missing_file_and_a_folder_are_refused(make, tmp_path):
-    assert "there is no file none.txt" in fault(make("none.txt", str(tmp_path)).load)
-    assert "is no file; give one" in fault(make(str(tmp_path), None).load)
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    assert "there is no file none.txt" in fault(Bytes("none.txt", root=str(tmp_path)).load)
+    assert "is no file; give one" in fault(Characters(str(tmp_path), "ab").load)
 
 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"alphabet": ""}, "alphabet='' must name at least one character, each once"),
         ({"alphabet": "aba"}, "alphabet='aba' must name at least one character, each once"),
         ({"alphabet": "a\udcff"}, "names half of a character, a surrogate"),
         ({"length": 0}, "length=0 must be at least one symbol"),
         ({"valid": 0.0}, "valid=0.0 and test=0.05 are the fractions held out"),
-        ({"valid": float("nan")}, "valid=nan and test=0.05 are the fractions held out"),
         ({"valid": 0.5, "test": 0.5}, "valid=0.5 and test=0.5 are the fractions held out"),
     ],
 )
@@ -200,19 +155,7 @@ def test_impossible_texts_are_refused_when_they_are_made(fields, says):
         assert says in fault(lambda: Bytes("x", **fields))
 
 
-def test_a_model_with_other_symbols_is_refused():
-    with pytest.raises(ValueError, match=r"gives symbols 0\.\.64, but Categorical models symbols 0\.\.1"):
-        Experiment(data=TinyShakespeare(), model=Model(RNN(width=2), Categorical(2), (128,)), steps=1, eval_every=1)
-
-
 # The named texts
-
-
-def test_another_file_under_the_name_of_a_named_text_is_refused(tmp_path):
-    put(tmp_path, "To be", "tinyshakespeare.txt")
-    put(tmp_path, bz2.compress(b"<mediawiki>"), "enwiki_sample.xml.bz2")
-    for make, file in ((TinyShakespeare, "tinyshakespeare.txt"), (WikipediaSample, "enwiki_sample.xml.bz2")):
-        assert f"{file} has the wrong checksum" in fault(make(root=str(tmp_path)).load)
 
 
 def test_tiny_shakespeare_is_the_published_one():
