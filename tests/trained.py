@@ -1,7 +1,11 @@
-"""Runs to try commands on, and the one line with which a wrong command ends."""
+"""Runs to try commands on; what they print, record and draw; and the one line with which a wrong command ends."""
+
+import json
 
 import jax
+import numpy as np
 import pytest
+from PIL import Image
 
 from arjax.__main__ import main
 from arjax.runs.checkpoints import open_checkpoints, save
@@ -36,3 +40,25 @@ def failure(capsys, *argv) -> str:
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     return line
+
+
+def words(capsys) -> str:
+    """All that was printed on one line, out of the cells of its table."""
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def records(run) -> list[dict]:
+    """The lines of metrics.jsonl, without the times, which alone differ from run to run."""
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return [{k: v for k, v in line.items() if k not in ("seconds", "examples_per_second")} for line in lines]
+
+
+def cells(picture, rows, columns, height=8, width=8) -> np.ndarray:
+    """uint8 [rows, columns, H, W, 3] out of a picture of them, or the path of one."""
+    if not isinstance(picture, np.ndarray):
+        with Image.open(picture) as image:
+            picture = np.asarray(image)
+    scale = picture.shape[0] // (rows * (height + 1) + 1)
+    assert picture.shape == (scale * (rows * (height + 1) + 1), scale * (columns * (width + 1) + 1), 3)
+    small = picture[::scale, ::scale][1:, 1:].reshape(rows, height + 1, columns, width + 1, 3)
+    return small[:, :-1, :, :-1].swapaxes(1, 2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from shared_runs import DIGITS, LENGTH, LETTERS, RATE, SIZES
-from trained import failure, write_run_of_random_parameters
+from trained import cells, failure, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
@@ -22,16 +22,6 @@ from arjax.protocol import Model
 LOWER = np.indices((8, 8))[0] >= 4
 KEPT = 12
 RULE = f"\n{'-' * 40}\n"
-
-
-def cells(path, rows, columns, height=8, width=8):
-    """uint8 [rows, columns, H, W, 3] out of a picture of them."""
-    with Image.open(path) as image:
-        picture = np.asarray(image)
-    scale = picture.shape[0] // (rows * (height + 1) + 1)
-    assert picture.shape == (scale * (rows * (height + 1) + 1), scale * (columns * (width + 1) + 1), 3)
-    small = picture[::scale, ::scale][1:, 1:].reshape(rows, height + 1, columns, width + 1, 3)
-    return small[:, :-1, :, :-1].swapaxes(1, 2)
 
 
 @pytest.mark.parametrize("mask", ["lower", "centre", "random"])

@@ -9,7 +9,7 @@ from arjax import Model
 from arjax.data import Bytes, Digits, Dynamic, Levels, Scaled
 from arjax.description import describe, rebuild
 from arjax.errors import InputError
-from arjax.heads import Bernoulli, Categorical
+from arjax.heads import Categorical
 from arjax.models import MADE
 from arjax.runs.config import edit
 from arjax.tokenizers import BPE, FSQ, VQVAE, Binary, Bits, Codebook, EMACodebook, Palette
@@ -18,11 +18,9 @@ from arjax.training import Autoencoding, Experiment
 VQ = VQVAE(shape=(8, 8), strides=(2,), width=4, quantizer=EMACodebook(16, 3))
 
 
-def over(tokenizer, data=Digits(Levels(256)), source=None, **changes):  # noqa: B008
+def over(tokenizer, data=Digits(Levels(256)), source=None):  # noqa: B008
     model = Model(MADE(hidden=(4,)), Categorical(tokenizer.vocab), (8, 8))
-    return Experiment(
-        **{"data": data, "tokenizer": tokenizer, "tokenizer_from": source, "model": model, "steps": 1, "eval_every": 1} | changes
-    )
+    return Experiment(data=data, tokenizer=tokenizer, tokenizer_from=source, model=model, steps=1, eval_every=1)
 
 
 def autoencoder(model):
@@ -73,23 +71,8 @@ def test_experiment_is_the_same_wherever_its_tokenizer_lay():
     assert changed("vqvae", "--tokenizer.width", "5") != EXPERIMENTS["vqvae"]
 
 
-@pytest.mark.parametrize(
-    ("make", "part"),
-    [
-        (lambda: over(Binary(), model=Model(MADE(), Categorical(3), (8, 8))), r"gives symbols 0\.\.1, but Categorical models"),
-        (
-            lambda: over(Bits(1, 2), Digits(Dynamic(16))),
-            "draws values at random, which a tokenizer cannot encode once and for all",
-        ),
-        (
-            lambda: Experiment(
-                data=Digits(), model=Model(MADE(), Bernoulli(), (8, 8)), tokenizer_from="runs/x", steps=1, eval_every=1
-            ),
-            "tokenizer_from=runs/x needs a tokenizer",
-        ),
-    ],
-)
-def test_experiment_refuses_a_tokenizer_that_does_not_fit(make, part):
-    with pytest.raises(InputError, match=rf"\A[^\n]*{part}[^\n]*\Z") as error:
-        make()
-    assert ";" in str(error.value)
+def test_experiment_refuses_tokens_of_values_at_random_and_a_source_for_no_tokenizer():
+    with pytest.raises(InputError, match=r"draws values at random, which a tokenizer cannot encode once and for all; [^\n]+\Z"):
+        over(Bits(1, 2), Digits(Dynamic(16)))
+    with pytest.raises(InputError, match=r"tokenizer_from=runs/x needs a tokenizer to be read; [^\n]+\Z"):
+        dataclasses.replace(EXPERIMENTS["ema"], tokenizer_from="runs/x")

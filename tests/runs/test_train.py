@@ -2,7 +2,6 @@
 tests/hostile/ kill processes."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from trained import records
 
 import arjax
 import train as script
@@ -51,12 +51,6 @@ def trained(config):
     with printed.open("w") as file, contextlib.redirect_stdout(file):
         assert script.main([config, "--run", str(run)]) == 0
     return run, printed.read_text()
-
-
-def records(run):
-    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    # Times differ from run to run; nothing else does.
-    return [{k: v for k, v in line.items() if k not in ("seconds", "examples_per_second")} for line in lines]
 
 
 def assert_same(run, other):
