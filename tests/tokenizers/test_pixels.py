@@ -44,21 +44,18 @@ def test_binary_is_black_or_white(level, levels):
         (lambda: Bits(0), r"Bits\(0, levels=256\)"),
         (lambda: Bits(9), r"Bits\(9, levels=256\)"),
         (lambda: Bits(2, levels=17), r"Bits\(2, levels=17\)"),
-        (lambda: Bits(1, levels=0), r"Bits\(1, levels=0\)"),
         (lambda: Binary(-1), r"Binary\(level=-1\)"),
         (lambda: Binary(255), r"Binary\(level=255\)"),
         (lambda: Palette(1), r"Palette\(colours=1\)"),
         (lambda: Palette(2**16 + 1), r"Palette\(colours=65537\)"),
         (lambda: Bits(2).fit(Digits(Levels(17))), "does not have 256 values a pixel"),
-        (lambda: Binary().fit(Digits(Levels(17))), "does not have 256 values a pixel"),
         (lambda: Palette(2).fit(Digits(Scaled(16))), "does not have 256 values a pixel"),
         (lambda: Palette(2).token_shape((4, 4, 1)), r"shape \(4, 4, 1\)"),
         (lambda: Palette(2).token_shape((4,)), r"shape \(4,\)"),
         (lambda: Bits(3).check(GRAY), "what was learned has 'colours', unlike a tokenizer that learns nothing"),
-        (lambda: Binary().check(GRAY), "what was learned has 'colours', unlike a tokenizer that learns nothing"),
     ],
 )
-def test_a_tokenizer_that_cannot_be_says_what_to_choose(make, part):
+def test_bits_binary_and_palette_refuse_what_cannot_be(make, part):
     with pytest.raises(InputError, match=ONE_LINE.format(part)):
         make()
 

@@ -105,7 +105,6 @@ def test_check_refuses_what_another_tokenizer_learned(change, message):
             r"tokens are int\d+ \(2, 6\), but this VQVAE's are integers",
         ),
         (lambda g: GREY.decode(g, np.zeros((2, 2, 3))), "tokens are float"),
-        (lambda g: GREY.decode(g, np.full((2, 2, 3), -1)), "token -1 is not in 0..15; give tokens of this tokenizer"),
         (lambda g: GREY.decode(g, np.full((2, 2, 3), 16)), "token 16 is not in 0..15; give tokens of this tokenizer"),
         (lambda g: GREY.token_shape((8, 12, 3)), r"shape \(8, 12, 3\), but this VQVAE is of shape=\(8, 12\)"),
         (lambda g: GREY.fit(None), r"train it by itself with train\.py"),
@@ -119,11 +118,3 @@ def test_check_refuses_what_another_tokenizer_learned(change, message):
 def test_vqvae_refuses_what_cannot_be(call, message):
     with pytest.raises(InputError, match=message):
         call(drawn(GREY))
-
-
-def test_vqvae_is_compared_by_its_fields_and_names_itself():
-    assert VQVAE() == VQVAE(quantizer=EMACodebook())
-    assert hash(VQVAE()) == hash(VQVAE())
-    assert VQVAE() != VQVAE(quantizer=FSQ())
-    assert GREY.title == "VQ-VAE of 16 codes"
-    assert not GREY.lossless
