@@ -80,10 +80,7 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     """`counted` as an array. InputError unless it is None or bool [B, *site_shape]."""
     if counted is None:
         return None
-    shape, counted = (batch, *model.site_shape), jnp.asarray(counted)
-    if counted.shape != shape or counted.dtype != bool:
-        raise InputError(f"counted is {counted.dtype} of shape {counted.shape}; give booleans of shape {shape}")
-    return counted
+    return _of_kind("counted", jnp.asarray(counted), (batch, *model.site_shape), "booleans", jnp.bool_)
 
 
 def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,17 +125,12 @@ def _check_mask(model, mask, batch) -> np.ndarray:
 
 def _check_real(name, features, shape) -> jax.Array:
     """`features` as float32. InputError unless they are real numbers of this shape, which the model declares."""
-    features = jnp.asarray(features)
-    if features.shape != shape or not jnp.issubdtype(features.dtype, jnp.floating):
-        raise InputError(f"{name} is {features.dtype} of shape {features.shape}; give real numbers of shape {shape}")
-    return features.astype(jnp.float32)
+    return _of_kind(name, jnp.asarray(features), shape, "real numbers", jnp.floating).astype(jnp.float32)
 
 
 def _check_memory_mask(model, mask, batch) -> jax.Array:
     """`mask` as an array. InputError unless it is bool [B, S] and, where concrete, shows every example something."""
-    shape, given = (batch, model.cond.memory[0]), jnp.asarray(mask)
-    if given.shape != shape or given.dtype != bool:
-        raise InputError(f"memory_mask is {given.dtype} of shape {given.shape}; give booleans of shape {shape}")
+    given = _of_kind("memory_mask", jnp.asarray(mask), (batch, model.cond.memory[0]), "booleans", jnp.bool_)
     if not _is_traced(mask) and not np.asarray(mask).any(axis=1).all():
         raise InputError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
     return given
@@ -146,14 +138,19 @@ def _check_memory_mask(model, mask, batch) -> jax.Array:
 
 def _check_index(name, index, shape, count) -> jax.Array:
     """`index` as int32. InputError unless it has this shape and, where concrete, lies in 0..count-1."""
-    if jnp.shape(index) != shape or not _is_integer(index):
-        what = f"{jnp.result_type(index)} of shape {jnp.shape(index)}"
-        raise InputError(f"{name} is {what}; give integers of shape {shape}")
+    _of_kind(name, index, shape, "integers", jnp.integer)
     if not _is_traced(index) and np.size(index):
         low, high = np.asarray(index).min(), np.asarray(index).max()
         if low < 0 or high >= count:
             raise InputError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
     return jnp.asarray(index, jnp.int32)
+
+
+def _of_kind(name, x, shape, words, kind):
+    """`x`. InputError unless it has this shape and numbers of this kind, which `words` say."""
+    if jnp.shape(x) != shape or not jnp.issubdtype(jnp.result_type(x), kind):
+        raise InputError(f"{name} is {jnp.result_type(x)} of shape {jnp.shape(x)}; give {words} of shape {shape}")
+    return x
 
 
 def _is_integer(x) -> bool:

@@ -6,7 +6,6 @@
 The ensemble averages probabilities. Averaging logits or log-probabilities over orders is not a likelihood.
 """
 
-import dataclasses
 import functools
 import math
 from typing import NamedTuple
@@ -103,22 +102,11 @@ def ensemble_log_prob(
     orders [K, T]; members int [K] or None; counted as in `log_prob`. Each x is scored under all K, and the probabilities are
     averaged.
     """
-    orders = jnp.asarray(orders)
-    cond = Cond() if cond is None else cond
-    each = jnp.stack(
-        [
-            log_prob(
-                model,
-                params,
-                x,
-                order=order,
-                cond=cond if members is None else dataclasses.replace(cond, member=members[k]),
-                counted=counted,
-            )
-            for k, order in enumerate(orders)
-        ]
-    )
-    return mixture(each)
+    cond, each = cond or Cond(), []
+    for k, order in enumerate(jnp.asarray(orders)):
+        part = cond if members is None else cond.replace(member=members[k])
+        each.append(log_prob(model, params, x, order=order, cond=part, counted=counted))
+    return mixture(jnp.stack(each))
 
 
 def mixture(log_probs: Float[Array, "K B"]) -> Ensemble:
@@ -139,11 +127,6 @@ def nats_per_dim(nats: float, dims: int | float) -> float:
 def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> float | np.ndarray:
     """Nats per example -> bits per dimension; of many examples arrays [N]."""
     return nats / (dims * math.log(2))
-
-
-def nats_from_bits_per_dim(bits: float, dims: int | float) -> float:
-    """Bits per dimension -> nats per example."""
-    return bits * dims * math.log(2)
 
 
 @functools.partial(jax.jit, static_argnames="model")

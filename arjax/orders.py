@@ -43,7 +43,7 @@ class Column:
     """Column by column, top to bottom."""
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
-        return _visit(site_shape, lambda h, w: ((r, c) for c in range(w) for r in range(h)))
+        return _visit(site_shape, lambda grid: grid.T)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Snake:
     """Row by row, every second row backwards: neighbours in time are neighbours in space (boustrophedon, S-curve)."""
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
-        return _visit(site_shape, lambda h, w: ((r, c if r % 2 == 0 else w - 1 - c) for r in range(h) for c in range(w)))
+        return _visit(site_shape, _snake)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,34 +280,36 @@ def _numbered(site_shape) -> Int32[np.ndarray, "..."]:
 
 
 def _visit(site_shape, path) -> np.ndarray:
-    """The row-major indices of the sites along `path(H, W)`, all channels of a pixel in turn."""
+    """The row-major indices of the sites along `path` of the grid of pixels, all channels of a pixel in turn."""
     if len(site_shape) < 2:
-        return np.arange(math.prod(site_shape), dtype=np.int32)
-    height, width, *channels = site_shape
-    pixels = np.array([r * width + c for r, c in path(height, width)], np.int32)
-    depth = math.prod(channels)
-    return (pixels[:, None] * depth + np.arange(depth, dtype=np.int32)).reshape(-1)
+        return _numbered(site_shape)
+    *grid, depth = *site_shape[:2], math.prod(site_shape[2:])
+    pixels = np.asarray(path(_numbered(grid))).reshape(-1, 1)
+    return (pixels * depth + np.arange(depth)).reshape(-1).astype(np.int32)
 
 
-def _spiral(height: int, width: int):
-    top, left, bottom, right = 0, 0, height - 1, width - 1
-    while top <= bottom and left <= right:
-        yield from ((top, c) for c in range(left, right + 1))
-        yield from ((r, right) for r in range(top + 1, bottom + 1))
-        if top < bottom:
-            yield from ((bottom, c) for c in range(right - 1, left - 1, -1))
-        if left < right:
-            yield from ((r, left) for r in range(bottom - 1, top, -1))
-        top, left, bottom, right = top + 1, left + 1, bottom - 1, right - 1
+def _snake(grid):
+    grid[1::2] = grid[1::2, ::-1].copy()
+    return grid
 
 
-def _hilbert(height: int, width: int):
+def _spiral(grid):
+    rows = []
+    while grid.size:
+        rows.append(grid[0])
+        grid = np.rot90(grid[1:])  # what is left, its right edge up
+    return np.concatenate(rows)
+
+
+def _hilbert(grid):
+    height, width = grid.shape
+
     def curve(r, c, down, right, side):
         # (down, right) are the two edge vectors of the square that starts at (r, c); the curve runs along `right`.
         if min(r, r + (side - 1) * (down[0] + right[0])) >= height or min(c, c + (side - 1) * (down[1] + right[1])) >= width:
             return  # none of it is data: a strip would take as long as the square around it
         if side == 1:
-            yield r, c
+            yield grid[r, c]
             return
         half = side // 2
         (dr, dc), (rr, rc) = down, right
@@ -319,4 +321,4 @@ def _hilbert(height: int, width: int):
         )
 
     side = 1 << (max(height, width) - 1).bit_length()
-    return curve(0, 0, (1, 0), (0, 1), side)
+    return list(curve(0, 0, (1, 0), (0, 1), side))

@@ -7,6 +7,8 @@ The mesh is the one that `jax.set_mesh` names. Without one, or on one of other n
 know no devices.
 """
 
+import math
+
 import jax
 from jax.sharding import AxisType, PartitionSpec
 
@@ -35,7 +37,5 @@ def constrain_batch(tree, batch: int):
 
 def _divisible(mesh, axes, size: int):
     names = (axes,) if isinstance(axes, str) else axes or ()
-    count = 1
-    for name in names:
-        count *= mesh.shape[name]
+    count = math.prod(mesh.shape[name] for name in names)
     return axes if count > 1 and size % count == 0 else None

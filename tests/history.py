@@ -21,11 +21,12 @@ def through(history, x, n):
 
 class History(nn.Module):
     """theta_t = c[site of t] + sum_{s < t} w[site of t, site of s, x_s]. The cache is every symbol so far, one-hot, in generation
-    order. `fill` is what prefill does."""
+    order. `fill` is what prefill does; `pick` is where several orders may go wrong."""
 
     fill: Callable = through
     spec: Any = None
     any_order: bool = False
+    pick: Callable = lambda orders: orders
     order_per_example: ClassVar[bool] = True
 
     def setup(self):
@@ -35,7 +36,7 @@ class History(nn.Module):
 
     def __call__(self, x, order, cond=None, *, key=None):
         TRACES["call"] += 1
-        order = jnp.broadcast_to(order, x.shape)
+        order = jnp.broadcast_to(order if order.ndim == 1 else self.pick(order), x.shape)
         weights = self.w[order[:, :, None], order[:, None, :]]  # [B, T, S, V, P]
         seen = jnp.where(jnp.tri(self.spec.num_sites, k=-1)[None, :, :, None, None] > 0, weights, 0.0)
         return jnp.einsum("bsv,btsvp->btp", jax.nn.one_hot(x, self.spec.vocab), seen) + self.c[order]

@@ -48,7 +48,7 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
         return (cache, x), x
 
     observed = constrain(observed, BATCH)
-    cache = constrain_batch(model.apply(params, len(observed), order, cond, method="init_cache"), len(observed))
+    cache = init_cache(model, params, len(observed), order, cond)
     _, x = jax.lax.scan(body, (cache, jnp.zeros_like(observed[:, 0])), jnp.arange(model.num_sites))
     return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
 
@@ -63,10 +63,15 @@ def _continued(model, params, key, order, cond, observed, forced, known, transfo
         return t + 1, cache, x.at[:, t].set(new)
 
     observed = constrain(observed, BATCH)
-    cache = constrain_batch(model.apply(params, len(observed), order, cond, method="init_cache"), len(observed))
+    cache = init_cache(model, params, len(observed), order, cond)
     cache = model.apply(params, cache, observed, known, order, cond, method="prefill")
     _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, (known, cache, observed))
     return restore(x, order, model.site_shape)
+
+
+def init_cache(model, params, batch, order, cond):
+    """The net's empty cache, split over the batch."""
+    return constrain_batch(model.apply(params, batch, order, cond, method="init_cache"), batch)
 
 
 def draw(model, key, t, theta, transforms):

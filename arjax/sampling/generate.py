@@ -15,9 +15,8 @@ from jaxtyping import Int32
 from arjax.arguments import check_cond
 from arjax.errors import InputError
 from arjax.protocol import Cond, Model
-from arjax.sampling.ancestral import step
+from arjax.sampling.ancestral import init_cache, step
 from arjax.sampling.prepare import check_transforms
-from arjax.sharding import constrain_batch
 
 
 class Generated(NamedTuple):
@@ -93,9 +92,7 @@ def _start(model, params, prompts, lengths, order, cond):
     return _filled(model, params, prompts[:, :padded], known, order, cond), known
 
 
-@functools.partial(jax.jit, static_argnames=("model", "batch"))
-def _empty(model, params, batch, order, cond):
-    return constrain_batch(model.apply(params, batch, order, cond, method="init_cache"), batch)
+_empty = jax.jit(init_cache, static_argnames=("model", "batch"))
 
 
 @functools.partial(jax.jit, static_argnames="model")

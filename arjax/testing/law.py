@@ -63,11 +63,9 @@ def check_step(model: Model, params, key, tolerance: float | None = None) -> Non
     for order in accepted_orders(model, order_key):
         expected = _theta(model, params, x, order, cond)
         found = np.asarray(_stepped(model, params, x, order, cond))
-        error = np.abs(found - expected).max(axis=(0, 2)) / max(1, np.abs(expected).max())
-        if not (error <= tolerance).all():
-            t = int(np.argmax(~(error <= tolerance)))
+        if (fault := _first_fault(found, expected, 0, tolerance)) is not None:
             raise LawBroken(
-                f"step and call disagree at site t={t} in order {order_name(order)}: relative difference {error[t]:.2g}"
+                f"step and call disagree at site t={fault[0]} in order {order_name(order)}: relative difference {fault[1]:.2g}"
             )
 
 

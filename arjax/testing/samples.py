@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from arjax.errors import InputError
-from arjax.orders import arrange
+from arjax.orders import arrange, inverse
 from arjax.protocol import Model
 from arjax.sampling import ancestral, fixed_point, naive
 from arjax.testing.cases import (
@@ -53,14 +53,9 @@ def check_completion(model: Model, params, key) -> None:
     x_key, cond_key, key = jax.random.split(key, 3)
     observed = to_data(model, random_symbols(model, x_key, 1), model.permutation)
     cond = random_cond(model, cond_key, 1)
-    prefix = np.zeros(model.num_sites, bool)
-    prefix[model.permutation[: model.num_sites // 2]] = True
-    scattered = np.zeros(model.num_sites, bool)
-    scattered[model.permutation[1::2]] = True
-    masks = [prefix.reshape(model.site_shape)]
-    if model.num_sites > 1 and model.capabilities.any_order:
-        masks.append(scattered.reshape(model.site_shape))
-    for mask in masks:
+    ranks = inverse(model.permutation).reshape(model.site_shape)
+    prefix, scattered = ranks < model.num_sites // 2, ranks % 2 == 1
+    for mask in (prefix, scattered) if model.num_sites > 1 and model.capabilities.any_order else (prefix,):
         samples = _many_samples(model, params, jax.random.clone(key), cond, observed=observed, mask=mask)
         kept = np.where(_per_symbol(model, mask), samples == observed, True)
         if not kept.all():
@@ -72,7 +67,7 @@ def check_completion(model: Model, params, key) -> None:
             joint = np.where(possible, enumerated(model, params, space, order, cond), 0)
             _require_law(model, samples, space, joint / joint.sum(), "completions do not follow the enumerated conditional")
     if model.num_sites > 1 and not model.capabilities.any_order:
-        _require_refusal(model, params, key, cond, observed, scattered.reshape(model.site_shape))
+        _require_refusal(model, params, key, cond, observed, scattered)
 
 
 def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
@@ -96,8 +91,7 @@ def _require_same_samples(model, cached, other, order, name):
     if different.reshape(len(different), -1).any(axis=1).mean() > allowed.parted:
         raise LawBroken(
             f"cached and {name} samples of one key differ first at site t={_first(model, different, order)} in order "
-            f"{order_name(order)}, "
-            f"in {int(different.sum())} symbols"
+            f"{order_name(order)}, in {int(different.sum())} symbols"
         )
 
 

@@ -14,7 +14,6 @@ from arjax.likelihood import (
     ensemble_log_prob,
     log_prob,
     mixture,
-    nats_from_bits_per_dim,
     nats_per_dim,
     theta,
 )
@@ -149,8 +148,6 @@ def test_units_convert_into_each_other():
     assert nats_per_dim(784 * 0.1, 784) == pytest.approx(0.1)
     assert bits_per_dim(784 * math.log(2), 784) == pytest.approx(1)
     assert bits_per_dim(3072 * math.log(256), 3072) == pytest.approx(8)
-    assert nats_from_bits_per_dim(2.5, 100) == pytest.approx(250 * math.log(2))
-    assert nats_from_bits_per_dim(bits_per_dim(88.4, 784), 784) == pytest.approx(88.4)
 
 
 # Bad input

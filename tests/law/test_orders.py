@@ -1,8 +1,6 @@
-import dataclasses
 import itertools
 import math
-import subprocess
-import sys
+import re
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +74,8 @@ def test_an_order_visits_a_small_grid_as_drawn_by_hand(order, height, width):
 def test_every_order_of_every_shape_is_a_permutation(order, shape):
     permutation = order.permutation(shape)
     assert permutation.dtype == np.int32
+    if len(shape) == 1 and order in (Raster(), Column(), Snake(), Spiral(), Hilbert()):
+        np.testing.assert_array_equal(permutation, range(len(permutation)))
     np.testing.assert_array_equal(np.sort(permutation), np.arange(math.prod(shape)))
 
 
@@ -111,22 +111,9 @@ def test_there_are_eight_s_curves_two_from_each_corner():
     assert s_curves()[0] == Snake()
 
 
-def test_a_sequence_is_read_from_its_start():
-    for order in (Raster(), Column(), Snake(), Spiral(), Hilbert(), *s_curves()):
-        np.testing.assert_array_equal(order.permutation((5,)), range(5))
-
-
 def test_random_orders_are_fixed_by_their_seed():
     np.testing.assert_array_equal(Random(1).permutation((4, 4)), Random(1).permutation((4, 4)))
     assert (Random(1).permutation((4, 4)) != Random(2).permutation((4, 4))).any()
-
-
-def test_orders_hash_compare_and_show_themselves():
-    assert Random(1) == Random(1) != Random(2)
-    assert hash(Permutation((1, 0))) == hash(Permutation((1, 0)))
-    assert str(Reversed(Spiral())) == "Reversed(order=Spiral())"
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Random(1).seed = 2
 
 
 def test_inverse_gives_the_rank_of_every_site():
@@ -180,6 +167,8 @@ def test_a_permutation_is_checked_when_it_is_made_and_against_the_data():
 
 # Topological orders
 
+NO_PAIRS = ((-1, 1), (0, 1.5), [0, 1], ("a", "b"), 1)
+
 
 @given(st.permutations(range(5)), st.lists(st.booleans(), min_size=10, max_size=10))
 @settings(max_examples=40, deadline=None)
@@ -192,6 +181,8 @@ def test_a_topological_order_is_the_first_of_all_that_put_parents_before_childre
 def test_a_topological_order_numbers_the_sites_of_a_grid_row_by_row():
     np.testing.assert_array_equal(Topological(((3, 0), (5, 3))).permutation((2, 3)), [1, 2, 4, 5, 3, 0])
     np.testing.assert_array_equal(Topological(()).permutation((2, 2)), range(4))
+    with pytest.raises(ValueError, match=r"the edge \(1, 4\) names a site outside 0\.\.3; correct it"):
+        Topological(((0, 1), (1, 4))).permutation((2, 2))
 
 
 @pytest.mark.parametrize(
@@ -204,43 +195,39 @@ def test_a_topological_order_numbers_the_sites_of_a_grid_row_by_row():
         (((0, 1), (1, 0)), r"the cycle (0 -> 1 -> 0|1 -> 0 -> 1)"),
         (((0, 1), (2, 2)), r"the edge \(2, 2\) leads from a site to itself; leave it out"),
         (((0, 1), (1, 2), (0, 1)), r"the edge \(0, 1\) is given twice; leave one out"),
-        (((-1, 1),), r"the edge \(-1, 1\) is not a pair of sites; give \(parent, child\)"),
+        *(((edge,), rf"the edge {re.escape(str(edge))} is not a pair of sites; give \(parent, child\)") for edge in NO_PAIRS),
+        ([(0, 1)], r"edges are a list, which does not hash; give a tuple of \(parent, child\)"),
     ],
 )
-def test_edges_that_have_no_topological_order_are_refused_and_named(edges, message):
+def test_topological_refuses_edges_that_have_no_order_and_names_them(edges, message):
+    # Not by calling the class: here signatures are checked, which would speak first.
+    order = object.__new__(Topological)
+    object.__setattr__(order, "edges", edges)
     with pytest.raises(ValueError, match=message):
-        Topological(edges)
+        order.__post_init__()
 
 
-def test_an_edge_outside_the_data_is_refused():
-    with pytest.raises(ValueError, match=r"the edge \(1, 4\) names a site outside 0\.\.3; correct it"):
-        Topological(((0, 1), (1, 4))).permutation((2, 2))
-
-
-def test_draw_under_jit_gives_uniform_permutations_that_depend_on_the_key():
-    keys = jax.random.split(jax.random.key(0), 1200)
-    drawn = np.asarray(jax.jit(jax.vmap(lambda key: draw(AnyOrder(), key, (3, 1))))(keys))
+@pytest.mark.parametrize(
+    ("order", "shape", "all_of_them", "bound"),
+    [
+        # Chi-square with 5 and with 7 degrees of freedom, p = 1e-4.
+        (AnyOrder(), (3, 1), list(itertools.permutations(range(3))), 25.7),
+        (AnyOrder(Snake(), s_curves()), (2, 3), [curve.permutation((2, 3)) for curve in s_curves()], 29.9),
+    ],
+    ids=["all", "some"],
+)
+def test_draw_under_jit_gives_each_order_as_often_as_the_others_and_no_other(order, shape, all_of_them, bound):
+    keys = jax.random.split(jax.random.key(0), 200 * len(all_of_them))
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: draw(order, key, shape)))(keys))
     assert drawn.dtype == np.int32
-    np.testing.assert_array_equal(np.sort(drawn, axis=1), np.broadcast_to(np.arange(3), drawn.shape))
     kinds, counts = np.unique(drawn, axis=0, return_counts=True)
-    assert len(kinds) == 6
-    assert ((counts - 200) ** 2 / 200).sum() < 25.7  # chi-square with 5 degrees of freedom, p = 1e-4
+    np.testing.assert_array_equal(kinds, np.unique(all_of_them, axis=0))
+    assert ((counts - 200) ** 2 / 200).sum() < bound
 
 
 def test_draw_of_a_fixed_order_is_that_order_whatever_the_key():
     for seed in (0, 1):
         np.testing.assert_array_equal(draw(Snake(), jax.random.key(seed), (2, 2)), [0, 1, 3, 2])
-
-
-def test_draw_among_some_orders_gives_each_as_often_as_the_others_and_no_other():
-    order, shape = AnyOrder(Snake(), s_curves()), (2, 3)
-    keys = jax.random.split(jax.random.key(1), 1600)
-    drawn = np.asarray(jax.jit(jax.vmap(lambda key: draw(order, key, shape)))(keys))
-    assert drawn.dtype == np.int32
-    kinds, counts = np.unique(drawn, axis=0, return_counts=True)
-    np.testing.assert_array_equal(kinds, np.unique([curve.permutation(shape) for curve in s_curves()], axis=0))
-    assert len(kinds) == 8
-    assert ((counts - 200) ** 2 / 200).sum() < 29.9  # chi-square with 7 degrees of freedom, p = 1e-4
 
 
 def test_the_orders_that_a_model_names_begin_with_its_own():
@@ -253,23 +240,3 @@ def test_the_orders_that_a_model_names_begin_with_its_own():
 def test_orders_to_draw_from_must_begin_with_the_reference():
     with pytest.raises(ValueError, match=r"reference Raster\(\) is not the first of the orders it draws from, Snake\(\)"):
         AnyOrder(among=(Snake(), Raster()))
-
-
-EDGES_THAT_ARE_NONE = """
-from arjax.orders import Topological
-for edges in ([(0, 1)], ((0, 1.5),), ([0, 1],), (("a", "b"),), (1, 2)):
-    try:
-        Topological(edges)
-    except ValueError as error:
-        print(error)
-"""
-
-
-def test_edges_that_are_no_pairs_of_whole_numbers_are_named():
-    # In a process of its own: here signatures are checked, which would speak first.
-    lines = subprocess.run([sys.executable, "-c", EDGES_THAT_ARE_NONE], capture_output=True, text=True, check=True).stdout
-    listed, *others = lines.splitlines()
-    assert listed == "edges are a list, which does not hash; give a tuple of (parent, child)"
-    named = ("(0, 1.5)", "[0, 1]", "('a', 'b')", "1")
-    wanted = "is not a pair of sites; give (parent, child), both numbered from 0"
-    assert others == [f"the edge {edge} {wanted}" for edge in named]

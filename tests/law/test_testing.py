@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from history import History
 from normal import Normal
 
 from arjax import testing
@@ -163,38 +164,10 @@ def test_a_net_that_sees_the_future_in_one_order_only_is_caught_in_that_order():
 # Steps that disagree
 
 
-class PerExample(nn.Module):
-    """The correct net, for an order [T] or for one of each example, [B, T]; `pick` is where the latter may go wrong."""
-
-    pick: Callable = lambda orders: orders
-    spec: Any = None
-
-    any_order: ClassVar[bool] = True
-    order_per_example: ClassVar[bool] = True
-
-    def setup(self):
-        sites, params = self.spec.num_sites, self.spec.param_size
-        self.w = self.param("w", nn.initializers.normal(1.0), (sites, sites, params))
-        self.c = self.param("c", nn.initializers.zeros, (sites, params))
-
-    def __call__(self, x, order, cond=None, *, key=None):
-        if order.ndim == 1:
-            return parallel(self, x, order)
-        order = self.pick(order)
-        weights = self.w[order[:, :, None], order[:, None]] * jnp.tri(T, k=-1)[None, :, :, None]
-        return jnp.einsum("bs,btsp->btp", x.astype(jnp.float32), weights) + self.c[order]
-
-    def init_cache(self, batch, order, cond=None):
-        return jnp.zeros((batch, self.spec.num_sites))
-
-    def step(self, cache, x, t, order, cond=None):
-        return one_site(self, cache, x, t, order)
-
-
 def test_a_net_that_takes_an_order_for_each_example_is_held_to_each():
-    good = model(PerExample(), order=AnyOrder())
+    good = model(History(any_order=True), order=AnyOrder())
     testing.check_order_per_example(good, testing.lively_params(good, KEY), KEY)
-    broken = model(PerExample(lambda orders: jnp.broadcast_to(orders[:1], orders.shape)), order=AnyOrder())
+    broken = model(History(any_order=True, pick=lambda orders: orders[:1]), order=AnyOrder())
     message = r"theta of example 1 in its order \[4, 3, 2, 1, 0\] differs when other examples have others: relative difference \d"
     caught(testing.check_order_per_example, broken, message)
     # Of a net that takes one order for all there is nothing to ask.
