@@ -59,7 +59,7 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
     both = [name for name in new if name in old]
     if not both:
         raise InputError(f"the two files have no config in common: {', '.join(old)} and {', '.join(new)}; bench the same ones")
-    devices = {str(figures.get("device")) for results in (old, new) for name in both for figures in [results[name]]}
+    devices = {str(results[name].get("device")) for results in (old, new) for name in both}
     heads = [name.replace("_per_second", "").replace("_", " ") for name in RATES]
     rows = []
     for name in both:

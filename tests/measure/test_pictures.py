@@ -1,8 +1,5 @@
 """arjax/pictures.py: arrays in, pictures out."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,14 +31,11 @@ def test_image_grid_puts_images_side_by_side_on_a_grey_ground():
     np.testing.assert_array_equal(grid, np.repeat(expected[..., None], 3, axis=-1))
 
 
-def test_image_grid_keeps_colours_and_clips_values_outside():
+def test_image_grid_keeps_colours_clips_values_outside_and_draws_one_channel_grey():
     images = np.zeros((1, 1, 2, 3))
     images[0, 0, 0], images[0, 0, 1] = (1, 0, 0.2), (2, -1, 0)
     grid = image_grid(images, scale=1)
     np.testing.assert_array_equal(grid[1, 1:3], [[255, 0, 51], [255, 0, 0]])
-
-
-def test_image_grid_draws_one_channel_grey():
     np.testing.assert_array_equal(image_grid(np.full((1, 1, 1, 1), 0.2), scale=1)[1, 1], [51, 51, 51])
 
 
@@ -77,7 +71,7 @@ def test_save_png_writes_the_picture(tmp_path):
         np.testing.assert_array_equal(np.asarray(saved), image)
 
 
-@pytest.mark.parametrize("count", [1, 100, 257, 600])
+@pytest.mark.parametrize("count", [1, 257])
 def test_density_over_histogram_is_a_picture(count):
     data = np.random.default_rng(0).integers(0, count, (50, 1))
     picture = density_over_histogram(np.arange(count), np.full(count, 1 / count), data, "a density")
@@ -102,11 +96,6 @@ def test_order_pictures_writes_a_picture(tmp_path, orders):
     order_pictures(tmp_path / "orders.png", orders, (3, 4))
     with Image.open(tmp_path / "orders.png") as picture:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 2
-
-
-def test_importing_the_package_does_not_import_matplotlib():
-    code = "import sys, arjax, arjax.pictures; raise SystemExit('matplotlib' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_histograms_share_their_bins_and_show_the_fraction_of_each_set():
