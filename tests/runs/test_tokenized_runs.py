@@ -1,6 +1,7 @@
 """Runs over the tokens of images and of text: what a run holds, what is read back, and what ends them in one line."""
 
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -41,26 +42,21 @@ MADE = "arjax.Model(MADE(hidden=(4,)), Categorical({}), (6, 4), cond=arjax.CondS
 WORDS = ("the", "quick", "brown", "fox", "jumps", "naïve", "café", "日本", "over", "dogs,\n")
 
 
-def images(path, levels):
-    """Images that are dark in one half and bright in the other, with labels."""
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, levels // 4, (40, 6, 4)) + levels // 2 * (np.arange(6)[:, None] > 2)
-    arrays = {"train": x[:24], "valid": x[24:32], "test": x[32:]}
-    labels = {f"{part}_label": np.arange(len(a)) % 2 for part, a in arrays.items()}
-    np.savez(path, **{part: a.astype(np.uint8) for part, a in arrays.items()}, **labels)
-    return f"Npz({str(path)!r}, Levels({levels}))"
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Runs of random parameters, of a palette and of a text's byte-pair tokens; and a config of all bits of 16 levels."""
-    folder = tmp_path_factory.mktemp("runs")
+    """Runs of random parameters, of a palette and of a text's byte-pair tokens; and a config of the upper bits."""
+    folder, rng = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
+    # Dark in one half and bright in the other, with labels.
+    x = (rng.integers(0, 64, (40, 6, 4)) + 128 * (np.arange(6)[:, None] > 2)).astype(np.uint8)
+    labels = {f"{part}_label": np.arange(n) % 2 for part, n in (("train", 24), ("valid", 8), ("test", 8))}
+    np.savez(folder / "images.npz", train=x[:24], valid=x[24:32], test=x[32:], **labels)
+    images = f"Npz({str(folder / 'images.npz')!r}, Levels(256))"
     text = " ".join(np.random.default_rng(0).choice(WORDS, 800))
     (folder / "text.txt").write_bytes(text.encode() + b"\xff\xfe")  # and what is no UTF-8
     data = f"Bytes({str(folder / 'text.txt')!r}, length=12, valid=0.1, test=0.2)"
     for name, *parts in (
-        ("palette", images(folder / "palette.npz", 256), "Palette(5)", MADE.format(5)),
-        ("bits", images(folder / "bits.npz", 16), "Bits(4, 16)", MADE.format(16)),
+        ("palette", images, "Palette(5)", MADE.format(5)),
+        ("bits", images, "Bits(3)", MADE.format(8)),
         ("bpe", data, "BPE(272)", "arjax.Model(RNN(width=4), Categorical(272), (12,))"),
     ):
         (folder / f"{name}.py").write_text(CONFIG.format(**dict(zip(("data", "tokenizer", "model"), parts, strict=True))))
@@ -99,7 +95,7 @@ def test_write_run_keeps_that_nothing_was_learned(folder, tmp_path):
 
 
 def test_load_gives_the_tokenizer_that_a_run_was_trained_with(folder):
-    data = Npz(str(folder / "palette.npz"), Levels(256))
+    data = Npz(str(folder / "images.npz"), Levels(256))
     (model, params), loaded = arjax.load(folder / "palette"), arjax.load(folder / "palette").tokenizer
     assert loaded.tokenizer == Palette(5)
     x, colours = data.load().test.x, Palette(5).fit(data)["colours"]
@@ -142,16 +138,6 @@ def test_rows_of_say_the_bits_of_bytes_once():
     assert rows["test -log p(x)"].endswith(" = 2.0000 bits/byte")
 
 
-def test_sample_writes_text(folder, capsys):
-    main(["sample", str(folder / "bpe"), "--batch", "3", "--out", str(folder / "s.npz")])
-    assert capsys.readouterr().out.endswith(f"3 samples in {folder}/bpe/samples/seed_0.txt\n")
-    tokenizer = arjax.load(folder / "bpe").tokenizer
-    with np.load(folder / "s.npz") as arrays:
-        texts = [tokenizer.decode(row).tobytes().decode(errors="replace") for row in arrays["x"]]
-    rule = f"\n{'-' * 40}\n"
-    assert (folder / "bpe" / "samples" / "seed_0.txt").read_bytes().decode() == rule.join(texts) + "\n"
-
-
 def test_sample_continues_a_prompt_token_by_token(folder, capsys):
     main(["sample", str(folder / "bpe"), "--prompt", "the café", "--tokens", "4", "--seed", "3"])
     printed = capsys.readouterr().out
@@ -169,14 +155,8 @@ def test_sample_continues_a_prompt_token_by_token(folder, capsys):
 
 def test_sample_and_complete_refuse_what_is_not_for_tokens_of_text(folder, capsys):
     run = folder / "bpe"
-    for argv, part in (
-        (("sample", run, "--prompt", "the " * 40), "is longer than the model's 12 sites; shorten it"),
-        (("sample", run, "--prompt", ""), "--prompt is empty"),
-        (("sample", run, "--prompt", "the", "--stop", "xyz"), "--stop 'xyz' is 3 symbols; choose one"),
-        (("sample", run, "--png", folder / "x.png"), "are texts, no pictures; leave it out"),
-        (("complete", run, "--text", "the ____"), "models texts; leave it out"),
-    ):
-        assert part in failure(capsys, *argv), argv
+    assert "--stop 'xyz' is 3 symbols; choose one" in failure(capsys, "sample", run, "--prompt", "the", "--stop", "xyz")
+    assert "models texts; leave it out" in failure(capsys, "complete", run, "--text", "the ____")
 
 
 # Damage
@@ -184,7 +164,6 @@ def test_sample_and_complete_refuse_what_is_not_for_tokens_of_text(folder, capsy
 
 CHANGED = "is not the tokenizer that this run was trained with"
 DAMAGES = {
-    "flip a bit": (lambda path: path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1])), CHANGED),
     "another": (lambda path: safetensors.numpy.save_file({"colours": np.arange(5, dtype=np.float32)[:, None]}, path), CHANGED),
     "truncate": (lambda path: path.write_bytes(path.read_bytes()[:-3]), "cannot be read"),
     "replace by a folder": (lambda path: (path.unlink(), path.mkdir()), "cannot be read"),
@@ -194,9 +173,7 @@ DAMAGES = {
 
 
 def forget(path):
-    described = json.loads(path.read_text())
-    del described["tokenizer"]
-    path.write_text(json.dumps(described))
+    path.write_text(path.read_text().replace('"tokenizer": "', '"another": "'))
 
 
 @pytest.mark.parametrize(("damage", "said"), DAMAGES.values(), ids=DAMAGES)
@@ -220,20 +197,14 @@ def test_read_tokenizer_finds_whichever_byte_of_the_file_is_another_or_it_change
     path = run / "tokenizer.safetensors"
     content, colours = path.read_bytes(), safetensors.numpy.load_file(path)["colours"]
     experiment = read_run(run)
-    lines = set()
-    for place in range(len(content)):
-        for bit in (1, 32):
-            damaged = bytearray(content)
-            damaged[place] ^= bit
-            path.write_bytes(damaged)
-            try:
-                read = read_tokenizer(run, experiment)
-            except InputError as error:
-                lines.add(str(error))
-            else:
-                np.testing.assert_array_equal(read["colours"], colours)
-    assert lines
-    assert all(line.startswith(str(path)) and "\n" not in line for line in lines)
+    for place, bit in itertools.product(range(len(content)), (1, 32)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+        try:
+            read = read_tokenizer(run, experiment)
+        except InputError as error:
+            assert re.fullmatch(rf"{re.escape(str(path))}[^\n]+", str(error))  # noqa: PT017
+        else:
+            np.testing.assert_array_equal(read["colours"], colours)
 
 
 # Where a tokenizer comes from
