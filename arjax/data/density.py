@@ -63,11 +63,6 @@ class Bimodal:
         return check_splits(Splits(*splits), self.values, "bimodal toy")
 
 
-Name = Literal[
-    "accidents", "baudio", "bbc", "bnetflix", "connect4", "dna", "jester",
-    "moviereview", "mushrooms", "nips", "nltcs", "plants", "pumsb_star", "voting",
-]  # fmt: skip
-
 # Number of variables, and of examples in train, valid and test.
 SIZES = {
     "accidents": (111, 12758, 1700, 2551),
@@ -85,6 +80,7 @@ SIZES = {
     "pumsb_star": (163, 12262, 1635, 2452),
     "voting": (1359, 1214, 200, 350),
 }
+Name = Literal[tuple(SIZES)]
 
 PACKED = Source("binary_density.npz", "a683f3b6fb90b71728a925cd8b7d7b8db0f739788992daae47c427da9b8dcacd")
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from faults import fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,7 +13,6 @@ from PIL import Image
 from arjax.data.contents import parse_array, parse_image
 from arjax.data.media import Exhibit, Images, Sound, Table, Text
 from arjax.data.waveforms import MuLaw, read_wav
-from arjax.errors import InputError
 
 RNG = np.random.default_rng(0)
 
@@ -76,25 +76,20 @@ TWO = model((3, 4), 2)
     ],
 )
 def test_images_refuse_to_pack_what_the_model_has_no_symbols_for(name, content, of, says):
-    with pytest.raises(InputError) as error:
-        Images(2).pack(name, content, of)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
+    assert says in fault(Images(2).pack, name, content, of)
 
 
 def test_parse_array_takes_no_memory_for_what_a_header_only_promises():
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4)})
-    with pytest.raises(InputError, match="x cannot be read as an array"):
-        parse_array(file.getvalue(), "x")
+    assert "x cannot be read as an array" in fault(parse_array, file.getvalue(), "x")
 
 
 def test_parse_image_reads_grey_and_colour_of_the_size_that_is_wanted():
     x = RNG.integers(0, 256, (3, 4, 3)).astype(np.uint8)
     np.testing.assert_array_equal(parse_image(png(x), (3, 4), "x", colour=True), x)
     assert parse_image(png(x), (3, 4), "x").shape == (3, 4)
-    with pytest.raises(InputError, match=r"x is 3 x 4 \(height x width\), not 4 x 3; resize it"):
-        parse_image(png(x), (4, 3), "x")
+    assert "x is 3 x 4 (height x width), not 4 x 3; resize it" in fault(parse_image, png(x), (4, 3), "x")
 
 
 def test_exhibit_saves_its_picture_texts_and_waveforms(tmp_path):

@@ -61,18 +61,12 @@ def test_data_root_is_the_argument_else_the_environment_else_the_cache(monkeypat
     assert data_root(None) == Path.home() / ".cache" / "arjax"
 
 
-@pytest.mark.parametrize("name", ["fox.gz", "fox.bz2", "fox"])
-def test_read_sees_how_a_file_is_packed_by_its_content(tmp_path, name):
+@pytest.mark.parametrize(("file", "name"), [("fox.gz", "fox"), ("fox.bz2", "fox"), ("fox.gz", "fox.gz"), ("fox", "fox")])
+def test_find_and_read_accept_a_file_under_either_name_and_see_by_its_content_how_it_is_packed(tmp_path, file, name):
     for packed in (gzip.compress(CONTENT, 1), gzip.compress(CONTENT, 9), bz2.compress(CONTENT), CONTENT):
         (tmp_path / name).write_bytes(packed)
-        assert read(Source(name, SHA256), str(tmp_path)) == CONTENT
-
-
-@pytest.mark.parametrize(("file", "name"), [("fox.gz", "fox"), ("fox.bz2", "fox"), ("fox.gz", "fox.gz")])
-def test_find_accepts_an_unpacked_file_under_either_name(tmp_path, file, name):
-    (tmp_path / name).write_bytes(CONTENT)
-    assert find(Source(file, SHA256), str(tmp_path)) == tmp_path / name
-    assert read(Source(file, SHA256), str(tmp_path)) == CONTENT
+        assert find(Source(file, SHA256), str(tmp_path)) == tmp_path / name
+        assert read(Source(file, SHA256), str(tmp_path)) == CONTENT
 
 
 def test_read_takes_a_file_of_unknown_checksum_as_it_is_and_does_not_download_one(tmp_path, monkeypatch):
