@@ -96,7 +96,8 @@ def test_write_run_keeps_that_nothing_was_learned(folder, tmp_path):
 
 def test_load_gives_the_tokenizer_that_a_run_was_trained_with(folder):
     data = Npz(str(folder / "images.npz"), Levels(256))
-    (model, params), loaded = arjax.load(folder / "palette"), arjax.load(folder / "palette").tokenizer
+    model, params = run = arjax.load(folder / "palette")
+    loaded = run.tokenizer
     assert loaded.tokenizer == Palette(5)
     x, colours = data.load().test.x, Palette(5).fit(data)["colours"]
     np.testing.assert_array_equal(loaded.learned["colours"], colours)
@@ -112,7 +113,8 @@ def test_load_gives_the_tokenizer_that_a_run_was_trained_with(folder):
 def test_evaluate_scores_tokens_of_text_in_bits_for_each_byte_of_it(folder, capsys):
     main(["evaluate", str(folder / "bpe")])
     printed = words(capsys)
-    (model, params), tokenizer = arjax.load(folder / "bpe"), arjax.load(folder / "bpe").tokenizer
+    model, params = loaded = arjax.load(folder / "bpe")
+    tokenizer = loaded.tokenizer
     content = np.frombuffer((folder / "text.txt").read_bytes(), np.uint8)
     np.testing.assert_array_equal(tokenizer.decode(tokenizer.encode(content)), content)
     tokens = tokenizer.encode(content[round(0.8 * len(content)) :])
@@ -141,7 +143,8 @@ def test_rows_of_say_the_bits_of_bytes_once():
 def test_sample_continues_a_prompt_token_by_token(folder, capsys):
     main(["sample", str(folder / "bpe"), "--prompt", "the café", "--tokens", "4", "--seed", "3"])
     printed = capsys.readouterr().out
-    (model, params), tokenizer = arjax.load(folder / "bpe"), arjax.load(folder / "bpe").tokenizer
+    model, params = loaded = arjax.load(folder / "bpe")
+    tokenizer = loaded.tokenizer
     prompt = tokenizer.encode(np.frombuffer("the café".encode(), np.uint8))
     assert len(prompt) < len("the café".encode())
     x, length = generate(model, params, jax.random.key(3), [prompt], tokens=4)

@@ -50,13 +50,6 @@ def test_quantize_passes_the_gradient_straight_through_the_rounding_but_not_the_
     np.testing.assert_allclose(gradient, expected, rtol=1e-5)
 
 
-def test_fsq_has_nothing_to_learn():
-    fsq = FSQ()
-    assert fsq.init(jax.random.key(0)) == ({}, {})
-    assert fsq.update({}, {}, np.zeros((2, 3)), np.zeros(2, int), jax.random.key(1)) == {}
-    assert (fsq.size, fsq.width) == (512, 3)
-
-
 @pytest.mark.parametrize(
     ("levels", "message"),
     [
