@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 
 from arjax.heads import logistic_bins
-from arjax.heads.inverse_cdf import uniform
 from arjax.heads.logistic_bins import check_bins, log_bins, to_unit
 from arjax.heads.mixture import Components, check_components, limit, mix_logs, place
+from arjax.heads.ordinal import uniform
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from arjax.heads import logistic_bins
-from arjax.heads.inverse_cdf import uniform
 from arjax.heads.logistic_bins import check_bins, log_bins
 from arjax.heads.mixture import check_components, mix_logs, read_components
+from arjax.heads.ordinal import uniform
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ import math
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
@@ -33,9 +32,7 @@ class MixtureOfGaussians:
 
     def sample(self, key, theta):
         """[..., 3 M] -> [...] float32: a component by its weight, then a normal value of it."""
-        component_key, noise_key = jax.random.split(key)
-        noise = jax.random.normal(noise_key, theta.shape[:-1], jnp.float32)
-        return sample_components(component_key, read_components(theta), noise)
+        return sample_components(key, read_components(theta), jax.random.normal)
 
     def cdf(self, theta, x):
         """[..., 3 M], [...] -> [...] float32: the probability of a value of at most x."""

@@ -4,7 +4,6 @@ import dataclasses
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
@@ -32,9 +31,7 @@ class MixtureOfLogistics:
 
     def sample(self, key, theta):
         """[..., 3 M] -> [...] float32: a component by its weight, then a logistic value of it."""
-        component_key, noise_key = jax.random.split(key)
-        noise = jax.random.logistic(noise_key, theta.shape[:-1], jnp.float32)
-        return sample_components(component_key, read_components(theta), noise)
+        return sample_components(key, read_components(theta), jax.random.logistic)
 
     def cdf(self, theta, x):
         """[..., 3 M], [...] -> [...] float32: the probability of a value of at most x."""

@@ -65,8 +65,10 @@ def mix(log_weight, values):
     return (jnp.exp(log_weight) * values).sum(axis=-1)
 
 
-def sample_components(key, components: Components, noise):
-    """One component [...] drawn for every mixture, by its weight: its mean + its scale * noise [...]."""
-    chosen = jax.random.categorical(key, components.log_weight)[..., None]
+def sample_components(key, components: Components, draw):
+    """One component [...] drawn for every mixture, by its weight: its mean + its scale * noise [...], of draw(key, shape)."""
+    component_key, noise_key = jax.random.split(key)
+    noise = draw(noise_key, components.mean.shape[:-1], jnp.float32)
+    chosen = jax.random.categorical(component_key, components.log_weight)[..., None]
     mean, log_scale = (jnp.take_along_axis(part, chosen, axis=-1)[..., 0] for part in components[1:])
     return mean + jnp.exp(log_scale) * noise

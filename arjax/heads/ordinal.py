@@ -1,7 +1,9 @@
 """Ordinal: one of V symbols in their order, p(x = v) = softmax(theta)_v: the law of Categorical, sampled by the inverse CDF.
 
-It needs one uniform a symbol where the Gumbel-max trick needs V, and is monotone in it; see inverse_cdf.py. Symbols without
-order among them gain nothing by it: their numbering would leak into the noise.
+Sampling is by one uniform u: the smallest symbol v with P(X <= v) >= u (Devroye 1986, section III.2), where the Gumbel-max trick
+needs V of them. The symbol is monotone in u, so that a small change of the probabilities seldom changes a sample: what
+fixed-point sampling wants. Probabilities are met to 2^-23, the grid of a float32 uniform. Symbols without order among them gain
+nothing by it: their numbering would leak into the noise.
 """
 
 import dataclasses
@@ -11,7 +13,6 @@ import jax
 import jax.numpy as jnp
 
 from arjax.heads.categorical import Categorical
-from arjax.heads.inverse_cdf import uniform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Ordinal:
     def mean(self, theta):
         """[..., V] -> [...] float32."""
         return jax.nn.softmax(theta.astype(jnp.float32)) @ jnp.arange(self.vocab, dtype=jnp.float32)
+
+
+def uniform(key, shape):
+    """Float32 in (0, 1], not [0, 1): at u = 0 the smallest symbol would be the first one, even if it is impossible."""
+    return 1 - jax.random.uniform(key, shape)
 
 
 def _cumulative(theta):

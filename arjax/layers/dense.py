@@ -1,4 +1,4 @@
-"""Matrix products, and what a net computes in. Its parameters are float32 whatever that is, and cast where they are used.
+"""Products, convolutions, and what a net computes in. Its parameters are float32 whatever that is, and cast where they are used.
 
 A layer computes in the type of what it is given. A net casts what it gives to a layer to its `dtype`, and adds what comes back to
 a stream that is float32; so is what it normalises, and theta.
@@ -6,6 +6,7 @@ a stream that is float32; so is what it normalises, and theta.
 
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 
 DtypeName = Literal["float32", "bfloat16"]
@@ -19,6 +20,14 @@ def dense(h, w, b):
 def product(h, w, dtype: DtypeName):
     """Returns h w [..., G] in float32, for h [..., D] and w [D, G]: factors in `dtype`, sums in float32, as theta is made."""
     return jnp.matmul(h.astype(dtype), w.astype(dtype), preferred_element_type=jnp.float32)
+
+
+def conv(h, w, b, padding, stride: int = 1):
+    """Returns h [B, H, W, C] convolved with w [rows, columns, C, G], plus b [G], in the type of h. padding: how many zeros lie
+    ((above, below), (left, right)) of h."""
+    axes = ("NHWC", "HWIO", "NHWC")
+    y = jax.lax.conv_general_dilated(h, w.astype(h.dtype), (stride, stride), padding, dimension_numbers=axes)
+    return y + along(b, y).astype(h.dtype)
 
 
 def along(b, h):

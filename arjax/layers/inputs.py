@@ -57,13 +57,13 @@ def embedding_table(net):
     return net.param("table", nn.initializers.normal(1.0), (net.spec.vocab, net.embedding)) if net.embedding else None
 
 
-def label_table(net, *shape: int):
-    """Returns the net's parameter `label_b` [classes, *shape]; zeros [1, *shape] where there are no labels."""
+def label_table(net, *shape: int, name: str = "label_b"):
+    """Returns the net's parameter of this name [classes, *shape]; zeros [1, *shape] where there are no labels."""
     classes = net.spec.cond.classes
-    return net.param("label_b", nn.initializers.zeros, (classes, *shape)) if classes else jnp.zeros((1, *shape))
+    return net.param(name, nn.initializers.zeros, (classes, *shape)) if classes else jnp.zeros((1, *shape))
 
 
-def label_bias(table, cond, spec: Spec | None, dtype):
+def label_bias(table, cond, spec: Spec | None, dtype=jnp.float32):
     """Returns the rows of a `label_table` for the labels of a condition: [B or 1, *shape]."""
     return (table[cond.label] if spec.cond.classes else table).astype(dtype)
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Integer
 
 from arjax.cache import read_canvas
+from arjax.layers.dense import dense
 from arjax.orders import inverse
 
 
@@ -36,7 +37,7 @@ def local_conv(
     """y at every pixel: one product, of the masked windows of all pixels. They are made again for the gradient and not kept,
     since they take kernel^2 times the memory of h (the paper's appendix does so, too)."""
     windows = [jnp.where(mask[None, ..., tap, None], h, 0) for tap, h in enumerate(_shifts(h, len(w), outside=0))]
-    return jnp.concatenate(windows, axis=-1) @ w.reshape(-1, w.shape[-1]).astype(h.dtype) + b.astype(h.dtype)[None, None, None]
+    return dense(jnp.concatenate(windows, axis=-1), w.reshape(-1, w.shape[-1]), b)
 
 
 def local_conv_step(
@@ -44,8 +45,7 @@ def local_conv_step(
 ) -> Float[Array, "B G"]:
     """y at the pixel (i, j), from a canvas that knows what has been generated, and nothing else."""
     window = read_canvas(canvas, len(w), len(w), i, j)
-    w, b = w.reshape(-1, w.shape[-1]).astype(canvas.dtype), b.astype(canvas.dtype)
-    return window.reshape(len(window), -1) @ w + b[None]
+    return dense(window.reshape(len(window), -1), w.reshape(-1, w.shape[-1]), b)
 
 
 def _shifts(h, kernel, *, outside):

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from arjax.cache import init_canvas, read_canvas, write_canvas
+from arjax.layers.dense import conv, dense
 
 
 class Place(NamedTuple):
@@ -64,9 +65,7 @@ def masked_normal(variance: float = 1.0):
 def masked_conv(h: Float[Array, "B H W C"], w: Float[Array, "rows kernel C G"], b: Float[Array, " G"]) -> Float[Array, "B H W G"]:
     """y at every pixel, for weights that are zero where the mask is."""
     rows, kernel = w.shape[:2]
-    padding = ((rows - 1, 0), (kernel // 2, kernel // 2))
-    y = jax.lax.conv_general_dilated(h, w.astype(h.dtype), (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b.astype(h.dtype)[None, None, None]
+    return conv(h, w, b, ((rows - 1, 0), (kernel // 2, kernel // 2)))
 
 
 def masked_conv_canvas(
@@ -94,8 +93,8 @@ def masked_conv_step(
     rows, kernel = w.shape[:2]
     row, column = (at.row, at.column) if kernel > 1 else (0, 0)
     window = read_canvas(canvas, rows, kernel, row, column)
-    w, b = (own_group(h, at, groups).astype(canvas.dtype) for h in (w.reshape(-1, w.shape[-1]), b[None]))
-    return window.reshape(len(window), -1) @ w + b
+    w, b = (own_group(part, at, groups) for part in (w.reshape(-1, w.shape[-1]), b))
+    return dense(window.reshape(len(window), -1), w, b)
 
 
 def own_group(h: Float[Array, "*B G"], at: Place, groups: int) -> Float[Array, "*B D"]:

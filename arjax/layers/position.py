@@ -9,6 +9,7 @@ rotary       queries and keys turned, so that their product knows how far apart 
 On several axes each has a share of the pairs of its own.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import flax.linen as nn
@@ -32,9 +33,17 @@ def coordinates(sites: tuple[int, ...]) -> Float[np.ndarray, "T axes"]:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(sites)).astype(np.float32)
 
 
-def coordinate_bias(shape: tuple[int, ...], sites, w):
-    """Returns what the coordinates of these sites [...] of data of this shape add to a layer, [..., G], for w [axes, G]."""
-    return jnp.asarray(coordinates(shape))[sites] @ w
+def coordinate_table(net, init: Callable, axes: int, width: int):
+    """Returns the net's parameter `w_place` [axes, width], None without `coordinates`. axes: the first of the data's."""
+    return net.param("w_place", init, (axes, width)) if net.coordinates else None
+
+
+def coordinate_bias(net, sites, dtype=jnp.float32):
+    """Returns what the coordinates of these sites [...] along the axes of the net's `w_place` [axes, G] add to a layer, [..., G];
+    0 where the net has none."""
+    if net.w_place is None:
+        return 0
+    return (jnp.asarray(coordinates(net.spec.sites[: len(net.w_place)]))[sites] @ net.w_place).astype(dtype)
 
 
 class PositionEmbedding(nn.Module):
@@ -62,8 +71,7 @@ class PositionEmbedding(nn.Module):
 def _sines(sites, width):
     """[T, width]: every axis has about an equal share of the features, which start with the fastest pairs."""
     places = grid(sites)
-    pairs = -(-width // (2 * places.shape[1]))
-    turns = places[:, :, None] * 10000.0 ** (-np.arange(pairs) / pairs)
+    turns = _turns(places, -(-width // (2 * places.shape[1])))
     waves = np.stack([np.sin(turns), np.cos(turns)], axis=-1)  # [T, axes, pairs, 2]
     return waves.transpose(0, 2, 1, 3).reshape(len(places), -1)[:, :width].astype(np.float32)
 
@@ -76,9 +84,12 @@ def angles(places: np.ndarray, width: int) -> Float[np.ndarray, "T half"]:
     axes = places.shape[1]
     if width % (2 * axes):
         raise InputError(f"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}")
-    pairs = width // (2 * axes)
-    speeds = 10000.0 ** (-np.arange(pairs) / pairs)
-    return (places[:, :, None] * speeds).reshape(len(places), -1).astype(np.float32)
+    return _turns(places, width // (2 * axes)).reshape(len(places), -1).astype(np.float32)
+
+
+def _turns(places, pairs):
+    """[T, axes, pairs]: the coordinates at falling speeds."""
+    return places[:, :, None] * 10000.0 ** (-np.arange(pairs) / pairs)
 
 
 def turn(h: Float[Array, "*B N K"], by: Float[Array, "*b half"]) -> Float[Array, "*B N K"]:

@@ -19,12 +19,11 @@ back, which is kept in a ring. All is computed in `dtype`.
 import math
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from arjax.cache import read_ring, write_ring
-from arjax.layers.dense import DtypeName
+from arjax.layers.dense import DtypeName, conv, dense
 
 
 class ShiftedConv(nn.Module):
@@ -65,13 +64,10 @@ class ShiftedConv(nn.Module):
         at_edge = site % width == 0
         taps = [read_ring(ring, site, lag) for lag in (width + 1, width, 1, 0)]
         window = jnp.concatenate([jnp.where(at_edge, 0, h) if tap % 2 == 0 else h for tap, h in enumerate(taps)], axis=1)
-        return window @ self.w.reshape(-1, self.outputs).astype(ring.dtype) + self.b.astype(ring.dtype)[None]
+        return dense(window, self.w.reshape(-1, self.outputs), self.b)
 
     def _conv(self, h, top):
-        w, b, strides = self.w.astype(h.dtype), self.b.astype(h.dtype), (self.stride, self.stride)
-        padding = ((top, 0), (1, self.kernel[1] - 2))
-        y = jax.lax.conv_general_dilated(h, w, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return y + b[None, None, None]
+        return conv(h, self.w, self.b, ((top, 0), (1, self.kernel[1] - 2)), self.stride)
 
 
 class ShiftedTranspose(nn.Module):

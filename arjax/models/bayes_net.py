@@ -12,7 +12,7 @@ each of its parents, so that all T sites are one gather and a step is one row of
 """
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -43,8 +43,6 @@ class BayesNet(nn.Module):
     edges: tuple[tuple[int, int], ...]
     arities: tuple[int, ...] | None = None
     spec: Spec | None = None
-
-    any_order: ClassVar[bool] = False
 
     def __post_init__(self):
         Topological(self.edges)
@@ -96,8 +94,6 @@ class NeuralBayesNet(nn.Module):
     shared: bool = False
     arities: tuple[int, ...] | None = None
     spec: Spec | None = None
-
-    any_order: ClassVar[bool] = False
 
     def __post_init__(self):
         Topological(self.edges)

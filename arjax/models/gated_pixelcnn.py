@@ -18,7 +18,6 @@ that is generated next. What is above speaks to all gates of a row before its fi
 
 import functools
 import itertools
-from typing import ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -27,10 +26,10 @@ import jax.numpy as jnp
 
 from arjax.errors import InputError
 from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
-from arjax.layers.dense import DtypeName
+from arjax.layers.dense import DtypeName, conv, dense
 from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, shift, start
 from arjax.layers.masked_conv import causal_mask, channel_groups, masked_normal, own_group, place
-from arjax.layers.position import coordinate_bias
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, recomputed, split_key
 from arjax.protocol import Spec
 
@@ -75,8 +74,6 @@ class GatedPixelCNN(nn.Module):
     remat: bool = False
     spec: Spec | None = None
 
-    any_order: ClassVar[bool] = False
-
     def __post_init__(self):
         check_fields(self, "width", "layers", "head", "embedding", kernels=("kernel", "block_kernel"))
         if self.kernel < 3:
@@ -94,8 +91,7 @@ class GatedPixelCNN(nn.Module):
         self._set_horizontal()
         self.table = embedding_table(self)
         self.label_b = label_table(self, self.layers + 1, 2, 2 * self.width)
-        if self.coordinates:
-            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, 2 * self.width))
+        self.w_place = coordinate_table(self, nn.initializers.normal(0.5), 2, 2 * self.width)
 
     def _set_vertical(self):
         """Convolutions v [rows, kernel, C, 2 D], which need no mask, and links to the other stack [2 D, 2 D]."""
@@ -125,17 +121,18 @@ class GatedPixelCNN(nn.Module):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
         maps = self._enter(x).reshape(len(x), height, width, -1)
+        pixels = jnp.arange(height * width).reshape(1, height, width)
         keys = split_key(key, 2 * (self.layers + 1))
 
         def conv_rows(k, v):
-            return _conv_rows(jnp.pad(v, ((0, 0), (len(self.v[k]) - 1, 0), (0, 0), (0, 0))), self.v[k], self.v_b[k])
+            return self._conv_rows(k, v, len(self.v[k]) - 1)
 
-        def conv(i, h):
-            return _conv_left(h.astype(self._type(i)), self.w[i] * self.masks[i], self.b[i])
+        def conv_left(i, h):
+            h, w = h.astype(self._type(i)), self.w[i] * self.masks[i]
+            return dense(h, w[0], self.b[i]) if len(w) == 1 else conv(h, w[None], self.b[i], ((0, 0), (len(w) - 1, 0)))
 
-        places = self._places(jnp.arange(height * width)).reshape(1, height, width, -1)
-        told = self._vertical(shift(maps), conv_rows, self._bias(cond), places, keys[::2], self.remat)
-        return self._horizontal(maps, conv, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)  # pyright: ignore[reportAttributeAccessIssue]
+        told = self._vertical(shift(maps), conv_rows, self._bias(cond), pixels, keys[::2], self.remat)
+        return self._horizontal(maps, conv_left, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)  # pyright: ignore[reportAttributeAccessIssue]
 
     def init_cache(self, batch, order, cond=None):
         width, layers = self.spec.sites[1], self.layers + 1
@@ -170,9 +167,8 @@ class GatedPixelCNN(nn.Module):
                 window = jax.lax.dynamic_slice_in_dim(row, at.column, margin + 1, axis=1)
             else:
                 window = windows[i] = _push(windows[i], h.astype(self._type(i)), at)
-            w, b = self.w[i].reshape(-1, self.w[i].shape[-1]), self.b[i][None]
-            w, b = (own_group(part, at, groups).astype(window.dtype) for part in (w, b))
-            return window.reshape(len(window), -1) @ w + b
+            w, b = (own_group(part, at, groups) for part in (self.w[i].reshape(-1, self.w[i].shape[-1]), self.b[i]))
+            return dense(window.reshape(len(window), -1), w, b)
 
         own = own_group(jax.lax.dynamic_index_in_dim(told, at.column, keepdims=False), at, groups)
         theta = self._horizontal(None, conv, own, split_key(None, self.layers + 1))
@@ -185,13 +181,18 @@ class GatedPixelCNN(nn.Module):
         def conv_rows(k, v):
             v = jnp.concatenate([above[k], v], axis=1)
             seen.append(v[:, 1:])
-            return _conv_rows(v, self.v[k], self.v_b[k])
+            return self._conv_rows(k, v)
 
-        places = self._places(i * width + jnp.arange(width))[None, None]
-        told = self._vertical(row[:, None, -width:], conv_rows, bias, places, split_key(None, self.layers + 1))
+        pixels = i * width + jnp.arange(width)[None, None]
+        told = self._vertical(row[:, None, -width:], conv_rows, bias, pixels, split_key(None, self.layers + 1))
         return jnp.zeros_like(row), tuple(seen), jnp.stack(told)[:, :, 0].transpose(2, 0, 1, 3)
 
-    def _vertical(self, rows, conv, bias, places, keys, remat=False):
+    def _conv_rows(self, k, v, above=0):
+        """[B, rows - 1 + n, W, C] -> [B, n, W, G]: the k-th vertical convolution, of `above` rows of zeros besides."""
+        margin = self.v[k].shape[1] // 2
+        return conv(v, self.v[k], self.v_b[k], ((above, 0), (margin, margin)))
+
+    def _vertical(self, rows, conv, bias, pixels, keys, remat=False):
         """From the symbols of the row above, [B, rows, W, features], to what every horizontal gate is told, [B, rows, W, 2 D] a
         layer. bias [B or 1, layers, stacks, 2 D]."""
         bias = bias[:, None, None]
@@ -203,7 +204,7 @@ class GatedPixelCNN(nn.Module):
         def tell(k, v):
             return v @ self.link[k].astype(v.dtype) + bias[..., k, 1, :]
 
-        v = conv(0, rows) + places
+        v = conv(0, rows) + coordinate_bias(self, pixels, self.dtype)
         told = [tell(0, v)]
         for k in range(1, self.layers + 1):
             v, new = recomputed(functools.partial(layer, k), remat)(v, keys[k])
@@ -253,30 +254,6 @@ class GatedPixelCNN(nn.Module):
     def _bias(self, cond):
         """[B or 1, blocks, stacks, 2 D]"""
         return label_bias(self.label_b, cond, self.spec, self.dtype)
-
-    def _places(self, pixels):
-        """[n] -> [n, 2 D]: what the places of these pixels add to the first layer."""
-        if not self.coordinates:
-            return jnp.zeros((len(pixels), 2 * self.width), self.dtype)
-        return coordinate_bias(self.spec.sites[:2], pixels, self.w_place).astype(self.dtype)
-
-
-def _conv_rows(v, w, b):
-    """[B, rows - 1 + n, W, C] -> [B, n, W, G]: w [rows, kernel, C, G] over each row and those just above it."""
-    margin = w.shape[1] // 2
-    w, padding = w.astype(v.dtype), ((0, 0), (margin, margin))
-    y = jax.lax.conv_general_dilated(v, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b.astype(v.dtype)[None, None, None]
-
-
-def _conv_left(h, w, b):
-    """[B, H, W, C] -> [B, H, W, G]: w [taps, C, G] over each pixel and those just left of it."""
-    w, b = w.astype(h.dtype), b.astype(h.dtype)
-    if len(w) == 1:
-        return h @ w[0] + b[None, None, None]
-    padding = ((0, 0), (len(w) - 1, 0))
-    y = jax.lax.conv_general_dilated(h, w[None], (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return y + b[None, None, None]
 
 
 def _push(window, h, at):

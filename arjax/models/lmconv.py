@@ -33,7 +33,7 @@ from arjax.layers.checks import check_embedding, check_fields
 from arjax.layers.dense import DtypeName, along, product
 from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, start
 from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
-from arjax.layers.position import coordinate_bias
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import concat_elu, dropout, split_key
 from arjax.orders import inverse
 from arjax.protocol import Spec
@@ -104,8 +104,7 @@ class LMConv(nn.Module):
         self.b_out = self.param("b_out", nn.initializers.zeros, (spec.param_size,))
         self.table = embedding_table(self)
         self.label_b = label_table(self, self.blocks, 2 * stream)
-        if self.coordinates:
-            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
+        self.w_place = coordinate_table(self, nn.initializers.normal(0.5), 2, stream)
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
@@ -118,15 +117,15 @@ class LMConv(nn.Module):
             return local_conv(h.astype(self.dtype), self.w[i], self.b[i], mask if i else strict)
 
         h = conv(0, self._enter(x)[:, inverse(order)].reshape(len(x), *sites, -1))
-        if self.coordinates:
-            h = h + coordinate_bias(sites, jnp.arange(self.spec.num_sites), self.w_place).reshape(1, *sites, -1)
-        theta = self._body(h, conv, self._bias(cond)[:, None, None], split_key(key, self.blocks))
+        h = h + coordinate_bias(self, jnp.arange(self.spec.num_sites).reshape(1, *sites))
+        bias = label_bias(self.label_b, cond, self.spec, self.dtype)[:, None, None]
+        theta = self._body(h, conv, bias, split_key(key, self.blocks))
         return theta.reshape(len(x), self.spec.num_sites, -1)[:, order]
 
     def init_cache(self, batch, order, cond=None):
         dtype = jnp.dtype(self.dtype)
         canvases = (init_canvas(batch, *self.spec.sites, w.shape[2], len(w), dtype) for w in self.w)  # pyright: ignore[reportCallIssue]
-        return Cache(tuple(canvases), self._bias(cond))
+        return Cache(tuple(canvases), label_bias(self.label_b, cond, self.spec, self.dtype))
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
@@ -138,9 +137,7 @@ class LMConv(nn.Module):
             canvases[i] = write_canvas(canvases[i], h.astype(self.dtype), len(self.w[i]), *(at if i else before))
             return local_conv_step(canvases[i], self.w[i], self.b[i], *at)
 
-        h = conv(0, start(self._enter(x), t))
-        if self.coordinates:
-            h = h + coordinate_bias(self.spec.sites, order[t][None], self.w_place)
+        h = conv(0, start(self._enter(x), t)) + coordinate_bias(self, order[t][None])
         theta = self._body(h, conv, cache.bias, split_key(None, self.blocks))
         return cache.replace(canvases=tuple(canvases)), theta
 
@@ -162,10 +159,6 @@ class LMConv(nn.Module):
     def _enter(self, x):
         """[..., *E] -> [..., features + 1]"""
         return pixel_features(x, self.spec, self.dtype, self.table, ones=True)
-
-    def _bias(self, cond):
-        """[B or 1, blocks, 2 D]"""
-        return label_bias(self.label_b, cond, self.spec, self.dtype)
 
 
 def _normalise(h):

@@ -24,7 +24,7 @@ import numpy as np
 
 from arjax.errors import InputError
 from arjax.layers.checks import check_embedding, check_fields
-from arjax.layers.inputs import embedding_table, start
+from arjax.layers.inputs import embedding_table, label_bias, label_table, start
 from arjax.layers.residual import dropout, split_key
 from arjax.orders import inverse
 from arjax.protocol import Spec
@@ -87,10 +87,8 @@ class MADE(nn.Module):
         if self.direct:
             self.a = _dense(self, "a", (spec.num_sites, spec.param_size, widths[0]))
         self.table = embedding_table(self)
-        if spec.cond.classes:
-            zeros, classes = nn.initializers.zeros, spec.cond.classes
-            self.label_b = [self.param(f"label_b{i}", zeros, (classes, n)) for i, n in enumerate(self.hidden)]
-            self.label_c = self.param("label_c", zeros, (classes, spec.num_sites, spec.param_size))
+        self.label_b = [label_table(self, n, name=f"label_b{i}") for i, n in enumerate(self.hidden)]
+        self.label_c = label_table(self, spec.num_sites, spec.param_size, name="label_c")
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
@@ -169,13 +167,11 @@ class MADE(nn.Module):
 
     def _bias(self, layer, cond):
         """[B or 1, width]"""
-        bias = self.b[layer][None]
-        return bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias
+        return self.b[layer][None] + label_bias(self.label_b[layer], cond, self.spec)
 
     def _output_bias(self, cond, sites):
         """[B or 1, *sites, P]: of one site, or of all in site layout."""
-        bias = self.c[sites][None]
-        return bias + self.label_c[:, sites][cond.label] if self.spec.cond.classes else bias
+        return self.c[sites][None] + label_bias(self.label_c[:, sites], cond, self.spec)
 
 
 def _dense(module, name, shape):

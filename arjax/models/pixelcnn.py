@@ -16,7 +16,6 @@ or what it gives at the one place that is generated next, from canvases that rem
 """
 
 import itertools
-from typing import ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -37,7 +36,7 @@ from arjax.layers.masked_conv import (
     place,
     write_group,
 )
-from arjax.layers.position import coordinate_bias
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
 
@@ -72,8 +71,6 @@ class PixelCNN(nn.Module):
     dtype: DtypeName = "float32"
     spec: Spec | None = None
 
-    any_order: ClassVar[bool] = False
-
     def __post_init__(self):
         check_fields(self, "width", "blocks", "head", "embedding", kernels=("kernel", "block_kernel"))
         super().__post_init__()
@@ -96,28 +93,25 @@ class PixelCNN(nn.Module):
         self.b = [self.param(f"b{i}", nn.initializers.zeros, (mask.shape[-1],)) for i, mask in enumerate(self.masks)]
         self.table = embedding_table(self)
         self.label_b = label_table(self, self.blocks, inner)
-        if self.coordinates:
-            self.w_place = self.param("w_place", nn.initializers.normal(0.5), (2, stream))
+        self.w_place = coordinate_table(self, nn.initializers.normal(0.5), 2, stream)
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
-        maps = self._enter(x).reshape(len(x), height, width, -1)
+        maps = pixel_features(x, self.spec, self.dtype, self.table).reshape(len(x), height, width, -1)
 
         def conv(i, h):
             return masked_conv(h.astype(self._type(i)), self.w[i] * self.masks[i], self.b[i])
 
-        h = conv(0, maps)
-        if self.coordinates:
-            places = coordinate_bias(self.spec.sites[:2], jnp.arange(height * width), self.w_place)
-            h = h + places.reshape(1, height, width, -1)
-        theta = self._body(h, conv, self._bias(cond)[:, None, None], split_key(key, self.blocks))
+        bias = label_bias(self.label_b, cond, self.spec, self.dtype)[:, None, None]
+        h = conv(0, maps) + coordinate_bias(self, jnp.arange(height * width).reshape(1, height, width))
+        theta = self._body(h, conv, bias, split_key(key, self.blocks))
         return theta.reshape(len(x), self.spec.num_sites, -1)
 
     def init_cache(self, batch, order, cond=None):
         sites = self.spec.sites[:2]
         canvases = (masked_conv_canvas(w, batch, *sites, self._type(i)) for i, w in enumerate(self.w))  # pyright: ignore[reportCallIssue]
-        return Cache(tuple(canvases), self._bias(cond))
+        return Cache(tuple(canvases), label_bias(self.label_b, cond, self.spec, self.dtype))
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
@@ -129,9 +123,9 @@ class PixelCNN(nn.Module):
             canvases[i] = write_group(canvases[i], h.astype(self._type(i)), written, self.w[i].shape[1])
             return masked_conv_step(canvases[i], self.w[i], self.b[i], at, groups)
 
-        h = conv(0, start(self._enter(x), t), before)
+        h = conv(0, start(pixel_features(x, self.spec, self.dtype, self.table), t), before)
         if self.coordinates:
-            h = h + own_group(coordinate_bias(self.spec.sites[:2], (t // groups)[None], self.w_place), at, groups)
+            h = h + own_group(coordinate_bias(self, (t // groups)[None]), at, groups)
         theta = self._body(h, conv, own_group(cache.bias, at, groups), split_key(None, self.blocks))
         return cache.replace(canvases=tuple(canvases)), theta
 
@@ -149,11 +143,3 @@ class PixelCNN(nn.Module):
     def _type(self, i):
         """What the i-th convolution computes in."""
         return jnp.dtype(jnp.float32 if i == len(self.w) - 1 else self.dtype)
-
-    def _enter(self, x):
-        """[..., *E] -> [..., features]"""
-        return pixel_features(x, self.spec, self.dtype, self.table)
-
-    def _bias(self, cond):
-        """[B or 1, blocks, D]"""
-        return label_bias(self.label_b, cond, self.spec, self.dtype)

@@ -23,7 +23,7 @@ at the first of the pixels that share it, when all that it may depend on is know
 
 import functools
 import math
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import flax.struct
@@ -36,7 +36,7 @@ from arjax.layers.checks import check_fields, check_raster
 from arjax.layers.dense import DtypeName, along, product
 from arjax.layers.gated_resnet import GatedResnet
 from arjax.layers.inputs import label_bias, label_table, pixel_features, pixel_width, shift, start
-from arjax.layers.position import coordinate_bias
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import split_key
 from arjax.layers.shifted_conv import ShiftedConv, ShiftedTranspose
 from arjax.protocol import Spec
@@ -214,8 +214,6 @@ class PixelCNNPP(nn.Module):
     remat: bool = False
     spec: Spec | None = None
 
-    any_order: ClassVar[bool] = False
-
     def __post_init__(self):
         check_fields(self, "width", "resnets", "levels")
         super().__post_init__()
@@ -247,8 +245,7 @@ class PixelCNNPP(nn.Module):
         )
         self.w_theta = self.param("w_theta", normal(width**-0.5), (width, self.spec.param_size))
         self.b_theta = self.param("b_theta", nn.initializers.zeros, (self.spec.param_size,))
-        if self.coordinates:
-            self.w_place = self.param("w_place", normal(0.5), (2, 2 * width))
+        self.w_place = coordinate_table(self, normal(0.5), 2, 2 * width)
         self.label_b = label_table(self, 2, self._num_blocks, 2 * width)
 
     def __call__(self, x, order, cond=None, *, key=None):
@@ -298,7 +295,7 @@ class PixelCNNPP(nn.Module):
         parts = first.astype(jnp.float32), above.astype(jnp.float32)
         if not self.coordinates:
             return parts
-        places = jnp.split(coordinate_bias(self.spec.sites[:2], pixels, self.w_place), 2, axis=-1)
+        places = jnp.split(coordinate_bias(self, pixels), 2, axis=-1)
         return tuple(part + place[None] for part, place in zip(parts, places, strict=True))
 
     def _enter(self, x):

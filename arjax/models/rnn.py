@@ -29,7 +29,7 @@ import jax.numpy as jnp
 
 from arjax.layers.checks import check_embedding, check_fields
 from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, shift, start, upsample
-from arjax.layers.position import coordinate_bias
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
 
@@ -125,8 +125,7 @@ class RNN(nn.Module):
         self.c = self.param("c", nn.initializers.zeros, (spec.param_size,))
         self.table = embedding_table(self)
         self.label_b = label_table(self, gates)
-        if self.coordinates:
-            self.w_place = self.param("w_place", first, (axes, gates))
+        self.w_place = coordinate_table(self, first, axes, gates)
         if spec.cond.local:
             self.w_local = self.param("w_local", first, (spec.cond.hop, spec.cond.local, gates))
 
@@ -134,8 +133,7 @@ class RNN(nn.Module):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
         keys = split_key(key, self.depth)
         a = shift(self._enter(x, self._rows(len(x)))) + self._bias(cond)[:, None]
-        if self.coordinates:
-            a += coordinate_bias(self.spec.sites, order, self.w_place)[None]
+        a += coordinate_bias(self, order[None])
         if self.spec.cond.local:
             a += upsample(cond.local, self.w_local, order)
         a = jnp.moveaxis(a, 1, 0)
@@ -152,8 +150,7 @@ class RNN(nn.Module):
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         a = start(self._enter(x, cache.rows), t) + cache.bias
-        if self.coordinates:
-            a += coordinate_bias(self.spec.sites, order[t][None], self.w_place)
+        a += coordinate_bias(self, order[t][None])
         if cache.local is not None:
             a += cache.local[t]
         carries = []
@@ -197,7 +194,7 @@ class RNN(nn.Module):
 
     def _bias(self, cond):
         """[B or 1, G]"""
-        return self.b[0][None] + label_bias(self.label_b, cond, self.spec, jnp.float32)
+        return self.b[0][None] + label_bias(self.label_b, cond, self.spec)
 
 
 def _orthogonal(key, shape):

@@ -28,8 +28,8 @@ from arjax.errors import InputError
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
 from arjax.layers.checks import check_fields
 from arjax.layers.dense import DtypeName, along, dense, product
-from arjax.layers.inputs import enter, shift, start, upsample
-from arjax.layers.position import coordinate_bias
+from arjax.layers.inputs import enter, label_bias, label_table, shift, start, upsample
+from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, recomputed, split_key
 from arjax.protocol import Spec
 
@@ -112,11 +112,9 @@ class WaveNet(nn.Module):
         widths = (depth * width, self.skip, self.readout, spec.param_size)
         self.v = [self.param(f"v{i}", matrix, shape) for i, shape in enumerate(itertools.pairwise(widths))]
         self.c = [self.param(f"c{i}", zeros, (out,)) for i, out in enumerate(widths[1:])]
-        if self.coordinates:
-            axes = len(spec.sites)
-            self.w_place = self.param("w_place", normal(axes**-0.5), (axes, width))
-        if spec.cond.classes:
-            self.label_b = [self.param(f"label_b{i}", zeros, (spec.cond.classes, 2 * width)) for i in range(depth)]
+        axes = len(spec.sites)
+        self.w_place = coordinate_table(self, normal(axes**-0.5), axes, width)
+        self.label_b = [label_table(self, 2 * width, name=f"label_b{i}") for i in range(depth)]
         if spec.cond.local:
             upsampling = nn.initializers.lecun_normal(in_axis=1, out_axis=2, batch_axis=0)
             self.w_up = self.param("w_up", upsampling, (spec.cond.hop, spec.cond.local, width))
@@ -127,8 +125,7 @@ class WaveNet(nn.Module):
         keys = split_key(key, len(self._dilations))
         local = self._local(cond, order)
         h = causal_conv(shift(self._enter(x)), self.w_first, 1) + self.b_first[None, None]
-        if self.coordinates:
-            h += coordinate_bias(self.spec.sites, order, self.w_place)[None]
+        h += coordinate_bias(self, order[None])
         gated = []
         for layer, key in enumerate(keys):
             run = recomputed(functools.partial(self._run, layer), self.remat)
@@ -148,9 +145,7 @@ class WaveNet(nn.Module):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         local = None if cache.local is None else cache.local[t]
         first, h = causal_conv_step(cache.first, start(self._enter(x), t), t, self.w_first, 1)
-        h = h + self.b_first[None]
-        if self.coordinates:
-            h += coordinate_bias(self.spec.sites, order[t][None], self.w_place)
+        h = h + self.b_first[None] + coordinate_bias(self, order[t][None])
         rings, gated = [], []
         for layer, dilation in enumerate(self._dilations):
             ring, a = causal_conv_step(cache.rings[layer], h.astype(self.dtype), t, self.w[layer], dilation)
@@ -193,5 +188,4 @@ class WaveNet(nn.Module):
 
     def _bias(self, layer, cond):
         """[B or 1, 2D]"""
-        bias = self.b[layer][None]
-        return (bias + self.label_b[layer][cond.label] if self.spec.cond.classes else bias).astype(self.dtype)
+        return (self.b[layer][None] + label_bias(self.label_b[layer], cond, self.spec)).astype(self.dtype)
