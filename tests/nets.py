@@ -6,6 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.orders import inverse
+from arjax.testing import lively_params, random_cond
+from arjax.testing.cases import random_symbols
+
 
 def float64(params):
     """The parameters as an oracle of NumPy reads them."""
@@ -37,6 +41,20 @@ def check_steps(model, params, x, order, cond=None, rtol=1e-5):
     np.testing.assert_allclose(stepped(model, params, x, order, cond), theta, atol=rtol * np.abs(theta).max())
 
 
+def check_loops(model, by_loops, batch, tolerance=2e-5):
+    """Asserts that a pass gives by_loops(model, params, x, order, label, local) for each example, in float64, and that steps give
+    what the pass does."""
+    key = jax.random.key(0)
+    params, order = lively_params(model, key), model.permutation
+    x, cond = random_symbols(model, key, batch), random_cond(model, key, batch)
+    theta, p = passed(model, params, x, jnp.asarray(order), cond), float64(params)
+    for b in range(batch):
+        label, local = (None if leaf is None else np.asarray(leaf[b]) for leaf in (cond.label, cond.local))
+        expected = by_loops(model, p, np.asarray(x[b]), order, label, local)
+        np.testing.assert_allclose(theta[b], expected, rtol=tolerance, atol=tolerance)
+    check_steps(model, params, x, jnp.asarray(order), cond)
+
+
 @functools.partial(jax.jit, static_argnames="model")
 def _moved(model, params, x, tangents, order, cond):
     return jax.jvp(lambda x: model.apply(params, x, order, cond), (x,), (tangents,))[1]
@@ -50,3 +68,22 @@ def seen(model, params, order=None, cond=None, tries=1):
     tangents = np.tile(np.eye(sites, dtype=np.float32), (tries, 1))
     moved = _moved(model, params, x, tangents, jnp.asarray(model.permutation if order is None else order), cond)
     return (np.asarray(moved).reshape(tries, sites, sites, -1) != 0).any(axis=(0, 3)).T
+
+
+def seen_by_taps(order, shape, kernels):
+    """[T, T] bool: which pixels are seen through a strict convolution and then others, by following every tap that leads to a
+    pixel generated before, or after the first to the same."""
+    rank = inverse(order).reshape(shape)
+    seen = {pixel: {pixel} for pixel in np.ndindex(shape)}
+    for layer, kernel in enumerate(kernels):
+        reach, below = kernel // 2, {}
+        for i, j in seen:
+            taps = [(i + r, j + s) for r in range(-reach, reach + 1) for s in range(-reach, reach + 1)]
+            before = [tap for tap in taps if tap in seen and (rank[tap] < rank[i, j] or (layer and tap == (i, j)))]
+            below[i, j] = set().union(*(seen[tap] for tap in before))
+        seen = below
+    table = np.zeros((rank.size, rank.size), bool)
+    for pixel, pixels in seen.items():
+        for other in pixels:
+            table[rank[pixel], rank[other]] = True
+    return table

@@ -30,7 +30,7 @@ def test_log_prob_is_the_closed_form(head):
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
 @pytest.mark.parametrize("scale", [1e4, -1e4])
-def test_values_and_gradients_are_finite_at_extreme_logits(head, scale):
+def test_log_prob_and_its_gradient_are_finite_at_extreme_logits(head, scale):
     x = jnp.arange(head.vocab, dtype=jnp.int32)
     theta = np.where(np.arange(head.param_size) % 2 == 0, scale, -scale).astype(np.float32)
     theta = np.broadcast_to(theta, (head.vocab, head.param_size))
@@ -41,14 +41,14 @@ def test_values_and_gradients_are_finite_at_extreme_logits(head, scale):
 
 
 @pytest.mark.parametrize("head", HEADS[2:], ids=str)
-def test_the_gradient_is_the_one_hot_minus_the_softmax(head):
+def test_log_prob_has_the_gradient_one_hot_minus_softmax(head):
     theta, x = np.random.default_rng(0).normal(size=head.vocab).astype(np.float32), jnp.array(1)
     gradient = jax.jit(jax.grad(lambda theta: head.log_prob(theta, x)))(theta)
     np.testing.assert_allclose(gradient, np.eye(head.vocab)[1] - scipy.special.softmax(np.asarray(theta)), atol=1e-6)
 
 
 @pytest.mark.parametrize("head", [Bernoulli(), Categorical(7)], ids=str)
-def test_samples_follow_the_law(head):
+def test_sample_follows_the_law(head):
     count, theta = 20_000, np.random.default_rng(0).normal(size=head.param_size).astype(np.float32)
     x = np.asarray(jax.jit(head.sample)(jax.random.key(1), np.broadcast_to(theta, (count, head.param_size))))
     symbols = np.arange(head.vocab)
@@ -56,6 +56,6 @@ def test_samples_follow_the_law(head):
     assert scipy.stats.chisquare(np.bincount(x, minlength=head.vocab), count * expected / expected.sum()).pvalue > 1e-4
 
 
-def test_a_categorical_without_symbols_is_refused():
+def test_categorical_without_symbols_is_refused():
     with pytest.raises(ValueError, match="vocab=0 leaves nothing to choose from; choose at least one symbol"):
         Categorical(0)

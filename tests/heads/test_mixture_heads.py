@@ -95,7 +95,7 @@ def pixels(head):
 
 
 @pytest.mark.parametrize("head", REAL, ids=str)
-def test_densities_cdfs_and_means_are_scipys(head):
+def test_log_prob_cdf_and_mean_are_scipys(head):
     theta = random_theta(head, (6, 5), spread=0.7)
     x = (2 * np.random.default_rng(1).normal(size=(6, 5))).astype(np.float32)
     weight, mean, scale = parts_of(theta, head.components)
@@ -108,7 +108,7 @@ def test_densities_cdfs_and_means_are_scipys(head):
 
 
 @pytest.mark.parametrize("head", REAL, ids=str)
-def test_densities_integrate_to_one_and_to_the_cdf(head):
+def test_log_prob_integrates_to_one_and_to_the_cdf(head):
     theta = random_theta(head, spread=0.5)
     x = np.linspace(-60, 60, 60_001)
     density = np.exp(np.asarray(log_prob_of(head, repeat(theta, len(x)), jnp.asarray(x, jnp.float32)), np.float64))
@@ -119,7 +119,7 @@ def test_densities_integrate_to_one_and_to_the_cdf(head):
 
 
 @pytest.mark.parametrize("head", REAL, ids=str)
-def test_real_samples_follow_the_cdf(head):
+def test_sample_of_real_values_follows_the_cdf(head):
     theta = random_theta(head)
     x = sample_of(head, jax.random.key(1), repeat(theta, 20_000))
     weight, mean, scale = parts_of(theta, head.components)
@@ -131,7 +131,7 @@ def test_real_samples_follow_the_cdf(head):
 
 
 @pytest.mark.parametrize("head", BINS, ids=str)
-def test_symbols_have_the_probabilities_of_their_bins(head):
+def test_log_prob_of_symbols_is_that_of_their_bins(head):
     symbols = jnp.arange(head.vocab)
     for seed in range(3):
         theta = random_theta(head, seed=seed)
@@ -141,7 +141,7 @@ def test_symbols_have_the_probabilities_of_their_bins(head):
         np.testing.assert_allclose(mean_of(head, theta), expected @ np.arange(head.vocab), rtol=1e-5)
 
 
-def test_far_in_the_tail_the_log_probability_is_exact():
+def test_log_prob_far_in_the_tail_is_exact():
     head = DiscretizedMixtureOfLogistics(256, 1)
     theta = jnp.array([0.0, -2.0, -4.0])  # z is hundreds at the right: the difference of the sigmoids is 0 in any precision
     z = (np.arange(1, 255) - 127.5 + np.array([[-0.5], [0.5]])) / 127.5 * np.exp(4.0) + 2 * np.exp(4.0)
@@ -151,7 +151,7 @@ def test_far_in_the_tail_the_log_probability_is_exact():
 
 
 @pytest.mark.parametrize("components", [1, 10])
-def test_256_probabilities_sum_to_one_within_1e_6_whatever_theta(components):
+def test_log_prob_of_256_symbols_sums_to_one_within_1e_6_whatever_theta(components):
     head, count, rng = DiscretizedMixtureOfLogistics(256, components), 300, np.random.default_rng(components)
     log_prob = jax.jit(lambda theta: jax.vmap(head.log_prob, (None, 0), 1)(theta, jnp.broadcast_to(SYMBOLS, (256, count))))
     shape = (count, components)
@@ -166,7 +166,7 @@ def test_256_probabilities_sum_to_one_within_1e_6_whatever_theta(components):
 
 
 @pytest.mark.parametrize("head", BINS, ids=str)
-def test_the_quantile_is_the_smallest_symbol_whose_cdf_reaches_u(head):
+def test_quantile_is_the_smallest_symbol_whose_cdf_reaches_u(head):
     theta = random_theta(head)
     cdf = np.asarray(cdf_of(head, repeat(theta, head.vocab), jnp.arange(head.vocab)))
     below, above = np.nextafter(cdf, 0, dtype=np.float32), np.nextafter(cdf, 1, dtype=np.float32)
@@ -178,7 +178,7 @@ def test_the_quantile_is_the_smallest_symbol_whose_cdf_reaches_u(head):
 
 
 @pytest.mark.parametrize("vocab", [2, 255])
-def test_certain_mixtures_give_their_symbol_for_every_uniform(vocab):
+def test_quantile_of_certain_mixtures_is_their_symbol_for_every_uniform(vocab):
     head = DiscretizedMixtureOfLogistics(vocab, 3)
     u = jnp.array([2.0**-23, 0.5, 1 - 2.0**-24, 1.0])
     logits = jnp.array([0.3, -0.7, 1.1])
@@ -188,7 +188,7 @@ def test_certain_mixtures_give_their_symbol_for_every_uniform(vocab):
 
 
 @pytest.mark.parametrize("head", BINS, ids=str)
-def test_samples_of_symbols_follow_the_law(head):
+def test_sample_of_symbols_follows_the_law(head):
     theta, count = random_theta(head), 20_000
     x = np.asarray(sample_of(head, jax.random.key(1), repeat(theta, count)))
     expected = count * mixture_probs(head, theta)
@@ -203,7 +203,7 @@ def test_samples_of_symbols_follow_the_law(head):
 
 
 @pytest.mark.parametrize("head", COUPLED, ids=str)
-def test_pixels_have_the_probabilities_of_the_papers_equation(head):
+def test_log_prob_of_pixels_is_the_papers_equation(head):
     theta = random_theta(head, spread=0.8)
     x, expected = pixels(head), pixel_probs(head, theta)
     theta = repeat(theta, len(x))
@@ -220,14 +220,14 @@ def test_pixels_have_the_probabilities_of_the_papers_equation(head):
     np.testing.assert_allclose(mean[..., 0, 2], blue @ symbols, rtol=1e-5)
 
 
-def test_a_channel_is_told_those_before_it_and_no_other():
+def test_mean_of_a_channel_depends_on_those_before_it_and_no_other():
     head = CoupledDiscretizedMixtureOfLogistics(8, 2)
     x = jnp.array([2, 3, 4])
     mean = mean_of(head, repeat(random_theta(head), 4), jnp.stack([x, *(x[None] + 3 * jnp.eye(3, dtype=jnp.int32))]))
     np.testing.assert_array_equal((mean[1:] != mean[:1]).T, np.tri(3, k=-1, dtype=bool))
 
 
-def test_sampled_pixels_follow_the_law():
+def test_sample_of_pixels_follows_the_law():
     head, count = CoupledDiscretizedMixtureOfLogistics(4, 2), 60_000
     theta = random_theta(head, spread=0.8)
     x = np.asarray(sample_of(head, jax.random.key(1), repeat(theta, count)))
@@ -237,7 +237,7 @@ def test_sampled_pixels_follow_the_law():
     assert scipy.stats.chisquare(counts, expected * count / expected.sum()).pvalue > 1e-4
 
 
-def test_coupling_makes_channels_depend_on_each_other_within_one_component():
+def test_mean_of_channels_depends_on_each_other_within_one_component():
     head = CoupledDiscretizedMixtureOfLogistics(5, 1)
     for coefficient, earlier in ((7, 0), (8, 0), (9, 1)):
         channel = 1 if coefficient == 7 else 2
@@ -248,7 +248,7 @@ def test_coupling_makes_channels_depend_on_each_other_within_one_component():
         np.testing.assert_allclose(np.delete(moved, channel), 0, atol=1e-6)
 
 
-def test_256_blues_sum_to_one_where_red_and_green_are_certain():
+def test_log_prob_of_256_blues_sums_to_one_where_red_and_green_are_certain():
     head, count = CoupledDiscretizedMixtureOfLogistics(256, 5), 200
     theta = (
         jnp.asarray(random_theta(head, (count,))).reshape(count, 10, 5).at[:, 1:3].set(1e4).at[:, 6].add(-3.0).reshape(count, 50)
@@ -275,7 +275,7 @@ def extremes(head):
 
 
 @pytest.mark.parametrize("head", [*ALL, CoupledDiscretizedMixtureOfLogistics(256, 2)], ids=str)
-def test_values_and_gradients_are_finite_at_every_limit(head):
+def test_log_prob_and_its_gradient_are_finite_at_every_limit(head):
     thetas = jnp.stack(list(extremes(head)))
     top = 1e4 if head.vocab is None else head.vocab - 1
     middle = 0.0 if head.vocab is None else head.vocab // 2
@@ -290,7 +290,7 @@ def test_values_and_gradients_are_finite_at_every_limit(head):
 
 
 @pytest.mark.parametrize("head", [*ALL, Bernoulli(), Categorical(5), Ordinal(5)], ids=str)
-def test_what_every_head_promises_of_support_types_keys_and_hashes(head):
+def test_head_keeps_its_promises_of_support_types_keys_and_hashes(head):
     theta, symbols = random_theta(head, (64,)), head.vocab is not None
     x = jnp.ones((64, *head.event_shape), jnp.int32 if symbols else jnp.float32)
     half = jnp.asarray(theta, jnp.bfloat16)
@@ -315,13 +315,13 @@ def test_what_every_head_promises_of_support_types_keys_and_hashes(head):
 
 
 @pytest.mark.parametrize("head", BINS, ids=str)
-def test_the_cdf_outside_the_support_is_zero_or_one(head):
+def test_cdf_outside_the_support_is_zero_or_one(head):
     theta = random_theta(head, (4,))
     np.testing.assert_array_equal(cdf_of(head, theta, jnp.array([-5, -1, head.vocab - 1, head.vocab + 9])), [0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("head", [*REAL, BINS[0], *COUPLED], ids=str)
-def test_gradients_are_those_of_finite_differences(head):
+def test_log_prob_has_the_gradient_of_finite_differences(head):
     theta = random_theta(head, spread=0.5)
     x = jnp.full(head.event_shape, 1, jnp.float32 if head.vocab is None else jnp.int32)
     gradient = jax.jit(jax.grad(head.log_prob))(theta, x)
@@ -331,7 +331,7 @@ def test_gradients_are_those_of_finite_differences(head):
 
 
 @pytest.mark.parametrize("head", [REAL[0], MixtureOfLogistics(4), BINS[0], *COUPLED], ids=str)
-def test_at_theta_zero_the_components_get_different_gradients(head):
+def test_log_prob_at_theta_zero_has_different_gradients_for_the_components(head):
     x = jnp.full(head.event_shape, 1, jnp.float32 if head.vocab is None else jnp.int32)
     gradient = np.asarray(jax.jit(jax.grad(head.log_prob))(jnp.zeros(head.param_size), x)).reshape(-1, head.components)
     assert len(np.unique(gradient[0])) == head.components
@@ -355,6 +355,6 @@ def test_sample_refuses_a_temperature_of_a_mixture_that_has_as_many_parameters_a
         (lambda: CoupledDiscretizedMixtureOfLogistics(4, 0), "components=0 leaves nothing to mix"),
     ],
 )
-def test_impossible_heads_are_refused(make, message):
+def test_check_components_and_check_bins_refuse_impossible_heads(make, message):
     with pytest.raises(ValueError, match=message):
         make()

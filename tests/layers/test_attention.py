@@ -39,7 +39,7 @@ def looped(q, k, v, mask):
 
 
 @pytest.mark.parametrize(("heads", "groups"), [(4, 4), (3, 1)])
-def test_attention_is_the_loop_in_float64(heads, groups):
+def test_attend_and_weights_are_the_loop_in_float64(heads, groups):
     q, k, v, mask = drawn(heads=heads, groups=groups)
     y, each = looped(q, k, v, mask)
     np.testing.assert_allclose(attend(q, k, v, mask), y, atol=2e-6)
@@ -52,7 +52,7 @@ def test_attention_is_the_loop_in_float64(heads, groups):
 # As many examples as make the values be added by a loop, too: only for one query a group of heads.
 @pytest.mark.parametrize(("batch", "groups"), [(2, 2), (MANY // 4, 4)])
 @pytest.mark.parametrize(("sites", "segment"), [(1, 1), (7, 3)])
-def test_one_site_over_the_segments_of_the_cache_is_that_site_of_all_at_every_t(sites, segment, batch, groups):
+def test_attend_prefix_over_segments_is_attend_at_every_t(sites, segment, batch, groups):
     q, k, v, _ = drawn(batch=batch, groups=groups, sites=sites, attended=sites)
     seen = jnp.asarray(attended(Window(3), sites))
     everything = attend(q, k, v, seen[None])
@@ -69,7 +69,7 @@ def test_one_site_over_the_segments_of_the_cache_is_that_site_of_all_at_every_t(
         np.testing.assert_allclose(one(q[:, t], *full, t, seen[t]), everything[:, t], atol=2e-6)
 
 
-def test_what_a_mask_hides_changes_no_bit_and_has_a_gradient_of_exactly_zero():
+def test_attend_takes_no_bit_and_no_gradient_from_what_a_mask_hides():
     q, k, v, mask = drawn(batch=1)
     mask = mask.at[:, :, 3].set(False)
     poisoned = k.at[:, 3].set(1e30), v.at[:, 3].set(1e30)
@@ -82,7 +82,7 @@ def test_what_a_mask_hides_changes_no_bit_and_has_a_gradient_of_exactly_zero():
         np.testing.assert_array_equal(gradients[2][:, 3], 0)
 
 
-def test_huge_scores_give_the_strongest_and_no_nan():
+def test_attend_to_huge_scores_gives_the_strongest_and_no_nan():
     q, k, v, mask = drawn(batch=1, heads=2, groups=2)
     y, each = np.asarray(attend(1e15 * q, 1e15 * k, v, mask)), np.asarray(weights(1e15 * q, 1e15 * k, mask))
     scores = np.where(mask[:, None], np.einsum("btnk,bsnk->bnts", q, k), -np.inf)
@@ -92,7 +92,7 @@ def test_huge_scores_give_the_strongest_and_no_nan():
         np.testing.assert_allclose(y[0, t, n], v[0, scores[0, n, t].argmax(), n], rtol=1e-6)
 
 
-def test_of_a_thousand_equal_scores_in_bfloat16_each_has_its_share():
+def test_weights_of_a_thousand_equal_scores_in_bfloat16_are_equal():
     # Summed in bfloat16, a thousand terms of 1 stick at 256.
     q, k = jnp.zeros((1, 1, 1, 2), jnp.bfloat16), jnp.zeros((1, 1000, 1, 2), jnp.bfloat16)
     v = jnp.ones((1, 1000, 1, 2), jnp.bfloat16)
@@ -109,14 +109,14 @@ def test_of_a_thousand_equal_scores_in_bfloat16_each_has_its_share():
 
 
 @pytest.mark.parametrize("size", [1, 3, 9])
-def test_a_window_shows_the_last_symbols(size):
+def test_window_shows_the_last_symbols(size):
     seen = Window(size).seen(7)
     for t, s in np.ndindex(seen.shape):
         assert seen[t, s] == (s in range(t, t - size, -1))
 
 
 @pytest.mark.parametrize("stride", [1, 3, 4])
-def test_a_stride_shows_the_last_symbols_and_every_one_a_stride_before(stride):
+def test_strided_shows_the_last_symbols_and_every_one_a_stride_before(stride):
     seen = Strided(stride).seen(15)
     for t in range(15):
         last = list(range(t, max(t - stride, -1), -1))
@@ -134,7 +134,7 @@ class Given:
         return self.given
 
 
-def test_the_start_is_always_visible_and_what_is_unknown_never():
+def test_attended_always_shows_the_start_and_never_what_is_unknown():
     np.testing.assert_array_equal(attended(Given(np.ones((4, 4), bool)), 4), np.tri(4, dtype=bool))
     nothing = attended(Given(np.zeros((4, 4), bool)), 4)
     np.testing.assert_array_equal(nothing, np.arange(4)[None] == np.zeros((4, 1)))
@@ -142,13 +142,13 @@ def test_the_start_is_always_visible_and_what_is_unknown_never():
 
 
 @pytest.mark.parametrize("seen", [np.ones((3, 4), bool), np.ones((4, 4)), np.ones(4, bool)])
-def test_a_mask_of_another_shape_or_type_is_refused(seen):
+def test_attended_refuses_a_mask_of_another_shape_or_type(seen):
     with pytest.raises(ValueError, match=r"give booleans of shape \(4, 4\)"):
         attended(Given(seen), 4)
 
 
 @pytest.mark.parametrize("mask", [Window, Strided])
-def test_a_mask_that_shows_no_symbol_is_refused(mask):
+def test_window_and_strided_refuse_to_show_no_symbol(mask):
     with pytest.raises(ValueError, match=rf"{mask.__name__}\(\w+=0\) shows no symbol; choose at least 1"):
         mask(0)
 
@@ -156,7 +156,7 @@ def test_a_mask_that_shows_no_symbol_is_refused(mask):
 # Places
 
 
-def test_products_of_turned_vectors_depend_on_differences_of_places_only():
+def test_turn_makes_products_depend_on_differences_of_places_only():
     rng = np.random.default_rng(0)
     q, k = jnp.asarray(rng.standard_normal((2, 1, 8)), jnp.float32)
     a, b, shift = np.array([[1.0, 5.0]]), np.array([[4.0, 2.0]]), np.array([[3.0, 7.0]])
@@ -171,7 +171,7 @@ def test_products_of_turned_vectors_depend_on_differences_of_places_only():
         assert product(a, b) != pytest.approx(product(a, b + np.eye(2)[axis]), abs=1e-3)
 
 
-def test_turning_keeps_the_norm_and_turning_by_nothing_the_vector():
+def test_turn_keeps_the_norm_and_by_nothing_the_vector():
     h = jax.random.normal(KEY, (2, 5, 3, 8))
     by = jnp.asarray(angles(grid((5,)), 8))[None]
     turned = turn(h, by)
@@ -182,7 +182,7 @@ def test_turning_keeps_the_norm_and_turning_by_nothing_the_vector():
 
 
 @pytest.mark.parametrize(("width", "axes"), [(3, 1), (6, 2)])
-def test_a_width_that_gives_an_axis_half_a_pair_is_refused(width, axes):
+def test_angles_refuses_a_width_that_gives_an_axis_half_a_pair(width, axes):
     with pytest.raises(
         ValueError, match=rf"{width} features a head are no pairs for {axes} axes; choose a multiple of {2 * axes}"
     ):
@@ -190,7 +190,7 @@ def test_a_width_that_gives_an_axis_half_a_pair_is_refused(width, axes):
 
 
 @pytest.mark.parametrize("kind", ["learned", "axial", "sinusoidal"])
-def test_every_site_has_a_place_of_its_own(kind):
+def test_position_embedding_gives_every_site_a_place_of_its_own(kind):
     places = PositionEmbedding(kind, (3, 4), 8)
     sites = jnp.arange(12)
     found, params = places.init_with_output(KEY, sites)

@@ -22,7 +22,7 @@ def by_loops(h, w, dilation):
 
 
 @pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (2, 1), (2, 4), (3, 2), (3, 5), (2, 30)])
-def test_all_sites_and_one_after_the_other_are_the_sum_over_the_taps(kernel, dilation):
+def test_causal_conv_and_its_step_are_the_sum_over_the_taps(kernel, dilation):
     h, w = (RNG.normal(size=shape).astype(np.float32) for shape in ((2, 11, 3), (kernel, 3, 4)))
     y = causal_conv(jnp.asarray(h), jnp.asarray(w), dilation)
     for b in range(2):
@@ -37,7 +37,7 @@ def test_all_sites_and_one_after_the_other_are_the_sum_over_the_taps(kernel, dil
     np.testing.assert_allclose(jnp.moveaxis(stepped, 0, 1), y, atol=1e-5)
 
 
-def test_xlas_convolution_and_its_gradients_say_the_same():
+def test_causal_conv_and_its_gradients_are_xlas():
     h, w = (jnp.asarray(RNG.normal(size=shape), jnp.float32) for shape in ((2, 9, 3), (3, 3, 4)))
 
     def theirs(h, w):
@@ -53,7 +53,7 @@ def test_xlas_convolution_and_its_gradients_say_the_same():
 
 
 @pytest.mark.parametrize(("sites", "frames", "hop"), [((7,), (3,), 3), ((6,), (2,), 3), ((2, 3), (2, 3), 1)])
-def test_each_site_of_a_frame_has_a_map_of_its_own_and_follows_the_order(sites, frames, hop):
+def test_upsample_gives_each_site_of_a_frame_a_map_of_its_own_and_follows_the_order(sites, frames, hop):
     local, w = (RNG.normal(size=shape).astype(np.float32) for shape in ((2, *frames, 4), (hop, 4, 5)))
     order = RNG.permutation(np.prod(sites))
     features = upsample(jnp.asarray(local), jnp.asarray(w), jnp.asarray(order))

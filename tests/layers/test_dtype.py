@@ -27,7 +27,7 @@ def single(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
-def test_parameters_gradients_and_theta_are_float32(name):
+def test_dtype_leaves_parameters_gradients_and_theta_float32(name):
     model, x = ZOO[name], jnp.asarray(random_symbols(ZOO[name], KEY, 2))
     params, order = jax.eval_shape(lambda: arjax.init(model, KEY)), jnp.arange(model.num_sites)
     theta = jax.eval_shape(lambda p, x: model.apply(p, x, order, model.example_cond(2)), params, x)
@@ -37,7 +37,7 @@ def test_parameters_gradients_and_theta_are_float32(name):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_cache_holds_bfloat16_and_a_step_leaves_it_so(name):
+def test_init_cache_holds_bfloat16_and_a_step_leaves_it_so(name):
     model, cond = ZOO[name], ZOO[name].example_cond(2)
 
     def types(params, x, order):
@@ -61,14 +61,14 @@ def test_bfloat16_is_float32_to_a_few_percent_and_no_more(name):
     assert 0 < float(jnp.abs(half - full).max()) < 0.05 * float(jnp.abs(full).max())
 
 
-def test_theta_is_summed_in_float32():
+def test_product_is_summed_in_float32():
     h, w = jnp.ones((1, 1000)), jnp.ones((1000, 1))
     assert product(h, w, "bfloat16")[0, 0] == 1000  # in bfloat16 there is 1000, but not 999
     assert product(h[:, :999], w[:999], "bfloat16")[0, 0] == 999
     assert product(h[:, :999], w[:999], "bfloat16").dtype == FULL
 
 
-def test_the_kit_knows_what_a_net_computes_in():
+def test_tolerance_follows_what_a_net_computes_in():
     model = ZOO["wavenet"]
     assert tolerance(ZOO["wavenet_bfloat16"]) == BFLOAT16
     assert tolerance(model) == tolerance(dataclasses.replace(model, net=MADE())) == FLOAT32

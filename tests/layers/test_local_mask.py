@@ -24,7 +24,7 @@ def neighbours(i, j, kernel):
 
 
 @pytest.mark.parametrize(("order", "kernel", "strict"), CASES, ids=str)
-def test_a_pixel_sees_the_neighbours_that_are_generated_before_it(order, kernel, strict):
+def test_local_mask_shows_the_neighbours_that_are_generated_before(order, kernel, strict):
     order = order.permutation(SHAPE)
     rank = inverse(order).reshape(SHAPE)
     expected = np.zeros((*SHAPE, kernel**2), bool)
@@ -35,7 +35,7 @@ def test_a_pixel_sees_the_neighbours_that_are_generated_before_it(order, kernel,
 
 
 @pytest.mark.parametrize(("order", "kernel", "strict"), CASES, ids=str)
-def test_all_pixels_and_one_compute_what_the_loops_do(order, kernel, strict):
+def test_local_conv_and_its_step_compute_what_the_loops_do(order, kernel, strict):
     rng, order = np.random.default_rng(0), order.permutation(SHAPE)
     rank = inverse(order).reshape(SHAPE)
     h, w, b = rng.normal(size=(2, *SHAPE, 3)), rng.normal(size=(kernel, kernel, 3, 5)), rng.normal(size=5)
@@ -60,7 +60,7 @@ def test_all_pixels_and_one_compute_what_the_loops_do(order, kernel, strict):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_row_by_row_it_is_a_masked_convolution(strict):
+def test_local_conv_row_by_row_is_a_masked_convolution(strict):
     rng, kernel = np.random.default_rng(1), 5
     h, w, b = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((2, *SHAPE, 3), (kernel, kernel, 3, 4), (4,)))
     mask = local_mask(jnp.asarray(Raster().permutation(SHAPE)), *SHAPE, kernel, strict=strict)
@@ -68,7 +68,7 @@ def test_row_by_row_it_is_a_masked_convolution(strict):
     np.testing.assert_allclose(local_conv(h, w, b, mask), masked_conv(h, above, b), atol=1e-5)
 
 
-def test_the_gradient_is_that_of_the_loops():
+def test_local_conv_has_the_gradient_of_the_loops():
     # y is linear in h, so that its gradient is the transpose: <g, conv(h)> = <conv'(g), h>, checked against finite changes of h.
     rng, kernel = np.random.default_rng(2), 3
     h, w, g = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((1, *SHAPE, 2), (3, 3, 2, 2), (1, *SHAPE, 2)))

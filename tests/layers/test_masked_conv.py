@@ -26,7 +26,7 @@ def sees(tap, group_in, group_out, kernel, strict):
 
 
 @pytest.mark.parametrize(("kernel", "inputs", "outputs", "groups", "strict"), CASES)
-def test_the_mask_is_the_order_of_pixels_and_channels(kernel, inputs, outputs, groups, strict):
+def test_causal_mask_is_the_order_of_pixels_and_channels(kernel, inputs, outputs, groups, strict):
     mask = causal_mask(kernel, inputs, outputs, groups, strict=strict)
     assert mask.shape == (kernel // 2 + 1, kernel, inputs, outputs)
     for *tap, c, g in np.ndindex(mask.shape):
@@ -34,7 +34,7 @@ def test_the_mask_is_the_order_of_pixels_and_channels(kernel, inputs, outputs, g
 
 
 @pytest.mark.parametrize(("kernel", "inputs", "outputs", "groups", "strict"), CASES)
-def test_all_pixels_and_one_compute_what_the_loops_do(kernel, inputs, outputs, groups, strict):
+def test_masked_conv_and_its_step_compute_what_the_loops_do(kernel, inputs, outputs, groups, strict):
     rng, (height, width) = np.random.default_rng(0), (3, 4)
     mask = causal_mask(kernel, inputs, outputs, groups, strict=strict)
     w, b = rng.normal(size=mask.shape), rng.normal(size=outputs)
@@ -65,7 +65,7 @@ def test_all_pixels_and_one_compute_what_the_loops_do(kernel, inputs, outputs, g
     np.testing.assert_allclose(stepped, expected, atol=1e-5)
 
 
-def test_sites_are_counted_row_by_row_with_channels_innermost():
+def test_place_counts_row_by_row_with_channels_innermost():
     places = [tuple(int(part) for part in place(jnp.int32(t), 2, 3)) for t in range(12)]
     assert places == [(i, j, c) for i in range(2) for j in range(2) for c in range(3)]
 
@@ -74,7 +74,7 @@ def test_channel_groups_are_the_sites_of_a_pixel():
     assert [channel_groups(sites) for sites in ((4, 5), (4, 5, 1), (4, 5, 3))] == [1, 1, 3]
 
 
-def test_a_kernel_of_one_forgets_the_pixel_before():
+def test_write_group_of_a_kernel_of_one_forgets_the_pixel_before():
     w = jnp.ones((1, 1, 3, 3))
     canvas = masked_conv_canvas(w, 1, 5, 5)
     assert canvas.shape == (1, 1, 1, 3)

@@ -52,7 +52,7 @@ def kept(model, params):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_the_loss_and_its_gradient_are_the_same_with_the_same_dropout(name):
+def test_remat_leaves_the_loss_and_its_gradient_as_they_are(name):
     model = SMALL[name]
     params = lively_params(model, KEY)
     (loss, gradient), (again, recomputed) = (
@@ -65,14 +65,14 @@ def test_the_loss_and_its_gradient_are_the_same_with_the_same_dropout(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_parameters_are_the_same(name):
+def test_remat_leaves_the_parameters_as_they_are(name):
     # Of the same names and shapes; what is drawn depends on nothing else.
     plain, other = (jax.eval_shape(lambda m=each: arjax.init(m, KEY)) for each in (SMALL[name], with_remat(SMALL[name])))
     assert plain == other
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_block_is_recomputed_in_a_pass_and_none_in_a_step(name):
+def test_remat_computes_every_block_again_in_a_pass_and_none_in_a_step(name):
     model, batch = with_remat(SMALL[name]), 2
     params, order, cond = (
         lively_params(model, KEY),
@@ -90,7 +90,7 @@ def test_every_block_is_recomputed_in_a_pass_and_none_in_a_step(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
-def test_less_is_kept_for_the_gradient(name):
+def test_remat_keeps_less_for_the_gradient(name):
     """By what the forward pass hands to the backward pass, and not by XLA's account of its program: compiled for a CPU, WaveNet's
     took as many bytes with remat as without."""
     model = LARGE[name]

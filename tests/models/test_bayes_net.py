@@ -64,7 +64,7 @@ def log_softmax(logits):
 
 @pytest.mark.parametrize("label", [None, 1])
 @pytest.mark.parametrize("arities", [None, ARITIES])
-def test_tables_are_dictionaries_of_the_parents_values(arities, label):
+def test_bayes_net_looks_up_the_parents_values_as_dictionaries_do(arities, label):
     model = model_of(BayesNet(EDGES, arities), cond=CondSpec(classes=None if label is None else 3))
     params = lively_params(model, KEY)
     table = np.asarray(params["table"], np.float64) if label is None else np.asarray(params["table"], np.float64)[label]
@@ -84,7 +84,7 @@ def test_tables_are_dictionaries_of_the_parents_values(arities, label):
     [BayesNet(EDGES), NeuralBayesNet(EDGES, (7,)), NeuralBayesNet(EDGES, (7,), shared=True)],
     ids=["tables", "networks", "shared"],
 )
-def test_a_site_sees_its_parents_and_nothing_else_in_any_topological_order(net):
+def test_theta_sees_a_sites_parents_and_nothing_else_in_any_topological_order(net):
     for order in (Topological(EDGES), Permutation((4, 1, 0, 2, 3))):
         model = Model(net, Bernoulli(), (5,), order)
         params, x = lively_params(model, KEY), np.array(list(itertools.product(range(2), repeat=5)))
@@ -94,7 +94,7 @@ def test_a_site_sees_its_parents_and_nothing_else_in_any_topological_order(net):
             np.testing.assert_array_equal(moved > 0, [site in PARENTS[child] for child in order.permutation((5,))])
 
 
-def test_the_order_of_generation_does_not_change_the_law():
+def test_log_prob_does_not_change_with_the_order_of_generation():
     model = model_of(BayesNet(EDGES))
     other = dataclasses.replace(model, order=Permutation((4, 1, 0, 2, 3)))
     params = lively_params(model, KEY)
@@ -108,7 +108,7 @@ def test_the_order_of_generation_does_not_change_the_law():
     [(BayesNet(EDGES, ARITIES), Categorical(3)), (NeuralBayesNet(EDGES, (4,), arities=ARITIES), Ordinal(3))],
     ids=["tables", "networks"],
 )
-def test_what_is_beyond_an_arity_has_probability_zero_and_finite_gradients(net, head):
+def test_arities_leave_what_is_beyond_them_probability_zero_and_finite_gradients(net, head):
     model = model_of(net, head)
     params = lively_params(model, KEY)
     probs = np.exp(arjax.log_prob(model, params, testing.enumerate_space(model)), dtype=np.float64)
@@ -121,7 +121,7 @@ def test_what_is_beyond_an_arity_has_probability_zero_and_finite_gradients(net, 
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, gradient)))
 
 
-def test_a_mixture_head_has_its_parameters_in_the_table():
+def test_bayes_net_holds_a_mixture_heads_parameters_in_its_table():
     model = model_of(BayesNet(EDGES), DiscretizedMixtureOfLogistics(3, 1))
     params = lively_params(model, KEY)
     assert np.exp(arjax.log_prob(model, params, testing.enumerate_space(model))).sum() == pytest.approx(1, abs=1e-5)
@@ -133,7 +133,7 @@ def test_a_mixture_head_has_its_parameters_in_the_table():
 @pytest.mark.parametrize(
     ("shared", "hidden", "classes"), [(False, (), None), (True, (), 3), (False, (6, 4), 3), (True, (6, 4), None)]
 )
-def test_networks_are_what_loops_in_float64_say(shared, hidden, classes):
+def test_neural_bayes_net_is_what_loops_in_float64_say(shared, hidden, classes):
     vocab = 2 if classes else 3
     model = model_of(NeuralBayesNet(EDGES, hidden, shared), Categorical(vocab), cond=CondSpec(classes=classes))
     params = lively_params(model, KEY)
@@ -156,7 +156,7 @@ def test_networks_are_what_loops_in_float64_say(shared, hidden, classes):
         np.testing.assert_allclose(says[b, t], h, rtol=2e-5, atol=2e-5)
 
 
-def test_one_network_for_all_is_smaller_than_one_for_each():
+def test_shared_makes_one_network_smaller_than_one_for_each():
     sizes = [
         sum(leaf.size for leaf in jax.tree.leaves(arjax.init(model_of(NeuralBayesNet(EDGES, (6,), shared)), KEY)))
         for shared in (False, True)
@@ -165,7 +165,7 @@ def test_one_network_for_all_is_smaller_than_one_for_each():
     assert sizes == [5 * each, each + 4 * 6]
 
 
-def test_networks_start_with_thetas_of_variance_one_whatever_the_number_of_parents():
+def test_neural_bayes_net_starts_with_thetas_of_variance_one_whatever_the_number_of_parents():
     edges = tuple((parent, child) for child in range(64) for parent in range(child))
     model = Model(NeuralBayesNet(edges, ()), Categorical(4), (64,))
     x = RNG.integers(0, 4, (200, 64))
@@ -191,7 +191,7 @@ def counted(x, weights, smoothing, arities, site, parents):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
 @pytest.mark.parametrize("arities", [None, ARITIES])
-def test_the_fit_is_counting_by_dictionaries(arities, smoothing):
+def test_fit_is_counting_by_dictionaries(arities, smoothing):
     x, weights = data(30), RNG.random(30)
     params = fit(x, EDGES, Categorical(3), arities=arities, weights=weights, smoothing=smoothing)
     assert np.isfinite(params["table"]).all()
@@ -204,7 +204,7 @@ def test_the_fit_is_counting_by_dictionaries(arities, smoothing):
     np.testing.assert_allclose(np.exp(arjax.log_prob(model, params, space)), expected, rtol=2e-5)
 
 
-def test_bits_are_counted_alike_for_either_head():
+def test_fit_counts_bits_alike_for_either_head():
     x = data(20) % 2
     logit, logits = (fit(x, EDGES, head, smoothing=0.1) for head in (Bernoulli(), Categorical(2)))
     assert logit["table"].shape == (len(rows_by_dictionary((2,) * 5)), 1)
@@ -217,7 +217,7 @@ def test_bits_are_counted_alike_for_either_head():
 
 
 @pytest.mark.parametrize("head", [Bernoulli(), Ordinal(2)], ids=str)
-def test_what_was_never_seen_is_never_sampled_and_its_parameters_can_be_trained(head):
+def test_fit_leaves_what_was_never_seen_impossible_and_its_parameters_trainable(head):
     x = data(6) % 2
     model, params = model_of(BayesNet(EDGES), head), fit(x, EDGES, head)
     assert np.isfinite(params["table"]).all()
@@ -231,7 +231,7 @@ def test_what_was_never_seen_is_never_sampled_and_its_parameters_can_be_trained(
     assert np.isfinite(gradient).all()
 
 
-def test_a_full_graph_counts_the_joint_law():
+def test_fit_of_a_full_graph_counts_the_joint_law():
     edges = tuple(itertools.combinations(range(5), 2))
     x = data(400)
     model = Model(BayesNet(edges, ARITIES), Categorical(3), (5,))
@@ -240,7 +240,7 @@ def test_a_full_graph_counts_the_joint_law():
     np.testing.assert_allclose(probs, [seen[tuple(row)] / 400 for row in POSSIBLE.tolist()], rtol=1e-4, atol=1e-9)
 
 
-def test_samples_follow_the_counted_law():
+def test_sample_follows_the_counted_law():
     x = data(100)
     params = fit(x, EDGES, Categorical(3), arities=ARITIES, smoothing=0.5)
     samples = np.asarray(arjax.sample(model_of(BayesNet(EDGES, ARITIES)), params, KEY, 40_000))
@@ -263,7 +263,7 @@ def test_fit_counts_labels_one_at_a_time():
         np.testing.assert_allclose(log_prob[label == y], alone, rtol=1e-6)
 
 
-def test_the_optimum_of_gradient_descent_is_the_counts():
+def test_fit_is_the_optimum_of_gradient_descent():
     x, model = data(300).astype(np.uint8), model_of(BayesNet(EDGES, ARITIES))
     experiment = fitting(model, Levels(3), optax.adam(optax.cosine_decay_schedule(0.3, 400)))
     batch, state = {"x": jnp.asarray(x)}, init_state(experiment, KEY)
@@ -297,13 +297,13 @@ def test_the_optimum_of_gradient_descent_is_the_counts():
         ),
     ],
 )
-def test_what_cannot_be_counted_is_refused(arguments, message):
+def test_fit_refuses_what_cannot_be_counted(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit(**{"x": np.zeros((2, 5), int), "edges": EDGES, "head": Categorical(3)} | arguments)
 
 
 @pytest.mark.parametrize("kind", [BayesNet, NeuralBayesNet])
-def test_a_graph_that_is_none_is_refused_when_the_net_is_made(kind):
+def test_bayes_net_refuses_a_graph_that_is_none(kind):
     with pytest.raises(ValueError, match="the edges close the cycle"):
         kind(((0, 1), (1, 2), (2, 0)))
     with pytest.raises(ValueError, match=r"the edge \(1, 1\) leads from a site to itself"):
@@ -331,7 +331,7 @@ def test_a_graph_that_is_none_is_refused_when_the_net_is_made(kind):
         ({"arities": (2, 2, 1, 2, 2), "head": Bernoulli()}, r"need one logit a symbol.*use Categorical\(2\)"),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused_when_it_is_made(fields, message):
+def test_check_model_refuses_a_model_that_does_not_fit_a_bayes_net(fields, message):
     fields = {"arities": None, "head": Categorical(3), "site_shape": (5,), "order": Topological(EDGES)} | fields
     arities = fields.pop("arities")
     for kind in (BayesNet, NeuralBayesNet):
@@ -339,7 +339,7 @@ def test_a_model_that_does_not_fit_is_refused_when_it_is_made(fields, message):
             Model(kind(EDGES, arities=arities), **fields)
 
 
-def test_a_table_too_large_is_refused_with_the_remedy():
+def test_check_model_refuses_a_table_too_large_with_the_remedy():
     edges = tuple((parent, 30) for parent in range(24))
     fits = Model(BayesNet(edges[:-1]), Bernoulli(), (31,))
     assert fits.net.edges == edges[:-1]
@@ -352,12 +352,12 @@ def test_a_table_too_large_is_refused_with_the_remedy():
     Model(NeuralBayesNet(edges), Bernoulli(), (31,))
 
 
-def test_a_layer_without_units_is_refused():
+def test_neural_bayes_net_refuses_a_layer_without_units():
     with pytest.raises(ValueError, match=r"hidden=\(4, 0\) has a layer without units"):
         NeuralBayesNet(EDGES, (4, 0))
 
 
-def test_a_bayes_net_is_described_as_data_and_rebuilt():
+def test_describe_and_rebuild_give_a_bayes_net_back():
     model = model_of(NeuralBayesNet(EDGES, (4,), True, ARITIES))
     assert rebuild(describe(model)) == model
     assert hash(model) == hash(model_of(NeuralBayesNet(EDGES, (4,), True, ARITIES)))

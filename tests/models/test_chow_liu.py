@@ -61,11 +61,11 @@ def test_mutual_information_is_scikit_learns():
     np.testing.assert_allclose(mutual_information(X, 3), expected, atol=1e-12)
 
 
-def test_a_small_block_changes_nothing():
+def test_mutual_information_in_small_blocks_is_the_same():
     np.testing.assert_allclose(mutual_information(X, 3, 0.5, block=120), mutual_information(X, 3, 0.5), atol=1e-14)
 
 
-def test_smoothing_counts_every_pair_of_symbols_more_often():
+def test_mutual_information_counts_every_pair_more_often_by_smoothing():
     every_pair = np.array(list(itertools.product(range(3), repeat=2)))
     for u, v in itertools.combinations(range(6), 2):
         pairs = np.concatenate([X[:, [u, v]], every_pair, every_pair])
@@ -73,7 +73,7 @@ def test_smoothing_counts_every_pair_of_symbols_more_often():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_spanning_tree_is_more_likely(seed):
+def test_chow_liu_is_more_likely_than_every_other_spanning_tree(seed):
     x = X[np.random.default_rng(seed).permutation(300)[:60], :5]
     trees = {frozenset(undirected(tree)): likelihood(x, tree) for tree in spanning_trees(5)}
     assert len(trees) == 5**3
@@ -85,25 +85,25 @@ def test_no_spanning_tree_is_more_likely(seed):
 
 
 @pytest.mark.parametrize("root", range(6))
-def test_edges_lead_away_from_the_root_and_the_root_does_not_matter(root):
+def test_chow_liu_leads_away_from_the_root_which_does_not_matter(root):
     edges = chow_liu(X, 3, root=root)
     assert [child for _, child in edges] == [site for site in range(6) if site != root]
     Topological(edges)  # no cycle: with one parent each, all descend from the root
     assert undirected(edges) == undirected(chow_liu(X, 3))
 
 
-def test_variables_without_information_are_spanned_too_and_ties_go_to_the_lowest_pairs():
+def test_chow_liu_spans_what_has_no_information_and_breaks_ties_by_the_lowest_pairs():
     x = np.zeros((10, 4), int)
     assert chow_liu(x, 2) == ((0, 1), (0, 2), (0, 3))
     x[5:, 1] = x[5:, 3] = 1
     assert chow_liu(x, 2) == ((0, 1), (0, 2), (1, 3))
 
 
-def test_a_single_site_has_no_edges():
+def test_chow_liu_of_a_single_site_has_no_edges():
     assert chow_liu(np.zeros((3, 1), int), 2) == ()
 
 
-def test_a_grid_is_numbered_row_by_row():
+def test_chow_liu_numbers_a_grid_row_by_row():
     assert chow_liu(X.reshape(300, 2, 3), 3) == chow_liu(X, 3)
 
 
@@ -117,12 +117,12 @@ def test_a_grid_is_numbered_row_by_row():
         ({"smoothing": -1.0}, r"smoothing=-1\.0 must be finite and not negative"),
     ],
 )
-def test_what_has_no_tree_is_refused(arguments, message):
+def test_chow_liu_refuses_what_has_no_tree(arguments, message):
     with pytest.raises(ValueError, match=message):
         chow_liu(**{"x": X, "vocab": 3} | arguments)
 
 
-def test_the_configs_edges_are_the_tree_of_its_training_split(data_root):
+def test_chow_liu_gives_the_configs_edges_for_its_training_split(data_root):
     config = runpy.run_path(str(Path(__file__).parents[2] / "configs" / "chow_liu_nltcs.py"))
     x = BinaryDensity("nltcs", root=str(data_root)).load().train.x
     assert config["EDGES"] == chow_liu(x, 2)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import check_steps, float64, passed, seen
+from nets import check_loops, seen
 from normal import Normal
 
 import arjax
@@ -34,7 +34,7 @@ def test_theta_depends_on_every_pixel_above_and_to_the_left_and_there_is_no_blin
     assert not pixel[1, 3:].any()
 
 
-def test_a_pixel_sees_a_rectangle_above_and_as_far_to_the_left_and_nothing_else():
+def test_theta_depends_on_a_rectangle_above_and_as_far_to_the_left_and_nothing_else():
     model = Model(GatedPixelCNN(width=6, layers=1, kernel=3, head=()), Normal(), (4, 7))
     row, column = np.divmod(np.arange(28), 7)
     up, left = (place[:, None] - place[None, :] for place in (row, column))
@@ -44,16 +44,16 @@ def test_a_pixel_sees_a_rectangle_above_and_as_far_to_the_left_and_nothing_else(
     np.testing.assert_array_equal(dependence(model), above | beside)
 
 
-def test_the_channels_of_a_pixel_are_generated_in_turn():
+def test_theta_of_a_channel_depends_on_the_channels_before_it():
     model = Model(GatedPixelCNN(width=12, layers=1, kernel=3, head=()), Normal(), (2, 2, 3))
     np.testing.assert_array_equal(dependence(model), np.tri(12, k=-1, dtype=bool))
 
 
-def by_loops(model, p, x, label):
-    """theta [H, W, channels, P] for one picture [H, W, channels], in float64, pixel by pixel from the equations."""
-    net, (height, width, groups) = model.net, x.shape
+def by_loops(model, p, x, order, label, local):
+    """theta [T, P] for one picture [H, W, channels], in float64, pixel by pixel from the equations."""
+    net, (height, width, groups) = model.net, model.site_shape
     share, layers = net.width // groups, net.layers + 1
-    inputs = 2 * np.asarray(x, np.float64) / (model.head.vocab - 1) - 1
+    inputs = 2 * x.reshape(model.site_shape) / (model.head.vocab - 1) - 1
 
     def at(maps, i, j):
         inside = 0 <= i < height and 0 <= j < width
@@ -104,7 +104,7 @@ def by_loops(model, p, x, label):
         skip = skip + out
     for n in range(2 * layers, 2 * layers + len(net.head) + 1):
         skip = left(n, np.maximum(skip, 0))
-    return skip.reshape(height, width, groups, -1)
+    return skip.reshape(model.num_sites, -1)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +117,10 @@ def by_loops(model, p, x, label):
 )
 def test_theta_is_what_loops_in_float64_say_and_steps_agree(net, shape):
     model = Model(net, Categorical(5), shape, cond=CondSpec(classes=3))
-    params, p = lively_params(model, KEY), float64(lively_params(model, KEY))
-    x, order, cond = random_symbols(model, KEY, 2), jnp.arange(model.num_sites), Cond(label=jnp.array([2, 1]))
-    says = passed(model, params, x, order, cond)
-    for b, label in enumerate((2, 1)):
-        expected = by_loops(model, p, np.asarray(x[b]).reshape(shape), label).reshape(model.num_sites, -1)
-        np.testing.assert_allclose(says[b], expected, rtol=1e-4, atol=1e-4)
-    check_steps(model, params, x, order, cond)
+    check_loops(model, by_loops, 2, tolerance=1e-4)
 
 
-def test_a_label_shifts_both_gates_of_every_layer():
+def test_label_b_shifts_both_gates_of_every_layer():
     model = Model(GatedPixelCNN(width=3, layers=2, kernel=3), Bernoulli(), (3, 3), cond=CondSpec(classes=3))
     params, x = lively_params(model, jax.random.key(1)), jnp.ones((2, 9), jnp.int32)
 
@@ -143,7 +137,7 @@ def test_a_label_shifts_both_gates_of_every_layer():
             assert not moved[0].any()
 
 
-def test_every_parameter_takes_part_and_signals_keep_their_size_through_the_vertical_stack():
+def test_init_keeps_the_size_of_signals_through_the_vertical_stack_and_every_parameter_takes_part():
     # Without the scale that makes up for the gates, four of them would leave less than a fiftieth of a gradient.
     model = Model(GatedPixelCNN(width=16, layers=5, kernel=3, head=(), embedding=2, coordinates=True), Categorical(3), (3, 3))
     net, x = arjax.init(model, QUICK), jnp.asarray(random_symbols(model, KEY, 8))

@@ -41,7 +41,7 @@ def trained(model, values, x, steps, rate):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
-def test_the_fit_is_numpys_bincount_with_weights(smoothing):
+def test_fit_is_numpys_bincount_with_weights(smoothing):
     x, weights = RNG.integers(0, 6, (50, 2, 3)), RNG.random(50)
     probs = np.exp(fit(x, 6, weights=weights, smoothing=smoothing)["theta"])
     for site, column in enumerate(x.reshape(50, 6).T):
@@ -49,7 +49,7 @@ def test_the_fit_is_numpys_bincount_with_weights(smoothing):
         np.testing.assert_allclose(probs[site], counts / counts.sum(), rtol=1e-5)
 
 
-def test_likelihoods_are_looked_up():
+def test_log_prob_is_looked_up():
     x = RNG.integers(0, 5, (40, 3)).astype(np.int32)
     model = Model(Histogram(), Ordinal(5), (3,), AnyOrder())
     log_prob = arjax.log_prob(model, fit(x, 5, smoothing=1.0), x[:4], order=np.array([2, 0, 1]))
@@ -57,14 +57,14 @@ def test_likelihoods_are_looked_up():
     np.testing.assert_allclose(log_prob, expected, rtol=1e-6)
 
 
-def test_a_weight_of_two_is_an_example_given_twice():
+def test_fit_takes_a_weight_of_two_as_an_example_given_twice():
     x = RNG.integers(0, 4, (9, 2))
     twice = fit(np.concatenate([x, x[:3]]), 4)
     np.testing.assert_array_equal(fit(x, 4, weights=[2] * 3 + [1] * 6)["theta"], twice["theta"])
 
 
 @pytest.mark.parametrize("head", [Ordinal(300), Categorical(300)], ids=str)
-def test_a_symbol_never_seen_has_probability_zero_and_finite_parameters(head):
+def test_fit_gives_a_symbol_never_seen_probability_zero_and_finite_parameters(head):
     model, params = Model(Histogram(), head, (1,)), fit(np.array([[7], [7], [9]]), 300)
     assert np.isfinite(params["theta"]).all()
     x = np.arange(300)[:, None]
@@ -76,7 +76,7 @@ def test_a_symbol_never_seen_has_probability_zero_and_finite_parameters(head):
     np.testing.assert_allclose(gradient[0, 0], 1, rtol=1e-6)
 
 
-def test_several_sites_are_independent_and_a_counted_law_with_an_empty_bin_sums_to_one():
+def test_histogram_makes_sites_independent_and_a_counted_law_with_an_empty_bin_sums_to_one():
     model = Model(Histogram(), Ordinal(3), (2, 2), AnyOrder())
     x = RNG.integers(0, 2, (9, 2, 2))
     params, space = fit(x, 3), testing.enumerate_space(model)
@@ -103,7 +103,7 @@ def test_several_sites_are_independent_and_a_counted_law_with_an_empty_bin_sums_
         ({"x": np.array([[1]]), "weights": [math.nan]}, "finite"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(arguments, message):
+def test_fit_refuses_what_no_histogram_counts(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit(**{"vocab": 4} | arguments)
 
@@ -120,7 +120,7 @@ def smallest_symbol(probs, u):
     raise ValueError("the probabilities sum to less than u")
 
 
-def test_the_quantile_is_the_loops_smallest_symbol():
+def test_quantile_is_the_loops_smallest_symbol():
     probs = np.array([0, 1, 0, 3, 4, 0, 0, 8]) / 16
     theta = fit(np.repeat(np.arange(8), (probs * 16).astype(int))[:, None], 8)["theta"]
     u = np.arange(1, 257, dtype=np.float32) / 256
@@ -130,7 +130,7 @@ def test_the_quantile_is_the_loops_smallest_symbol():
 
 
 @pytest.mark.parametrize("vocab", [2, 16, 256])
-def test_at_an_exact_boundary_the_quantile_is_the_symbol_below_it(vocab):
+def test_quantile_at_an_exact_boundary_is_the_symbol_below_it(vocab):
     # Equal logits of a power of two of symbols: softmax, its sums and the boundaries are exact in float32.
     boundaries = np.arange(1, vocab + 1, dtype=np.float32) / vocab
     theta = jnp.zeros((vocab, vocab))
@@ -140,7 +140,7 @@ def test_at_an_exact_boundary_the_quantile_is_the_symbol_below_it(vocab):
 
 
 @pytest.mark.parametrize("vocab", [2, 100, 1000])
-def test_impossible_symbols_are_never_reached_and_the_cdf_rises_to_one(vocab):
+def test_quantile_never_reaches_impossible_symbols_and_the_cdf_rises_to_one(vocab):
     logits = RNG.normal(size=(50, vocab)) * 5
     impossible = RNG.random((50, vocab)) < 0.5
     impossible[:, 1] = False
@@ -173,7 +173,7 @@ def test_ordinal_has_the_law_of_categorical_and_a_mean():
 # Gradient descent on the same data
 
 
-def test_the_optimum_of_gradient_descent_is_the_counts_and_both_sample_the_same_law():
+def test_fit_and_the_optimum_of_gradient_descent_sample_the_same_law():
     x = RNG.choice(6, size=(200, 1), p=[0.05, 0.3, 0.1, 0.25, 0.1, 0.2]).astype(np.uint8)
     model = Model(Histogram(), Ordinal(6), (1,))
     counted, learned = fit(x, 6), trained(model, Levels(6), x, 600, 0.1)
@@ -184,7 +184,7 @@ def test_the_optimum_of_gradient_descent_is_the_counts_and_both_sample_the_same_
         assert scipy.stats.chisquare(samples, 20_000 * probs).pvalue > 1e-4
 
 
-def test_from_few_examples_a_mixture_generalises_and_a_histogram_does_not():
+def test_histogram_of_few_examples_does_not_generalise_and_a_mixture_does():
     data = Bimodal(train=100)
     splits = data.load()
     histogram = Model(Histogram(), Ordinal(100), (1,))
@@ -203,7 +203,7 @@ def test_from_few_examples_a_mixture_generalises_and_a_histogram_does_not():
     assert held_out[0.0] > law + 3
 
 
-def test_the_optimum_of_gaussians_alone_is_that_of_real_values():
+def test_histogram_of_gaussians_fits_real_values():
     x = np.concatenate([RNG.normal(-2, 0.3, (400, 1)), RNG.normal(1, 0.5, (600, 1))]).astype(np.float32)
     model = Model(Histogram(), MixtureOfGaussians(2), (1,))
     weight, mean, log_std = np.split(np.asarray(trained(model, Real(), x, 500, 0.05)["theta"][0]), 3)
@@ -215,7 +215,7 @@ def test_the_optimum_of_gaussians_alone_is_that_of_real_values():
 # The toy data and its picture
 
 
-def test_the_toy_data_follows_its_law_and_its_test_split_does_not_see_the_training_size():
+def test_bimodal_follows_its_law_and_its_test_split_does_not_see_the_training_size():
     data, other = Bimodal(train=5000), Bimodal(train=10)
     probs, splits = data.probs(), data.load()
     assert probs.sum() == pytest.approx(1, abs=1e-12)
@@ -233,12 +233,12 @@ def test_the_toy_data_follows_its_law_and_its_test_split_does_not_see_the_traini
     ("fields", "message"),
     [({"train": 0}, "train=0 leaves nothing to learn from"), ({"seed": -1}, "seed=-1 must not be negative")],
 )
-def test_impossible_toy_data_is_refused(fields, message):
+def test_bimodal_refuses_what_is_impossible(fields, message):
     with pytest.raises(ValueError, match=message):
         Bimodal(**fields)
 
 
-def test_the_density_of_one_site_is_tabulated_and_of_more_is_not():
+def test_to_density_tabulates_one_site_and_no_more():
     symbols, params = Model(Histogram(), Ordinal(3), (1, 1)), {"theta": jnp.log(jnp.array([[0.2, 0.3, 0.5]]))}
     points, density = to_density(symbols, params, np.zeros((2, 1, 1), int))
     np.testing.assert_array_equal(points, [0, 1, 2])

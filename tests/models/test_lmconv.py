@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import check_steps, float64, passed, seen
+from nets import check_steps, float64, passed, seen, seen_by_taps
 from normal import Normal
 
 import arjax
@@ -19,37 +19,18 @@ from arjax.testing.cases import random_symbols
 KEY = jax.random.key(0)
 
 
-def seen_by_hand(order, shape, kernels):
-    """[T, T] bool: which pixels are seen through a strict convolution and then others, by following every tap that leads to a
-    pixel generated before, or after the first to the same."""
-    rank = inverse(order).reshape(shape)
-    seen = {pixel: {pixel} for pixel in np.ndindex(shape)}
-    for layer, kernel in enumerate(kernels):
-        reach, below = kernel // 2, {}
-        for i, j in seen:
-            taps = [(i + r, j + s) for r in range(-reach, reach + 1) for s in range(-reach, reach + 1)]
-            before = [tap for tap in taps if tap in seen and (rank[tap] < rank[i, j] or (layer and tap == (i, j)))]
-            below[i, j] = set().union(*(seen[tap] for tap in before))
-        seen = below
-    table = np.zeros((rank.size, rank.size), bool)
-    for pixel, pixels in seen.items():
-        for other in pixels:
-            table[rank[pixel], rank[other]] = True
-    return table
-
-
 @pytest.mark.parametrize(("kernel", "block_kernel", "blocks"), [(5, 3, 1), (3, 5, 1)])
 def test_theta_depends_on_just_the_earlier_pixels_that_its_taps_reach(kernel, block_kernel, blocks):
     model = Model(LMConv(width=4, blocks=blocks, kernel=kernel, block_kernel=block_kernel), Normal(), (4, 5))
     params = lively_params(model, KEY)
     for order in (Raster(), s_curves()[5], Spiral(), Hilbert(), Random(0)):
         order = order.permutation((4, 5))
-        expected = seen_by_hand(order, (4, 5), [kernel] + [block_kernel] * 2 * blocks)
+        expected = seen_by_taps(order, (4, 5), [kernel] + [block_kernel] * 2 * blocks)
         np.testing.assert_array_equal(seen(model, params, order, tries=4), expected)
         assert not np.triu(expected).any()
 
 
-def test_a_neighbour_of_value_zero_is_not_one_that_is_unknown():
+def test_theta_tells_a_neighbour_of_value_zero_from_one_that_is_unknown():
     model = Model(LMConv(width=4, blocks=1), Normal(), (1, 3), AnyOrder())
     params, x = lively_params(model, KEY), jnp.zeros((1, 1, 3))
     # The pixel in the middle, generated second: after the one to its left, and after the one to its right.
@@ -100,7 +81,7 @@ def test_theta_is_what_loops_in_float64_say_and_steps_agree():
     check_steps(model, given, x, jnp.asarray(order), Cond(label))
 
 
-def test_a_pixel_of_whole_colours_is_told_all_channels_of_its_neighbours():
+def test_theta_of_whole_colours_depends_on_all_channels_of_the_neighbours():
     model = Model(LMConv(width=4, blocks=1, kernel=3), CoupledDiscretizedMixtureOfLogistics(4, 2), (1, 2))
     params, x = lively_params(model, KEY), np.zeros((1, 1, 2, 3), np.int32)
     before = arjax.theta(model, params, x)[0, 1]
@@ -110,7 +91,7 @@ def test_a_pixel_of_whole_colours_is_told_all_channels_of_its_neighbours():
         assert np.abs(arjax.theta(model, params, changed)[0, 1] - before).max() > 1e-3
 
 
-def test_steps_are_what_one_pass_gives_in_every_order():
+def test_step_is_what_one_pass_gives_in_every_order():
     # Kernels of two sizes, of pixels of three values; one program for all orders.
     model = Model(
         LMConv(width=4, blocks=2, kernel=3, block_kernel=5), CoupledDiscretizedMixtureOfLogistics(8, 2), (4, 5), AnyOrder()

@@ -1,7 +1,5 @@
 """Local features: a vector that comes with every site, or with every few of them."""
 
-from typing import ClassVar
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -12,7 +10,7 @@ from normal import Normal
 import arjax
 from arjax.heads import Bernoulli
 from arjax.layers.inputs import shift, start
-from arjax.models import MADE, Histogram
+from arjax.models import MADE
 from arjax.protocol import Cond, CondSpec, Model, Spec
 
 
@@ -20,7 +18,6 @@ class Follower(nn.Module):
     """theta_t = x_{t-1} + the sum of site t's features: a net that obeys the law and hides nothing."""
 
     spec: Spec | None = None
-    any_order: ClassVar[bool] = False
 
     def setup(self):
         self.w = self.param("w", nn.initializers.ones, ())
@@ -43,14 +40,14 @@ class Follower(nn.Module):
     ("sites", "cond", "shape"),
     [((2, 3), CondSpec(local=4), (2, 3, 4)), ((7,), CondSpec(local=2, hop=3), (3, 2)), ((6,), CondSpec(local=2, hop=3), (2, 2))],
 )
-def test_the_kit_holds_for_a_net_that_follows_local_features(sites, cond, shape):
+def test_check_causality_step_and_samplers_hold_for_a_net_that_follows_local_features(sites, cond, shape):
     model = Model(Follower(), Normal(), sites, cond=cond)
     assert model.example_cond(5).local.shape == (5, *shape)
     for part in (arjax.testing.check_causality, arjax.testing.check_step, arjax.testing.check_samplers):
         part(model, {"w": jnp.float32(0.5)}, jax.random.key(0))
 
 
-def test_features_reach_the_net_as_they_are():
+def test_local_features_reach_the_net_as_they_are():
     model = Model(Follower(), Normal(), (3,), cond=CondSpec(local=1))
     local = np.array([[[1.0], [2.0], [3.0]]])
     theta = arjax.theta(model, {"w": jnp.float32(1)}, np.array([[10.0, 20.0, 30.0]]), cond=Cond(local=local))
@@ -65,13 +62,13 @@ def test_features_reach_the_net_as_they_are():
         (np.zeros((1, 3, 1), int), r"local is int\S+ of shape \(1, 3, 1\); give real numbers of shape \(1, 3, 1\)"),
     ],
 )
-def test_features_that_do_not_fit_are_named(local, message):
+def test_local_features_that_do_not_fit_are_named(local, message):
     model = Model(Follower(), Normal(), (3,), cond=CondSpec(local=1))
     with pytest.raises(ValueError, match=message):
         arjax.log_prob(model, {"w": jnp.float32(1)}, np.zeros((1, 3)), cond=Cond(local=local))
 
 
-def test_features_for_a_model_without_are_refused():
+def test_local_features_for_a_model_without_are_refused():
     model = Model(MADE(hidden=(3,)), Bernoulli(), (3,))
     with pytest.raises(ValueError, match="the model has no local features, but the condition has some; leave them out"):
         arjax.log_prob(model, arjax.init(model, jax.random.key(0)), np.zeros((1, 3), int), cond=Cond(local=np.zeros((1, 3, 1))))
@@ -86,12 +83,6 @@ def test_features_for_a_model_without_are_refused():
         (lambda: Model(Follower(), Normal(), (2, 3), cond=CondSpec(local=1, hop=2)), r"hop=2\) needs data on one axis"),
     ],
 )
-def test_kinds_that_make_no_sense_are_refused(build, message):
+def test_cond_spec_refuses_kinds_that_make_no_sense(build, message):
     with pytest.raises(ValueError, match=message):
         build()
-
-
-@pytest.mark.parametrize("net", [MADE(hidden=(3,)), Histogram()])
-def test_nets_that_do_not_know_a_condition_say_so(net):
-    with pytest.raises(ValueError, match=rf"{type(net).__name__} knows .*, not CondSpec\(local=2\); leave it out"):
-        arjax.init(Model(net, Bernoulli(), (3,), cond=CondSpec(local=2)), jax.random.key(0))

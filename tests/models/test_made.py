@@ -55,7 +55,7 @@ def test_theta_depends_on_exactly_the_inputs_its_masks_connect_it_to(net, shape,
             np.testing.assert_array_equal(seen(model, params, drawn, Cond(member=jnp.array(member))), expected)
 
 
-def test_the_papers_example_is_connected_as_in_its_figure():
+def test_made_connects_the_papers_example_as_in_its_figure():
     # Figure 1: the inputs' degrees are 3, 1, 2, so p(x) = p(x2) p(x3 | x2) p(x1 | x2, x3).
     model = Model(MADE(hidden=(4, 4), activation="tanh"), Normal(), (3,), AnyOrder())
     order = np.array([1, 2, 0])
@@ -63,7 +63,7 @@ def test_the_papers_example_is_connected_as_in_its_figure():
     np.testing.assert_array_equal(by_site, [[False, True, True], [False, False, False], [False, True, False]])
 
 
-def test_a_wide_enough_net_sees_the_whole_past():
+def test_made_that_is_wide_enough_sees_the_whole_past():
     model = Model(MADE(hidden=(9, 9), activation="tanh"), Normal(), (5,), Random(2))
     np.testing.assert_array_equal(seen(model, lively_params(model, KEY)), np.tri(5, k=-1, dtype=bool))
 
@@ -81,7 +81,7 @@ def test_direct_connections_are_a_linear_map_of_the_past_without_any_hidden_unit
 
 
 @pytest.mark.parametrize(("num_sites", "width"), [(2, 1), (2, 20), (9, 1), (9, 3), (9, 20)])
-def test_natural_degrees_are_spread_evenly_and_every_member_has_the_same_ones(num_sites, width):
+def test_degree_tables_spread_natural_ones_evenly_and_alike_for_every_member(num_sites, width):
     (table,) = _degree_tables((width,), num_sites, 3, "natural", 0)
     assert table.min() >= 0
     assert table.max() <= num_sites - 2
@@ -91,7 +91,7 @@ def test_natural_degrees_are_spread_evenly_and_every_member_has_the_same_ones(nu
         np.testing.assert_array_equal(np.sort(row), np.sort(table[0]))
 
 
-def test_random_degrees_never_fall_below_the_least_of_the_layer_below():
+def test_degree_tables_of_random_ones_never_fall_below_the_least_of_the_layer_below():
     tables = _degree_tables((4, 200, 200), 30, 5, "random", 7)
     for below, above in itertools.pairwise(tables):
         assert (above.min(axis=1) >= below.min(axis=1)).all()
@@ -123,7 +123,7 @@ def test_members_differ_and_the_member_does_not_recompile():
 
 
 @pytest.mark.parametrize(("hidden", "sites"), [((3,), 1), ((2, 9, 3), 5)], ids=["one_site", "uneven"])
-def test_odd_sizes_step_as_they_are_called_and_sum_to_one(hidden, sites):
+def test_step_of_odd_sizes_is_the_pass_and_probabilities_sum_to_one(hidden, sites):
     model = Model(MADE(hidden=hidden, direct=True), Categorical(2), (sites,), Reversed(Raster()))
     params, space = lively_params(model, KEY), testing.enumerate_space(model)
     check_steps(model, params, space, jnp.asarray(model.permutation))
@@ -154,7 +154,7 @@ def test_model_refuses_what_makes_no_sense(make, message, monkeypatch):
         make()
 
 
-def test_models_hash_and_compare_and_can_be_edited():
+def test_model_hashes_compares_and_can_be_edited():
     model = Model(MADE(hidden=(5,)), Bernoulli(), (2, 3))
     same, other = Model(MADE(hidden=(5,)), Bernoulli(), (2, 3)), Model(MADE(hidden=(6,)), Bernoulli(), (2, 3))
     assert model == same != other
@@ -167,7 +167,7 @@ def test_models_hash_and_compare_and_can_be_edited():
     assert params["c"].shape == (6, 4)
 
 
-def test_sizes_are_counted_in_sites():
+def test_num_sites_and_num_dims_count_sites():
     model = Model(MADE(), Categorical(4), (2, 3, 3))
     assert (model.num_sites, model.num_dims, model.spec.num_sites) == (18, 18, 18)
     assert model.dtype == jnp.int32

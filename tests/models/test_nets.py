@@ -42,7 +42,7 @@ def theta(request):
     return lambda label, seed: tuple(map(np.asarray, both(jnp.array(label), jax.random.key(seed))))
 
 
-def test_a_label_changes_theta_at_every_site_and_only_in_its_own_example(theta):
+def test_label_changes_theta_at_every_site_and_only_in_its_own_example(theta):
     (first, _), (second, _) = theta([0, 1], 0), theta([0, 2], 0)
     np.testing.assert_array_equal(first[0], second[0])
     assert (first[1] != second[1]).all()
@@ -68,7 +68,7 @@ def test_dropout_keeps_the_mean_where_only_the_readout_is_dropped_out(net):
 
 
 @pytest.mark.parametrize("net", [MADE(hidden=(6,), direct=True), RNN(width=4)], ids=["made", "rnn"])
-def test_an_embedding_of_one_hot_vectors_is_the_one_hot_net(net):
+def test_embedding_of_one_hot_vectors_is_the_one_hot_net(net):
     plain, embedded = (Model(each, Categorical(3), (4,)) for each in (net, net.clone(embedding=3)))
     params, x = lively_params(plain, KEY), np.random.default_rng(0).integers(0, 3, (5, 4))
     theta = arjax.theta(embedded, params | {"table": jnp.eye(3)}, x)
@@ -120,7 +120,7 @@ def test_an_embedding_of_one_hot_vectors_is_the_one_hot_net(net):
         ),
     ],
 )
-def test_a_field_that_makes_no_sense_is_named_with_the_remedy(net, fields, message, monkeypatch):
+def test_check_fields_names_what_makes_no_sense_with_the_remedy(net, fields, message, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the tests' own type checker would come first
     with pytest.raises(ValueError, match=message):
         net(**fields)
@@ -138,7 +138,7 @@ def test_a_field_that_makes_no_sense_is_named_with_the_remedy(net, fields, messa
     ],
     ids=lambda part: type(part).__name__,
 )
-def test_a_condition_of_another_kind_is_refused(net, knows):
+def test_require_refuses_a_condition_of_another_kind(net, knows):
     kind = {"members": 2} if "members" not in knows else {"local": 2}
     with pytest.raises(
         ValueError, match=rf"{type(net).__name__} knows {knows}, not CondSpec\({next(iter(kind))}=2\); leave it out"
@@ -147,13 +147,13 @@ def test_a_condition_of_another_kind_is_refused(net, knows):
 
 
 @pytest.mark.parametrize("net", [MADE, RNN, PixelCNN, GatedPixelCNN, LMConv])
-def test_an_embedding_of_real_values_is_refused(net):
+def test_check_embedding_refuses_real_values(net):
     with pytest.raises(ValueError, match="embedding=2 needs symbols, but the head's values are real; choose embedding=None"):
         Model(net(embedding=2), Normal(), (4, 4))
 
 
 @pytest.mark.parametrize("net", [RNN(width=4, coordinates=True), WaveNet(1, 2, width=4, skip=3, readout=5, coordinates=True)])
-def test_a_net_with_coordinates_takes_any_order_and_one_without_only_its_own(net):
+def test_coordinates_let_a_net_take_any_order_and_without_them_only_its_own(net):
     told = Model(net, Bernoulli(), (2, 3), arjax.orders.AnyOrder())
     params, x = lively_params(told, KEY), jnp.ones((2, 2, 3), jnp.int32)
     there, back = (arjax.theta(told, params, x, order=order) for order in (np.arange(6), np.arange(6)[::-1].copy()))

@@ -34,7 +34,7 @@ def name(net):
     ],
     ids=name,
 )
-def test_two_pixels_of_four_values_a_channel_sum_to_one_over_all_their_colours(net):
+def test_log_prob_of_two_pixels_sums_to_one_over_all_their_colours(net):
     # With a softmax for each channel, which are then sites, the zoo's rows do.
     model = Model(net, COUPLED, (1, 2))
     outcomes = np.stack(np.unravel_index(np.arange(4**6), (4,) * 6), axis=-1).reshape(4**6, 1, 2, 3)
@@ -51,7 +51,7 @@ def test_two_pixels_of_four_values_a_channel_sum_to_one_over_all_their_colours(n
     [*((net, False) for net in ROW_BY_ROW), (LMConv(width=4, blocks=1, kernel=3), True), (MADE(hidden=(8,)), True)],
     ids=lambda part: name(part) if hasattr(part, "apply") else "",
 )
-def test_a_net_that_goes_row_by_row_says_which_take_another_order(net, takes):
+def test_check_raster_says_which_nets_take_another_order(net, takes):
     model = Model(net, Bernoulli(), (2, 4))
     params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), jax.eval_shape(lambda: arjax.init(model, KEY)))
     x, mask = np.zeros((1, 2, 4), int), np.indices((2, 4))[1] < 2
@@ -76,7 +76,7 @@ def test_a_net_that_goes_row_by_row_says_which_take_another_order(net, takes):
 
 
 @pytest.mark.parametrize("net", ROW_BY_ROW, ids=name)
-def test_an_order_that_comes_to_the_same_is_taken(net):
+def test_check_raster_takes_an_order_that_comes_to_the_same(net):
     Model(net, Bernoulli(), (2, 3), Topological(((0, 5), (1, 4))))
 
 
@@ -104,12 +104,12 @@ def test_an_order_that_comes_to_the_same_is_taken(net):
     ],
     ids=lambda part: name(part) if hasattr(part, "apply") else "",
 )
-def test_a_model_that_does_not_fit_is_refused_with_the_remedy(net, head, shape, message):
+def test_check_model_refuses_pictures_that_do_not_fit_with_the_remedy(net, head, shape, message):
     with pytest.raises(ValueError, match=message):
         Model(net, head, shape)
 
 
-def test_data_without_colours_are_not_for_a_head_of_colours():
+def test_check_fits_refuses_data_without_colours_for_a_head_of_colours():
     data = Digits(values=Levels(17))
     head = CoupledDiscretizedMixtureOfLogistics(17, 2)
     experiment = Experiment(data=data, model=Model(PixelCNNPP(levels=1), head, (8, 8)), steps=1, eval_every=1)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import check_steps, float64, passed, seen
+from nets import check_steps, float64, passed, seen, seen_by_taps
 from normal import Normal
 
 import arjax
@@ -23,38 +23,19 @@ def sight(net, shape):
     return seen(model, lively_params(model, KEY), tries=16)
 
 
-def seen_by_hand(shape, kernels):
-    """[T, T] bool: which pixels are seen through a strict convolution and then others, by following every tap."""
-    height, width = shape
-    seen = {(i, j): {(i, j)} for i in range(height) for j in range(width)}
-    for layer, kernel in enumerate(kernels):
-        reach, below = kernel // 2, {}
-        for i, j in seen:
-            taps = {
-                (i - r, j + s) for r in range(reach + 1) for s in range(-reach, reach + 1) if r or s < 0 or (s == 0 and layer)
-            }
-            below[i, j] = set().union(*(seen[tap] for tap in taps if tap in seen))
-        seen = below
-    table = np.zeros((height * width, height * width), bool)
-    for (i, j), pixels in seen.items():
-        for r, s in pixels:
-            table[i * width + j, r * width + s] = True
-    return table
-
-
 @pytest.mark.parametrize(("kernel", "block_kernel", "blocks"), [(3, 3, 2), (5, 3, 1)])
-def test_the_receptive_field_is_what_its_taps_can_reach(kernel, block_kernel, blocks):
+def test_theta_depends_on_what_its_taps_can_reach(kernel, block_kernel, blocks):
     net = PixelCNN(width=6, blocks=blocks, head=(6,), kernel=kernel, block_kernel=block_kernel)
-    np.testing.assert_array_equal(sight(net, (4, 6)), seen_by_hand((4, 6), [kernel] + [block_kernel] * blocks))
+    np.testing.assert_array_equal(sight(net, (4, 6)), seen_by_taps(np.arange(24), (4, 6), [kernel] + [block_kernel] * blocks))
 
 
-def test_there_is_a_blind_spot_to_the_right():
+def test_theta_has_a_blind_spot_to_the_right():
     # However many blocks: from the lower left corner of a picture, a row up is seen one pixel to the right, and no more.
     found = sight(PixelCNN(width=6, blocks=4, head=(6,), kernel=3), (4, 8))[3 * 8].reshape(4, 8)
     np.testing.assert_array_equal(found, [[j <= 3 - i and i < 3 for j in range(8)] for i in range(4)])
 
 
-def test_channels_are_generated_in_turn():
+def test_theta_of_a_channel_depends_on_those_before_it():
     found = sight(PixelCNN(width=24, blocks=2, head=(24,), kernel=3), (2, 2, 3))
     for pixel in range(4):
         inside = found[3 * pixel : 3 * pixel + 3, 3 * pixel : 3 * pixel + 3]
@@ -91,7 +72,7 @@ def test_theta_is_what_loops_in_float64_say():
     np.testing.assert_allclose(theta, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_its_size_is_that_of_the_full_kernels_less_the_rows_below():
+def test_pixelcnn_has_the_size_of_the_full_kernels_less_the_rows_below():
     # 15 blocks of 16 channels with a head of 32 are 53,569 parameters in implementations that store masked rows too.
     model = Model(PixelCNN(width=16, blocks=15, head=(32,)), Bernoulli(), (28, 28))
     size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: arjax.init(model, KEY))))
@@ -106,6 +87,6 @@ def test_its_size_is_that_of_the_full_kernels_less_the_rows_below():
     ],
     ids=["channels", "coupled"],
 )
-def test_steps_are_what_one_pass_gives(net, head, shape):
+def test_step_is_what_one_pass_gives(net, head, shape):
     model = Model(net, head, shape)
     check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))

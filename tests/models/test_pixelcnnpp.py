@@ -136,7 +136,7 @@ def test_concat_elu_keeps_what_elu_loses():
     np.testing.assert_allclose(concat_elu(jnp.array([2.0, -1.0])), [2, np.expm1(-1), np.expm1(-2), 1], rtol=1e-6)
 
 
-def test_its_size_at_the_papers_settings_is_that_of_the_paper():
+def test_pixelcnnpp_has_the_papers_size_at_its_settings():
     # Counted by hand for 160 channels: 32 blocks of each stream, what they are told and what they skip to, two halvings, two
     # doublings and the ends.
     model = Model(PixelCNNPP(), CoupledDiscretizedMixtureOfLogistics(256, 10), (32, 32))
@@ -149,7 +149,7 @@ def test_its_size_at_the_papers_settings_is_that_of_the_paper():
 
 
 @pytest.mark.parametrize(("levels", "shape", "all_of_it"), [(1, (3, 9), False), (2, (6, 4), True), (3, (4, 8), False)])
-def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(levels, shape, all_of_it):
+def test_theta_depends_on_every_earlier_pixel_that_its_taps_can_reach_and_no_other(levels, shape, all_of_it):
     model = Model(PixelCNNPP(width=4, resnets=1, levels=levels), Normal(), shape)
     found = seen(model, lively_params(model, KEY), tries=2)
     np.testing.assert_array_equal(found, seen_by_hand(shape, 1, levels))
@@ -161,7 +161,7 @@ def test_a_pixel_sees_every_earlier_one_that_its_taps_can_reach_and_no_other(lev
 # The start and the cache
 
 
-def test_it_starts_finite_and_not_large_even_at_extreme_pictures():
+def test_init_gives_finite_and_small_theta_even_at_extreme_pictures():
     model = Model(PixelCNNPP(width=4, resnets=1, levels=2), DiscretizedMixtureOfLogistics(256, 3), (4, 4))
     # A key whose draws compile faster than the default's.
     params, noise = arjax.init(model, jax.random.key(0, impl="rbg")), np.random.default_rng(0).integers(0, 256, 16)
@@ -186,7 +186,7 @@ def test_it_starts_finite_and_not_large_even_at_extreme_pictures():
     ],
     ids=["levels", "coupled"],
 )
-def test_steps_are_what_one_pass_gives(net, head, shape):
+def test_step_is_what_one_pass_gives(net, head, shape):
     model = Model(net, head, shape)
     check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))
 
@@ -198,12 +198,12 @@ def cache_bytes(model, batch):
     return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 
-def test_the_cache_holds_rows_not_maps():
+def test_init_cache_holds_rows_not_maps():
     low, high = (Model(PixelCNNPP(width=4, resnets=1, levels=2), Bernoulli(), (height, 8)) for height in (8, 64))
     assert cache_bytes(low, 2) == cache_bytes(high, 2)
 
 
-def test_at_the_papers_settings_64_pictures_of_32x32_need_a_cache_of_248_megabytes():
+def test_init_cache_of_64_pictures_at_the_papers_settings_has_248_megabytes():
     # Counted by hand for one picture. Of every block: u's row before each of its two convolutions, a row for ul, and ul's rings.
     blocks = {32: 11, 16: 11, 8: 10}
     floats = sum(count * (2 * 320 * width + 160 * width + 2 * 320 * (width + 2)) for width, count in blocks.items())

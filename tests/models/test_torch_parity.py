@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is an optional extra: pip i
 from benchmarks import against_torch_lstm, against_torch_wavenet  # noqa: E402
 
 
-def test_an_lstm_is_pytorchs():
+def test_rnn_is_pytorchs_lstm():
     model = against_torch_lstm.MODEL
     params = arjax.init(model, jax.random.key(0))
     x = np.random.default_rng(0).integers(0, 65, (2, 256))
@@ -22,7 +22,7 @@ def test_an_lstm_is_pytorchs():
 
 
 @pytest.mark.parametrize("peer", [against_torch_wavenet.Conv1d, against_torch_wavenet.Linear])
-def test_a_wavenet_is_pytorchs_with_queues(peer):
+def test_wavenet_is_pytorchs_with_queues(peer):
     model = arjax.Model(against_torch_wavenet.NET, Categorical(256), (1100,))
     assert isinstance(model.net, WaveNet)
     params = arjax.init(model, jax.random.key(0))
