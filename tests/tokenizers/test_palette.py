@@ -96,7 +96,6 @@ def test_fit_of_more_colours_errs_less_and_k_means_errs_less_than_equal_steps(tm
     ("learned", "part"),
     [
         ({"colours": np.zeros((4, 1), np.float32)}, r"\(4, 1\), not float32 \(3, 1\) as in a palette of 3 colours"),
-        ({"colours": np.zeros((3, 2), np.float32)}, r"\(3, 2\), not float32 \(3, 1\) as in a palette of 3 colours"),
         ({"colours": np.zeros(3, np.float32)}, r"\(3,\), not float32 \(3, 1\) as in a palette of 3 colours"),
     ],
 )

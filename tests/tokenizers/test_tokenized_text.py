@@ -6,7 +6,6 @@ from bpe_files import LEARNED, TRAINED, array, text_of
 
 from arjax import Model
 from arjax.data import Bytes, Characters
-from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.models import RNN
 
@@ -41,12 +40,6 @@ def test_load_gives_characters_the_tokens_of_their_utf_8(file):
     data = Characters(file, "".join(sorted(set(TEXT))), length=8, valid=0.5, test=0)
     tokens = TRAINED.encode(LEARNED, array(TEXT[len(TEXT) // 2 :].encode()))
     np.testing.assert_array_equal(TRAINED.over(data, LEARNED).load().valid.x.ravel(), tokens[: len(tokens) // 8 * 8])
-
-
-def test_load_refuses_a_window_longer_than_a_part_in_tokens(file):
-    line = r"words.txt: its validation part has \d+ tokens, less than one window of length=1000; [^\n]+\Z"
-    with pytest.raises(InputError, match=line):
-        TRAINED.over(Bytes(file, length=1000), LEARNED).load()
 
 
 def test_tokenized_text_says_what_it_is(file):
