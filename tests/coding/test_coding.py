@@ -55,7 +55,7 @@ def resealed(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("model", ROWS)
-def test_what_goes_in_comes_out_for(model):
+def test_decompress_returns_what_went_in_for(model):
     params = lively_params(model, jax.random.key(0))
     x = symbols(model, 7)
     if isinstance(model.net, arjax.models.BayesNet):
@@ -70,7 +70,7 @@ def test_what_goes_in_comes_out_for(model):
 
 
 @pytest.mark.parametrize("name", ["made_labels", *(pytest.param(n, marks=pytest.mark.slow) for n in ("lstm", "made_coupled"))])
-def test_a_stream_is_as_long_as_the_model_says(name):
+def test_compress_writes_as_many_bits_as_the_model_says(name):
     model = ZOO[name]
     params, count = lively_params(model, jax.random.key(0)), 3000
     cond = model.example_cond(count)
@@ -80,7 +80,7 @@ def test_a_stream_is_as_long_as_the_model_says(name):
     assert bits / 8 <= size <= 1.005 * bits / 8 + 64
 
 
-def test_the_most_probable_label_is_written_where_none_is_given():
+def test_compress_writes_the_most_probable_label_where_none_is_given():
     model = Model(MADE(hidden=(12,), direct=True), Bernoulli(), (3, 3), cond=CondSpec(classes=4))
     params, x = lively_params(model, jax.random.key(0)), symbols(model, 9)
     each = [arjax.log_prob(model, params, x, cond=Cond(label=np.full(9, label))) for label in range(4)]
@@ -89,7 +89,7 @@ def test_the_most_probable_label_is_written_where_none_is_given():
     np.testing.assert_array_equal(found.x, x)
 
 
-def test_any_order_will_do_but_it_has_to_be_the_same(params):
+def test_compress_takes_any_order_and_decompress_only_the_same(params):
     x, order = symbols(MADE_3X3, 5), Spiral().permutation((3, 3))
     written = compress(MADE_3X3, params, x, order=order)
     np.testing.assert_array_equal(decompress(MADE_3X3, params, written, order=order).x, x)
@@ -97,7 +97,7 @@ def test_any_order_will_do_but_it_has_to_be_the_same(params):
         decompress(MADE_3X3, params, written)
 
 
-def test_of_each_example_only_its_first_sites_are_written_and_of_none_nothing():
+def test_compress_writes_only_the_first_sites_of_each_example():
     model = Model(RNN(width=8), Categorical(5), (6,))
     params, x, lengths = lively_params(model, jax.random.key(0)), symbols(model, 7), (6, 0, 3, 6, 1, 0, 2)
     found = decompress(model, params, compress(model, params, x, lengths=lengths, batch=3))
@@ -109,7 +109,7 @@ def test_of_each_example_only_its_first_sites_are_written_and_of_none_nothing():
     assert len(compress(model, params, x, lengths=[1] * 300)) < len(compress(model, params, x)) / 3
 
 
-def test_every_flipped_bit_is_found(params, written):
+def test_decompress_finds_every_flipped_bit(params, written):
     for place in range(8 * len(written)):
         damaged = bytearray(written)
         damaged[place // 8] ^= 1 << place % 8
@@ -117,13 +117,13 @@ def test_every_flipped_bit_is_found(params, written):
             decompress(MADE_3X3, params, bytes(damaged))
 
 
-def test_every_stream_that_is_cut_off_or_goes_on_is_refused(params, written):
+def test_decompress_refuses_every_stream_that_is_cut_off_or_goes_on(params, written):
     for damaged in [*(written[:size] for size in range(len(written))), written + b"\0", b"", b"PK\3\4" + written]:
         with pytest.raises(ValueError, match=ONE_LINE):
             decompress(MADE_3X3, params, damaged)
 
 
-def test_a_stream_says_what_it_holds(written):
+def test_read_header_says_what_a_stream_holds(written):
     header = read_header(written)
     assert (header.shape, header.batch, header.note) == ((5, 3, 3), 5, b"a note")
     assert header.where == f"cpu {jax.__version__}"
@@ -145,7 +145,7 @@ def test_compress_writes_what_is_read_when_a_class_has_gained_a_field_with_a_def
         compress(dataclasses.replace(MADE_3X3, head=coin(bias=0.0)(bias=print)), params, symbols(old, 5))
 
 
-def test_another_model_other_parameters_and_another_platform_are_named(params, written, monkeypatch):
+def test_decompress_names_another_model_other_parameters_and_another_platform(params, written, monkeypatch):
     wider = Model(MADE(hidden=(13,)), Bernoulli(), (3, 3), AnyOrder())
     with pytest.raises(ValueError, match="another model or in another order; "):
         decompress(wider, lively_params(wider, jax.random.key(0)), written)
@@ -161,14 +161,14 @@ def test_another_model_other_parameters_and_another_platform_are_named(params, w
         decompress(MADE_3X3, params, written)
 
 
-def test_arithmetic_that_differs_is_found_by_what_comes_out(params, written, monkeypatch):
+def test_decompress_finds_arithmetic_that_differs_by_what_comes_out(params, written, monkeypatch):
     monkeypatch.setattr(codec, "digest_of_params", lambda params: read_header(written).params)
     other = jax.tree.map(lambda leaf: leaf + 0.3, params)
     with pytest.raises(ValueError, match="what was decoded is not what was written"):
         decompress(MADE_3X3, other, written)
 
 
-def test_a_header_that_asks_for_too_much_or_makes_no_sense_is_refused(params, written):
+def test_decompress_refuses_a_header_that_asks_for_too_much_or_makes_no_sense(params, written):
     start = len(stream.MAGIC) + 1
     unpacker = msgpack.Unpacker()
     unpacker.feed(written[start:])
@@ -206,35 +206,33 @@ def test_a_header_that_asks_for_too_much_or_makes_no_sense_is_refused(params, wr
             decompress(MADE_3X3, params, resealed(content))
 
 
-def test_what_cannot_be_written_is_refused(params):
-    x = symbols(MADE_3X3, 2)
-    for wrong, says in (
-        (x + 1, "x goes from . to 2, but the symbols are 0..1; correct it"),
-        (x - 1, "x goes from -1 to ., but the symbols are 0..1; correct it"),
-        (x[:, :2], r"x has shape .*; reshape it"),
-        (x / 2, "x is float32, but Bernoulli wants integer symbols"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            compress(MADE_3X3, params, wrong)
-    with pytest.raises(ValueError, match="batch=0 must be at least 1"):
-        compress(MADE_3X3, params, x, batch=0)
-    with pytest.raises(ValueError, match="1 lengths for 2 examples"):
-        compress(MADE_3X3, params, x, lengths=(9,))
-    with pytest.raises(ValueError, match=r"2 lengths for 2 examples; give each example one of 0..9"):
-        compress(MADE_3X3, params, x, lengths=(9, 10))
-    with pytest.raises(ValueError, match="the model has no classes"):
-        compress(MADE_3X3, params, x, label=np.zeros(2, int))
-    real = Model(MADE(hidden=(4,)), MixtureOfGaussians(1), (3,))
-    with pytest.raises(ValueError, match="models real values, which have no end of digits; compress symbols"):
-        compress(real, {}, np.zeros((1, 3)))
-    local = dataclasses.replace(ZOO["wavenet"], cond=CondSpec(local=2))
-    with pytest.raises(ValueError, match="needs local features, which a stream does not hold"):
-        compress(local, {}, symbols(local, 1))
-    with pytest.raises(ValueError, match=r"a stream is written in one order \[T\]"):
-        compress(MADE_3X3, params, x, order=np.stack([np.arange(9)] * 2))
+REAL = Model(MADE(hidden=(4,)), MixtureOfGaussians(1), (3,))
+LOCAL = dataclasses.replace(ZOO["wavenet"], cond=CondSpec(local=2))
+X = symbols(MADE_3X3, 2)
 
 
-def test_parameters_that_are_no_numbers_are_named(params):
+@pytest.mark.parametrize(
+    ("model", "x", "arguments", "message"),
+    [
+        (MADE_3X3, X + 1, {}, "x goes from . to 2, but the symbols are 0..1; correct it"),
+        (MADE_3X3, X - 1, {}, "x goes from -1 to ., but the symbols are 0..1; correct it"),
+        (MADE_3X3, X[:, :2], {}, r"x has shape .*; reshape it"),
+        (MADE_3X3, X / 2, {}, "x is float32, but Bernoulli wants integer symbols"),
+        (MADE_3X3, X, {"batch": 0}, "batch=0 must be at least 1"),
+        (MADE_3X3, X, {"lengths": (9,)}, "1 lengths for 2 examples"),
+        (MADE_3X3, X, {"lengths": (9, 10)}, r"2 lengths for 2 examples; give each example one of 0..9"),
+        (MADE_3X3, X, {"label": np.zeros(2, int)}, "the model has no classes"),
+        (MADE_3X3, X, {"order": np.stack([np.arange(9)] * 2)}, r"a stream is written in one order \[T\]"),
+        (REAL, np.zeros((1, 3)), {}, "models real values, which have no end of digits; compress symbols"),
+        (LOCAL, symbols(LOCAL, 1), {}, "needs local features, which a stream does not hold"),
+    ],
+)
+def test_compress_refuses_what_cannot_be_written(model, x, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        compress(model, {}, x, **arguments)
+
+
+def test_compress_names_parameters_that_are_no_numbers(params):
     broken = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), params)
     with pytest.raises(ValueError, match="probabilities at its site 0 are not all numbers; train it again"):
         compress(MADE_3X3, broken, symbols(MADE_3X3, 2))

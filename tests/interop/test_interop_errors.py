@@ -10,6 +10,12 @@ from huggingface_folders import GPT2, IMAGEGPT, tensors_of, write_folder
 from arjax.interop import load_huggingface
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A GPT-2's, with nothing wrong yet."""
+    return write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+
+
 def refusal(folder) -> str:
     """The error that reading it gives, which is one line."""
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
@@ -17,10 +23,9 @@ def refusal(folder) -> str:
     return str(error.value)
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_load_huggingface_names_what_is_not_there(folder, tmp_path):
     assert "nowhere is no folder" in refusal(tmp_path / "nowhere")
     assert "holds no config.json" in refusal(tmp_path)
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
     assert "is no folder" in refusal(folder / "config.json")
     (folder / "model.safetensors").unlink()
     assert "holds no model.safetensors; fetch" in refusal(folder)
@@ -33,16 +38,14 @@ class Touched:
         return pytest.fail, ("a pickle was read",)
 
 
-def test_a_pickle_is_never_read(tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_never_reads_a_pickle(folder):
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Touched()))
     assert "pytorch_model.bin is a pickle, which can run code and is never read: convert it" in refusal(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "nul", '"gpt2"', "[" * 100_000, '{"n_embd": ' + "9" * 5000 + "}"])
-def test_a_config_that_is_no_json_object_is_refused(text, tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_refuses_a_config_that_is_no_json_object(text, folder):
     (folder / "config.json").write_text(text)
     assert "config.json" in refusal(folder)
     (folder / "config.json").write_bytes(b"\xff\xfe{")
@@ -78,20 +81,18 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_a_setting_that_is_wrong_or_not_computed_is_named(message, tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_names_a_setting_that_is_wrong_or_not_computed(message, folder):
     (folder / "config.json").write_text(json.dumps(GPT2 | WRONG[message]))
     assert message in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["n_embd", "n_head", "n_layer", "n_positions", "vocab_size", "bos_token_id", "model_type"])
-def test_a_setting_that_is_missing_is_named(name, tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_names_a_setting_that_is_missing(name, folder):
     (folder / "config.json").write_text(json.dumps({key: value for key, value in GPT2.items() if key != name}))
     assert name in refusal(folder)
 
 
-def test_a_tied_image_gpt_is_refused(tmp_path):
+def test_load_huggingface_refuses_a_tied_image_gpt(tmp_path):
     tensors = tensors_of(IMAGEGPT)
     assert "tie_word_embeddings=true" in refusal(write_folder(tmp_path / "a", IMAGEGPT | {"tie_word_embeddings": True}, tensors))
 
@@ -115,14 +116,13 @@ TENSORS = {
 
 
 @pytest.mark.parametrize("message", TENSORS)
-def test_a_tensor_that_does_not_fit_is_named(message, tmp_path):
+def test_load_huggingface_names_a_tensor_that_does_not_fit(message, tmp_path):
     tensors, prefix = tensors_of(GPT2), "" if "without" in message else "transformer."
     TENSORS[message](tensors)
     assert message in refusal(write_folder(tmp_path / "folder", GPT2, tensors, prefix=prefix))
 
 
-def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_refuses_a_file_truncated_anywhere(folder):
     file = folder / "model.safetensors"
     data = file.read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
@@ -131,8 +131,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path):
         assert "model.safetensors is truncated, damaged or no safetensors file" in refusal(folder)
 
 
-def test_a_file_with_a_flipped_bit_in_its_header_is_refused_or_still_fits(tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_refuses_a_flipped_bit_in_a_header_or_it_still_fits(folder):
     file = folder / "model.safetensors"
     data = file.read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
@@ -153,8 +152,7 @@ def test_a_file_with_a_flipped_bit_in_its_header_is_refused_or_still_fits(tmp_pa
 @pytest.mark.parametrize(
     "text", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", b"\x80\x02}q\x00."]
 )
-def test_what_is_no_safetensors_file_is_refused(text, tmp_path):
-    folder = write_folder(tmp_path / "folder", GPT2, tensors_of(GPT2))
+def test_load_huggingface_refuses_what_is_no_safetensors_file(text, folder):
     (folder / "model.safetensors").write_bytes(text)
     assert "Git LFS pointer" in refusal(folder)
 
@@ -171,7 +169,7 @@ INDICES = {
 
 
 @pytest.mark.parametrize("message", INDICES)
-def test_an_index_of_shards_that_does_not_fit_is_refused(message, tmp_path):
+def test_load_huggingface_refuses_an_index_that_does_not_fit(message, tmp_path):
     folder = write_folder(tmp_path, GPT2, {"ln_f.bias": np.zeros(6, np.float32)}, prefix="", file="a.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps(INDICES[message]))
     assert message in refusal(folder)

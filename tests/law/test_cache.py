@@ -9,7 +9,7 @@ from arjax.cache import init_key_value, init_ring, read_ring, write_key_value, w
 
 
 @pytest.mark.parametrize("slots", [1, 2, 5])
-def test_a_ring_remembers_what_a_growing_list_does(slots):
+def test_read_ring_finds_what_a_growing_list_remembers(slots):
     h = np.random.default_rng(0).normal(size=(13, 2, 3)).astype(np.float32)
 
     @jax.jit
@@ -31,13 +31,13 @@ def test_a_ring_remembers_what_a_growing_list_does(slots):
 
 
 @pytest.mark.parametrize("lag", [-1, 3])
-def test_what_a_ring_does_not_hold_is_refused(lag):
+def test_read_ring_refuses_what_the_ring_does_not_hold(lag):
     with pytest.raises(ValueError, match=rf"lag={lag} is not in 0\.\.2, all that a ring of 3 slots holds; make it longer"):
         read_ring(init_ring(3, 1, 1), jnp.int32(0), lag)
 
 
 @pytest.mark.parametrize(("sites", "segment"), [(7, 7), (7, 3), (7, 1), (6, 3), (2, 32)])
-def test_keys_and_values_are_found_where_they_were_written_whatever_the_segments(sites, segment):
+def test_write_key_value_writes_where_it_says_whatever_the_segments(sites, segment):
     rows = np.random.default_rng(0).normal(size=(sites, 2, 2, 3, 4)).astype(np.float32)  # [S, key or value, B, N, K]
     cache = init_key_value(2, 3, sites, 4, segment)
     write = jax.jit(write_key_value)
@@ -49,7 +49,7 @@ def test_keys_and_values_are_found_where_they_were_written_whatever_the_segments
 
 
 @pytest.mark.parametrize("first", [1, 3, 4, 7])
-def test_the_first_keys_and_values_can_be_written_at_once(first):
+def test_write_key_values_writes_what_single_writes_do(first):
     rows = jax.random.normal(jax.random.key(0), (2, 2, first, 3, 4))  # [key or value, B, T, N, K]
     one_by_one = at_once = init_key_value(2, 3, 7, 4, 3)
     for t in range(first):
@@ -58,6 +58,6 @@ def test_the_first_keys_and_values_can_be_written_at_once(first):
         np.testing.assert_array_equal(a, b)
 
 
-def test_more_keys_and_values_than_there_is_room_for_are_refused():
+def test_write_key_values_refuses_more_than_there_is_room_for():
     with pytest.raises(ValueError, match="8 sites do not fit into a cache of 7"):
         write_key_values(init_key_value(1, 1, 7, 2, 3), jnp.zeros((1, 8, 1, 2)), jnp.zeros((1, 8, 1, 2)))

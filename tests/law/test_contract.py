@@ -18,11 +18,11 @@ def model(request):
 
 @pytest.mark.contract
 @pytest.mark.parametrize("part", testing.PARTS, ids=lambda part: part.__name__)
-def test_the_law_holds_for(model, part):
+def test_PARTS_of_the_law_hold_for(model, part):
     key = jax.random.key(0)
     part(model, testing.lively_params(model, key), key)
 
 
-def test_quick_rows_are_rows_of_every_family():
+def test_QUICK_rows_are_rows_of_every_family():
     families = {type(model.net) for model in ZOO.values()} - {type(ZOO["bayes_neural"].net)}  # tables and nets are one family
     assert families == {type(ZOO[name].net) for name in QUICK}

@@ -16,7 +16,7 @@ from arjax.testing import dependence, dependences, lively_params
 KEY = jax.random.key(0)
 
 
-def test_a_net_that_sees_all_sees_what_is_earlier_in_its_order():
+def test_dependence_of_a_net_that_sees_all_is_on_what_is_earlier_in_its_order():
     model = Model(RNN("gru", width=5), Normal(), (3, 4), Snake())
     rank = model.permutation.argsort().reshape(3, 4)
     for site in ((0, 0), (1, 2)):
@@ -25,7 +25,7 @@ def test_a_net_that_sees_all_sees_what_is_earlier_in_its_order():
 
 
 @pytest.mark.parametrize(("order", "mask"), [(Hilbert(), Causal()), (Raster(), Window(8))])
-def test_a_transformer_of_one_layer_depends_on_what_its_mask_shows_in_its_order(order, mask):
+def test_dependences_of_a_transformer_are_what_its_mask_shows_in_its_order(order, mask):
     # Three numbers a theta, and 64 sites: so many that a Jacobian backwards is known to go wrong.
     model = Model(Transformer(8, 1, 1, mask=mask), MixtureOfGaussians(1), (8, 8), order)
     rank = model.permutation.argsort()
@@ -35,7 +35,7 @@ def test_a_transformer_of_one_layer_depends_on_what_its_mask_shows_in_its_order(
     np.testing.assert_array_equal(found, shown)
 
 
-def test_a_row_of_all_dependences_is_that_of_its_site():
+def test_dependences_are_rows_of_the_dependence_of_each_site():
     model = Model(RNN("gru", width=5), Normal(), (2, 3), Snake())
     params = lively_params(model, KEY)
     some = dependences(model, params, KEY)[[1, 5]]
@@ -43,7 +43,7 @@ def test_a_row_of_all_dependences_is_that_of_its_site():
     np.testing.assert_allclose(some, each, rtol=1e-4, atol=1e-6)
 
 
-def test_a_net_that_sees_nothing_has_no_dependence():
+def test_dependence_is_zero_for_a_net_that_sees_nothing():
     model = Model(Histogram(), Normal(), (4,))
     np.testing.assert_array_equal(dependence(model, {"theta": jnp.ones((4, 1))}, (3,), KEY), np.zeros(4))
 
@@ -56,6 +56,6 @@ def test_a_net_that_sees_nothing_has_no_dependence():
         (Model(MADE(hidden=(3,)), Normal(), (4, 2)), (1,), r"site=\(1,\) is outside"),
     ],
 )
-def test_what_has_no_dependence_is_refused(model, site, message):
+def test_dependence_refuses_symbols_and_sites_outside_the_data(model, site, message):
     with pytest.raises(ValueError, match=message):
         dependence(model, lively_params(model, KEY), site, KEY)

@@ -13,12 +13,12 @@ from arjax.orders import AnyOrder, draw
 MODEL = arjax.Model(MADE(hidden=(7, 7), dropout=0.3, embedding=2), Bernoulli(), (2, 3), AnyOrder())
 
 
-def test_the_check_itself_notices_a_key_used_twice():
+def test_debug_key_reuse_notices_a_key_used_twice():
     with jax.debug_key_reuse(True), pytest.raises(jax.errors.KeyReuseError):
         jax.jit(lambda key: jax.random.normal(key) + jax.random.uniform(key))(jax.random.key(0))
 
 
-def test_no_key_is_used_twice():
+def test_sample_and_log_prob_use_no_key_twice():
     with jax.debug_key_reuse(True):
         order = jax.jit(lambda key: draw(MODEL.order, key, MODEL.site_shape))(jax.random.key(0))
         params = arjax.init(MODEL, jax.random.key(1))

@@ -39,7 +39,7 @@ def test_may_import_tells_up_from_down():
         assert not may_import(importer, target)
 
 
-def test_every_file_imports_only_from_what_stands_before_it():
+def test_imported_names_of_every_file_stand_before_it():
     for file in sorted(ROOT.rglob("*.py")):
         importer = file.relative_to(ROOT).parts[0].removesuffix(".py")
         if importer == "__init__":

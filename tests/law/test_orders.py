@@ -64,14 +64,14 @@ GRIDS = {
 
 
 @pytest.mark.parametrize(("order", "height", "width"), GRIDS, ids=str)
-def test_an_order_visits_a_small_grid_as_drawn_by_hand(order, height, width):
+def test_permutation_visits_a_small_grid_as_drawn_by_hand(order, height, width):
     order_of_sites = order.permutation((height, width))
     np.testing.assert_array_equal(inverse(order_of_sites).reshape(height, width), GRIDS[order, height, width])
 
 
 @given(order=st.sampled_from(EVERY), shape=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple))
 @settings(max_examples=150, deadline=None)
-def test_every_order_of_every_shape_is_a_permutation(order, shape):
+def test_permutation_of_every_order_and_shape_is_one(order, shape):
     permutation = order.permutation(shape)
     assert permutation.dtype == np.int32
     if len(shape) == 1 and order in (Raster(), Column(), Snake(), Spiral(), Hilbert()):
@@ -87,31 +87,31 @@ def test_every_order_of_every_shape_is_a_permutation(order, shape):
     ],
     ids=str,
 )
-def test_neighbours_in_time_are_neighbours_in_space(order, shape):
+def test_permutation_has_neighbours_in_space_as_neighbours_in_time(order, shape):
     rows, columns = np.divmod(order.permutation(shape), shape[1])
     np.testing.assert_array_equal(np.abs(np.diff(rows)) + np.abs(np.diff(columns)), 1)
 
 
-def test_hilberts_curve_through_another_shape_leaves_sites_out_and_keeps_the_rest_in_turn():
+def test_hilbert_through_another_shape_leaves_sites_out_and_keeps_the_rest_in_turn():
     whole = Hilbert().permutation((4, 4))
     kept = [4 * (site // 4) + site % 4 for site in whole if site // 4 < 3]
     np.testing.assert_array_equal(Hilbert().permutation((3, 4)), kept)
 
 
 @pytest.mark.parametrize("order", [Raster(), Column(), Snake(), Spiral(), Hilbert(), *s_curves()[1:]], ids=str)
-def test_channels_are_innermost_and_in_turn(order):
+def test_permutation_has_channels_innermost_and_in_turn(order):
     pixels = order.permutation((4, 4))
     np.testing.assert_array_equal(order.permutation((4, 4, 3)), [3 * pixel + c for pixel in pixels for c in range(3)])
 
 
-def test_there_are_eight_s_curves_two_from_each_corner():
+def test_s_curves_are_eight_two_from_each_corner():
     orders = [tuple(map(int, curve.permutation((3, 5)))) for curve in s_curves()]
     assert len(set(orders)) == 8
     assert sorted(order[:2] for order in orders) == [(0, 1), (0, 5), (4, 3), (4, 9), (10, 5), (10, 11), (14, 9), (14, 13)]
     assert s_curves()[0] == Snake()
 
 
-def test_random_orders_are_fixed_by_their_seed():
+def test_random_is_fixed_by_its_seed():
     np.testing.assert_array_equal(Random(1).permutation((4, 4)), Random(1).permutation((4, 4)))
     assert (Random(1).permutation((4, 4)) != Random(2).permutation((4, 4))).any()
 
@@ -150,12 +150,12 @@ def test_arrange_puts_the_symbol_generated_t_th_at_t_and_restore_puts_it_back(ev
     ],
     ids=str,
 )
-def test_what_is_no_permutation_is_refused_with_the_site(sites, message):
+def test_check_permutation_refuses_what_is_none_and_names_the_site(sites, message):
     with pytest.raises(ValueError, match=message):
         check_permutation(sites, 3)
 
 
-def test_a_permutation_is_checked_when_it_is_made_and_against_the_data():
+def test_permutation_is_checked_when_it_is_made_and_against_the_data():
     with pytest.raises(ValueError, match="site 0 occurs 2 times"):
         Permutation((0, 0, 1))
     with pytest.raises(ValueError, match="an order of 4 sites"):
@@ -172,13 +172,13 @@ NO_PAIRS = ((-1, 1), (0, 1.5), [0, 1], ("a", "b"), 1)
 
 @given(st.permutations(range(5)), st.lists(st.booleans(), min_size=10, max_size=10))
 @settings(max_examples=40, deadline=None)
-def test_a_topological_order_is_the_first_of_all_that_put_parents_before_children(names, chosen):
+def test_topological_is_the_first_of_all_that_put_parents_before_children(names, chosen):
     edges = tuple(pair for pair, kept in zip(itertools.combinations(names, 2), chosen, strict=True) if kept)
     fitting = (o for o in itertools.permutations(range(5)) if all(o.index(parent) < o.index(child) for parent, child in edges))
     np.testing.assert_array_equal(Topological(edges).permutation((5,)), next(fitting))
 
 
-def test_a_topological_order_numbers_the_sites_of_a_grid_row_by_row():
+def test_topological_numbers_the_sites_of_a_grid_row_by_row():
     np.testing.assert_array_equal(Topological(((3, 0), (5, 3))).permutation((2, 3)), [1, 2, 4, 5, 3, 0])
     np.testing.assert_array_equal(Topological(()).permutation((2, 2)), range(4))
     with pytest.raises(ValueError, match=r"the edge \(1, 4\) names a site outside 0\.\.3; correct it"):
@@ -230,13 +230,13 @@ def test_draw_of_a_fixed_order_is_that_order_whatever_the_key():
         np.testing.assert_array_equal(draw(Snake(), jax.random.key(seed), (2, 2)), [0, 1, 3, 2])
 
 
-def test_the_orders_that_a_model_names_begin_with_its_own():
+def test_named_orders_begin_with_the_models_own():
     some = (Spiral(), Raster(), Column())
     np.testing.assert_array_equal(named(AnyOrder(Spiral(), some), (2, 3)), [order.permutation((2, 3)) for order in some])
     for order in (Spiral(), AnyOrder(Spiral())):
         np.testing.assert_array_equal(named(order, (2, 3)), [Spiral().permutation((2, 3))])
 
 
-def test_orders_to_draw_from_must_begin_with_the_reference():
+def test_any_order_draws_from_orders_that_begin_with_the_reference():
     with pytest.raises(ValueError, match=r"reference Raster\(\) is not the first of the orders it draws from, Snake\(\)"):
         AnyOrder(among=(Snake(), Raster()))

@@ -150,12 +150,12 @@ def slope_without_value(net, x, order):
 
 
 @pytest.mark.parametrize("head", [Bernoulli(), Categorical(3), Normal()], ids=str)
-def test_a_net_that_sees_its_own_symbol_is_caught(head):
+def test_check_causality_catches_a_net_that_sees_its_own_symbol(head):
     message = r"theta sees the present at site t=\d in order \[0, 1, 2, 3, 4\]: it moves by \d.* when the symbol at t=\d"
     caught(testing.check_causality, model(Linear(call=sees_itself), head), message)
 
 
-def test_a_net_that_sees_the_future_in_one_order_only_is_caught_in_that_order():
+def test_check_causality_catches_a_net_that_sees_the_future_in_one_order_only():
     broken = model(Linear(call=sees_all_when_backwards, any_order=True))
     caught(testing.check_causality, broken, r"the (future|present) at site t=\d in order \[4, 3, 2, 1, 0\]")
     testing.check_causality(model(Linear(call=sees_all_when_backwards)), testing.lively_params(broken, KEY), KEY)
@@ -164,7 +164,7 @@ def test_a_net_that_sees_the_future_in_one_order_only_is_caught_in_that_order():
 # Steps that disagree
 
 
-def test_a_net_that_takes_an_order_for_each_example_is_held_to_each():
+def test_check_order_per_example_holds_a_net_to_each():
     good = model(History(any_order=True), order=AnyOrder())
     testing.check_order_per_example(good, testing.lively_params(good, KEY), KEY)
     broken = model(History(any_order=True, pick=lambda orders: orders[:1]), order=AnyOrder())
@@ -205,7 +205,7 @@ def rounds_otherwise(net, cache, x, t, order):
     return cache, theta * (1 + 1e-6)
 
 
-def test_a_step_that_recomputes_everything_is_caught():
+def test_check_work_catches_a_step_that_recomputes_everything():
     params = caught(testing.check_work, model(Linear(one=recomputes)), r"sampling executes 5\.00 times the FLOPs")
     assert testing.work_ratio(model(), params, KEY, 2) == 1
 
@@ -243,7 +243,7 @@ def noise_from_theta(key, theta):
     return jax.vmap(Bernoulli().sample)(keys, theta.reshape(-1, 1)).reshape(seeds.shape)
 
 
-def test_noise_that_depends_on_theta_is_caught():
+def test_check_samplers_catches_noise_that_depends_on_theta():
     broken = model(Linear(one=rounds_otherwise), Altered(sample=noise_from_theta))
     testing.check_step(broken, testing.lively_params(broken, KEY), KEY)
     caught(testing.check_samplers, broken, r"cached and naive samples of one key differ first at site t=\d in order")
@@ -254,7 +254,7 @@ def wrong_once_observed(net, cache, x, t, order):
     return cache, jnp.where(order[0] == 1, -theta, theta)
 
 
-def test_a_completion_that_changes_what_was_observed_is_caught(monkeypatch):
+def test_check_completion_catches_a_change_of_what_was_observed(monkeypatch):
     def forgetful(*args, observed, mask, **kwargs):
         return ancestral(*args, **kwargs)
 
@@ -262,7 +262,7 @@ def test_a_completion_that_changes_what_was_observed_is_caught(monkeypatch):
     caught(testing.check_completion, model(Linear(any_order=True)), r"completion changed the observed site \d")
 
 
-def test_a_sampler_that_takes_any_mask_is_caught(monkeypatch):
+def test_check_completion_catches_a_sampler_that_takes_any_mask(monkeypatch):
     def careless(model, params, key, batch, **kwargs):
         try:
             return ancestral(model, params, key, batch, **kwargs)
@@ -280,7 +280,7 @@ class ByIdentity:
     """Neither hashes nor compares by what it holds."""
 
 
-def test_the_compilation_check_does_not_count_its_own_work():
+def test_check_compilation_does_not_count_its_own_work():
     jax.clear_caches()
     testing.check_compilation(model(), {"w": jnp.ones((T, T, 1)), "c": jnp.ones((T, 1))}, jax.random.key(3))
 
@@ -319,7 +319,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("part", "broken", "message"), BROKEN, ids=[f"{part}-{i}" for i, (part, *_) in enumerate(BROKEN)])
-def test_a_part_catches_what_is_broken_in_its_way(part, broken, message):
+def test_check_of_each_part_catches_what_is_broken_in_its_way(part, broken, message):
     caught(getattr(testing, f"check_{part}"), broken, message)
 
 
@@ -332,7 +332,7 @@ def test_lively_params_leave_nothing_at_zero_and_depend_on_the_key():
     assert (params["c"] != testing.lively_params(model(), jax.random.key(1))["c"]).all()
 
 
-def test_small_spaces_are_enumerated_once_each_and_large_ones_not_at_all():
+def test_enumerate_space_has_each_outcome_of_small_ones_once_and_refuses_large_ones():
     space = testing.enumerate_space(Model(Linear(), Categorical(3), (2, 2)))
     assert space.shape == (81, 2, 2)
     assert len({outcome.tobytes() for outcome in space}) == 81
@@ -340,7 +340,7 @@ def test_small_spaces_are_enumerated_once_each_and_large_ones_not_at_all():
     assert testing.enumerate_space(model(head=Normal())) is None
 
 
-def test_a_net_of_any_order_is_tried_in_several():
+def test_accepted_orders_of_a_net_of_any_order_are_several():
     own, reverse, first, second = testing.accepted_orders(model(Linear(any_order=True), order=Permutation((2, 0, 4, 1, 3))), KEY)
     np.testing.assert_array_equal(own, [2, 0, 4, 1, 3])
     np.testing.assert_array_equal(reverse, [3, 1, 4, 0, 2])

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-import arjax
 from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.protocol import Cond, CondSpec, Model
@@ -38,7 +37,7 @@ def model_of(vocab, shape, **options):
     ],
     ids=["codebook", "palette", "bits"],
 )
-def test_tokens_are_those_of_the_sampler_and_images_what_they_are_decoded_to(tokenizer, shape):
+def test_decoded_draws_the_samplers_tokens_and_decodes_them(tokenizer, shape):
     model = model_of(tokenizer.tokenizer.vocab, shape)
     params = lively_params(model, KEY)
     tokens, x = decoded(model, params, tokenizer, KEY, 5)
@@ -47,7 +46,7 @@ def test_tokens_are_those_of_the_sampler_and_images_what_they_are_decoded_to(tok
     assert len(np.unique(np.asarray(x).reshape(5, -1), axis=0)) > 1
 
 
-def test_a_condition_and_transforms_reach_the_tokens():
+def test_decoded_hands_a_condition_and_transforms_on():
     tokenizer, model = palette(), model_of(6, (2, 2), cond=CondSpec(classes=3))
     params, cond = lively_params(model, KEY), Cond(np.array([0, 2]))
     tokens = decoded(model, params, tokenizer, KEY, 2, cond=cond, transforms=(TopK(1),)).tokens
@@ -56,7 +55,7 @@ def test_a_condition_and_transforms_reach_the_tokens():
         decoded(model, params, tokenizer, KEY, 2, cond=Cond(np.array([0, 3])))
 
 
-def test_another_key_or_codebook_compiles_nothing_anew():
+def test_decoded_compiles_nothing_anew_for_another_key_or_codebook():
     tokenizer, model = palette(), model_of(6, (2, 2))
     params = lively_params(model, KEY)
     decoded(model, params, tokenizer, KEY, 3)
@@ -66,13 +65,9 @@ def test_another_key_or_codebook_compiles_nothing_anew():
     assert _decoded._cache_size() == before
 
 
-def test_tokens_of_text_are_refused():
-    model = Model(Transformer(width=8, layers=1, heads=2), Categorical(300), (4,))
+def test_decoded_refuses_tokens_of_text_and_a_head_of_more_symbols_than_tokens():
+    text = Model(Transformer(width=8, layers=1, heads=2), Categorical(300), (4,))
     with pytest.raises(ValueError, match=r"tokens of shape \(4,\) are no images'; draw them with arjax.sample"):
-        arjax.sampling.decoded(model, {}, Fitted(None, {}), KEY, 1)
-
-
-def test_a_head_of_more_symbols_than_there_are_tokens_is_refused():
-    model = model_of(7, (2, 2))
+        decoded(text, {}, Fitted(None, {}), KEY, 1)
     with pytest.raises(ValueError, match=r"draws 7 symbols, but the tokenizer has 6 tokens; give the one"):
-        decoded(model, {}, palette(), KEY, 1)
+        decoded(model_of(7, (2, 2)), {}, palette(), KEY, 1)

@@ -1,8 +1,7 @@
 """The fixed point: the ancestral samples, from any start, in at most T evaluations."""
 
-import dataclasses
 import functools
-from typing import Any, ClassVar
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -27,23 +26,8 @@ from arjax.testing import lively_params
 KEY = jax.random.key(0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Coin:
-    """A head of a user's own: no more than the protocol asks for."""
-
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[int] = 2
-    param_size: ClassVar[int] = 1
-
-    def log_prob(self, theta, x):
-        return Bernoulli().log_prob(theta, x)
-
-    def sample(self, key, theta):
-        return (jax.random.logistic(key, theta.shape[:-1]) < theta[..., 0]).astype(jnp.int32)
-
-
 MODELS = {
-    "user's head": Model(MADE(hidden=(12,)), Coin(), (2, 3), Spiral()),
+    "bits, an order": Model(MADE(hidden=(12,)), Bernoulli(), (2, 3), Spiral()),
     "values, labels": Model(MADE(hidden=(12,)), CoupledDiscretizedMixtureOfLogistics(3, 2), (2, 2), cond=CondSpec(classes=3)),
 }
 
@@ -81,16 +65,16 @@ class Contrary(nn.Module):
         return jnp.broadcast_to(scale * (1 - 2.0 * x[:, -1:, None]), (*x.shape, 1))
 
 
-def evaluations(net, sites=9, batch=2, key=KEY, **arguments):
-    model = Model(net, Bernoulli(), (sites,))
-    return int(fixed_point(model, arjax.init(model, KEY), key, batch, **arguments)[1])
+def evaluations(net, batch=2, **arguments):
+    model = Model(net, Bernoulli(), (9,))
+    return int(fixed_point(model, arjax.init(model, KEY), KEY, batch, **arguments)[1])
 
 
 # The samples
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
-def test_fixed_point_samples_are_the_ancestral_ones_from_any_start(model):
+def test_fixed_point_draws_the_ancestral_samples_from_any_start(model):
     batch = 5
     cond = None if model.cond.classes is None else Cond(label=np.arange(batch) % model.cond.classes)
     expected = ancestral(model, params_of(model), KEY, batch, cond=cond)
@@ -103,35 +87,43 @@ def test_fixed_point_samples_are_the_ancestral_ones_from_any_start(model):
         assert 1 <= int(count) <= model.num_sites
 
 
-def test_orders_observed_sites_and_transforms_are_those_of_the_ancestral_sampler():
-    model = Model(MADE(hidden=(12,)), Categorical(4), (2, 4), AnyOrder())
-    observed = np.random.default_rng(0).integers(0, 4, (3, 2, 4))
-    mask = np.array([[False, True, False, False], [True, False, False, True]])
-    given = {
-        "order": np.random.default_rng(1).permutation(8),
-        "observed": observed,
-        "mask": mask,
-        "transforms": (Temperature(0.7), TopK(3)),
-    }
+ANY, OWN = (
+    Model(MADE(hidden=(12,)), Categorical(4), (2, 4), AnyOrder()),
+    Model(History(any_order=True), Categorical(3), (5,), AnyOrder()),
+)
+COMPLETIONS = {
+    "an order, a mask and transforms": (
+        ANY,
+        {
+            "order": np.random.default_rng(1).permutation(8),
+            "observed": np.random.default_rng(0).integers(0, 4, (3, 2, 4)),
+            "mask": np.array([[False, True, False, False], [True, False, False, True]]),
+            "transforms": (Temperature(0.7), TopK(3)),
+        },
+    ),
+    "an order and a mask for each example": (
+        OWN,
+        {
+            "observed": np.array([[2, 1, 0, 1, 2]]),
+            "mask": np.array([[1, 0, 1, 0, 1], [0, 1, 0, 0, 0], [1, 1, 1, 0, 0]], bool),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "given"), COMPLETIONS.values(), ids=COMPLETIONS.keys())
+def test_fixed_point_completes_as_ancestral_does_from_any_start(model, given):
     expected = ancestral(model, params_of(model), KEY, 3, **given)
-    for arguments in ({}, {"start": 3 - observed}):
+    mask = np.broadcast_to(given["mask"], expected.shape)
+    observed = np.broadcast_to(given["observed"], expected.shape)
+    for arguments in ({}, {"start": model.head.vocab - 1 - observed}):
         x, count = fixed_point(model, params_of(model), KEY, 3, **given, **arguments)
         np.testing.assert_array_equal(x, expected, err_msg=str(arguments))
-        np.testing.assert_array_equal(np.asarray(x)[:, mask], observed[:, mask])
-        assert int(count) <= 8 - 3
+        np.testing.assert_array_equal(np.asarray(x)[mask], observed[mask])
+        assert int(count) <= model.num_sites - mask.reshape(3, -1).sum(axis=1).min()
 
 
-def test_every_example_may_have_an_order_and_a_mask_of_its_own():
-    model = Model(History(any_order=True), Categorical(3), (5,), AnyOrder())
-    observed = np.array([[2, 1, 0, 1, 2]])
-    mask = np.array([[True, False, True, False, True], [False, True, False, False, False], [True, True, True, False, False]])
-    expected = ancestral(model, params_of(model), KEY, 3, observed=observed, mask=mask)
-    x, count = fixed_point(model, params_of(model), KEY, 3, observed=observed, mask=mask, start=observed[0])
-    np.testing.assert_array_equal(x, expected)
-    assert int(count) <= 4
-
-
-def test_real_values_are_the_ancestral_ones_but_for_rounding():
+def test_fixed_point_of_real_values_is_ancestral_but_for_rounding():
     model = Model(MADE(hidden=(12,)), MixtureOfLogistics(2), (5,))
     start = np.full(5, 3.0, np.float32)
     x, count = fixed_point(model, params_of(model), KEY, 4, start=start)
@@ -139,7 +131,7 @@ def test_real_values_are_the_ancestral_ones_but_for_rounding():
     assert int(count) <= 5
 
 
-def test_a_guess_that_is_traced_changes_no_sample_even_outside_the_support():
+def test_fixed_point_takes_a_traced_start_even_outside_the_support():
     model = Model(MADE(hidden=(12,), embedding=2), Categorical(4), (5,))
     jitted = jax.jit(lambda start: fixed_point(model, params_of(model), KEY, 3, start=start)[0])
     expected = ancestral(model, params_of(model), KEY, 3)
@@ -150,25 +142,29 @@ def test_a_guess_that_is_traced_changes_no_sample_even_outside_the_support():
 # The evaluations
 
 
-def test_a_chain_of_copies_takes_an_evaluation_for_every_site():
-    assert evaluations(Copies()) == 9
+SITES, ONES = np.arange(9), np.ones((1, 9), int)
+EVALUATIONS = {
+    "a chain of copies: one for every site": (Copies(), {}, 9),
+    "a guess saves what it gets right": (Copies(), {"start": np.array([1, 1, 1, 0, 0, 0, 0, 0, 0])}, 9 - 3),
+    "in the row that it helps least": (Copies(), {"start": np.array([[1] * 9, [1, 1, 0, 0, 0, 0, 0, 0, 0]])}, 9 - 2),
+    "and nothing where its first is wrong": (Copies(), {"start": np.array([0, 1, 1, 1, 1, 1, 1, 1, 1])}, 9),
+    "a right one is confirmed at once": (Copies(), {"start": np.ones(9, int)}, 1),
+    "observed sites need none": (Copies(), {"observed": ONES, "mask": SITES < 4}, 9 - 4),
+    "that every row observes": (Copies(), {"observed": ONES, "mask": np.stack([SITES < 4, SITES < 2])}, 9 - 2),
+    "all observed": (Copies(), {"observed": ONES, "mask": SITES < 9}, 0),
+    # Sites 0 to 2 are right after the first, 3 to 5 after the second, 6 to 8 after the third; each confirms those before it.
+    "copies from far back: one for every copy in a row": (Copies(back=3), {}, 3 + 1),
+    "two copies behind every coin": (Copies(period=3), {"batch": 64}, 3 + 1),
+    "a net that breaks the law ends after as many as sites": (Contrary(), {}, 9),
+}
 
 
-def test_a_guess_saves_what_it_gets_right_and_a_right_one_is_confirmed_at_once():
-    assert evaluations(Copies(), start=np.array([1, 1, 1, 0, 0, 0, 0, 0, 0])) == 9 - 3
-    assert evaluations(Copies(), start=np.array([[1] * 9, [1, 1, 0, 0, 0, 0, 0, 0, 0]])) == 9 - 2
-    assert evaluations(Copies(), start=np.array([0, 1, 1, 1, 1, 1, 1, 1, 1])) == 9
-    assert evaluations(Copies(), start=np.ones(9, int)) == 1
+@pytest.mark.parametrize(("net", "arguments", "expected"), EVALUATIONS.values(), ids=EVALUATIONS.keys())
+def test_fixed_point_takes_as_many_evaluations_as(net, arguments, expected):
+    assert evaluations(net, **arguments) == expected
 
 
-def test_observed_sites_need_no_evaluation():
-    observed, sites = np.ones((1, 9), int), np.arange(9)
-    assert evaluations(Copies(), observed=observed, mask=sites < 4) == 9 - 4
-    assert evaluations(Copies(), observed=observed, mask=np.stack([sites < 4, sites < 2])) == 9 - 2
-    assert evaluations(Copies(), observed=observed, mask=sites < 9) == 0
-
-
-def test_independent_symbols_take_one_evaluation_and_one_that_confirms():
+def test_fixed_point_of_independent_symbols_takes_one_evaluation_and_one_that_confirms():
     coins = Copies(period=1)
     assert evaluations(coins) == 2
     model = Model(coins, Bernoulli(), (9,))
@@ -176,14 +172,7 @@ def test_independent_symbols_take_one_evaluation_and_one_that_confirms():
     assert evaluations(coins, start=np.asarray(drawn)) == 1
 
 
-def test_what_looks_far_back_takes_an_evaluation_for_every_copy_in_a_row():
-    # Sites 0 to 2 are right after the first, 3 to 5 after the second, 6 to 8 after the third; each confirms those before it.
-    assert evaluations(Copies(back=3)) == 3 + 1
-    # Every coin is followed by two copies of it.
-    assert evaluations(Copies(period=3), sites=9, batch=64) == 3 + 1
-
-
-def test_no_more_than_one_evaluation_follows_the_one_that_finds_the_sample():
+def test_fixed_point_ends_at_most_one_evaluation_after_it_finds_the_sample():
     model = Model(MADE(hidden=(12,)), Bernoulli(), (3, 5))
     params = jax.tree.map(lambda leaf: 3 * leaf, params_of(model))
     theta = jax.jit(lambda x: arjax.theta(model, params, x))
@@ -201,10 +190,6 @@ def test_no_more_than_one_evaluation_follows_the_one_that_finds_the_sample():
         assert needed <= int(count) <= min(needed + 1, 15)
         counts.add(int(count))
     assert len(counts) > 1
-
-
-def test_a_net_that_breaks_the_law_never_settles_and_still_ends_after_as_many_evaluations_as_sites():
-    assert evaluations(Contrary()) == 9
 
 
 # What is refused

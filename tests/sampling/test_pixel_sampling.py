@@ -35,7 +35,7 @@ def row(request):
 
 
 @pytest.mark.slow
-def test_sixteen_samples_are_those_of_naive_sampling_with_the_products_of_one_pass(row):
+def test_sample_of_pixels_is_naive_sampling_with_the_products_of_one_pass(row):
     model, params, _ = row
     x = np.asarray(arjax.sample(model, params, KEY, 16))
     assert 0.05 < x.mean() < 0.95
@@ -45,7 +45,7 @@ def test_sixteen_samples_are_those_of_naive_sampling_with_the_products_of_one_pa
 
 
 @pytest.mark.bench
-def test_64_samples_take_the_time_of_a_few_passes(row):
+def test_sample_of_pixels_takes_the_time_of_a_few_passes(row):
     model, params, target = row
     x = arjax.sample(model, params, KEY, 64)
 

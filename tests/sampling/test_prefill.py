@@ -20,12 +20,8 @@ PARAMS = lively_params(MODEL, KEY)
 OBSERVED = np.random.default_rng(0).integers(0, 3, (4, T))
 
 
-def without_prefill(monkeypatch):
-    monkeypatch.delattr(History, "prefill")
-
-
 @pytest.mark.parametrize("lengths", [(1, 1, 1, 1), (3, 2, 6, 4), (6, 6, 6, 6), (5, 0, 1, 2)], ids=str)
-def test_a_prompt_changes_no_sample_by_entering_in_one_pass(lengths, monkeypatch):
+def test_ancestral_draws_the_same_where_a_prompt_enters_in_one_pass(lengths, monkeypatch):
     arguments = {"observed": OBSERVED, "mask": np.arange(T) < np.array(lengths)[:, None], "transforms": (TopK(2),)}
     TRACES.clear()
     jax.clear_caches()
@@ -33,11 +29,11 @@ def test_a_prompt_changes_no_sample_by_entering_in_one_pass(lengths, monkeypatch
     # Where a row has no prompt there is nothing that all have.
     assert TRACES["prefill"] == (min(lengths) > 0)
     np.testing.assert_array_equal(x, naive(MODEL, PARAMS, KEY, 4, **arguments))
-    without_prefill(monkeypatch)
+    monkeypatch.delattr(History, "prefill")
     np.testing.assert_array_equal(x, ancestral(MODEL, PARAMS, KEY, 4, **arguments))
 
 
-def test_prompts_of_every_length_share_one_program():
+def test_ancestral_is_one_program_for_prompts_of_every_length():
     jax.clear_caches()
     TRACES.clear()
     for n in range(1, T + 1):
@@ -45,7 +41,7 @@ def test_prompts_of_every_length_share_one_program():
     assert TRACES == {"prefill": 1, "step": 1}
 
 
-def test_only_what_is_behind_the_prompt_is_stepped_through():
+def test_ancestral_steps_only_through_what_is_behind_the_prompt():
     steps = []
 
     def counted(history, x, n):
@@ -58,7 +54,7 @@ def test_only_what_is_behind_the_prompt_is_stepped_through():
     assert steps == [3]
 
 
-def test_masks_that_differ_are_completed_together_by_a_net_that_takes_an_order_for_each_example():
+def test_ancestral_completes_masks_that_differ_with_an_order_for_each_example():
     model = Model(History(any_order=True), Categorical(3), (2, 3), AnyOrder(Random(1)))
     mask = np.random.default_rng(1).random((4, 2, 3)) < 0.5
     assert mask.sum(axis=(1, 2)).min() > 0
@@ -105,10 +101,11 @@ def right_only_when_short(history, x, n):
         Model(History(), Bernoulli(), (1,)),
         Model(History(), Bernoulli(), (2,)),
         Model(RNN(width=3), Bernoulli(), (3,)),
+        Model(History(sees_one_more), Categorical(3), (T,)),  # a later write replaces what is one too far
     ],
-    ids=["in one order", "in any", "one site", "two sites", "without prefill"],
+    ids=["in one order", "in any", "one site", "two sites", "without prefill", "one too far"],
 )
-def test_a_right_prefill_passes_and_so_does_a_net_without(good):
+def test_check_prefill_passes_a_right_one_and_a_net_without(good):
     testing.check_prefill(good, lively_params(good, KEY), KEY)
 
 
@@ -124,10 +121,6 @@ def test_a_right_prefill_passes_and_so_does_a_net_without(good):
         ),
     ],
 )
-def test_a_wrong_prefill_is_caught(fill, message):
+def test_check_prefill_catches_a_wrong_one(fill, message):
     with pytest.raises(LawBroken, match=message):
         testing.check_prefill(Model(History(fill), Categorical(3), (T,)), PARAMS, KEY)
-
-
-def test_a_prefill_that_goes_one_too_far_is_overwritten_and_so_harmless():
-    testing.check_prefill(Model(History(sees_one_more), Categorical(3), (T,)), PARAMS, KEY)

@@ -83,12 +83,12 @@ def test_min_p_keeps_what_is_at_least_p_times_as_probable_as_the_most_probable(p
 
 
 @pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), MinP(0.0), Temperature(1.0)], ids=str)
-def test_what_keeps_every_symbol_changes_nothing(transform):
+def test_transforms_that_keep_every_symbol_change_nothing(transform):
     theta = np.concatenate([THETA, [[0, -20, -40, -60, 30, -300, 5]]]).astype(np.float32)
     np.testing.assert_array_equal(transform(jnp.asarray(theta)), theta)
 
 
-def test_ties_are_kept_together():
+def test_transforms_keep_ties_together():
     theta = jnp.array([[1.0, 1.0, 1.0, 0.0]])
     for transform in (TopK(1), TopK(2), TopP(0.1), TopP(0.5), MinP(1.0), MinP(0.5)):
         np.testing.assert_array_equal(transform(theta), [[1, 1, 1, -np.inf]])
@@ -107,7 +107,7 @@ def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
     np.testing.assert_array_equal(Temperature(-0.0)(theta.astype(jnp.bfloat16)).astype(jnp.float32), expected)
 
 
-def test_greedy_samples_are_the_most_probable_symbols_one_after_the_other():
+def test_ancestral_at_temperature_zero_draws_the_most_probable_symbols():
     model = Model(MADE(hidden=(6,)), Categorical(4), (3,))
     x = np.asarray(ancestral(model, params_of(model), KEY, 2, transforms=(Temperature(0),)))
     expected = np.zeros((1, 3), np.int32)
@@ -129,7 +129,7 @@ def test_greedy_samples_are_the_most_probable_symbols_one_after_the_other():
         (lambda: TopP(1.5), r"TopP\(1\.5\) is not in \(0, 1\]"),
     ],
 )
-def test_impossible_transforms_are_refused(make, message):
+def test_transforms_refuse_impossible_values(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -158,7 +158,7 @@ def test_transforms_are_refused_where_theta_is_not_one_logit_a_symbol():
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_the_same_key_gives_the_same_samples_and_another_key_others(sampler):
+def test_sample_is_the_same_for_the_same_key_and_another_for_another(sampler):
     params = params_of(MODEL)
     first, again, other = (sampler(MODEL, params, jax.random.key(seed), 16) for seed in (1, 1, 2))
     assert first.shape == (16, 2, 3)
@@ -167,7 +167,7 @@ def test_the_same_key_gives_the_same_samples_and_another_key_others(sampler):
     assert (first != other).any()
 
 
-def test_symbols_that_do_not_depend_on_each_other_are_independent_across_rows_and_sites():
+def test_ancestral_draws_independent_symbols_where_the_model_has_them():
     params = jax.tree.map(jnp.zeros_like, params_of(MODEL))
     x = np.asarray(ancestral(MODEL, params, KEY, 20_000)).reshape(10_000, 2, 6)
     pairs = [(x[:, 0, s], x[:, 1, t]) for s in range(6) for t in range(6)]
@@ -177,7 +177,7 @@ def test_symbols_that_do_not_depend_on_each_other_are_independent_across_rows_an
     assert scipy.stats.kstest(p_values, "uniform").pvalue > 1e-4
 
 
-def test_an_order_given_to_the_sampler_is_the_order_of_generation():
+def test_ancestral_generates_in_the_order_given():
     order = np.array([5, 3, 1, 0, 2, 4])
     x = ancestral(MODEL, params_of(MODEL), KEY, 8, order=order)
     same = ancestral(Model(MODEL.net, MODEL.head, MODEL.site_shape, Permutation(tuple(order.tolist()))), params_of(MODEL), KEY, 8)
@@ -193,7 +193,7 @@ SCATTERED = np.array([[True, False, True], [False, True, False]])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_what_is_observed_is_kept_and_the_samplers_agree_on_the_rest(sampler):
+def test_sample_keeps_what_is_observed_and_all_samplers_agree_on_the_rest(sampler):
     free = sampler(MODEL, params_of(MODEL), KEY, 5)
     for mask in (SCATTERED, np.ones((2, 3), bool), np.zeros((2, 3), bool)):
         x = np.asarray(sampler(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED, mask=mask))
@@ -202,7 +202,7 @@ def test_what_is_observed_is_kept_and_the_samplers_agree_on_the_rest(sampler):
     np.testing.assert_array_equal(x, free)
 
 
-def test_one_observed_example_serves_the_whole_batch():
+def test_ancestral_takes_one_observed_example_for_the_whole_batch():
     one = ancestral(MODEL, params_of(MODEL), KEY, 5, observed=OBSERVED[:1], mask=SCATTERED)
     many = ancestral(MODEL, params_of(MODEL), KEY, 5, observed=np.repeat(OBSERVED[:1], 5, axis=0), mask=SCATTERED)
     np.testing.assert_array_equal(one, many)
@@ -210,7 +210,7 @@ def test_one_observed_example_serves_the_whole_batch():
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_every_example_may_observe_a_prefix_of_its_own(sampler):
+def test_sample_takes_a_prefix_for_every_example(sampler):
     model = Model(Repeats(), Bernoulli(), (6,))
     params, lengths = arjax.init(model, KEY), np.array([0, 1, 3, 6])
     observed = np.array([[0] * 6, [0] * 6, [1, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]])
@@ -219,7 +219,7 @@ def test_every_example_may_observe_a_prefix_of_its_own(sampler):
     np.testing.assert_array_equal(x, [[1] * 6, [0] * 6, [1, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1]])
 
 
-def test_a_prefix_is_a_prefix_of_the_models_order_not_of_the_raster():
+def test_ancestral_takes_a_prefix_of_the_models_order_not_of_the_raster():
     model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
     observed = np.array([[[0, 0, 1], [0, 0, 0]]])
     x = ancestral(model, arjax.init(model, KEY), KEY, 1, observed=observed, mask=np.array([[True, True, True], [False] * 3]))
@@ -227,7 +227,7 @@ def test_a_prefix_is_a_prefix_of_the_models_order_not_of_the_raster():
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-def test_a_mask_that_the_net_cannot_honour_is_refused(sampler):
+def test_sample_refuses_a_mask_that_the_net_cannot_honour(sampler):
     model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
     message = (
         r"site 2 is observed but comes after unobserved ones in Spiral\(\), and Repeats generates in no other order; observe a"
@@ -236,7 +236,7 @@ def test_a_mask_that_the_net_cannot_honour_is_refused(sampler):
         sampler(model, arjax.init(model, KEY), KEY, 5, observed=OBSERVED, mask=SCATTERED)
 
 
-def test_a_net_of_one_order_is_given_no_other():
+def test_ancestral_and_log_prob_give_a_net_of_one_order_no_other():
     model, order = Model(Repeats(), Bernoulli(), (3,)), np.array([0, 1, 2])
     with pytest.raises(ValueError, match=r"Repeats generates in its own order Raster\(\) only; leave out `order`"):
         ancestral(model, {}, KEY, 2, order=order)
@@ -260,13 +260,13 @@ def test_a_net_of_one_order_is_given_no_other():
         ),
     ],
 )
-def test_an_impossible_completion_is_refused(completion, message):
+def test_sample_refuses_an_impossible_completion(completion, message):
     for sampler in SAMPLERS.values():
         with pytest.raises(ValueError, match=message):
             sampler(MODEL, params_of(MODEL), KEY, 5, **completion)
 
 
-def test_completion_works_inside_jit_with_a_constant_mask_and_refuses_a_traced_one():
+def test_ancestral_completes_inside_jit_with_a_constant_mask_and_refuses_a_traced_one():
     model = Model(MADE(hidden=(6,)), Bernoulli(), (2, 3), AnyOrder())
     params, key = lively_params(model, KEY), jax.random.key(5)
     observed, mask = np.ones((1, 2, 3), np.int32), np.array([[False, True, False], [True, False, True]])
