@@ -64,7 +64,7 @@ class Bench:
             try:
                 if isinstance(load_config(config).model, Model):
                     yield config, self._of(config, [])
-            except ValueError as error:
+            except InputError as error:
                 print(f"{config} is left out: {error}\n", flush=True)
             jax.clear_caches()
 

@@ -80,7 +80,7 @@ class Complete:
             case = self._of_own(experiment, hidden if self.text is None else None, cond)
 
         order = completing.order_for(model, case)
-        told = completing.cost(model, params, data.medium.unit, case, order) if case.true else None
+        cost = completing.cost(model, params, data.medium.unit, case, order) if case.true else None
         drawn = completing.draw(model, params, jax.random.key(self.seed), case, completions, order)
 
         title = f"{self.run}: {data.medium.noun} as they are, and completed; {said}"
@@ -92,8 +92,8 @@ class Complete:
         look = "; tokens beside the hidden ones were made with a look at what they hide"
         seen = look if exhibit.picture is not None and data.medium.unit == "token" else ""
         print(f"{what}, {said}, and {completions} completions of each in {exhibit.save(self._stem(name), self.png)}{seen}")
-        if told is not None:
-            print(told)
+        if cost is not None:
+            print(cost)
 
     @property
     def _counts(self) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ import tyro
 
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
 from arjax.data.contents import Packed
-from arjax.errors import InputError, one_line
+from arjax.errors import InputError, one_line, require
 from arjax.files import write_whole
 from arjax.runs.load import open_run
 
@@ -109,15 +109,13 @@ class Decompress:
 
 def _note(names: list[str], files: list[Packed]) -> bytes:
     """What a stream of these files says of them."""
-    import msgpack
-
+    msgpack = require("msgpack", extra="compress")
     return msgpack.packb([[name, len(file.x), file.note] for name, file in zip(names, files, strict=True)])
 
 
 def packed_files(model, found) -> Iterator[tuple[str, Packed]]:
     """(name, examples) of each file. InputError unless the note is one of `_note`, and no name leaves its folder."""
-    import msgpack
-
+    msgpack = require("msgpack", extra="compress")
     lengths = list(found.lengths) or [model.num_sites] * len(found.x)
     try:
         notes = msgpack.unpackb(found.note)

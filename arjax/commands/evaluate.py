@@ -1,7 +1,6 @@
 """`python -m arjax evaluate RUN`."""
 
 import dataclasses
-import functools
 import math
 from pathlib import Path
 from typing import Literal
@@ -20,8 +19,8 @@ from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.load import open_run
 from arjax.runs.report import per_unit, result_table
 from arjax.training.evaluation import Evaluation, evaluate
-from arjax.training.experiment import over_tokens, run_keys
-from arjax.training.mesh import Mesh, place_padded, replicated
+from arjax.training.experiment import over_tokens, scoring
+from arjax.training.mesh import Mesh, replicated
 from arjax.training.objective import Score
 
 
@@ -68,10 +67,9 @@ class Evaluate:
         other = self.other_data and self._on_other_data(experiment)
         rival = self.other_run and self._on_same_data(experiment, split)
         mesh = Mesh().build()
-        place = functools.partial(place_padded, mesh=mesh)
-        scoring = {"batch_size": experiment.eval_batch_size, "key": run_keys(experiment).evaluate, "place": place}
+        options = scoring(experiment, mesh)
         params, state = jax.device_put((params, state), replicated(mesh))
-        scored = experiment.task.test(experiment, params, state, splits, self.split, **scoring)
+        scored = experiment.task.test(experiment, params, state, splits, self.split, **options)
         values = math.prod(splits.train.x.shape[1:])
         rows = {
             "scored": f"{self.split} split, {scored.examples} examples of {values} {experiment.data.medium.unit}s",
@@ -83,7 +81,7 @@ class Evaluate:
             arrays = {"log_prob": scored.result.log_probs, "counts": scored.result.counts}
             drawn = [(f"{self.split}: {experiment.data.title}", _bits(scored.result))]
         if other:
-            outside = self._each(*other, params, scoring)
+            outside = self._each(*other, params, options)
             rows |= self._other_data_rows(other[0], scored.result, outside)
             arrays |= {"other_log_prob": outside.log_probs, "other_counts": outside.counts}
             drawn.append((f"{self.split}: {other[0].data.title}", _bits(outside)))
@@ -91,7 +89,7 @@ class Evaluate:
             (there, there_params, _), there_splits = rival
             if self.ensemble is not None:
                 there = dataclasses.replace(there, ensemble=self.ensemble)
-            result = self._each(there, there_splits, jax.device_put(there_params, replicated(mesh)), scoring)
+            result = self._each(there, there_splits, jax.device_put(there_params, replicated(mesh)), options)
             rows |= self._other_run_rows(there, scored.result, result)
             arrays |= {"other_run_log_prob": result.log_probs}
         result_table(experiment, self.run, self.split, scored.record, rows)
@@ -151,9 +149,9 @@ class Evaluate:
             )
         return other, splits
 
-    def _each(self, experiment, splits, params, scoring) -> Evaluation:
+    def _each(self, experiment, splits, params, options) -> Evaluation:
         split, values = getattr(splits, self.split), experiment.data.values
-        return evaluate(experiment.model, params, split, values, ensemble=experiment.ensemble, **scoring)
+        return evaluate(experiment.model, params, split, values, ensemble=experiment.ensemble, **options)
 
     def _weights(self, experiment) -> str:
         if self.raw or experiment.ema == 0:
