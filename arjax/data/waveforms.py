@@ -15,6 +15,7 @@ numbers are waveforms in [-1, 1], of which the nearest samples are taken, clippe
 
 import dataclasses
 import functools
+import io
 import struct
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
@@ -24,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError, one_line, require
+from arjax.files import write_whole
 
 # Of an int16 sample: as a waveform it is a multiple of 1 / _SCALE.
 _SCALE = 2**15
@@ -180,8 +182,9 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
     """Writes a waveform [T] in [-1, 1] as a 16-bit file, and makes its folder."""
     soundfile = require("soundfile", extra="audio")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
+    file = io.BytesIO()
+    soundfile.write(file, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
+    write_whole(path, file.getvalue())
 
 
 def _data_bytes(path: Path) -> tuple[int, int]:
