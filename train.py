@@ -51,36 +51,36 @@ def main(argv: list[str], program: str = "python train.py") -> int:
 
         with (
             checkpoints.open_checkpoints(run / "checkpoints") as writer,
-            log.Log(folder, experiment, saved.step, saved.updates) as journal,
+            log.Log(folder, experiment, saved.step, saved.updates) as run_log,
             hosts.Interruption(mesh) as stop,
         ):
             if saved.state is not None:
-                journal.note(f"continuing from step {saved.step}{saved.set_aside}")
+                run_log.note(f"continuing from step {saved.step}{saved.set_aside}")
             for step in range(saved.step + 1, experiment.steps + 1):
                 state, metrics, asked = update(state, place_batch(batches[step - 1], mesh), keys.train, stop.asked())
-                journal.train(step, metrics)
+                run_log.train(step, metrics)
                 signal, loss = stop.agreed(asked), None
                 due = step % experiment.eval_every == 0 or step == experiment.steps
                 if not (due or signal):
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
-                journal.settle()
+                run_log.settle()
                 if due:
-                    journal.summarise()
-                    loss = journal.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
-                    journal.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
-                checkpoints.save(writer, step, state, loss, journal.updates)
+                    run_log.summarise()
+                    loss = run_log.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
+                    run_log.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
+                checkpoints.save(writer, step, state, loss, run_log.updates)
                 if signal:
-                    journal.interrupted(step, f"{program} {shlex.join(argv)}")
+                    run_log.interrupted(step, f"{program} {shlex.join(argv)}")
                     return 128 + signal
             # The result: the test split under the parameters that validation chose.
             checkpoints.finish(writer)
             best = checkpoints.restore_best(run / "checkpoints", only(abstract, "ema", "state"))
             for step in best.damaged:
-                journal.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
+                run_log.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
             test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **options)
-            journal.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
-        report.closing_table(experiment, run, journal.records)
+            run_log.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
+        report.closing_table(experiment, run, run_log.records)
     return 0
 
 

@@ -158,7 +158,7 @@ def _difference_from(data, experiment) -> str | None:
     """Where the experiment that `data` describes first differs from this one, None if they are equal."""
     try:
         there = rebuild(data, tuple(modules_of(describe(experiment))))
-    except ValueError as error:  # it names what is not known here, so it is another one
+    except InputError as error:  # it names what is not defined here, so it is another one
         return str(error).split(";")[0]
     return difference(there, experiment)
 

@@ -1,7 +1,7 @@
 """What a run leaves for a person: its density as a curve, its samples as text or sound, a result in words, and one table with
 the result and everything that gives it its meaning.
 
-`words`, `rows` and `show` are single-dispatch functions of the objective, with a default for any: an objective of a user's own
+`words`, `rows_of` and `show` are single-dispatch functions of the objective, with a default for any: an objective of a user's own
 registers what it has to say, as the two here do (`@words.register`).
 """
 
