@@ -99,6 +99,13 @@ def train(folder: Path, *flags, **options) -> Ended:
         return ended(run)
 
 
+def undisturbed_run(folder: Path, *flags) -> Path:
+    """The folder of a run that was left alone."""
+    done = train(folder, *flags)
+    assert (done.code, done.err) == (0, "")
+    return folder
+
+
 def wait_until(run: Started, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Asks again and again, a thousand times a second. AssertionError if the process ends before, or if it takes more than
     `patience` seconds."""

@@ -8,17 +8,11 @@ import time
 
 import numpy as np
 import pytest
-from processes import assert_same, checkpoints, ended, half_written, more, progress, started, train, wait_until
+from processes import assert_same, checkpoints, ended, half_written, more, progress, started, train, undisturbed_run, wait_until
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("ARJAX_TORTURE_KILLS", "50"))
 LONG = ("--steps", 12 * KILLS + 100)
-
-
-def undisturbed_run(folder, *flags):
-    done = train(folder, *flags)
-    assert (done.code, done.err) == (0, "")
-    return folder
 
 
 @pytest.fixture(scope="module")

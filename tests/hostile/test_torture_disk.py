@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from processes import assert_same, checkpoints, ended, more, progress, started, train, wait_until
+from processes import assert_same, checkpoints, ended, more, progress, started, train, undisturbed_run, wait_until
 
 pytestmark = pytest.mark.slow
 FLAGS = ("--samples", 4)
@@ -30,10 +30,7 @@ def disk(folder, size):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = train(folder, *FLAGS)
-    assert (done.code, done.err) == (0, "")
-    return folder
+    return undisturbed_run(tmp_path_factory.mktemp("undisturbed"), *FLAGS)
 
 
 def assert_told_of_a_full_disk(done):

@@ -79,8 +79,7 @@ def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.py").write_text(CONFIG.format(net="Histogram()"))
     (tmp_path / "b.py").write_text(CONFIG.format(net="MADE(hidden=(16,), direct=True)"))
-    (tmp_path / "c.py").write_text(CONFIG.format(net="MADE()").replace("Threshold(7)", "Threshold(8)"))
-    (tmp_path / "d.py").write_text(CONFIG.format(net="MADE()").replace("(8, 8))", "(8, 8), cond=arjax.CondSpec(classes=10))"))
+    (tmp_path / "c.py").write_text(CONFIG.format(net="MADE()").replace("(8, 8))", "(8, 8), cond=arjax.CondSpec(classes=10))"))
     main(["compare", "a.py", "b.py", "--seconds", "0.5", "--runs", "1", "--examples", "99", "--out", "out/table.md"])
     table = (tmp_path / "out" / "table.md").read_text()
     assert table.startswith("digits 8x8, threshold at 7, ")
@@ -94,12 +93,4 @@ def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, mon
     assert figures["b"]["steps_to_sample"] == 64
     assert figures["b"]["nats"] < figures["a"]["nats"]
     assert (tmp_path / "out" / "table.png").stat().st_size > 1000
-    for argv, says in (
-        (("a.py", "c.py"), "c is fitted to digits 8x8, threshold at 8"),
-        (("a.py", "d.py"), "d is given CondSpec(classes=10"),
-        ((), "there is nothing to compare; name at least one config"),
-        (("a.py", "--examples", "0"), "--examples 0 must be at least 1"),
-        (("a.py", "--seconds", "0"), "--seconds 0 must be a positive number"),
-        (("a.py", "--out", "x.txt"), "--out x.txt must end in .md"),
-    ):
-        assert says in failure(capsys, "compare", *argv)
+    assert "c is given CondSpec(classes=10" in failure(capsys, "compare", "a.py", "c.py")
