@@ -10,7 +10,7 @@ On several axes each has a share of the pairs of its own.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def coordinate_table(net, init: Callable, axes: int, width: int):
     return net.param("w_place", init, (axes, width)) if net.coordinates else None
 
 
-def coordinate_bias(net, sites, dtype=jnp.float32):
+def coordinate_bias(net, sites, dtype=jnp.float32) -> Any:
     """Returns what the coordinates of these sites [...] along the axes of the net's `w_place` [axes, G] add to a layer, [..., G];
     0 where the net has none."""
     if net.w_place is None:

@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from nets import check_steps
 
 import arjax
 from arjax import Model
 from arjax.data import Digits, Levels
-from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics
+from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import MADE, GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP
 from arjax.orders import AnyOrder, Snake, Spiral, Topological
 from arjax.testing import lively_params
+from arjax.testing.cases import random_symbols
 from arjax.training import Experiment
 from arjax.training.conditions import check_fits
 
@@ -41,6 +43,21 @@ def test_log_prob_of_two_pixels_sums_to_one_over_all_their_colours(net):
     probs = np.exp(np.asarray(arjax.log_prob(model, lively_params(model, KEY), outcomes), np.float64))
     np.testing.assert_allclose(probs.sum(), 1, atol=1e-5)
     assert probs.min() < 0.5 / 4**6 < 2 / 4**6 < probs.max()
+
+
+@pytest.mark.parametrize(
+    ("net", "head", "shape"),
+    [
+        (PixelCNN(width=6, blocks=1, head=(), embedding=2), Categorical(9), (3, 5, 3)),
+        (PixelCNN(width=4, blocks=2, kernel=5, block_kernel=1), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 3)),
+        (PixelCNNPP(width=2, resnets=1, levels=2), Bernoulli(), (4, 6)),
+        (PixelCNNPP(width=2, resnets=2, levels=1), CoupledDiscretizedMixtureOfLogistics(256, 2), (3, 5)),
+    ],
+    ids=["channels", "coupled", "levels", "coupled_levels"],
+)
+def test_step_is_what_one_pass_gives(net, head, shape):
+    model = Model(net, head, shape)
+    check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))
 
 
 # Orders

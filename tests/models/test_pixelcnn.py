@@ -4,15 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import check_steps, float64, passed, seen, seen_by_taps
+from nets import float64, passed, seen, seen_by_taps
 from normal import Normal
 
 import arjax
 from arjax import Cond, CondSpec, Model
-from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
+from arjax.heads import Bernoulli, Categorical
 from arjax.models import PixelCNN
 from arjax.testing import lively_params
-from arjax.testing.cases import random_symbols
 
 KEY = jax.random.key(0)
 
@@ -77,16 +76,3 @@ def test_pixelcnn_has_the_size_of_the_full_kernels_less_the_rows_below():
     model = Model(PixelCNN(width=16, blocks=15, head=(32,)), Bernoulli(), (28, 28))
     size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: arjax.init(model, KEY))))
     assert size == 53569 - 3 * 7 * 32 - 15 * 3 * 16 * 16
-
-
-@pytest.mark.parametrize(
-    ("net", "head", "shape"),
-    [
-        (PixelCNN(width=6, blocks=1, head=(), embedding=2), Categorical(9), (3, 5, 3)),
-        (PixelCNN(width=4, blocks=2, kernel=5, block_kernel=1), CoupledDiscretizedMixtureOfLogistics(256, 2), (4, 3)),
-    ],
-    ids=["channels", "coupled"],
-)
-def test_step_is_what_one_pass_gives(net, head, shape):
-    model = Model(net, head, shape)
-    check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))

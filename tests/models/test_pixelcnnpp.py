@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from loops import conv_by_loops, transpose_by_loops
-from nets import check_steps, float64, passed, seen
+from nets import float64, passed, seen
 from normal import Normal
 
 import arjax
@@ -14,7 +14,6 @@ from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogis
 from arjax.layers.residual import concat_elu
 from arjax.models import PixelCNNPP
 from arjax.testing import lively_params
-from arjax.testing.cases import random_symbols
 
 KEY = jax.random.key(0)
 
@@ -176,19 +175,6 @@ def test_init_gives_finite_and_small_theta_even_at_extreme_pictures():
     assert jnp.abs(theta).max() < 20
     assert all(np.isfinite(leaf).all() for leaf in [value, *jax.tree.leaves(gradient)])
     assert value < 12  # nats a pixel; guessing takes log 256 = 5.5
-
-
-@pytest.mark.parametrize(
-    ("net", "head", "shape"),
-    [
-        (PixelCNNPP(width=2, resnets=1, levels=2), Bernoulli(), (4, 6)),
-        (PixelCNNPP(width=2, resnets=2, levels=1), CoupledDiscretizedMixtureOfLogistics(256, 2), (3, 5)),
-    ],
-    ids=["levels", "coupled"],
-)
-def test_step_is_what_one_pass_gives(net, head, shape):
-    model = Model(net, head, shape)
-    check_steps(model, lively_params(model, KEY), random_symbols(model, KEY, 3), jnp.asarray(model.permutation))
 
 
 def cache_bytes(model, batch):
