@@ -1,4 +1,4 @@
-"""A net that sees all of its history and takes a prompt in one pass: the smallest that `prefill` can be tried on."""
+"""Nets of tests: one that sees all of its history, the smallest that `prefill` can be tried on, and one that copies it."""
 
 import collections
 from collections.abc import Callable
@@ -54,3 +54,28 @@ class History(nn.Module):
     def prefill(self, cache, x, n, order, cond=None):
         TRACES["prefill"] += 1
         return self.fill(cache, x, n)
+
+
+class Copies(nn.Module):
+    """Says of every site, nearly surely, the symbol `back` sites before it, or one where there is none; every `period`-th site is
+    a fair coin. In its own order only."""
+
+    back: int = 1
+    period: int | None = None
+    spec: Any = None
+
+    @nn.compact
+    def __call__(self, x, order, cond=None, *, key=None):
+        sites = x.shape[1]
+        scale = self.param("scale", nn.initializers.constant(100.0), ())
+        before = jnp.concatenate([jnp.ones_like(x[:, : self.back]), x[:, : sites - self.back]], axis=1)
+        free = jnp.zeros(sites, bool) if self.period is None else jnp.arange(sites) % self.period == 0
+        return jnp.where(free, 0.0, 1.0)[None, :, None] * (scale * (2.0 * before - 1))[..., None]
+
+    def init_cache(self, batch, order, cond=None):
+        return jnp.ones((batch, self.back), jnp.int32)
+
+    def step(self, cache, x, t, order, cond=None):
+        cache = jnp.where(t == 0, cache, jnp.concatenate([cache[:, 1:], x[:, None]], axis=1))
+        free = self.period is not None and t % self.period == 0
+        return cache, jnp.where(free, 0.0, 100.0 * (2.0 * cache[:, :1] - 1))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from history import History
+from history import Copies, History
 
 import arjax
 from arjax import Cond, CondSpec, Model
@@ -35,23 +35,6 @@ MODELS = {
 @functools.cache
 def params_of(model):
     return lively_params(model, KEY)
-
-
-class Copies(nn.Module):
-    """Says of every site, nearly surely, the symbol `back` sites before it, or one where there is none; every `period`-th site is
-    a fair coin. In its own order only."""
-
-    back: int = 1
-    period: int | None = None
-    spec: Any = None
-
-    @nn.compact
-    def __call__(self, x, order, cond=None, *, key=None):
-        sites = x.shape[1]
-        scale = self.param("scale", nn.initializers.constant(100.0), ())
-        before = jnp.concatenate([jnp.ones_like(x[:, : self.back]), x[:, : sites - self.back]], axis=1)
-        free = jnp.zeros(sites, bool) if self.period is None else jnp.arange(sites) % self.period == 0
-        return jnp.where(free, 0.0, 1.0)[None, :, None] * (scale * (2.0 * before - 1))[..., None]
 
 
 class Contrary(nn.Module):

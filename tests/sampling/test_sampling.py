@@ -1,12 +1,11 @@
 import functools
-from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from history import Copies
 
 import arjax
 from arjax import Model
@@ -24,25 +23,6 @@ SAMPLERS = {"ancestral": ancestral, "naive": naive, "fixed_point": lambda *args,
 @functools.cache
 def params_of(model):
     return lively_params(model, KEY)
-
-
-class Repeats(nn.Module):
-    """Starts with a one and repeats the last symbol, nearly surely; in its own order only."""
-
-    spec: Any = None
-
-    @nn.compact
-    def __call__(self, x, order, cond=None, *, key=None):
-        scale = self.param("scale", nn.initializers.constant(100.0), ())
-        before = jnp.concatenate([jnp.ones_like(x[:, :1]), x[:, :-1]], axis=1)
-        return (scale * (2.0 * before - 1))[..., None]
-
-    def init_cache(self, batch, order, cond=None):
-        return ()
-
-    def step(self, cache, x, t, order, cond=None):
-        x = jnp.where(t == 0, jnp.ones_like(x), x)
-        return cache, (100 * (2.0 * x - 1))[..., None]
 
 
 # Transforms
@@ -96,8 +76,6 @@ def test_transforms_keep_ties_together():
 
 def test_temperature_sharpens_and_flattens():
     np.testing.assert_allclose(Temperature(2.0)(jnp.asarray(THETA)), THETA / 2)
-    cold = jax.nn.softmax(Temperature(0.05)(jnp.array([0.0, 1.0])))
-    np.testing.assert_allclose(cold[1], 1, atol=1e-6)
 
 
 def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
@@ -145,8 +123,6 @@ def test_transforms_are_applied_in_turn_by_every_sampler():
     for row, symbols in zip(said, np.asarray(samples[0]), strict=True):
         for theta, symbol in zip(row, symbols, strict=True):
             assert symbol in np.argsort(theta)[-2:]
-    greedy = ancestral(model, params, KEY, 8, transforms=(TopK(1),))
-    assert (np.asarray(greedy) == np.asarray(greedy)[:1]).all()
 
 
 def test_transforms_are_refused_where_theta_is_not_one_logit_a_symbol():
@@ -211,7 +187,7 @@ def test_ancestral_takes_one_observed_example_for_the_whole_batch():
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
 def test_sample_takes_a_prefix_for_every_example(sampler):
-    model = Model(Repeats(), Bernoulli(), (6,))
+    model = Model(Copies(), Bernoulli(), (6,))
     params, lengths = arjax.init(model, KEY), np.array([0, 1, 3, 6])
     observed = np.array([[0] * 6, [0] * 6, [1, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]])
     mask = np.arange(6) < lengths[:, None]
@@ -220,7 +196,7 @@ def test_sample_takes_a_prefix_for_every_example(sampler):
 
 
 def test_ancestral_takes_a_prefix_of_the_models_order_not_of_the_raster():
-    model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
+    model = Model(Copies(), Bernoulli(), (2, 3), Spiral())
     observed = np.array([[[0, 0, 1], [0, 0, 0]]])
     x = ancestral(model, arjax.init(model, KEY), KEY, 1, observed=observed, mask=np.array([[True, True, True], [False] * 3]))
     np.testing.assert_array_equal(x, [[[0, 0, 1], [1, 1, 1]]])
@@ -228,19 +204,19 @@ def test_ancestral_takes_a_prefix_of_the_models_order_not_of_the_raster():
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
 def test_sample_refuses_a_mask_that_the_net_cannot_honour(sampler):
-    model = Model(Repeats(), Bernoulli(), (2, 3), Spiral())
+    model = Model(Copies(), Bernoulli(), (2, 3), Spiral())
     message = (
-        r"site 2 is observed but comes after unobserved ones in Spiral\(\), and Repeats generates in no other order; observe a"
+        r"site 2 is observed but comes after unobserved ones in Spiral\(\), and Copies generates in no other order; observe a"
     )
     with pytest.raises(ValueError, match=message):
         sampler(model, arjax.init(model, KEY), KEY, 5, observed=OBSERVED, mask=SCATTERED)
 
 
 def test_ancestral_and_log_prob_give_a_net_of_one_order_no_other():
-    model, order = Model(Repeats(), Bernoulli(), (3,)), np.array([0, 1, 2])
-    with pytest.raises(ValueError, match=r"Repeats generates in its own order Raster\(\) only; leave out `order`"):
+    model, order = Model(Copies(), Bernoulli(), (3,)), np.array([0, 1, 2])
+    with pytest.raises(ValueError, match=r"Copies generates in its own order Raster\(\) only; leave out `order`"):
         ancestral(model, {}, KEY, 2, order=order)
-    with pytest.raises(ValueError, match=r"Repeats generates in its own order Raster\(\) only; leave out `order`"):
+    with pytest.raises(ValueError, match=r"Copies generates in its own order Raster\(\) only; leave out `order`"):
         arjax.log_prob(model, {}, np.zeros((1, 3), int), order=order)
 
 
