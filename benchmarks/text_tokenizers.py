@@ -1,6 +1,6 @@
 """Characters, bytes and byte-pair tokens compared fairly: bits per byte of the original text, by one network at one budget.
 
-    python benchmarks/text_tokenizers.py --out docs/text_tokenizers.md
+    python benchmarks/text_tokenizers.py --out runs/tokenizers.md
 
 For each text a transformer of 4 layers, 4 heads, 128 wide is trained on each kind of symbol, with the same number of steps and
 windows of about as many bytes (144), each window scored without what stood before it. What is held out is the same text. Needs
