@@ -115,8 +115,9 @@ class Codebook:
     """A codebook learned by gradient: codes = params["codes"] + state["offset"], both [K, D].
 
     Only the optimizer changes `params`; the offset is where revival moves a code, measured from `params` as they are then: train
-    it with ema=0, so that it is evaluated with these. `state["usage"]` is [K]. decay: of the moving
-    average of usage. commitment, revive: as in EMACodebook.
+    it with ema=0, so that it is evaluated with these. `state["usage"]` is [K].
+
+    decay: of the moving average of usage. commitment, revive: as in EMACodebook.
     """
 
     size: int = 512

@@ -78,8 +78,7 @@ class TokenizedText:
 
     @property
     def title(self) -> str:
-        data = self.data
-        return title_of(data, self.tokenizer.title)
+        return title_of(self.data, self.tokenizer.title)
 
     def load(self) -> Splits:
         tokens = each(functools.partial(self.tokenizer.encode, self.learned), self.data.texts())
