@@ -58,7 +58,7 @@ class AdamW:
 def schedule(optimizer: Adam | AdamW, steps: int) -> optax.Schedule:
     """step -> learning rate, as the file's head describes it."""
     if optimizer.warmup >= steps:
-        raise InputError(f"warmup={optimizer.warmup} must be less than steps={steps}; warm up for fewer steps or train for more")
+        raise InputError(f"optimizer.warmup={optimizer.warmup} must be less than steps={steps}; lower it or train for more steps")
     peak = optimizer.learning_rate
     return optax.warmup_cosine_decay_schedule(
         peak if optimizer.warmup == 0 else 0.0, peak, optimizer.warmup, steps, peak * optimizer.final
