@@ -105,7 +105,7 @@ def check_refused(outcome, says):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.argv}: {row.says}")
-def test_bad_input_is_refused_in_one_line_and_nothing_is_written(row, here, monkeypatch, capfd):
+def test_main_refuses_bad_input_in_one_line_and_writes_nothing(row, here, monkeypatch, capfd):
     if row.spoil:
         row.spoil()
     before = tree(here)
@@ -114,7 +114,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(row, here, monk
 
 
 @pytest.mark.parametrize("row", [BAD_CONFIGS[0], BAD_FLAGS[0], BAD_COMMANDS[0]], ids=lambda row: row.argv)
-def test_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
+def test_main_in_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
     before, argv = tree(here), shlex.split(row.argv)
     apart = run_apart(argv, here)
     assert tree(here) == before
@@ -129,7 +129,7 @@ def test_a_process_of_its_own_says_the_same(row, here, monkeypatch, capfd):
         "-m arjax evaluate palette",
     ],
 )
-def test_where_nothing_is_spoiled_nothing_is_refused(argv, here, monkeypatch, capfd):
+def test_main_refuses_nothing_where_nothing_is_spoiled(argv, here, monkeypatch, capfd):
     status, out, err = run_here(shlex.split(argv), monkeypatch, capfd)
     assert (status or 0, err) == (0, "")
     assert out

@@ -67,7 +67,7 @@ def test_evaluate_out_holds_what_every_example_scored_and_what_it_takes_to_pair_
     assert "299 examples in" in capsys.readouterr().out
 
 
-def test_evaluate_what_does_not_count_is_in_no_example(runs, tmp_path):
+def test_evaluate_counts_in_no_example_what_does_not_count(runs, tmp_path):
     main(["evaluate", str(runs("sound")), "--out", str(tmp_path / "x.npz"), "--png", str(tmp_path / "x.png")])
     with np.load(tmp_path / "x.npz") as arrays:
         # Two recordings of 50 and 20 samples, each counted once.
@@ -90,14 +90,14 @@ def test_evaluate_of_an_ensemble_says_so(runs, capsys):
     assert "mixture of 3 orders" in rows["ensemble"]
 
 
-def test_evaluate_the_weights_and_the_rate_are_named(runs, capsys):
+def test_evaluate_names_the_weights_and_the_rate(runs, capsys):
     rows = table(capsys, runs("digits"))
     assert rows["weights"] == "the moving average of the parameters (EMA, decay 0.999)"
     assert re.fullmatch(r"[\d,]+ examples/s behind the first 125, which took [\d.]+ s with compilation", rows["rate"])
     assert table(capsys, runs("digits"), "--raw")["weights"] == "the parameters as trained"
 
 
-def test_evaluate_other_data_are_told_apart_by_what_the_model_thinks_of_them(runs, tmp_path, capsys):
+def test_evaluate_tells_other_data_apart_by_their_likelihood(runs, tmp_path, capsys):
     noise = np.random.default_rng(1).random((7, 8, 8))
     np.savez(tmp_path / "noise.npz", train=noise, valid=noise, test=noise)
     (tmp_path / "noise.py").write_text(OTHER.format(path=str(tmp_path / "noise.npz")))
@@ -119,12 +119,12 @@ def test_evaluate_other_data_are_told_apart_by_what_the_model_thinks_of_them(run
         assert min(picture.size) > 300
 
 
-def test_evaluate_the_data_of_a_run_are_other_data_too_and_its_own_are_no_others(runs, capsys):
+def test_evaluate_takes_the_data_of_a_run_as_other_data_and_its_own_as_no_others(runs, capsys):
     rows = table(capsys, runs("digits"), "--other-data", runs("labelled"))
     assert rows["AUROC"].startswith("0.5000 of")
 
 
-def test_evaluate_another_run_is_held_against_this_one_example_by_example(runs, tmp_path, capsys):
+def test_evaluate_holds_another_run_against_this_one_example_by_example(runs, tmp_path, capsys):
     rows = table(capsys, runs("digits"), "--other-run", runs("labelled"), "--out", tmp_path / "x.npz")
     here, there = log_probs(runs("digits")), log_probs(runs("labelled"))
     each = here - there
@@ -139,7 +139,7 @@ def test_evaluate_another_run_is_held_against_this_one_example_by_example(runs, 
         np.testing.assert_allclose(arrays["log_prob"] - arrays["other_run_log_prob"], each, atol=2e-3)
 
 
-def test_evaluate_random_values_are_drawn_alike_for_both_runs_whatever_their_seeds(tmp_path, capsys):
+def test_evaluate_draws_random_values_alike_for_both_runs_whatever_their_seeds(tmp_path, capsys):
     x = np.random.default_rng(2).integers(0, 256, (50, 3, 3)).astype(np.uint8)
     np.savez(tmp_path / "x.npz", train=x, valid=x, test=x)
     model = Model(MADE(hidden=(4,)), Bernoulli(), (3, 3))

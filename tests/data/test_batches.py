@@ -77,7 +77,7 @@ def test_training_batches_refuse_what_is_impossible(arguments, says):
         training_batches(SPLIT, **arguments)
 
 
-def test_a_negative_step_and_evaluation_in_empty_batches_are_refused():
+def test_batches_refuse_a_negative_step_and_an_empty_batch():
     with pytest.raises(ValueError, match="step=-1 is negative"):
         training_batches(SPLIT, 4, seed=0)[-1]
     with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):

@@ -131,13 +131,13 @@ def test_binarized_mnist_is_read_from_the_packed_file_with_its_labels(tmp_path, 
         (text.WikipediaSample, "enwiki_sample.xml.bz2"),
     ],
 )
-def test_another_file_under_the_name_of_a_named_set_is_refused(make, file, tmp_path):
+def test_load_refuses_another_file_under_the_name_of_a_named_set(make, file, tmp_path):
     (tmp_path / file).write_bytes(IDX)
     with pytest.raises(ValueError, match=f"{file} has the wrong checksum"):
         make(root=str(tmp_path)).load()
 
 
-def test_the_part_of_cifar10_is_not_downloaded(tmp_path):
+def test_cifar10_subset_is_not_downloaded(tmp_path):
     with pytest.raises(ValueError, match=r"cifar10_train_first4000\.npz is not in .*; save it there"):
         Cifar10Subset(root=str(tmp_path)).load()
 
@@ -173,7 +173,7 @@ def test_binarized_mnist_is_as_published():
     np.testing.assert_array_equal(splits.test.label, np.repeat(np.arange(10), MNIST_TEST_HISTOGRAM))  # in class order
 
 
-def test_the_part_of_cifar10_is_split_by_place_and_says_that_it_is_a_part():
+def test_cifar10_subset_is_split_by_place_and_says_that_it_is_a_part():
     data = Cifar10Subset(root=real("cifar10_train_first4000.npz"))
     assert data.title.startswith("CIFAR-10's first 4000 training images 32x32 RGB (not comparable with CIFAR-10), 256 levels")
     splits = data.load()

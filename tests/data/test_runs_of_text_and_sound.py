@@ -137,7 +137,7 @@ class Dice:
 """
 
 
-def test_a_data_set_of_ones_own_has_the_rights_of_the_others(tmp_path, capsys, monkeypatch):
+def test_dataset_of_ones_own_has_the_rights_of_the_others(tmp_path, capsys, monkeypatch):
     (tmp_path / "my_dice.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     from my_dice import Dice

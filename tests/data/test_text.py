@@ -134,7 +134,7 @@ def test_windows_may_be_as_long_as_a_part(tmp_path):
     assert [len(split.x) for split in Characters(put(tmp_path, "ab" * 50), "ab", length=5).load()] == [86, 1, 1]
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+def test_load_refuses_a_missing_file_and_a_folder(tmp_path):
     assert "there is no file none.txt" in fault(Bytes("none.txt", root=str(tmp_path)).load)
     assert "is no file; give one" in fault(Characters(str(tmp_path), "ab").load)
 
@@ -149,7 +149,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         ({"valid": 0.5, "test": 0.5}, "valid=0.5 and test=0.5 are the fractions held out"),
     ],
 )
-def test_impossible_texts_are_refused_when_they_are_made(fields, says):
+def test_texts_refuse_impossible_fields_when_they_are_made(fields, says):
     assert says in fault(lambda: Characters(**{"path": "x", "alphabet": "ab"} | fields))
     if "alphabet" not in fields:
         assert says in fault(lambda: Bytes("x", **fields))

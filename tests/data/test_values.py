@@ -78,6 +78,6 @@ def test_outside_takes_every_dtype(dtype):
         (lambda: Scaled(-1), r"Scaled\(highest=-1\) must be positive"),
     ],
 )
-def test_values_that_are_impossible_are_refused(make, says):
+def test_values_refuse_impossible_fields(make, says):
     with pytest.raises(ValueError, match=says):
         make()

@@ -74,7 +74,7 @@ def test_to_int16_takes_the_nearest_samples_and_clips():
 
 
 @pytest.mark.parametrize("values", [Linear(256), MuLaw(256)], ids=str)
-def test_what_is_no_16_bit_sample_is_outside_what_is_too_loud_clipped_and_what_is_not_finite_refused(values):
+def test_outside_int16_is_what_is_no_sample_and_to_int16_clips_and_refuses(values):
     np.testing.assert_array_equal(values.outside(np.array([-32769, -32768, 32767, 32768])), [True, False, False, True])
     np.testing.assert_array_equal(values.outside(np.array([0.0, 0.5, np.nan, np.inf])), [False, True, True, True])
     assert not values.outside(RAW).any()
@@ -85,7 +85,7 @@ def test_what_is_no_16_bit_sample_is_outside_what_is_too_loud_clipped_and_what_i
 
 
 @pytest.mark.parametrize(("make", "count"), [(Linear, 1), (Linear, 100), (Linear, 2**17), (MuLaw, 1), (MuLaw, 2**17)])
-def test_counts_that_have_no_meaning_are_refused(make, count):
+def test_linear_and_mu_law_refuse_counts_that_have_no_meaning(make, count):
     assert "; choose " in fault(make, count)
 
 

@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
 )
 
 
-def test_a_call_is_timed_by_its_median_and_what_the_first_took_longer():
+def test_timed_is_the_median_and_what_the_first_call_took_longer():
     durations = iter([0.2, 0.01, 0.05, 0.01])
 
     def call():
@@ -42,7 +42,7 @@ def test_a_call_is_timed_by_its_median_and_what_the_first_took_longer():
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
+def test_benchmark_gives_every_figure_and_consistent_ratios():
     jax.clear_caches()
     figures = benchmark(EXPERIMENT, EXPERIMENT.data.load().train, batch=4, runs=2)
     assert figures["parameters"] == 64 * 8 + 8 + 8 * 64 + 64
@@ -59,7 +59,7 @@ def test_the_benchmark_of_a_config_gives_every_figure_and_consistent_ratios():
 
 
 @pytest.mark.slow
-def test_without_the_oracle_its_figures_are_missing_and_the_rest_is_there():
+def test_benchmark_without_the_oracle_lacks_its_figures_alone():
     figures = benchmark(EXPERIMENT, EXPERIMENT.data.load().train, batch=4, runs=1, oracle=False)
     known = json.loads(as_json({"tiny": figures}))["results"]["tiny"]
     assert known["samples_per_second_naive"] is None
@@ -70,7 +70,7 @@ def test_without_the_oracle_its_figures_are_missing_and_the_rest_is_there():
     assert known["sample_bandwidth_utilisation"] > 0
 
 
-def test_a_ratio_that_does_not_exist_is_a_dash_to_people_and_null_to_programs():
+def test_report_has_a_dash_for_a_ratio_that_does_not_exist_and_as_json_null():
     figures = {"sites": 1, "work_ratio": math.nan, "time_ratio": 2.5, "compile_seconds": {"log_prob": 0.1}}
     assert json.loads(as_json({"tiny": figures}))["results"] == {"tiny": figures | {"work_ratio": None}}
     assert report(figures).splitlines()[1].split() == ["work", "ratio", "-"]

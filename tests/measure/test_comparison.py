@@ -16,7 +16,7 @@ def by_pairs(inside, outside):
 
 
 @pytest.mark.parametrize("values", [2, 5, 1000])
-def test_the_auroc_is_the_fraction_of_pairs_in_the_right_order_and_ties_count_half(values):
+def test_auroc_is_the_fraction_of_pairs_in_the_right_order_and_ties_count_half(values):
     inside, outside = RNG.integers(0, values, 37), RNG.integers(0, values, 53) + values // 4
     area = auroc(inside, outside)
     assert area == pytest.approx(by_pairs(inside, outside), abs=1e-12)
@@ -25,7 +25,7 @@ def test_the_auroc_is_the_fraction_of_pairs_in_the_right_order_and_ties_count_ha
     assert auroc(outside, inside) == pytest.approx(1 - area, abs=1e-12)
 
 
-def test_what_is_impossible_ranks_above_everything_else():
+def test_auroc_ranks_what_is_impossible_above_everything_else():
     inside, outside = np.array([1.0, np.inf, 3.0]), np.array([np.inf, 2.0])
     assert auroc(inside, outside) == pytest.approx(by_pairs(inside, outside))
     assert auroc(np.zeros(4), np.zeros(3)) == 0.5
@@ -33,12 +33,12 @@ def test_what_is_impossible_ranks_above_everything_else():
 
 
 @pytest.mark.parametrize(("inside", "outside"), [([], [1.0]), ([1.0], []), ([1.0, np.nan], [2.0])])
-def test_what_has_no_rank_is_refused(inside, outside):
+def test_auroc_refuses_what_has_no_rank(inside, outside):
     with pytest.raises(ValueError, match="missing or NaN; give at least one of each kind"):
         auroc(inside, outside)
 
 
-def test_a_paired_difference_is_of_the_same_examples_and_its_interval_is_that_of_scipy():
+def test_paired_is_of_the_same_examples_and_its_interval_is_that_of_scipy():
     common = RNG.normal(0, 30, 400)
     first, second = common + RNG.normal(0.2, 1, 400), common + RNG.normal(0, 1, 400)
     won = paired(first, second)
@@ -52,7 +52,7 @@ def test_a_paired_difference_is_of_the_same_examples_and_its_interval_is_that_of
     np.testing.assert_allclose([won.low, won.high], each.mean() + 1.96 * error * np.array([-1, 1]), atol=0.02)
 
 
-def test_the_same_seed_gives_the_same_interval_and_ties_are_no_wins():
+def test_paired_gives_one_interval_for_one_seed_and_ties_are_no_wins():
     first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.5, 2.0, 3.0])
     assert paired(first, second) == paired(first, second)
     many = RNG.normal(size=50)
@@ -71,6 +71,6 @@ def test_the_same_seed_gives_the_same_interval_and_ties_are_no_wins():
         (np.array([0.0, -np.inf]), np.zeros(2), "example 1 has the scores -inf and 0.0, which have no finite mean; leave it out"),
     ],
 )
-def test_scores_without_pairs_or_without_a_mean_are_refused(first, second, says):
+def test_paired_refuses_scores_without_pairs_or_without_a_mean(first, second, says):
     with pytest.raises(ValueError, match=says):
         paired(first, second)

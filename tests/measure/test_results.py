@@ -10,19 +10,19 @@ OLD = {"a.py": {"device": "cpu", "batch": 16, "train_examples_per_second": 100.0
 NEW = {"a.py": {"device": "cpu", "batch": 16, "train_examples_per_second": 150.0, "log_prob_examples_per_second": math.nan}}
 
 
-def test_what_was_written_is_read_with_null_for_what_does_not_exist(tmp_path):
+def test_read_results_reads_what_as_json_wrote_with_null_for_what_does_not_exist(tmp_path):
     (tmp_path / "new.json").write_text(as_json(NEW))
     assert read_results(tmp_path / "new.json") == {"a.py": NEW["a.py"] | {"log_prob_examples_per_second": None}}
 
 
-def test_the_ratios_are_new_over_old_and_a_dash_where_one_is_missing():
+def test_ratios_are_new_over_old_and_a_dash_where_one_is_missing():
     table = ratios(OLD, NEW).splitlines()
     assert table[0] == "| new / old | train examples | log prob examples | samples cached | samples naive |"
     assert table[2] == "| a.py | 1.50 | - | - | - |"
     assert len(table) == 3
 
 
-def test_an_overview_has_a_row_for_every_config_and_a_dash_for_what_is_not_known():
+def test_overview_has_a_row_for_every_config_and_a_dash_for_what_is_missing():
     figures = {"parameters": 12345678, "sites": 3, "train_examples_per_second": 1234.56}
     figures |= {"work_ratio": 0.98765, "time_ratio": math.nan}
     head, _, row, other = overview({"a.py": figures, "b.py": {}}).splitlines()
@@ -32,7 +32,7 @@ def test_an_overview_has_a_row_for_every_config_and_a_dash_for_what_is_not_known
     assert set(other.strip("| ").split(" | ")) == {"b.py", "-"}
 
 
-def test_other_devices_and_batches_are_told_of():
+def test_ratios_name_other_devices_and_batches():
     other = {"a.py": NEW["a.py"] | {"device": "gpu", "batch": 64}, "b.py": {}}
     table = ratios(OLD, other)
     assert "| a.py (batch 64 / 16) | 1.50 |" in table
@@ -42,12 +42,12 @@ def test_other_devices_and_batches_are_told_of():
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"format": "arjax-bench-1"}', '{"format": "other", "results": {}}', "[" * 9999]
 )
-def test_a_file_of_another_kind_is_refused(tmp_path, content):
+def test_read_results_refuses_a_file_of_another_kind(tmp_path, content):
     (tmp_path / "new.json").write_text(content)
     with pytest.raises(ValueError, match="; give a file that bench --json wrote"):
         read_results(tmp_path / "new.json")
 
 
-def test_results_without_a_config_in_common_are_refused():
+def test_ratios_refuse_results_without_a_config_in_common():
     with pytest.raises(ValueError, match=r"no config in common: a.py and b.py; bench the same ones"):
         ratios(OLD, {"b.py": {}})

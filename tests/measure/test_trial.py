@@ -35,14 +35,14 @@ experiment = Experiment(
 """
 
 
-def test_what_a_site_sees_is_counted_site_by_site():
+def test_context_counts_what_a_site_sees_site_by_site():
     edges = ((0, 1), (1, 2), (0, 3))
     assert context(Model(BayesNet(edges), Bernoulli(), (4,), Topological(edges)), KEY) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
     assert context(Model(Histogram(), Bernoulli(), (5,)), KEY, at_once=3) == 0
     assert context(Model(MADE(hidden=(64,), direct=True), Bernoulli(), (6,)), KEY, at_once=4) == 1
 
 
-def test_the_weights_of_one_conditional_are_counted():
+def test_weights_used_counts_those_of_one_conditional():
     assert weights_used(Model(Histogram(), Bernoulli(), (5,)), KEY) == 1  # of five
     edges = ((0, 2), (1, 2))
     net = Model(BayesNet(edges), Bernoulli(), (3,), Topological(edges))
@@ -56,13 +56,13 @@ def test_the_weights_of_one_conditional_are_counted():
 @pytest.mark.parametrize(
     ("net", "steps"), [(RNN(width=4), 12), (MADE(hidden=(4,)), 1), (PixelCNN(width=4, blocks=1, kernel=3), 1)]
 )
-def test_a_pass_takes_as_many_steps_as_its_loops_are_long(net, steps):
+def test_sequential_steps_are_as_many_as_loops_are_long(net, steps):
     model = Model(net, Bernoulli(), (3, 4))
     params = lively_params(model, KEY)
     assert sequential_steps(lambda x: theta(model, params, x), np.zeros((2, 3, 4), np.int32)) == steps
 
 
-def test_a_fit_takes_the_seconds_it_is_given_and_learns():
+def test_fit_takes_the_seconds_it_is_given_and_learns():
     model = Model(MADE(hidden=(16,)), Bernoulli(), (8, 8))
     experiment = Experiment(
         data=Digits(values=Threshold(7)), model=model, optimizer=Adam(1e-2, warmup=900), batch_size=32, steps=1000, eval_every=1
@@ -75,7 +75,7 @@ def test_a_fit_takes_the_seconds_it_is_given_and_learns():
 
 
 @pytest.mark.slow
-def test_the_table_the_figures_and_the_picture_are_written(tmp_path, capsys, monkeypatch):
+def test_compare_writes_the_table_the_figures_and_the_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.py").write_text(CONFIG.format(net="Histogram()"))
     (tmp_path / "b.py").write_text(CONFIG.format(net="MADE(hidden=(16,), direct=True)"))

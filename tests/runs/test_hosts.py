@@ -32,12 +32,12 @@ experiment = Experiment(data=Digits(), model=arjax.Model(MADE(hidden=(4,)), Bern
         ({"coordinator": "a:1", "processes": 0, "process": 0}, "process=0 is not in 0..-1"),
     ],
 )
-def test_processes_that_cannot_be_found_are_refused(fields, message):
+def test_hosts_refuses_processes_that_cannot_be_found(fields, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         Hosts(**fields)
 
 
-def test_one_process_is_the_first_and_does_what_the_first_does(tmp_path, capsys):
+def test_by_first_of_one_process_does_it_here(tmp_path, capsys):
     done = []
     by_first(lambda: done.append(1))
     assert done == [1]
@@ -50,7 +50,7 @@ def test_one_process_is_the_first_and_does_what_the_first_does(tmp_path, capsys)
     assert capsys.readouterr().out == "said\n"
 
 
-def test_the_flags_of_hosts_are_read_before_the_config_is_executed(tmp_path, monkeypatch):
+def test_parse_reads_the_flags_of_hosts_before_it_executes_the_config(tmp_path, monkeypatch):
     config, met = tmp_path / "tiny.py", []
     config.write_text(TINY)
     monkeypatch.setattr("arjax.runs.config.meet", lambda hosts: met.append((hosts, loaded[:])))
@@ -61,7 +61,7 @@ def test_the_flags_of_hosts_are_read_before_the_config_is_executed(tmp_path, mon
     assert met == [(Hosts(coordinator="a:1", processes=2, process=1), []), (Hosts(join=True), [str(config)])]
 
 
-def test_wrong_flags_of_hosts_end_with_status_2(tmp_path, capsys):
+def test_parse_ends_with_status_2_for_wrong_flags_of_hosts(tmp_path, capsys):
     (tmp_path / "tiny.py").write_text(TINY)
     for flags, part in ((["--hosts.processes", "two"], "two"), (["--hosts.coordinator", "a:1"], "is incomplete")):
         with pytest.raises(SystemExit) as end:
@@ -88,7 +88,7 @@ def meeting(env: dict):
 
 
 @pytest.mark.slow
-def test_processes_of_a_slurm_job_find_each_other_without_a_flag():
+def test_meet_joins_the_processes_of_a_slurm_job_without_a_flag():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -107,7 +107,7 @@ def test_processes_of_a_slurm_job_find_each_other_without_a_flag():
 
 
 @pytest.mark.slow
-def test_where_there_is_no_job_to_join_one_line_says_so():
+def test_meet_says_in_one_line_that_there_is_no_job_to_join():
     alone = meeting({})
     out, err = alone.communicate(timeout=120)
     assert (alone.returncode, out) == (2, "")
