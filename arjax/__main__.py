@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int | None:
 
 
 def usage() -> str:
-    """The commands, a line each."""
+    """Lists the commands, a line each."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: python -m arjax COMMAND ...", "", *lines, "", "Its flags: python -m arjax COMMAND --help"])

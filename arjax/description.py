@@ -43,7 +43,7 @@ def describe(value, defaults: bool = True) -> Any:
 
 
 def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
-    """The object that `describe` turned into `data`, equal to it.
+    """Returns the object that `describe` turned into `data`, equal to it.
 
     trusted: names of modules, besides arjax, whose dataclasses may be built. InputError if `data` names any other class or a
     field it does not have, gives a field a value of the wrong type, or nests deeper than DEPTH.
@@ -78,7 +78,7 @@ def _rebuild(data, trusted, depth) -> Any:
 
 
 def modules_of(data) -> set[str]:
-    """The modules of all classes that a description names."""
+    """Returns the modules of all classes that a description names."""
     if isinstance(data, list):
         return set().union(*map(modules_of, data))
     if not isinstance(data, dict):

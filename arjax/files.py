@@ -41,6 +41,6 @@ def sha256_of(array: np.ndarray) -> str:
 
 
 def sha256_of_all(arrays: Mapping[str, np.ndarray]) -> str:
-    """The sha256 of several arrays, with their names, dtypes and shapes, in the order of the names."""
+    """Returns the sha256 of several arrays, with their names, dtypes and shapes, in the order of the names."""
     lines = (f"{name} {sha256_of(np.asarray(arrays[name]))}\n" for name in sorted(arrays))
     return hashlib.sha256("".join(lines).encode()).hexdigest()

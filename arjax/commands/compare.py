@@ -101,7 +101,7 @@ COLUMNS = {
 
 
 def markdown(rows: dict[str, dict]) -> str:
-    """The figures of every config as a table, the most probable first."""
+    """Writes the figures of every config as a table, the most probable first."""
     ordered = sorted(rows.items(), key=lambda item: item[1]["nats"])
     lines = [[column(name, row) for column in COLUMNS.values()] for name, row in ordered]
     return table(list(COLUMNS), lines)

@@ -42,18 +42,18 @@ class Hidden(NamedTuple):
 
 
 def grid(model) -> tuple[int, int]:
-    """The (height, width) of what is hidden: pixels or, of a sequence, one row of sites."""
+    """Returns the (height, width) of what is hidden: pixels or, of a sequence, one row of sites."""
     return model.site_shape[:2] if len(model.site_shape) > 1 else (1, model.num_sites)
 
 
 def over_sites(model, hidden: np.ndarray) -> np.ndarray:
-    """bool [*site_shape] of what is hidden on the grid [H, W]: a pixel with all of its channels."""
+    """Returns bool [*site_shape] of what is hidden on the grid [H, W]: a pixel with all of its channels."""
     height_and_width = hidden.reshape(model.site_shape[:2])
     return np.broadcast_to(height_and_width.reshape(*model.site_shape[:2], *[1] * (len(model.site_shape) - 2)), model.site_shape)
 
 
 def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
-    """[H, W] bool, True where the mask hides a pixel.
+    """Returns [H, W] bool, True where the mask hides a pixel.
 
     mask: one of MASKS, where a half of an odd number is rounded up; or a picture, in which what is brighter than half is hidden,
         or an .npy of booleans. InputError where it is none of these, has another size, or hides nothing or everything.
@@ -90,7 +90,7 @@ def _named_mask(mask, height, width, seed) -> np.ndarray:
 
 
 def samples_kept(model, sample_rate: int, seconds: float | None, audio: Path | None) -> int:
-    """How many samples of a recording are kept. InputError unless they leave something to draw.
+    """Counts the samples of a recording that are kept. InputError unless they leave something to draw.
 
     seconds: of these; None for half of what the model generates, or all of `audio`, which may be shorter anyway.
     """
@@ -114,8 +114,8 @@ def samples_kept(model, sample_rate: int, seconds: float | None, audio: Path | N
 
 
 def of_test_split(experiment, hidden: np.ndarray, count: int | None, default: int, seed: int) -> Hidden:
-    """`count` test examples, evenly spaced, since where a split is in the order of its classes, the first are all of one; None
-    for as many as by `default`, or all there are. InputError if there are fewer."""
+    """Takes `count` test examples, evenly spaced, since where a split is in the order of its classes, the first are all of one;
+    None for as many as by `default`, or all there are. InputError if there are fewer."""
     model, data = experiment.model, experiment.data
     splits = data.load()
     check_fits(data.title, model, splits)
@@ -135,7 +135,7 @@ def of_test_split(experiment, hidden: np.ndarray, count: int | None, default: in
 
 
 def of_text(experiment, text: str, truth: str | None, blank: str, cond: Cond) -> Hidden:
-    """--text, in which every `blank` is hidden, as the start of an example; with --truth what is hidden is known."""
+    """Reads --text, in which every `blank` is hidden, as the start of an example; with --truth what is hidden is known."""
     model, medium = experiment.model, experiment.data.medium
     # What stands before a blank and behind it is read apart: a blank is no symbol.
     parts = [medium.encode(part) for part in text.split(blank)]
@@ -170,7 +170,7 @@ def of_text(experiment, text: str, truth: str | None, blank: str, cond: Cond) ->
 
 
 def of_recording(experiment, audio: Path, hidden: np.ndarray, cond: Cond, seed: int) -> Hidden:
-    """--audio as symbols. Of a recording that is longer than what is kept, what follows is known."""
+    """Reads --audio as symbols. Of a recording that is longer than what is kept, what follows is known."""
     model, data = experiment.model, experiment.data
     samples = read_wav(audio, data.medium.sample_rate)
     raw, inside = np.zeros((1, model.num_sites), np.int16), np.arange(model.num_sites)[None] < len(samples)
@@ -180,7 +180,8 @@ def of_recording(experiment, audio: Path, hidden: np.ndarray, cond: Cond, seed: 
 
 
 def of_image(experiment, run: str, modules, image: Path, hidden: np.ndarray, cond: Cond, seed: int) -> Hidden:
-    """--image as the model knows it: its raw values are those of the training split, and become tokens where the run has some."""
+    """Reads --image as the model sees it: its raw values are those of the training split, and become tokens where the run has
+    some."""
     described = read_run(run, modules)
     source = dataclasses.replace(described.data, root=experiment.data.root)
     train, flag = source.load().train.x, f"--image {image}"
@@ -223,8 +224,8 @@ class _One:
 
 
 def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
-    """The condition of one example of the user's own, given by `flag`. InputError where the model wants features, which only test
-    examples have, or where the label is not what it wants."""
+    """Returns the condition of one example of the user's own, given by `flag`. InputError where the model takes features, which
+    only test examples have, or where the label is not one of its classes."""
     if features := model.cond.features(model.site_shape):
         raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
     classes = model.cond.classes
@@ -238,8 +239,9 @@ def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
 
 
 def order_for(model, case: Hidden):
-    """Of the orders that the model was trained in by name, the first that has all that is visible before all that is hidden: it
-    knows that one better than its own, rearranged. None if there is none, or the net takes no order but its own.
+    """Returns of the orders that the model was trained in by name the first that has all that is visible before all that is
+    hidden: the model learned that one better than its own, rearranged. None if there is none, or the net takes no order but its
+    own.
 
     Where one example is the start of a longer one, the sites inside it come before all others: what stands behind it is then no
     part of anything's condition, so that it is completed, and scored, exactly as the start.
@@ -258,14 +260,14 @@ def order_for(model, case: Hidden):
 
 
 def draw(model, params, key, case: Hidden, completions: int, order) -> np.ndarray:
-    """[N, K, *site_shape, *E]: K completions of each example, all drawn at once."""
+    """Draws [N, K, *site_shape, *E]: K completions of each example, all drawn at once."""
     observed, cond = jax.tree.map(lambda part: np.repeat(part, completions, axis=0), (case.x, case.cond))
     drawn = ancestral(model, params, key, len(observed), order=order, cond=cond, observed=observed, mask=~case.hidden)
     return np.asarray(drawn).reshape(len(case.x), completions, *case.x.shape[1:])
 
 
 def cost(model, params, unit: str, case: Hidden, order) -> str:
-    """-log p(hidden | visible) of the truth in words, in the order that completions are drawn in: the mean and its standard
+    """Says -log p(hidden | visible) of the truth in words, in the order that completions are drawn in: the mean and its standard
     error, or the value of one example."""
     nats = conditional_log_prob(model, params, case.x, ~case.hidden, order=order, cond=case.cond, counted=case.inside)
     nats = -np.asarray(nats, np.float64)

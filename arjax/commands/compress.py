@@ -114,7 +114,7 @@ def _note(names: list[str], files: list[Packed]) -> bytes:
 
 
 def packed_files(model, found) -> Iterator[tuple[str, Packed]]:
-    """(name, examples) of each file. InputError unless the note is one of `_note`, and no name leaves its folder."""
+    """Yields (name, examples) of each file. InputError unless the note is one of `_note`, and no name leaves its folder."""
     msgpack = require("msgpack", extra="compress")
     lengths = list(found.lengths) or [model.num_sites] * len(found.x)
     try:

@@ -164,7 +164,7 @@ class Evaluate:
         return {
             "other data": f"{experiment.data.title}; {self.split} split, {len(outside.log_probs)} examples",
             "-log p of these": f"{scored} = {per_unit(experiment, outside.nats, outside.dims)}",
-            "AUROC": f"{area:.4f} of -log p per {name} as a detector of the other data (0.5: it tells nothing)",
+            "AUROC": f"{area:.4f} of -log p per {name} as a detector of the other data (0.5: it detects nothing)",
         }
 
     def _other_run_rows(self, experiment, here: Evaluation, there: Evaluation) -> dict[str, str]:

@@ -21,33 +21,33 @@ def run(command, name: str, argv: list[str]) -> None:
 
 
 def run_editing(command, name: str, argv: list[str]) -> None:
-    """As `run`, of a command that is called with the flags that are none of its own: they edit a config."""
+    """Reads as `run` does, of a command that is called with the flags that are none of its own: they edit a config."""
     parsed, flags = read_flags(command, argv, f"python -m arjax {name}", return_unknown_args=True)
     parsed(flags)
 
 
 def require_model(name: str, experiment):
-    """The arjax.Model that the run or config `name` is of. InputError if it is of something else, as an autoencoder."""
+    """Returns the arjax.Model that the run or config `name` is of. InputError if it is of something else, as an autoencoder."""
     if not isinstance(experiment.model, Model):
         raise InputError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
     return experiment.model
 
 
 def require_positive(**counts: int | None) -> None:
-    """InputError unless every flag that is given, by its name, counts at least one."""
+    """Raises InputError unless every flag that is given, by its name, counts at least one."""
     for name, count in counts.items():
         if count is not None and count < 1:
             raise InputError(f"--{name} {count} must be at least 1; choose a positive number")
 
 
 def require_seed(seed: int) -> None:
-    """InputError unless JAX can make a key of it."""
+    """Raises InputError unless JAX can make a key of it."""
     if not 0 <= seed < 2**32:
         raise InputError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
 
 
 def require_suffix(suffix: str, **paths: Path | None) -> None:
-    """InputError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
+    """Raises InputError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
     for name, path in paths.items():
         if path is not None and path.suffix != suffix:
             raise InputError(f"--{name} {path} must end in {suffix}; rename it")
@@ -55,8 +55,8 @@ def require_suffix(suffix: str, **paths: Path | None) -> None:
 
 
 def require_room(**paths: Path | None) -> None:
-    """InputError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part, which is
-    no folder. It may be None."""
+    """Raises InputError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part,
+    which is no folder. It may be None."""
     for name, path in paths.items():
         if path is None:
             continue

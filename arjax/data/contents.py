@@ -52,7 +52,7 @@ def unpack_symbols(packed: Packed) -> np.ndarray:
 
 
 def pack_array(name: str, content: bytes, model, images: bool = False) -> Packed:
-    """The bytes of an .npy of symbols, or of an empty file. InputError where they are none of a model.
+    """Packs the bytes of an .npy of symbols, or of an empty file. InputError where they are none of a model.
 
     images: are files of images taken too, and so named among those that could be given?
     """
@@ -89,7 +89,8 @@ def unpack_array(packed: Packed) -> bytes:
 
 
 def pack_image(name: str, content: bytes, model) -> Packed | None:
-    """The bytes of an image; None where the name is that of no image. InputError where its pixels are no symbols of a model."""
+    """Packs the bytes of an image; None where the name is that of no image. InputError where its pixels are no symbols of a
+    model."""
     if Path(name).suffix not in IMAGES or not content:
         return None
     shape = (*model.site_shape, *model.head.event_shape)
@@ -133,7 +134,7 @@ def parse_array(content: bytes, what: str) -> np.ndarray:
 
 
 def parse_image(content: bytes, size: tuple[int, int], what: str, colour: bool = False) -> np.ndarray:
-    """uint8 [H, W], grey, or in colour [H, W, 3]: a picture in any format that Pillow knows.
+    """Reads uint8 [H, W], grey, or in colour [H, W, 3], from a picture in any format that Pillow reads.
 
     InputError, with `what` it is, where it cannot be read, has another size (H, W) or more than 8 bits a channel.
     """

@@ -1,7 +1,7 @@
 """What data are to a person and to a file: images, text, sound, or the rows of a table.
 
 A data set has one field or property `medium`, an instance of one of these or of a class of your own that answers the same
-questions. Whoever shows, reads or writes examples asks the medium and does not branch. `x` are examples as the data set's
+questions. Code that shows, reads or writes examples calls the medium and does not branch. `x` are examples as the data set's
 `values` make them: symbols or real values [B, *site_shape, *E].
 """
 
@@ -122,7 +122,7 @@ class Medium(Protocol):
 
 
 def refuse_text(self, text: str) -> np.ndarray:
-    """Medium.encode where a string has no symbols."""
+    """Stands for Medium.encode where a string has no symbols: raises InputError."""
     raise InputError(f"the run models {self.noun}, which no text can begin; leave --prompt out")
 
 
@@ -291,8 +291,8 @@ def bytes_of(sizes: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3]: a row for each image [N, H, W, ...] in [0, 1]: itself, what is not hidden [h, w] of it, its completions
-    [N, K, H, W, ...]. Where the images are larger than `hidden`, each of its cells stands for a patch of pixels."""
+    """Draws uint8 [h, w, 3]: a row for each image [N, H, W, ...] in [0, 1]: itself, what is not hidden [h, w] of it, its
+    completions [N, K, H, W, ...]. Where the images are larger than `hidden`, each of its cells stands for a patch of pixels."""
     patch = np.ones([size // cells for size, cells in zip(images.shape[1:3], hidden.shape, strict=True)], bool)
     visible = np.array(images)
     visible[:, np.kron(hidden, patch)] = 0.5
@@ -301,7 +301,7 @@ def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray) 
 
 
 def completed_texts(show, x, hidden, drawn, inside, blank: str) -> tuple[str, ...]:
-    """Of each example its visible symbols with a blank for each of the others, and its completions; see Medium.completed.
+    """Returns of each example its visible symbols with a blank for each of the others, and its completions; see Medium.completed.
 
     show: makes symbols [n] a string.
     """

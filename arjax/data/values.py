@@ -33,7 +33,7 @@ class Values(Protocol):
         ...
 
     def outside(self, x: np.ndarray) -> np.ndarray:
-        """True where a raw value is not accepted; NaN never is. Same shape as x, bool."""
+        """Returns True where a raw value is not accepted; NaN never is. Same shape as x, bool."""
         ...
 
     def __call__(self, key, x) -> jax.Array:

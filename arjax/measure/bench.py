@@ -102,7 +102,7 @@ def _time_training(experiment, split, runs):
 
 
 def report(figures: dict) -> str:
-    """The figures as lines a person reads."""
+    """Writes the figures as lines a person reads."""
     lines = []
     for name, value in figures.items():
         if isinstance(value, dict):

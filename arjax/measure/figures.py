@@ -16,7 +16,7 @@ from arjax.testing import dependence, dependences, lively_params
 
 
 def draw_orders(path, height: int, width: int) -> str:
-    """Every generation order as a numbered grid. What was drawn, in words."""
+    """Draws every generation order as a numbered grid. Returns in words what was drawn."""
     every = (
         orders.Raster(),
         orders.Snake(),
@@ -32,8 +32,8 @@ def draw_orders(path, height: int, width: int) -> str:
 
 
 def draw_masks(path, height: int, width: int) -> str:
-    """Masks of a convolution: of the first layer and of others, between the channels of a pixel, and of one pixel in an order of
-    its own."""
+    """Draws masks of a convolution: of the first layer and of others, between the channels of a pixel, and of one pixel in an
+    order of its own."""
     order, (row, column) = orders.Spiral(), (height // 2, width // 4)
     permutation = jnp.asarray(order.permutation((height, width)))
     local = local_mask(permutation, height, width, 5, strict=False)[row, column]
@@ -49,7 +49,7 @@ def draw_masks(path, height: int, width: int) -> str:
 
 
 def draw_receptive_fields(path, height: int, width: int) -> str:
-    """What theta at one pixel depends on, by the Jacobian of real networks: the blind spot, and its cures."""
+    """Draws what theta at one pixel depends on, by the Jacobian of real networks: the blind spot, and its cures."""
     site, raster = (2 * height // 3, width // 3), orders.Raster()
     nets = (
         (PixelCNN(width=8, blocks=4, kernel=5), raster),
@@ -68,8 +68,8 @@ def draw_receptive_fields(path, height: int, width: int) -> str:
 
 
 def draw_attention(path, height: int, width: int) -> str:
-    """What theta at every pixel depends on in a transformer of one layer, by its Jacobian, for several orders and masks: all
-    pixels against all, and below it one of them."""
+    """Draws what theta at every pixel depends on in a transformer of one layer, by its Jacobian, for several orders and masks:
+    all pixels against all, and below it one of them."""
     site = (2 * height // 3, width // 3)
     at = site[0] * width + site[1]
     kinds = [(order, Causal()) for order in (orders.Raster(), orders.Snake(), orders.Hilbert(), orders.Random(0))]
@@ -88,9 +88,9 @@ def draw_attention(path, height: int, width: int) -> str:
 
 
 def draw_attention_weights(path, model, params, x, cond: Cond, site: tuple[int, ...] | None, text: str | None) -> str:
-    """How a trained transformer spreads its attention, in every layer and head, over one example x [1, *site_shape, *E]: over an
-    image for the query of one `site` (None: in the centre), else of all sites for all, to which `text` puts its characters. What
-    was drawn, in words.
+    """Draws how a trained transformer spreads its attention, in every layer and head, over one example x [1, *site_shape, *E]:
+    over an image for the query of one `site` (None: in the centre), else of all sites for all, to which `text` puts its
+    characters. Returns in words what was drawn.
 
     InputError for a site outside the data, or where none is to be chosen.
     """

@@ -23,17 +23,17 @@ RATIOS = ("work_ratio", "time_ratio", "train_flops_utilisation", "sample_bandwid
 
 
 def as_json(results: dict[str, dict]) -> str:
-    """The figures of each config as the text of a file."""
+    """Writes the figures of each config as the text of a file."""
     return json.dumps({"format": FORMAT, "results": {name: without_nan(figures) for name, figures in results.items()}}, indent=2)
 
 
 def without_nan(figures: dict) -> dict:
-    """The figures, with None where one is NaN."""
+    """Returns the figures, with None where one is NaN."""
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
 
 
 def read_results(path: str | os.PathLike) -> dict[str, dict]:
-    """The figures of each config. InputError if the file holds none."""
+    """Reads the figures of each config. InputError if the file holds none."""
     try:
         content = json.loads(Path(path).read_text())
     except (OSError, ValueError, RecursionError) as error:
@@ -45,7 +45,7 @@ def read_results(path: str | os.PathLike) -> dict[str, dict]:
 
 
 def overview(results: dict[str, dict]) -> str:
-    """A Markdown table: the figures of every config in a row, three digits of each; a dash where one does not exist."""
+    """Writes a Markdown table: the figures of every config in a row, three digits of each; a dash where one does not exist."""
     figures = ("parameters", "sites", "train_batch", *RATES[:3], *RATIOS)
     heads = [name.replace("_per_second", "/s").replace("_", " ") for name in figures]
     return table(
@@ -54,8 +54,8 @@ def overview(results: dict[str, dict]) -> str:
 
 
 def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
-    """A Markdown table: of every config in both, each rate of the new results over that of the old; above 1 the new is faster.
-    InputError where no config is in both."""
+    """Writes a Markdown table: of every config in both, each rate of the new results over that of the old; above 1 the new is
+    faster. InputError where no config is in both."""
     both = [name for name in new if name in old]
     if not both:
         raise InputError(f"the two files have no config in common: {', '.join(old)} and {', '.join(new)}; bench the same ones")
@@ -72,7 +72,7 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    """The cells as a table in Markdown."""
+    """Writes the cells as a table in Markdown."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *rows])
 
 

@@ -37,8 +37,8 @@ _TRIED = 5  # steps that tell how long one takes
 
 
 def try_out(experiment: Experiment, splits, *, seconds: float, batch: int = 16, runs: int = 5) -> dict[str, Any]:
-    """The figures of one experiment by name, fitted for about so many `seconds`, compilation apart; its schedule spans them, of
-    which the warm-up takes a tenth at most."""
+    """Returns the figures of one experiment by name, fitted for about so many `seconds`, compilation apart; its schedule spans
+    them, of which the warm-up takes a tenth at most."""
     model, keys = experiment.model, run_keys(experiment)
     fitted, state, rate = fit(experiment, splits.train, seconds)
     scoring = {"batch_size": experiment.eval_batch_size, "key": keys.evaluate}
@@ -73,7 +73,8 @@ _WEIGHTS = ("ema", "params")
 
 
 def fit(experiment: Experiment, split, seconds: float):
-    """(the experiment with as many steps as fit into so many seconds, its state after them, examples/s), on one device."""
+    """Returns (the experiment with as many steps as fit into so many seconds, its state after them, examples/s), on one
+    device."""
     key = run_keys(experiment).train
     batches = training_batches(split, experiment.batch_size, experiment.seed)
 
@@ -100,7 +101,7 @@ def _shortened(experiment: Experiment, steps: int) -> Experiment:
 
 
 def weights_used(model, key, sites: int = 8, examples: int = 8) -> float:
-    """The number of parameters that theta at a site depends on, averaged over so many sites, evenly spaced in their order."""
+    """Counts the parameters that theta at a site depends on, averaged over so many sites, evenly spaced in their order."""
     params, x_key, cond_key = lively_params(model, key), *jax.random.split(key)
     x, cond = to_data(model, random_symbols(model, x_key, examples), model.permutation), random_cond(model, cond_key, examples)
 
@@ -113,8 +114,8 @@ def weights_used(model, key, sites: int = 8, examples: int = 8) -> float:
 
 
 def context(model, key, at_once: int = 64, examples: int = 2) -> float:
-    """Of the sites generated before a site, the fraction that theta there depends on, averaged over all sites but the first; NaN
-    where there is one site only."""
+    """Returns of the sites generated before a site the fraction that theta there depends on, averaged over all sites but the
+    first; NaN where there is one site only."""
     params, (x_key, cond_key) = lively_params(model, key), jax.random.split(key)
     cond = random_cond(model, cond_key, at_once)
     seen = np.zeros((model.num_sites, model.num_sites), bool)

@@ -27,7 +27,7 @@ from arjax.runs.hosts import by_first
 
 class Restored(NamedTuple):
     """`state` as saved at `step`, where validation gave this `loss` (infinity if there was none), with the `updates` that no
-    record told of yet; `damaged`: the steps that would have come before it but could not be read."""
+    record counts yet; `damaged`: the steps that would have come before it but could not be read."""
 
     state: object
     step: int
@@ -37,7 +37,7 @@ class Restored(NamedTuple):
 
     @property
     def set_aside(self) -> str:
-        """In words, the steps that could not be read."""
+        """Names in words the steps that could not be read."""
         return "".join(f"; checkpoint {step} is damaged and set aside" for step in self.damaged)
 
 
@@ -70,7 +70,7 @@ def open_checkpoints(folder: Path) -> Iterator:
 def save(checkpoints, step: int, state, loss: float | None, updates=()) -> None:
     """Starts to write `state`, which may be donated at once. OSError if this one, or the one before, cannot be written.
 
-    loss: what its validation gave, None if there was none. updates: the numbers of those that no record tells of yet.
+    loss: what its validation gave, None if there was none. updates: the numbers of those that no record counts yet.
     """
     import orbax.checkpoint as ocp
 
@@ -229,7 +229,7 @@ def _array(entry) -> str:
 
 
 def checksums(tree) -> dict[str, str]:
-    """Returns for each part at the top of the tree, by its name, 16 hexadecimal digits that tell it from any other:
+    """Returns for each part at the top of the tree, by its name, 16 hexadecimal digits that distinguish it from any other:
 
         sum_i bits_i m_i  mod 2^64,   m_i odd and unlike its neighbours
 

@@ -2,8 +2,8 @@
 command, all compute every step, and what must be done once the first of them does.
 
 What is lost with one process is lost for all: JAX ends the others within half a minute, and they start again together, from the
-last checkpoint. A signal may reach one of them only, and none may leave a step that the others still compute. So each tells with
-every step what it was asked, and all read what came of it one step later, when it is known anyway.
+last checkpoint. A signal may reach one of them only, and none may leave a step that the others still compute. So each process
+hands the number of its signal to every step, and all read the highest of them one step later, when it is computed anyway.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class Hosts:
 
 
 def meet(hosts: Hosts) -> None:
-    """Wait for the other processes, before anything is computed. InputError if they cannot be found."""
+    """Waits for the other processes, before anything is computed. InputError if they cannot be found."""
     if not hosts.join and hosts.coordinator is None:
         return
     # A signal to one process is agreed on by all of them, in the step itself; JAX's own way would catch it first.
@@ -71,12 +71,12 @@ def meet(hosts: Hosts) -> None:
 
 
 def is_first() -> bool:
-    """Is this the process that writes and tells?"""
+    """Is this the process that writes and prints?"""
     return jax.process_index() == 0
 
 
 def by_first(action: Callable[[], None]) -> None:
-    """The first process does it while the others wait. If it fails it fails for all."""
+    """Lets the first process do it while the others wait. If it fails it fails for all."""
     error = None
     if is_first():
         try:
@@ -103,8 +103,8 @@ def check_same(what: str, value) -> None:
 
 @contextlib.contextmanager
 def own_directory(run: Path) -> Iterator[Path]:
-    """Where this process writes: the first to `run`, any other to a folder that is gone afterwards, and without a word on
-    stdout."""
+    """Yields the folder this process writes to: the first to `run`, any other to one that is gone afterwards, and without a word
+    on stdout."""
     if is_first():
         yield run
         return
@@ -113,8 +113,8 @@ def own_directory(run: Path) -> Iterator[Path]:
 
 
 class Interruption:
-    """Ctrl-C and SIGTERM ask a loop to finish what it is doing, save, and go; a second one does not ask. A context manager, for
-    the processes that compute on `mesh`."""
+    """On Ctrl-C or SIGTERM a loop finishes its step, saves and ends; a second signal ends it at once. A context manager, for the
+    processes that compute on `mesh`."""
 
     def __init__(self, mesh: jax.sharding.Mesh):
         self._mesh, self._signal, self._latest = mesh, 0, 0
@@ -128,11 +128,11 @@ class Interruption:
         self._restore()
 
     def asked(self) -> jax.Array:
-        """int32 [shares], over the batch: the number of the signal this process had until now, 0 if it had none."""
+        """Returns int32 [shares], over the batch: the number of the signal this process had until now, 0 if it had none."""
         return place_batch(np.full(self._local, self._signal, np.int32), self._mesh)
 
     def agreed(self, latest: jax.Array) -> int:
-        """Given what all were asked with this step, the number of a signal that any had by the step before, or 0."""
+        """Takes the highest signal of this step; returns that of the step before as a number, 0 if no process had one."""
         before, self._latest = self._latest, latest
         return int(before)
 

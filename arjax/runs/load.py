@@ -84,9 +84,9 @@ def prepare(experiment: Experiment, run: Path | None = None) -> Prepared:
 
 
 def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
-    """Returns what the experiment's tokenizer knows, None if it has none: what the directory `run` holds, if it was begun before;
-    else what the run `tokenizer_from` holds; else what it learns from the training split. InputError if these two runs differ in
-    it, or if it is not for such data."""
+    """Returns what the experiment's tokenizer learned, None if it has none: what the directory `run` holds, if it was begun
+    before; else what the run `tokenizer_from` holds; else what it learns from the training split. InputError if these two runs
+    differ in it, or if it is not for such data."""
     tokenizer, source = experiment.tokenizer, experiment.tokenizer_from
     if tokenizer is None:
         return None

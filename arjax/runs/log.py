@@ -1,4 +1,4 @@
-"""What happens in a run, told as it happens: to metrics.jsonl, to TensorBoard, and to whoever is watching.
+"""What happens in a run, written as it happens: to metrics.jsonl, to TensorBoard, and to the terminal.
 
 metrics.jsonl has one JSON object a line. A step's metrics are read when the next step has been handed to the device, which
 therefore never waits for the host.

@@ -11,13 +11,13 @@ from arjax.protocol import Cond
 
 
 def cond_of(model, batch: dict) -> Cond:
-    """Returns of the batch's labels, local features and memory those that the model wants."""
+    """Returns of the batch's labels, local features and memory those that the model is conditioned on."""
     label = None if model.cond.classes is None else batch["label"]
     return Cond(label, **{name: batch[name] for name in model.cond.features(model.site_shape)})
 
 
 def sample_cond(model, count: int, examples) -> Cond:
-    """Returns what samples are shown for: the classes in turn, where the model knows classes, or where it knows features (local,
+    """Returns what samples are shown for: the classes in turn, where the model has classes, or where it has features (local,
     memory), these and the labels of the first `count` of `examples`, a split that may be None for other models. A model's
     members: the first."""
     if model.cond.features(model.site_shape):

@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
 def evaluate(
     model, params, split, values, *, batch_size: int, key: jax.Array, ensemble: int = 1, place=jnp.asarray
 ) -> Evaluation:
-    """Every example of `split` scored as a published result is.
+    """Scores every example of `split` as a published result is.
 
     An ensemble of K > 1 is the equal mixture over K pairs of an order and a member, the same for all examples. The k-th order of
     a model that draws from orders it names is the k-th of these; of any other model, the first is its own and the rest are
@@ -47,14 +47,14 @@ def evaluate(
 
 
 def validate(model, params, split, values, *, batch_size: int, key: jax.Array, place=jnp.asarray) -> Evaluation:
-    """As `evaluate`, at the price of one pass: every batch is scored under one order and member drawn for it. The mean is an
+    """Scores as `evaluate` does, at the price of one pass: every batch under one order and member drawn for it. The mean is an
     unbiased estimate of the average over orders and members; with one order and no members it is exact."""
     return _evaluate(_drawn, model, params, split, values, batch_size, key, place)
 
 
 def drawn_examples(split, values, *, batch_size: int, key: jax.Array) -> Iterator[dict[str, np.ndarray]]:
-    """The examples of a split in batches, "x" [b, *site_shape, *E] being the symbols that `evaluate` scores under this key, with
-    "label" and "counted" where there are any."""
+    """Yields the examples of a split in batches, "x" [b, *site_shape, *E] being the symbols that `evaluate` scores under this
+    key, with "label" and "counted" where there are any."""
     keys = _keys(key)
     for batch, real in _batches(split, batch_size):
         drawn = batch | {"x": np.asarray(_apply(values, keys, batch))}

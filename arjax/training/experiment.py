@@ -44,7 +44,7 @@ class Experiment:
     """Steps between validations, each with samples and a checkpoint."""
     eval_batch_size: int = 500
     """Examples scored at once, over all devices."""
-    # How often a run tells of itself changes nothing it computes: a run may go on with other values.
+    # How often a run reports changes nothing it computes: a run may go on with other values.
     log_every: int = dataclasses.field(default=100, compare=False)
     """Steps between the lines on training in metrics.jsonl."""
     ensemble: int = 1

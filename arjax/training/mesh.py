@@ -44,7 +44,8 @@ class Mesh:
         return self.data, self.fsdp, self.tensor
 
     def build(self) -> jax.sharding.Mesh:
-        """The mesh over the first devices there are. InputError if there are fewer, or if some process would have none."""
+        """Returns the mesh over the first devices there are. InputError if there are fewer, or if some process would have
+        none."""
         devices = jax.devices()
         fixed = int(np.prod([size for size in self._sizes if size != -1]))
         if -1 in self._sizes and len(devices) % fixed:
@@ -61,14 +62,14 @@ class Mesh:
 
 
 def title(mesh: jax.sharding.Mesh) -> str:
-    """In words: how many devices of what kind, and how they share the work."""
+    """Says how many devices of what kind there are, and how they share the work."""
     split = " x ".join(f"{name} {size}" for name, size in mesh.shape.items() if size > 1)
     hosts = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     return f"devices: {mesh.size} {jax.default_backend()}{hosts}" + (f" ({split})" if split else "")
 
 
 def shares(mesh: jax.sharding.Mesh) -> int:
-    """The number of parts that a batch is split into."""
+    """Returns the number of parts that a batch is split into."""
     return mesh.shape["data"] * mesh.shape["fsdp"]
 
 
@@ -82,18 +83,18 @@ def check_batch(size: int, accumulate: int, mesh: jax.sharding.Mesh) -> None:
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
-    """Every device holds the whole array."""
+    """Returns the sharding in which every device holds the whole array."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def over_batch(mesh: jax.sharding.Mesh) -> NamedSharding:
-    """Every device holds its share of the first axis."""
+    """Returns the sharding in which every device holds its share of the first axis."""
     return NamedSharding(mesh, PartitionSpec(BATCH))
 
 
 def over_state(abstract, mesh: jax.sharding.Mesh, model):
-    """The same tree of shapes, each with its sharding. A model's net may say in `tensor_axes` of an array, by how its dotted path
-    ends, which of its axes lies along `tensor`."""
+    """Returns the same tree of shapes, each with its sharding. A model's net may say in `tensor_axes` of an array, by how its
+    dotted path ends, which of its axes lies along `tensor`."""
     tensor_axes = (model.capabilities.tensor_axes if isinstance(model, Model) else None) or {}
 
     def placed(path, leaf):
@@ -106,24 +107,24 @@ def over_state(abstract, mesh: jax.sharding.Mesh, model):
 
 
 def on_one_device(abstract):
-    """The same tree of shapes, each on the first device of this process."""
+    """Returns the same tree of shapes, each on the first device of this process."""
     sharding = SingleDeviceSharding(jax.local_devices()[0])
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), abstract)
 
 
 def local_rows(batch_size: int, mesh: jax.sharding.Mesh) -> np.ndarray:
-    """The places in a global batch of this size that this process's devices hold, in rising order."""
+    """Returns the places in a global batch of this size that this process's devices hold, in rising order."""
     places = over_batch(mesh).addressable_devices_indices_map((batch_size,)).values()
     return np.unique(np.concatenate([np.arange(batch_size)[index] for index in places]))
 
 
 def place_batch(batch, mesh: jax.sharding.Mesh):
-    """This process's rows of a batch, a tree of NumPy arrays [rows, ...], as global arrays [B, ...] over the batch."""
+    """Makes of this process's rows of a batch, a tree of NumPy arrays [rows, ...], global arrays [B, ...] over the batch."""
     return jax.tree.map(lambda x: jax.make_array_from_process_local_data(over_batch(mesh), x), batch)
 
 
 def place_padded(batch, mesh: jax.sharding.Mesh):
-    """A whole batch of any size, the same on every process: one that cannot be shared equally is filled up with its last
+    """Places a whole batch of any size, the same on every process: one that cannot be shared equally is filled up with its last
     example."""
 
     def place(x):
@@ -134,7 +135,7 @@ def place_padded(batch, mesh: jax.sharding.Mesh):
 
 
 def to_host(x) -> np.ndarray:
-    """The whole array, on every process. Every process must ask for it."""
+    """Returns the whole array, on every process. Every process must call it."""
     return np.asarray(x) if x.is_fully_addressable or x.is_fully_replicated else process_allgather(x, tiled=True)
 
 

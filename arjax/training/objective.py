@@ -1,6 +1,6 @@
 """What a run is for: what it minimises, what it measures, and what makes its result.
 
-The trainer knows this protocol only. Likelihood and Autoencoding are its two instances; an objective of a user's own works as
+The trainer uses this protocol only. Likelihood and Autoencoding are its two instances; an objective of a user's own works as
 they do, and runs/report.py shows its numbers by their names.
 """
 

@@ -28,7 +28,7 @@ class Adam:
         _check(self)
 
     def build(self, steps: int) -> optax.GradientTransformation:
-        """The transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
+        """Makes the transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
         return optax.chain(_clip(self.clip), optax.adam(schedule(self, steps), self.b1, self.b2))
 
 
@@ -50,13 +50,13 @@ class AdamW:
             raise InputError(f"weight_decay={self.weight_decay} must be finite and not negative; choose 0 for none")
 
     def build(self, steps: int) -> optax.GradientTransformation:
-        """The transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
+        """Makes the transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
         adamw = optax.adamw(schedule(self, steps), self.b1, self.b2, weight_decay=self.weight_decay, mask=_matrices)
         return optax.chain(_clip(self.clip), adamw)
 
 
 def schedule(optimizer: Adam | AdamW, steps: int) -> optax.Schedule:
-    """step -> learning rate, as the file's head describes it."""
+    """Returns step -> learning rate, as the file's head describes it."""
     if optimizer.warmup >= steps:
         raise InputError(f"optimizer.warmup={optimizer.warmup} must be less than steps={steps}; lower it or train for more steps")
     peak = optimizer.learning_rate

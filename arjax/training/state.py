@@ -7,8 +7,8 @@ The growing decay lets the average forget its random start (as in TensorFlow's E
 comes from `fold_in(key, step)`: a run that starts again from a saved state goes on as if nothing had happened, bit for bit.
 
 On a mesh the step is compiled once before the first, its state laid out over the devices and donated. Beside what it learns it
-passes on what processes were asked: any process's signal reaches all of them with the same step, so that all stop after the same
-one, without a message of their own.
+passes on the signals that processes had: any process's signal reaches all of them with the same step, so that all stop after the
+same one, without a message of their own.
 """
 
 import functools
@@ -51,7 +51,7 @@ def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh | None = None
 
 
 def only(abstract: TrainState, *names: str) -> TrainState:
-    """The same state with `...` for every leaf outside its parts of these names: what to restore if no more is wanted."""
+    """Returns the same state with `...` for every leaf outside its parts of these names: what to restore if no more is wanted."""
     return jax.tree.map(lambda _: ..., abstract).replace(**{name: getattr(abstract, name) for name in names})
 
 
@@ -115,7 +115,7 @@ def compile_step(experiment: Experiment, abstract: TrainState, batch, key, mesh:
 
 
 def memory(compiled: jax.stages.Compiled) -> str:
-    """In words: what it needs of each device's memory at once, by the compiler's plan; "unknown" where that has none."""
+    """Says what it needs of each device's memory at once, by the compiler's plan; "unknown" where that has none."""
     plan = compiled.memory_analysis()
     if plan is None:
         return "unknown"
