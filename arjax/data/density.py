@@ -20,7 +20,7 @@ from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
 
-_PARTS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviation
+_BUMPS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Bimodal:
     def probs(self) -> np.ndarray:
         """Returns the law, [100] float64."""
         edges = [-math.inf, *np.arange(99) + 0.5, math.inf]
-        cdf = [sum(w * 0.5 * math.erfc((mean - edge) / std / math.sqrt(2)) for w, mean, std in _PARTS) for edge in edges]
+        cdf = [sum(w * 0.5 * math.erfc((mean - edge) / std / math.sqrt(2)) for w, mean, std in _BUMPS) for edge in edges]
         return np.diff(cdf)
 
     def load(self) -> Splits:

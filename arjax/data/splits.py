@@ -137,7 +137,7 @@ def check_splits(splits: Splits, values, where: str) -> Splits:
                 f"{where}: {name} has the value {x[place].item()} at {list(place)}, but {values.title} accepts {values.support} "
                 "only; correct the data or choose other values"
             )
-        for part, noun in _PARTS.items():
+        for part, noun in _NOUNS.items():
             lacks = [name for name, each in ((name, split), ("train", splits.train)) if getattr(each, part) is None]
             if len(lacks) == 1:
                 raise InputError(
@@ -167,7 +167,7 @@ def _first_outside(x, values):
     return None
 
 
-_PARTS = {
+_NOUNS = {
     "label": "labels",
     "local": "local features",
     "memory": "memory features",
@@ -185,11 +185,11 @@ def _check_features(part, axes, name, split, train, where):
     one_shape = features.shape[1:] == getattr(train, part).shape[1:]
     if features.dtype.kind != "f" or not fits or not one_shape or len(features) != len(split.x):
         raise InputError(
-            f"{where}: the {_PARTS[part]} of {name} are {features.dtype} of shape {features.shape}; give real numbers {axes}, a "
+            f"{where}: the {_NOUNS[part]} of {name} are {features.dtype} of shape {features.shape}; give real numbers {axes}, a "
             f"row for each of its {len(split.x)} examples, of one shape in all splits"
         )
     if not np.isfinite(features).all():
-        raise InputError(f"{where}: the {_PARTS[part]} of {name} are not all finite; correct the data")
+        raise InputError(f"{where}: the {_NOUNS[part]} of {name} are not all finite; correct the data")
 
 
 def _check_counted(name, split, where):
