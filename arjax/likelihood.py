@@ -6,6 +6,7 @@
 The ensemble averages probabilities. Averaging logits or log-probabilities over orders is not a likelihood.
 """
 
+import dataclasses
 import functools
 import math
 from typing import NamedTuple
@@ -102,9 +103,9 @@ def ensemble_log_prob(
     orders [K, T]; members int [K] or None; counted as in `log_prob`. Each x is scored under all K, and the probabilities are
     averaged.
     """
-    cond, each = cond or Cond(), []
+    cond, each = Cond() if cond is None else cond, []
     for k, order in enumerate(jnp.asarray(orders)):
-        part = cond if members is None else cond.replace(member=members[k])
+        part = cond if members is None else dataclasses.replace(cond, member=members[k])
         each.append(log_prob(model, params, x, order=order, cond=part, counted=counted))
     return mixture(jnp.stack(each))
 
