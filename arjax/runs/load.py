@@ -59,9 +59,11 @@ def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] 
 def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
     """Opens a run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
     experiment = read_run(run, modules)
-    data = dataclasses.replace(experiment.data, root=root or experiment.data.root)
-    learned = read_tokenizer(run, experiment)
-    return _restore(run, over_tokens(dataclasses.replace(experiment, data=data), learned), raw)
+    if root is not None:
+        if "root" not in (field.name for field in dataclasses.fields(experiment.data)):  # data of a user's own need none
+            raise InputError(f"root={root}: {experiment.data.title} lies in no folder; leave it out")
+        experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, root=root))
+    return _restore(run, over_tokens(experiment, read_tokenizer(run, experiment)), raw)
 
 
 class Prepared(NamedTuple):
