@@ -45,7 +45,7 @@ class Dataset(Protocol):
 
     root: str | None
     """The folder of the files; None stands for $ARJAX_DATA, else ~/.cache/arjax. A field `dataclasses.field(default=None,
-    compare=False)`: where the files lie is no part of an experiment's identity."""
+    compare=False)`: where the files lie is no part of an experiment's identity. Data without files need none."""
     values: Any
     """A Values: what raw values become. Typed Any so that command lines can edit its fields."""
     medium: Any

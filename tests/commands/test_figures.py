@@ -4,7 +4,9 @@ import pytest
 from PIL import Image
 from trained import failure
 
+from arjax import pictures
 from arjax.__main__ import main
+from arjax.measure import figures
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,16 @@ def test_figures_draws(what, tmp_path, capsys):
     with Image.open(path) as image:
         assert min(image.size) > 200
     assert capsys.readouterr().out.endswith(f" in {path}\n")
+
+
+@pytest.mark.slow  # four nets, thrice
+def test_draw_receptive_fields_sees_something_in_every_net(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "dependence_pictures", lambda path, panels: drawn.extend(panels))
+    figures.draw_receptive_fields(None, 8, 8)
+    for title, seen, earlier, _ in drawn:
+        assert seen.any(), title
+        assert not (seen & ~earlier).any(), title
 
 
 def test_figures_of_a_run_over_images_draws_one_site_and_over_text_all(runs, tmp_path, capsys):

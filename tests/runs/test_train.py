@@ -15,8 +15,9 @@ from trained import records
 
 import arjax
 import train as script
-from arjax.errors import one_line_errors
+from arjax.errors import InputError, one_line_errors
 from arjax.runs import checkpoints
+from arjax.runs.load import open_run
 from arjax.training import Likelihood
 from arjax.training.objective import Score
 
@@ -284,7 +285,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 import arjax
-from arjax.data import Npz, Real
+from arjax.data import Npz, Real, Table
 from arjax.training import Experiment, Mesh, Score
 
 
@@ -309,20 +310,33 @@ class Mean:
         return self.validate(experiment, params, state, getattr(splits, which), **scoring)
 
 
+@dataclasses.dataclass(frozen=True)
+class Mine:
+    values: Real = Real()
+    medium = Table()
+    title = "a table of my own"
+
+    def load(self): return Npz("mine.npz", self.values).load()
+
+
 experiment = Experiment(
-    data=Npz("mine.npz", Real()), model=None, task=Mean(), mesh=Mesh(1),
+    data=Mine(), model=None, task=Mean(), mesh=Mesh(1),
     batch_size=8, steps=2, eval_every=1, eval_batch_size=16,
 )
 """
 
 
 @pytest.mark.usefixtures("narrow")
-def test_train_reports_an_objective_of_ones_own(capsys):
+def test_train_and_open_run_take_an_objective_and_data_of_ones_own(capsys):
     Path("own.py").write_text(OWN)
     assert script.main(["own.py"]) == 0
     printed = capsys.readouterr().out
     assert "step 2  valid distance 0.3" in printed
-    assert "mine.npz" in printed
+    assert "a table of my own" in printed
+    # The data have the fields that CONTRIBUTING.md lists, and no folder.
+    assert open_run("runs/own", modules=(f"{Path.cwd().name}.own",)).params["mean"].shape == (1, 3)
+    with pytest.raises(InputError, match="lies in no folder; leave it out"):
+        open_run("runs/own", root="here", modules=(f"{Path.cwd().name}.own",))
     assert script.main(["own.py"]) == 0
     assert "is finished" in capsys.readouterr().out
 
