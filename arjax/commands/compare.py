@@ -70,8 +70,8 @@ class Compare:
 
     def _write(self, about, rows, title) -> None:
         write_whole(self.out, f"{about}\n\n{markdown(rows)}\n")
-        known = {name: without_nan(row) for name, row in rows.items()}
-        write_whole(self.out.with_suffix(".json"), json.dumps({"about": about, "rows": known}, indent=2) + "\n")
+        figures = {name: without_nan(row) for name, row in rows.items()}
+        write_whole(self.out.with_suffix(".json"), json.dumps({"about": about, "rows": figures}, indent=2) + "\n")
         points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
         pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, title)
 

@@ -96,9 +96,9 @@ class Sample:
         tokens = max(1, min(room, 200)) if self.tokens is None else self.tokens
         options = {"tokens": tokens, "cond": cond, "transforms": transforms, "stop": self._stop(medium)}
         snapshots = stream(model, params, key, [prompt] * batch, every=8, **options)
-        known = Generated(np.stack([prompt] * batch), np.full(batch, len(prompt)))
+        begun = Generated(np.stack([prompt] * batch), np.full(batch, len(prompt)))
         printed = 0
-        for drawn in itertools.chain([known], snapshots):
+        for drawn in itertools.chain([begun], snapshots):
             texts = [medium.exhibit(row[None, :length]).texts[0] for row, length in zip(*drawn, strict=True)]
             # A character of several bytes may be half drawn; it is shown as a replacement until it is whole.
             settled = texts[0].rstrip("\N{REPLACEMENT CHARACTER}")
@@ -123,8 +123,8 @@ class Sample:
 
     def _write_arrays(self, cond, **arrays) -> None:
         if self.out:
-            known = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-            save_arrays(self.out, **arrays, **known)
+            given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
+            save_arrays(self.out, **arrays, **given)
             print(f"{len(arrays['x'])} samples in {self.out}")
 
 

@@ -128,8 +128,8 @@ def _writing(checkpoints):
     except jax.errors.JaxRuntimeError:  # no file's fault: the computation failed, or another process was lost
         raise
     except Exception as error:
-        known = re.search(r"os_error_code='(\d+)'|\[Errno (\d+)\]", str(error))
-        code = int(known[1] or known[2]) if known else errno.EIO
+        found = re.search(r"os_error_code='(\d+)'|\[Errno (\d+)\]", str(error))
+        code = int(found[1] or found[2]) if found else errno.EIO
         raise OSError(code, f"a checkpoint cannot be written ({os.strerror(code)})", str(checkpoints.directory)) from error
 
 
@@ -168,8 +168,8 @@ def _note(folder: Path, step: int) -> dict | None:
         loss, sums, updates = note["loss"], note["checksums"], note["updates"]
         numbers = [number for update in updates for number in update.values()]
         same = all(update.keys() == updates[0].keys() for update in updates)
-        known = isinstance(sums, dict) and same and all(isinstance(number, float) for number in (loss, *numbers))
-        return note if known else None
+        valid = isinstance(sums, dict) and same and all(isinstance(number, float) for number in (loss, *numbers))
+        return note if valid else None
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
 
@@ -240,12 +240,12 @@ def checksums(tree) -> dict[str, str]:
     parts = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         parts.setdefault(jax.tree_util.keystr(path[:1], simple=True), []).append(leaf)
-    known = {name: leaves for name, leaves in parts.items() if all(leaf is not ... for leaf in leaves)}
-    sums = np.array([sum(map(_sum, leaves, itertools.count())) % 2**64 for leaves in known.values()], np.uint64)
+    whole = {name: leaves for name, leaves in parts.items() if all(leaf is not ... for leaf in leaves)}
+    sums = np.array([sum(map(_sum, leaves, itertools.count())) % 2**64 for leaves in whole.values()], np.uint64)
     if jax.process_count() > 1:
         # As pairs of halves: JAX would cut an integer of 64 bits.
         sums = process_allgather(sums.view(np.uint32)).view(np.uint64).sum(axis=0, dtype=np.uint64)
-    return {name: f"{word:016x}" for name, word in zip(known, sums.tolist(), strict=True)}
+    return {name: f"{word:016x}" for name, word in zip(whole, sums.tolist(), strict=True)}
 
 
 def _sum(leaf: jax.Array, place: int) -> int:
