@@ -57,7 +57,7 @@ BAD_RUNS = (
     Bad("-m arjax evaluate palette", "is not the tokenizer that this run was trained with", run_json("palette", tokenizer="ab")),
     Bad("-m arjax evaluate run", "there is no file tiny.npz", gone("tiny.npz")),
     Bad("-m arjax evaluate classes", "has no labels", npz(train_label=None, valid_label=None, test_label=None)),
-    Bad("-m arjax complete classes", "has labels up to 7, but the model knows classes 0..2", npz(test_label=np.arange(8))),
+    Bad("-m arjax complete classes", "has labels up to 7, but the model has classes 0..2", npz(test_label=np.arange(8))),
 )
 
 COMMANDS = (
@@ -92,7 +92,7 @@ COMMANDS = (
     ("evaluate palette --other-data text.py", "the tokenizer of the run is not for such data"),
     ("evaluate run --other-run nowhere", "nowhere is no run directory"),
     ("evaluate run --other-run text", "--other-run text is of chars, Levels(count=9), this one of dims, Levels(count=2)"),
-    ("sample run --label 0", "run knows no classes; leave it out"),
+    ("sample run --label 0", "run has no classes; leave it out"),
     ("sample classes --label 3", "label must be in 0..2"),
     ("sample run --temperature 0.5", "Categorical"),
     ("sample rows --temperature nan", "Temperature(nan) must not be below 0"),
@@ -117,7 +117,7 @@ COMMANDS = (
     ("complete run --text hello", "--text: run models images; leave it out"),
     ("complete palette --text hello", "--text: palette models images; leave it out"),
     ("complete run --images 9", "--examples 9 is more than the 8 of the test split"),
-    ("complete run --image x.png --label 1", "--label 1: run knows no classes; leave it out"),
+    ("complete run --image x.png --label 1", "--label 1: run has no classes; leave it out"),
     ("complete classes --image x.png", "--image: classes is given the class of what it completes; name it with --label, 0..2"),
     ("complete classes --image x.png --label 3", "label must be in 0..2"),
     ("complete rows --images 1 --mask upper", "comes after unobserved ones in Raster(), and RNN"),

@@ -43,7 +43,7 @@ class Complete:
     seconds: float | None = None
     """How much of a recording is kept, and continued; by default half of what the model generates, or of --audio all of it."""
     label: int | None = None
-    """The class of what --image, --text or --audio gives, where the model knows classes."""
+    """The class of what --image, --text or --audio gives, where the model has classes."""
     examples: Annotated[int | None, tyro.conf.arg(aliases=("--images",))] = None
     """Test examples to complete, evenly spaced in their split; by default 10 images, 3 texts or 2 recordings."""
     completions: int | None = None

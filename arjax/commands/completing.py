@@ -230,7 +230,7 @@ def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
         raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
     classes = model.cond.classes
     if classes is None and label is not None:
-        raise InputError(f"--label {label}: {run} knows no classes; leave it out")
+        raise InputError(f"--label {label}: {run} has no classes; leave it out")
     if classes is not None and label is None:
         raise InputError(f"{flag}: {run} is given the class of what it completes; name it with --label, 0..{classes - 1}")
     if label is not None and not 0 <= label < classes:

@@ -33,7 +33,7 @@ class Sample:
     stop: str | None = None
     """The character, or of tokens the very token, that a continuation ends with, if it is drawn."""
     label: int | None = None
-    """The class to draw, if the model knows classes; by default all of them in turn."""
+    """The class to draw, if the model has classes; by default all of them in turn."""
     temperature: float | None = None
     """0 is greedy."""
     top_k: int | None = None
@@ -44,7 +44,7 @@ class Sample:
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png."""
     out: Path | None = None
-    """Where to write the samples as .npz (arrays x and, as the model knows them, label, local and memory; of continuations also
+    """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
     their length, of images drawn as tokens also these)."""
     root: str | None = None
     """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
@@ -62,7 +62,7 @@ class Sample:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if self.label is not None and model.cond.classes is None:
-            raise InputError(f"--label {self.label}: {self.run} knows no classes; leave it out")
+            raise InputError(f"--label {self.label}: {self.run} has no classes; leave it out")
         if self.label is not None and not 0 <= self.label < model.cond.classes:
             raise InputError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
         # Only features have to come from data, which need not be there otherwise.

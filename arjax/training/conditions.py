@@ -80,7 +80,7 @@ def check_fits(title: str, model, splits) -> None:
         if features is None or features.shape[1:] != declared:
             has = f"no {name} features" if features is None else f"{name} features of shape {features.shape[1:]}"
             flags = {"local": "--model.cond.local and --model.cond.hop", "memory": "--model.cond.memory"}[name]
-            raise InputError(f"{title} has {has}, but the model wants {declared} for an example; set {flags} to fit")
+            raise InputError(f"{title} has {has}, but the model takes {declared} for an example; set {flags} to fit")
     if model.cond.classes is None:
         return
     if splits.train.label is None:
@@ -91,6 +91,6 @@ def check_fits(title: str, model, splits) -> None:
     highest = max(int(split.label.max()) for split in splits)
     if highest >= model.cond.classes:
         raise InputError(
-            f"{title} has labels up to {highest}, but the model knows classes 0..{model.cond.classes - 1}; "
+            f"{title} has labels up to {highest}, but the model has classes 0..{model.cond.classes - 1}; "
             f"set --model.cond.classes {highest + 1}"
         )

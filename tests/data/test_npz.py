@@ -130,10 +130,10 @@ def test_check_fits_refuses_an_order_in_which_padding_would_come_first(tmp_path,
 @pytest.mark.parametrize(
     ("part", "cond", "says"),
     [
-        ("local", {"local": 2}, r"has local features of shape \(4, 3\), but the model wants \(4, 2\) for an example; set"),
-        ("memory", {"local": 2}, r"has no local features, but the model wants \(4, 2\) for an example"),
+        ("local", {"local": 2}, r"has local features of shape \(4, 3\), but the model takes \(4, 2\) for an example; set"),
+        ("memory", {"local": 2}, r"has no local features, but the model takes \(4, 2\) for an example"),
         ("memory", {"memory": (4, 2)}, r"has memory features of shape \(4, 3\), but .* \(4, 2\).*--model.cond.memory to fit"),
-        ("local", {"memory": (4, 2)}, r"has no memory features, but the model wants \(4, 2\) for an example; set"),
+        ("local", {"memory": (4, 2)}, r"has no memory features, but the model takes \(4, 2\) for an example; set"),
     ],
 )
 def test_check_fits_names_features_that_do_not_fit_the_model(part, cond, says, tmp_path):

@@ -221,7 +221,7 @@ def test_experiment_refuses_data_that_do_not_suit_the_head():
         (Model(MADE(hidden=(5,)), Bernoulli(), (28, 28)), "has examples of shape (8, 8), but the model's are (28, 28)"),
         (
             Model(MADE(hidden=(5,)), Bernoulli(), (8, 8), cond=CondSpec(classes=9)),
-            "the model knows classes 0..8",
+            "the model has classes 0..8",
         ),
     ],
 )
