@@ -1,14 +1,42 @@
-"""Files written whole, and arrays known by what they hold."""
+"""Files that come from outside, files written whole, and arrays known by what they hold."""
 
 import hashlib
 import math
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from arjax.errors import InputError, one_line
+
 _CHUNK = 2**24  # bytes hashed at once: an array that is not laid out in C order is copied by that much only
+
+
+def check_file(path: str | os.PathLike) -> Path:
+    """Returns the path of a file, or of a link to one. InputError where there is none: a pipe or a device would keep its reader
+    waiting, or be without an end."""
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}; check the path") from None
+    except (OSError, ValueError) as error:  # ValueError: no path has a zero byte
+        raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a folder, no file; give a file")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is a pipe or a device, no file; save its content in a file and give that")
+    return path
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """Returns the content of a file that comes from outside. InputError as `check_file`, and where it cannot be read."""
+    try:
+        return check_file(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from None
 
 
 def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
