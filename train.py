@@ -11,77 +11,15 @@ Exit status: 0 finished; 1 the numbers did not stay finite; 2 the command or the
 import shlex
 import sys
 
-import jax
-
 from arjax.errors import one_line_errors
-from arjax.runs import cache_compilations, checkpoints, config, directory, hosts, load, log, report
-from arjax.training.experiment import over_tokens, run_keys, scoring, training_batches_on
-from arjax.training.mesh import place_batch, title
-from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
+from arjax.runs import cache_compilations, config
+from arjax.runs.loop import train
 
 
 def main(argv: list[str], program: str = "python train.py") -> int:
-    # What was asked for, and whether it was done before.
     cache_compilations()
-    described, run = config.parse(argv)
-    directory.check_run(run, described)
-    records = log.read_metrics(run / "metrics.jsonl", described.task.measure)
-    if records and records[-1]["split"] == "test":
-        report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
-        print(f"{run} is finished; choose another directory with --run to train again")
-        return 0
-
-    # The parts, and whether they fit together. Nothing is written before all of them do.
-    experiment, splits, raw, learned = load.prepare(described, run)
-    task, keys, mesh = experiment.task, run_keys(experiment), experiment.mesh.build()
-    batches, options = training_batches_on(mesh, experiment, splits.train), scoring(experiment, mesh)
-    abstract = abstract_state(experiment, mesh)
-    trace_step(experiment, abstract, batches[0], keys.train)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
-
-    with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
-        directory.write_run(run, described, raw, learned)
-        print(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}", flush=True)
-
-        # From the last good checkpoint, or from the beginning.
-        saved = checkpoints.restore_latest(run / "checkpoints", abstract)
-        update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
-        print(f"memory of a step, as it was compiled: {memory(update)}", flush=True)
-        state = draw_state(experiment, abstract, keys.init) if saved.state is None else saved.state
-
-        with (
-            checkpoints.open_checkpoints(run / "checkpoints") as writer,
-            log.Log(folder, experiment, saved.step, saved.updates) as run_log,
-            hosts.Interruption(mesh) as stop,
-        ):
-            if saved.state is not None:
-                run_log.note(f"continuing from step {saved.step}{saved.set_aside}")
-            for step in range(saved.step + 1, experiment.steps + 1):
-                state, metrics, asked = update(state, place_batch(batches[step - 1], mesh), keys.train, stop.asked())
-                run_log.train(step, metrics)
-                signal, loss = stop.agreed(asked), None
-                due = step % experiment.eval_every == 0 or step == experiment.steps
-                if not (due or signal):
-                    continue
-                # Nothing is saved before its own loss was seen to be finite.
-                run_log.settle()
-                if due:
-                    run_log.summarise()
-                    loss = run_log.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
-                    run_log.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
-                checkpoints.save(writer, step, state, loss, run_log.updates)
-                if signal:
-                    run_log.interrupted(step, f"{program} {shlex.join(argv)}")
-                    return 128 + signal
-            # The result: the test split under the parameters that validation chose.
-            checkpoints.finish(writer)
-            best = checkpoints.restore_best(run / "checkpoints", only(abstract, "ema", "state"))
-            for step in best.damaged:
-                run_log.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
-            test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **options)
-            run_log.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
-        report.closing_table(experiment, run, run_log.records)
-    return 0
+    experiment, run = config.parse(argv)
+    return train(experiment, run, again=f"{program} {shlex.join(argv)}")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from arjax import interop, testing
+    from arjax.data.arrays import Arrays
     from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, theta
     from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
+    from arjax.runs.fit import fit
     from arjax.runs.load import load
     from arjax.sampling import ancestral as sample
 
 __all__ = [
+    "Arrays",
     "Cond",
     "CondSpec",
     "Head",
@@ -28,6 +31,7 @@ __all__ = [
     "Spec",
     "conditional_log_prob",
     "ensemble_log_prob",
+    "fit",
     "init",
     "interop",
     "load",
@@ -41,7 +45,7 @@ __all__ = [
 # orbax is, which only `load` needs.
 _DEFINED_IN = dict.fromkeys(["conditional_log_prob", "ensemble_log_prob", "log_prob", "theta"], "arjax.likelihood")
 _DEFINED_IN |= dict.fromkeys(["Cond", "CondSpec", "Head", "Model", "Net", "Spec", "init"], "arjax.protocol")
-_DEFINED_IN |= {"load": "arjax.runs.load", "sample": "arjax.sampling"}
+_DEFINED_IN |= {"Arrays": "arjax.data", "fit": "arjax.runs.fit", "load": "arjax.runs.load", "sample": "arjax.sampling"}
 
 
 def __getattr__(name: str):

@@ -89,7 +89,9 @@ def modules_of(data) -> set[str]:
 def _fields(cls):
     # Linen gives every module two fields of its own, and Model fills in `spec`.
     hidden = ("spec", "parent", "name") if issubclass(cls, nn.Module) else ()
-    return [field for field in dataclasses.fields(cls) if field.init and field.name not in hidden]
+    fields = [field for field in dataclasses.fields(cls) if field.init and field.name not in hidden]
+    # Arrays in memory say so: their data set describes them by a digest.
+    return [field for field in fields if field.metadata.get("described", True)]
 
 
 def _find_class(path, trusted):

@@ -1,5 +1,6 @@
 """Data: named data sets in three named splits, what their values become, and batches of them."""
 
+from arjax.data.arrays import Arrays
 from arjax.data.audio import SpokenDigits, WavFolder, tile
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
 from arjax.data.density import Bimodal, BinaryDensity
@@ -15,6 +16,7 @@ from arjax.data.waveforms import Linear, MuLaw
 
 __all__ = [
     "MNIST",
+    "Arrays",
     "Bimodal",
     "BinarizedMNIST",
     "BinaryDensity",

@@ -52,8 +52,8 @@ def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] 
     experiment = read_run(run, modules)
     learned = read_tokenizer(run, experiment)
     fitted = None if learned is None else Fitted(experiment.tokenizer, learned)
-    trained = _restore(run, over_tokens(experiment, learned), raw)
-    return Loaded(experiment.model, experiment.task.learned(experiment, trained.params, trained.state), fitted)
+    params, state = restore(run, over_tokens(experiment, learned), raw)
+    return Loaded(experiment.model, experiment.task.learned(experiment, params, state), fitted)
 
 
 def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
@@ -63,7 +63,8 @@ def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = No
         if "root" not in (field.name for field in dataclasses.fields(experiment.data)):  # data of a user's own need none
             raise InputError(f"root={root}: {experiment.data.title} lies in no folder; leave it out")
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, root=root))
-    return _restore(run, over_tokens(experiment, read_tokenizer(run, experiment)), raw)
+    experiment = over_tokens(experiment, read_tokenizer(run, experiment))
+    return Trained(experiment, *restore(run, experiment, raw))
 
 
 class Prepared(NamedTuple):
@@ -128,7 +129,9 @@ def _learned_there(experiment: Experiment, source: str) -> Learned:
     )
 
 
-def _restore(run, experiment: Experiment, raw: bool) -> Trained:
+def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False) -> tuple[Any, Any]:
+    """Returns (params, state) of the run's checkpoint that was best on validation. `experiment`: over tokens where it has a
+    tokenizer. InputError and warning as `load`."""
     folder = Path(run) / "checkpoints"
     if not folder.is_dir():
         raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
@@ -140,4 +143,4 @@ def _restore(run, experiment: Experiment, raw: bool) -> Trained:
         warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)
     # Bound to no device: on a mesh, too, they go where they are used.
     params, state = jax.tree.map(jnp.asarray, jax.device_get((getattr(best.state, which), best.state.state)))
-    return Trained(experiment, params, state)
+    return params, state

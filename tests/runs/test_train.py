@@ -16,7 +16,7 @@ from trained import records
 import arjax
 import train as script
 from arjax.errors import InputError, one_line_errors
-from arjax.runs import checkpoints
+from arjax.runs import checkpoints, loop
 from arjax.runs.load import open_run
 from arjax.training import Likelihood
 from arjax.training.objective import Score
@@ -139,7 +139,7 @@ def test_train_goes_on_to_the_same_bits_after_it_was_killed_and_interrupted(trai
             script.main(argv)
     with monkeypatch.context() as patch:
         term = lambda: signal.raise_signal(signal.SIGTERM)  # noqa: E731
-        patch.setattr(script, "place_batch", nth(5, term, script.place_batch))
+        patch.setattr(loop, "place_batch", nth(5, term, loop.place_batch))
         assert script.main(argv) == 143
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "save", nth(1, killed, checkpoints.save))

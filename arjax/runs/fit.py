@@ -1,0 +1,56 @@
+"""Training from Python: the loop of train.py, for a notebook or a script."""
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arjax.runs.load import learn, restore
+from arjax.runs.log import read_metrics
+from arjax.runs.loop import train
+from arjax.training.experiment import Experiment, over_tokens
+
+
+class Fit(NamedTuple):
+    """What training left.
+
+    params: those that were best on validation, averaged (EMA).
+    records: of training, validation and test, as in metrics.jsonl: dicts with `step`, `split`, `seconds` and the numbers.
+    """
+
+    params: Any
+    records: list[dict]
+
+    @property
+    def test(self) -> dict:
+        """The record of the test split, under `params`: "nats", "bits_per_dim", "standard_error", "baselines" and so on."""
+        return self.records[-1]
+
+
+def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool = False, **fields) -> Fit:
+    """Fits `model` to `data` as train.py does, and returns the parameters.
+
+    model: an arjax.Model, or what the `task` among the fields fits.
+    data: a data set, as `arjax.Arrays(x_train, x_valid, x_test)`.
+    steps: updates in the whole run.
+    run: a directory for checkpoints, metrics and samples. The same call continues what it holds, exactly. None is a temporary
+      one, which is removed.
+    quiet: print nothing.
+    fields: others of `arjax.training.Experiment`, as batch_size, optimizer, seed; ten validations are made unless `eval_every` is
+      given, and without `run` no samples are drawn.
+
+    InputError where the parts do not fit together; FloatingPointError where numbers do not stay finite; KeyboardInterrupt after
+    Ctrl-C, once the run is saved.
+    """
+    usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
+    experiment = Experiment(model=model, data=data, steps=steps, **(usual | fields))
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)
+        if quiet:
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if train(experiment, folder, again="the same call of arjax.fit"):
+            raise KeyboardInterrupt
+        fitted = over_tokens(experiment, learn(experiment, folder))
+        params, state = restore(folder, fitted)
+        return Fit(fitted.task.learned(fitted, params, state), read_metrics(folder / "metrics.jsonl", fitted.task.measure))
