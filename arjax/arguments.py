@@ -52,6 +52,8 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
 def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
     """`cond` with int32 arrays. InputError if it is not of the kind that the model declares."""
     cond = Cond() if cond is None else cond
+    if not isinstance(cond, Cond):
+        raise InputError(f"cond is a {type(cond).__name__}; give a Cond, as Cond(label=...)")
     if (cond.label is None) != (model.cond.classes is None):
         has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
         raise InputError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")

@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 import flax.struct
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
-from arjax.orders import AnyOrder, Raster, check_permutation
+from arjax.orders import AnyOrder, Order, Raster, check_permutation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +119,7 @@ class Net(Protocol):
         ...
 
 
+@runtime_checkable
 class Head(Protocol):
     """A frozen dataclass without parameters of its own: theta -> the distribution of one symbol. `HeadCapabilities` lists what
     it may declare besides."""
@@ -207,11 +208,25 @@ class Model:
             raise InputError(
                 "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
             ) from error
+        for name, part in (("net", self.net), ("head", self.head), ("order", self.order), ("cond", self.cond)):
+            if isinstance(part, type):
+                raise InputError(f"{name}={part.__name__} is a class; give an instance of it, as {part.__name__}()")
         if not isinstance(self.net, nn.Module):
             raise InputError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
+        if "spec" not in (field.name for field in dataclasses.fields(self.net)):
+            net = type(self.net).__name__
+            raise InputError(f"{net} has no field that Model can fill in; add `spec: arjax.Spec | None = None` to its class")
+        if not isinstance(self.head, Head):
+            raise InputError(
+                f"head={self.head!r} is no head; a head has event_shape, vocab, param_size, log_prob and sample, as Bernoulli()"
+            )
+        if not isinstance(self.order, Order):
+            raise InputError(f"order={self.order!r} is no order; give one, as Raster(), or a class with permutation(site_shape)")
         if not isinstance(self.cond, CondSpec):
             raise InputError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
-        if not self.site_shape or any(size < 1 for size in self.site_shape):
+        if not isinstance(self.site_shape, tuple) or not all(isinstance(size, int) for size in self.site_shape):
+            raise InputError(f"site_shape={self.site_shape!r} must be a tuple of whole numbers; write it as (64,) or (28, 28)")
+        if not self.site_shape or min(self.site_shape) < 1:
             raise InputError(
                 f"site_shape={self.site_shape} must name at least one axis, each of at least one site; give that of the data"
             )
@@ -288,4 +303,5 @@ class Model:
 def init(model: Model, key: jax.Array):
     """The net's initial parameters, a tree of float32 arrays."""
     x = jnp.zeros((1, model.num_sites, *model.head.event_shape), model.dtype)
-    return model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))["params"]
+    drawn = model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))
+    return drawn.get("params", {})  # a net may have none
