@@ -4,7 +4,7 @@ import pkgutil
 import sys
 from typing import NamedTuple
 
-from arjax.errors import InputError, one_line_errors
+from arjax.errors import InputError, one_line_errors, show
 from arjax.runs import cache_compilations
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int | None:
     with one_line_errors():
         name, *rest = (sys.argv[1:] if argv is None else argv) or [""]
         if name in ("-h", "--help"):
-            print(usage())
+            show(usage())
             return 0
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")

@@ -1,4 +1,7 @@
-"""What is wrong with what a user gave, and how a command ends: one line and an exit status.
+"""What is wrong with what a user gave, how a command ends (one line and an exit status), and how anything is printed.
+
+All that this package prints goes through `say` and `show` (rich's tables and bars through `printable`), which write out whatever
+would steer a terminal: a name, a text or a message may come from anyone.
 
 2    an InputError, raised where input is checked, or a file that cannot be used
 1    the run itself failed: numbers stopped being finite, or nobody reads the output any more, as after `| head -1`
@@ -14,6 +17,7 @@ import os
 import reprlib
 import sys
 import textwrap
+import traceback
 import types
 
 
@@ -39,6 +43,8 @@ def require(module: str, *, extra: str) -> types.ModuleType:
 @contextlib.contextmanager
 def one_line_errors():
     """Ends the program with `error: ...` on stderr where the user, a file or the run failed. Other exceptions pass."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _show_traceback
     try:
         yield
         sys.stdout.flush()
@@ -53,7 +59,7 @@ def one_line_errors():
         if os.environ.get("ARJAX_TRACEBACK") or unknown:
             raise
         status, text = _ending(error)
-        print("error:", printable(" ".join(text.split())), file=sys.stderr)
+        say(f"error: {' '.join(text.split())}", file=sys.stderr)
         raise SystemExit(status) from None
 
 
@@ -82,9 +88,27 @@ def brief(value) -> str:
     return printable(_REPR.repr(value))
 
 
-def printable(text: str) -> str:
-    """Writes out what would not print: the content of a file must not steer a terminal."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+def printable(text: str, keep: str = "") -> str:
+    """Writes out what would not print, but for the characters `keep`: the content of a file must not steer a terminal."""
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def say(line: str, file=None) -> None:
+    """Prints one line, by default to stdout, at once. A line break in a name is written out, too."""
+    print(printable(line), file=file, flush=True)
+
+
+def show(text: str, end: str = "\n", file=None) -> None:
+    """Prints a text, by default to stdout, at once. Its lines and tabs stay."""
+    print(printable(text, KEPT), end=end, file=file, flush=True)
+
+
+# Of a text: line breaks, tabs, spaces that are wide or hold together, and what joins or parts the letters of a script.
+KEPT = "\n\t\xa0\u202f\u3000\u200c\u200d"
+
+
+def _show_traceback(kind, error, trace):
+    show("".join(traceback.format_exception(kind, error, trace)), end="", file=sys.stderr)
 
 
 _REPR = reprlib.Repr()

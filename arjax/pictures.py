@@ -7,6 +7,7 @@ import textwrap
 
 import numpy as np
 
+from arjax.errors import KEPT, printable
 from arjax.files import write_whole
 
 # Of many waveforms so many are drawn.
@@ -301,7 +302,8 @@ def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, wrap=True)
+    # A name may hold dollars, which are no formula.
+    figure.suptitle(printable(title, KEPT), fontsize=10, wrap=True, parse_math=False)
     return figure, figure.subplots(rows, columns, squeeze=squeeze)
 
 

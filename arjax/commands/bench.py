@@ -8,7 +8,7 @@ import jax
 import tyro
 
 from arjax.commands.flags import require_model, require_positive, require_room, run_editing
-from arjax.errors import InputError
+from arjax.errors import InputError, say, show
 from arjax.files import write_whole
 from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json, overview, ratios, read_results
@@ -45,7 +45,7 @@ class Bench:
         require_positive(batch=self.batch, runs=self.runs)
         require_room(json=self.json)
         if self.ratios is not None:
-            print(ratios(*map(read_results, self.ratios)))
+            show(ratios(*map(read_results, self.ratios)))
             return
         results = {}
         for config, figures in self._every() if self.all else [(self.config, self._of(self.config, flags))]:
@@ -53,7 +53,7 @@ class Bench:
             if self.json:  # all of them take long: what there is stays if they are cut short
                 write_whole(self.json, as_json(results) + "\n")
         if self.all:
-            print(overview(results))
+            show(overview(results))
 
     def _every(self):
         """(config, figures) of each that can be measured; the others say why not."""
@@ -65,7 +65,7 @@ class Bench:
                 if isinstance(load_config(config).model, Model):
                     yield config, self._of(config, [])
             except InputError as error:
-                print(f"{config} is left out: {error}\n", flush=True)
+                say(f"{config} is left out: {error}")
             jax.clear_caches()
 
     def _of(self, config, flags) -> dict:
@@ -73,7 +73,7 @@ class Bench:
         require_model(config, experiment)
         experiment, splits, *_ = prepare(experiment)
         figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
-        print(report(figures), end="\n\n" if self.all else "\n", flush=True)
+        show(report(figures), end="\n\n" if self.all else "\n")
         return figures
 
 

@@ -13,7 +13,7 @@ import tyro
 from arjax import pictures
 from arjax.commands.flags import require_model, require_positive, require_room, require_suffix, run_editing
 from arjax.data import evenly_spaced
-from arjax.errors import InputError
+from arjax.errors import InputError, say, show
 from arjax.files import write_whole
 from arjax.measure.results import table, without_nan
 from arjax.measure.trial import try_out
@@ -63,10 +63,11 @@ class Compare:
         rows = {}
         for name, experiment in experiments.items():
             rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
-            print(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s", flush=True)
+            say(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s")
             self._write(about, rows, first.data.title)  # one after the other takes long: what there is stays if it is cut short
             jax.clear_caches()
-        print(f"\n{about}\n\n{markdown(rows)}\n\nwritten to {self.out}, .json and .png")
+        show(f"\n{about}\n\n{markdown(rows)}\n")
+        say(f"written to {self.out}, .json and .png")
 
     def _write(self, about, rows, title) -> None:
         write_whole(self.out, f"{about}\n\n{markdown(rows)}\n")

@@ -11,7 +11,7 @@ import tyro
 from arjax.commands import completing
 from arjax.commands.completing import Hidden
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
-from arjax.errors import InputError
+from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 
 
@@ -86,14 +86,14 @@ class Complete:
         title = f"{self.run}: {data.medium.noun} as they are, and completed; {said}"
         exhibit = data.medium.completed(case.x, case.hidden, drawn, case.inside, title=title, blank=self.blank)
         if exhibit.texts:
-            print(exhibit.text)
+            show(exhibit.text)
         what = f"{len(case.x)} {data.medium.noun}" if self._own is None else str(self.image or self.audio or "the text")
         # A tokenizer looks at more pixels than its token is drawn at.
         look = "; tokens beside the hidden ones were made with a look at what they hide"
         seen = look if exhibit.picture is not None and data.medium.unit == "token" else ""
-        print(f"{what}, {said}, and {completions} completions of each in {exhibit.save(self._stem(name), self.png)}{seen}")
+        say(f"{what}, {said}, and {completions} completions of each in {exhibit.save(self._stem(name), self.png)}{seen}")
         if cost is not None:
-            print(cost)
+            say(cost)
 
     @property
     def _counts(self) -> tuple[int | None, int | None]:

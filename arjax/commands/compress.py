@@ -11,7 +11,7 @@ import tyro
 
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
 from arjax.data.contents import Packed
-from arjax.errors import InputError, one_line, require
+from arjax.errors import InputError, one_line, require, say
 from arjax.files import write_whole
 from arjax.runs.load import open_run
 
@@ -46,6 +46,8 @@ class Compress:
         name, count = collections.Counter(path.name for path in self.files).most_common(1)[0]
         if count > 1:
             raise InputError(f"{count} of the files are called {name}, and could not be told apart; rename all but one")
+        if not all(path.name.isprintable() for path in self.files):
+            raise InputError(f"{[path.name for path in self.files]}: a stream keeps no name with control characters; rename it")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, medium = require_model(self.run, experiment), experiment.data.medium
         if model.head.vocab is None:
@@ -64,7 +66,7 @@ class Compress:
         values = sum(lengths) * model.num_dims // model.num_sites
         rate = f", {8 * len(stream) / values:.4f} bits/{medium.unit}" if values else ""
         before = sum(path.stat().st_size for path in self.files)
-        print(f"{len(self.files)} files of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
+        say(f"{len(self.files)} files of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Decompress:
                 raise InputError(f"{self.out / name} is there already; choose another folder with --out")
         for name, content in files:
             write_whole(self.out / name, content)
-        print(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
+        say(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
 
 
 def _note(names: list[str], files: list[Packed]) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from arjax import pictures
 from arjax.commands.flags import Run, require_model, require_suffix, run, save_arrays
 from arjax.data.splits import split_fingerprint
-from arjax.errors import InputError
+from arjax.errors import InputError, say
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
 from arjax.runs.config import load_config
@@ -98,7 +98,7 @@ class Evaluate:
         if self.png:
             title = f"{self.run}, {self._weights(experiment)}"
             pictures.save_png(self.png, pictures.histograms(drawn, f"-log p(x), bits/{experiment.data.medium.unit}", title))
-            print(f"histogram in {self.png}")
+            say(f"histogram in {self.png}")
 
     def _on_other_data(self, experiment):
         """(the run's experiment over the data of --other-data, their splits). Raw data become symbols as that config says, tokens
@@ -182,7 +182,7 @@ class Evaluate:
         label = {} if split.label is None else {"label": split.label}
         said = {"run": self.run, "split": self.split, "weights": self._weights(experiment), "title": experiment.data.title}
         save_arrays(self.out, **arrays, **label, **said, x=split_fingerprint(split)["x"])
-        print(f"{len(arrays['log_prob'])} examples in {self.out}")
+        say(f"{len(arrays['log_prob'])} examples in {self.out}")
 
 
 def _bits(result: Evaluation) -> np.ndarray:

@@ -10,7 +10,7 @@ import tyro
 
 from arjax.commands.flags import require_model, require_positive, require_suffix, run
 from arjax.data.batches import gather
-from arjax.errors import InputError
+from arjax.errors import InputError, say
 from arjax.measure import figures
 from arjax.runs.load import open_run
 from arjax.training.conditions import check_fits, cond_of
@@ -46,7 +46,7 @@ class Figures:
         if self.run is not None:
             if self.what != "attention":
                 raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
-            print(self._attention_of_run(self.out or Path(self.run) / "samples" / "attention.png"))
+            say(self._attention_of_run(self.out or Path(self.run) / "samples" / "attention.png"))
             return
         draw = {
             "orders": figures.draw_orders,
@@ -55,7 +55,7 @@ class Figures:
             "attention": figures.draw_attention,
         }[self.what]
         path = self.out or Path(f"{self.what}.png")
-        print(f"{draw(path, self.height, self.width)} in {path}")
+        say(f"{draw(path, self.height, self.width)} in {path}")
 
     def _attention_of_run(self, path: Path) -> str:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)

@@ -10,7 +10,7 @@ import numpy as np
 
 from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run, save_arrays
 from arjax.data.media import Exhibit
-from arjax.errors import InputError
+from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
 from arjax.training.conditions import sample_cond
@@ -82,8 +82,8 @@ class Sample:
         original = data.medium.original(x)
         self._write_arrays(cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
         if exhibit.texts:
-            print(exhibit.text)
-        print(f"{batch} samples in {exhibit.save(self._stem(), self.png)}")
+            show(exhibit.text)
+        say(f"{batch} samples in {exhibit.save(self._stem(), self.png)}")
 
     def _continue(self, model, params, key, medium, batch, cond, transforms) -> None:
         """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
@@ -102,12 +102,12 @@ class Sample:
             texts = [medium.exhibit(row[None, :length]).texts[0] for row, length in zip(*drawn, strict=True)]
             # A character of several bytes may be half drawn; it is shown as a replacement until it is whole.
             settled = texts[0].rstrip("\N{REPLACEMENT CHARACTER}")
-            print(settled[printed:], end="", flush=True)
+            show(settled[printed:], end="")
             printed = max(printed, len(settled))
-        print(Exhibit(texts=(texts[0][printed:], *texts[1:])).text)
+        show(Exhibit(texts=(texts[0][printed:], *texts[1:])).text)
         where = Exhibit(texts=tuple(texts)).save(self._stem())
         self._write_arrays(cond, x=drawn.x, length=drawn.length)
-        print(f"{batch} continuations in {where}")
+        say(f"{batch} continuations in {where}")
 
     def _stop(self, medium) -> int | None:
         """The symbol that --stop is. InputError unless it is one."""
@@ -125,7 +125,7 @@ class Sample:
         if self.out:
             given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
             save_arrays(self.out, **arrays, **given)
-            print(f"{len(arrays['x'])} samples in {self.out}")
+            say(f"{len(arrays['x'])} samples in {self.out}")
 
 
 def main(argv: list[str]) -> None:

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.data import training_batches
+from arjax.errors import printable
 from arjax.likelihood import log_prob
 from arjax.measure.timing import peak_bandwidth, peak_flops, timed
 from arjax.protocol import init
@@ -110,5 +111,5 @@ def report(figures: dict) -> str:
         elif isinstance(value, float):
             digits = 4 if value < 0.1 else 2 if value < 100 else 0
             value = "-" if math.isnan(value) else f"{value:,.{digits}f}"
-        lines.append(f"{name.replace('_', ' '):30} {value}")
+        lines.append(f"{name.replace('_', ' '):30} {printable(str(value))}")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ import math
 import os
 from pathlib import Path
 
-from arjax.errors import InputError, one_line
+from arjax.errors import InputError, one_line, printable
 
 FORMAT = "arjax-bench-1"
 RATES = (
@@ -73,7 +73,7 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
     """Writes the cells as a table in Markdown."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *rows])
+    return "\n".join(f"| {' | '.join(map(printable, cells))} |" for cells in [heads, ["---"] * len(heads), *rows])
 
 
 def _ratio(old, new) -> str:

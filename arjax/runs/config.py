@@ -4,16 +4,19 @@ A config is a Python file that builds the object `experiment`; flags edit the fi
 of a part is chosen by the file, its fields by flags.
 """
 
+import contextlib
 import dataclasses
 import difflib
+import functools
 import importlib.util
+import io
 import sys
 import traceback
 import typing
 from pathlib import Path
 from typing import Annotated, Any
 
-from arjax.errors import InputError
+from arjax.errors import KEPT, InputError, printable, show
 from arjax.runs.hosts import Hosts, meet
 from arjax.training.experiment import Experiment
 
@@ -27,7 +30,7 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
     printed what is wrong with a flag (2), or the help (0).
     """
     if argv[:1] in (["-h"], ["--help"]):
-        print(f"usage: {USAGE}\n\n{_listing(Path('configs'))}\n\nThe flags of a config: python train.py configs/NAME.py --help")
+        show(f"usage: {USAGE}\n\n{_listing(Path('configs'))}\n\nThe flags of a config: python train.py configs/NAME.py --help")
         raise SystemExit(0)
     if not argv or argv[0].startswith("-"):
         given = argv[0] if argv else "nothing"
@@ -97,7 +100,17 @@ def read_flags(form, flags: list[str], program: str, **options):
     """Returns `tyro.cli(form, ...)`. SystemExit after --help (0), and where tyro has printed what is wrong (2)."""
     import tyro
 
-    return tyro.cli(form, args=flags, prog=program, **options)
+    call = functools.partial(tyro.cli, form, args=flags, prog=program, **options)
+    if all(given == printable(given, KEPT) for given in (program, *flags)):
+        return call()
+    # tyro repeats what it was given. Beside that its own colours could not be told apart: without a terminal it uses none.
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            return call()
+    except SystemExit:
+        show(said.getvalue(), end="", file=sys.stderr)
+        raise
 
 
 def _join(flags: list[str], program: str) -> list[str]:

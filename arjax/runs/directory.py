@@ -62,7 +62,11 @@ def _holder(run: Path) -> str:
 
 
 def check_run(run: Path, experiment: Experiment) -> None:
-    """Raises InputError if `run` exists and holds another experiment, or files but no run.json. Changes nothing."""
+    """Raises InputError if `run` exists and holds another experiment, or files but no run.json, or if no checkpoint could be
+    written there. Changes nothing."""
+    if wild := set("[*?") & set(str(run.absolute())):
+        # Orbax looks for what it wrote by a pattern. Where that does not match, the checkpoint cannot be read again.
+        raise InputError(f"{run.absolute()} has {' '.join(sorted(wild))} in its name; choose another directory with --run")
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file, not a directory; choose another directory with --run")
     there = [path.name for path in run.iterdir()] if run.exists() else []

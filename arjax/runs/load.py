@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
-from arjax.errors import InputError
+from arjax.errors import InputError, printable
 from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best
 from arjax.runs.directory import difference, read_run, read_tokenizer
@@ -140,7 +140,8 @@ def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False) -
     best = restore_best(folder, only(abstract, which, "state"))
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
-        warnings.warn(f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}", stacklevel=3)
+        said = f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}"
+        warnings.warn(printable(said), stacklevel=3)
     # Bound to no device: on a mesh, too, they go where they are used.
     params, state = jax.tree.map(jnp.asarray, jax.device_get((getattr(best.state, which), best.state.state)))
     return params, state

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from arjax.data.media import Exhibit
-from arjax.errors import InputError
+from arjax.errors import KEPT, InputError, printable, say
 from arjax.files import write_whole
 from arjax.pictures import loss_curve
 from arjax.runs.report import words
@@ -153,7 +153,7 @@ class Log:
             if self._board:
                 self._board.exhibit(step, name, exhibit)
             if exhibit.texts:
-                self.note(exhibit.texts[0])
+                self._progress.note(exhibit.texts[0])
         self._counting_since = time.monotonic()
 
     def test(self, step: int, score: Score, facts: dict) -> None:
@@ -169,7 +169,7 @@ class Log:
 
     def note(self, line: str) -> None:
         """Prints a line for whoever is watching."""
-        self._progress.note(line)
+        self._progress.note(printable(line))
 
     def _write(self, step, split, record) -> None:
         record = {"step": step, "split": split, **record, "seconds": time.monotonic() - self._began}
@@ -246,7 +246,7 @@ class _Progress:
 
         self.first, self.last, self.started = first, last, time.monotonic()
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        status, left = TextColumn("{task.fields[status]}"), TextColumn("left")
+        status, left = TextColumn("{task.fields[status]}", markup=False), TextColumn("left")
         columns = BarColumn(None), MofNCompleteColumn(), status, TimeElapsedColumn(), left, TimeRemainingColumn()
         self.bar = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
         self.task = self.bar.add_task("", total=last, completed=first, status="compiling")
@@ -264,12 +264,14 @@ class _Progress:
 
     def train(self, step: int, status: str) -> None:
         """Shows how training stands at this step."""
-        self.bar.update(self.task, status=status)
+        self.bar.update(self.task, status=printable(status))
         if self.bar.disable:
             left = (time.monotonic() - self.started) / max(1, step - self.first) * (self.last - step)
-            print(f"step {step}/{self.last}  train {status}  {left:.0f} s left", flush=True)
+            say(f"step {step}/{self.last}  train {status}  {left:.0f} s left")
 
-    def note(self, line: str) -> None:
-        """Prints a line that stays."""
-        self.console.print(line, markup=False)
+    def note(self, text: str) -> None:
+        """Prints a text that stays."""
+        from rich.text import Text
+
+        self.console.print(Text(printable(text, KEPT)))
         self.console.file.flush()

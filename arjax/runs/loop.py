@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jax
 
+from arjax.errors import say
 from arjax.runs import checkpoints, directory, hosts, load, log, report
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import place_batch, title
@@ -24,7 +25,7 @@ def train(described: Experiment, run: Path, again: str) -> int:
     records = log.read_metrics(run / "metrics.jsonl", described.task.measure)
     if records and records[-1]["split"] == "test":
         report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
-        print(f"{run} is finished; choose another directory with --run to train again")
+        say(f"{run} is finished; choose another directory with --run to train again")
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.
@@ -37,12 +38,12 @@ def train(described: Experiment, run: Path, again: str) -> int:
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
         directory.write_run(run, described, raw, learned)
-        print(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}", flush=True)
+        say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
 
         # From the last good checkpoint, or from the beginning.
         saved = checkpoints.restore_latest(run / "checkpoints", abstract)
         update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
-        print(f"memory of a step, as it was compiled: {memory(update)}", flush=True)
+        say(f"memory of a step, as it was compiled: {memory(update)}")
         state = draw_state(experiment, abstract, keys.init) if saved.state is None else saved.state
 
         with (

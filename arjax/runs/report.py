@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.data.media import Exhibit
-from arjax.errors import InputError
+from arjax.errors import InputError, printable
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
 from arjax.pictures import density_over_histogram, image_grid
 from arjax.protocol import CondSpec
@@ -188,10 +188,12 @@ def result_table(experiment, title: str, split: str, record: dict, rows: dict[st
     """Prints what a split scored under `experiment`, as a record of metrics.jsonl, and `rows` below it."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False, title_style="bold")
+    # As Text: in a string rich takes brackets and colons for its own.
+    table = Table(title=Text(printable(title), "bold"), title_justify="left", show_header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for row in (rows_of(experiment.task, experiment, split, record) | rows).items():
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(table)
