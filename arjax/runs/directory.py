@@ -192,19 +192,24 @@ def _circumstances() -> dict:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None  # run from a checkout that is not installed
     devices = [f"{device.platform}:{device.device_kind}" for device in jax.devices()]
-    return {"python": platform.python_version(), "packages": versions, "devices": devices, "git_commit": _commit()}
+    return {
+        "python": platform.python_version(),
+        "packages": versions,
+        "devices": devices,
+        "git_commit": commit_of(Path(__file__)),
+    }
 
 
-def _commit() -> str | None:
-    """The commit of the checkout this package lies in, None where there is none."""
+def commit_of(file: Path) -> str | None:
+    """Returns the commit of the checkout that tracks `file`, with -dirty behind it where a tracked file differs. None where no
+    checkout does: what surrounds an installed package may be anyone's repository."""
+
+    def git(*arguments):
+        command = ["git", "--no-optional-locks", "-C", str(file.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
     try:
-        git = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        git("ls-files", "--error-unmatch", file.name)
+        return git("describe", "--always", "--abbrev=64", "--exclude=*", "--dirty")
+    except (OSError, subprocess.SubprocessError):
         return None
-    return git.stdout.strip() if git.returncode == 0 else None

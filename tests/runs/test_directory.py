@@ -17,7 +17,7 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
-from arjax.runs.directory import alone_in, check_run, read_run, write_run
+from arjax.runs.directory import alone_in, check_run, commit_of, read_run, write_run
 from arjax.training import Adam, AdamW, Experiment, Mesh
 
 EXPERIMENT = Experiment(
@@ -247,3 +247,51 @@ def test_alone_in_holds_a_directory_until_the_process_ends_however_it_does(tmp_p
             assert f"process {os.getpid()} " in (run / ".lock").read_text()
     with alone_in(run):
         pass
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository that tracks pkg/module.py and ignores .venv/, and a function that runs git in it."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for name in ("pkg/module.py", ".venv/pkg/module.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text(".venv")
+
+    def git(*arguments):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init")
+    return tmp_path, git
+
+
+def test_commit_of_is_that_of_a_checkout_which_tracks_the_file(checkout):
+    folder, git = checkout
+    file = folder / "pkg" / "module.py"
+    assert commit_of(file) is None  # nothing is committed
+    git("add", ".")
+    assert commit_of(file) is None
+    git("commit", "-m", "first")
+    git("tag", "-a", "v1", "-m", "v1")
+    head = git("rev-parse", "HEAD")
+    assert commit_of(file) == head
+    (folder / "untracked").write_text("")
+    assert commit_of(file) == head
+    (folder / ".gitignore").write_text(".venv\n")
+    assert commit_of(file) == f"{head}-dirty"
+
+
+def test_commit_of_says_nothing_of_a_repository_that_surrounds_an_installed_package(checkout, monkeypatch):
+    folder, git = checkout
+    git("add", ".")
+    git("commit", "-m", "first")
+    assert commit_of(folder / ".venv" / "pkg" / "module.py") is None
+    (folder / "pkg" / "copied.py").write_text("")
+    assert commit_of(folder / "pkg" / "copied.py") is None
+    assert commit_of(folder / "nowhere" / "module.py") is None
+    monkeypatch.setenv("PATH", "")
+    assert commit_of(folder / "pkg" / "module.py") is None
