@@ -99,6 +99,7 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     if begun and (source is None or not Path(source).exists()):
         return kept
     if source is None:
+        print(f"fitting {tokenizer.title} to {experiment.data.title}", flush=True)
         return tokenizer.fit(experiment.data)
     taken = _learned_there(experiment, source)
     if begun and sha256_of_all(taken) != sha256_of_all(kept):

@@ -8,6 +8,7 @@ the tokens of single bytes here.
 """
 
 import dataclasses
+import sys
 from typing import ClassVar
 
 import numpy as np
@@ -51,19 +52,29 @@ class BPE:
 
     def fit(self, data) -> Learned:
         """Reads the file, or learns from the training part of the data set's texts: pairs seen twice or more, the same ones each
-        time. InputError if there are not `vocab` tokens."""
+        time. InputError if there are not `vocab` tokens.
+
+        A word of more than 1000 bytes is learned from in parts, because the library's time grows with the square of its length.
+        Its encoding is that of the whole word. A terminal shows the progress."""
         if self.file is not None:
             return self._read(data.root)
         _check_text(data)
         library = require("tokenizers", extra="tokens")
         learner = library.Tokenizer(library.models.BPE())
-        learner.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        words = library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        bounded = library.pre_tokenizers.Split(library.Regex(".{1,1000}"), "isolated")
+        learner.pre_tokenizer = library.pre_tokenizers.Sequence([words, bounded])
         learner.decoder = library.decoders.ByteLevel()
         trainer = library.trainers.BpeTrainer(
-            vocab_size=self.vocab, min_frequency=2, initial_alphabet=LETTERS, special_tokens=[], show_progress=False
+            vocab_size=self.vocab,
+            min_frequency=2,
+            initial_alphabet=LETTERS,
+            special_tokens=[],
+            show_progress=sys.stderr.isatty(),
         )
         strings = (piece for piece in pieces(data.texts().train.tobytes()) if isinstance(piece, str))
         learner.train_from_iterator(strings, trainer)
+        learner.pre_tokenizer = words
         if learner.get_vocab_size() != self.vocab:
             raise InputError(f"the text gives only {_set_to(learner.get_vocab_size())}")
         return {"json": np.frombuffer(learner.to_str().encode(), np.uint8)}
@@ -91,8 +102,9 @@ class BPE:
 
     def decode(self, learned: Learned, tokens) -> np.ndarray:
         """Turns tokens [n] into bytes, uint8 [N]."""
-        spelled = self._vocabulary(learned).spelled[_row("token", tokens, self.vocab).astype(np.int32)]
-        return np.frombuffer(b"".join(spelled), np.uint8)
+        vocabulary, tokens = self._vocabulary(learned), _row("token", tokens, self.vocab).astype(np.int32)
+        parts = range(0, len(tokens), 2**18)  # in bounded memory
+        return np.concatenate([np.zeros(0, np.uint8), *(vocabulary.bytes_of(tokens[start : start + 2**18]) for start in parts)])
 
     def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
         """Returns how many bytes each token stands for, integers [vocab]."""

@@ -44,8 +44,9 @@ _GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 class Vocabulary:
     """What the tokens are.
 
-    library: what encodes strings. spelled [vocab]: the bytes of each token, and size, integers [vocab], how many they are.
-    byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found as they are written.
+    library: what encodes strings. spelled: the bytes of all tokens, one after the other, uint8. size, integers [vocab]: how many
+    are those of each token. byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found
+    as they are written.
     """
 
     library: Any
@@ -53,6 +54,13 @@ class Vocabulary:
     size: np.ndarray
     byte_tokens: np.ndarray
     literals: tuple[str, ...]
+
+    def bytes_of(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the bytes of tokens [n], uint8."""
+        starts, sizes = (np.cumsum(self.size) - self.size)[tokens], self.size[tokens]
+        # Byte i of the result is that of `spelled` which stands as far from its token's first as it does here.
+        shifts = starts - (np.cumsum(sizes) - sizes)
+        return self.spelled[np.repeat(shifts, sizes) + np.arange(sizes.sum())]
 
 
 @functools.lru_cache(maxsize=8)
@@ -82,7 +90,7 @@ def read_vocabulary(content: bytes) -> Vocabulary:
     ]
     return Vocabulary(
         library,
-        np.array(spelled, object),
+        np.frombuffer(b"".join(spelled), np.uint8),
         np.array([len(content) for content in spelled]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -140,6 +141,16 @@ def test_fit_learns_the_same_again_and_nothing_from_what_is_no_utf_8():
     plain = BPE(258).fit(OneText(b"ababab cdcdcd"))
     broken = BPE(258).fit(OneText(b"ababab\xff\xff\xff\xff\xff\xff cdcdcd"))
     np.testing.assert_array_equal(plain["json"], broken["json"])
+
+
+def test_fit_learns_from_a_long_word_in_time_that_grows_with_its_length():
+    word = np.random.default_rng(0).choice([*b"ACGT"], 1_000_000).astype(np.uint8)  # the whole word: minutes
+    began = time.process_time()
+    learned = TRAINED.fit(OneText(word.tobytes()))
+    assert time.process_time() - began < 10
+    tokens = TRAINED.encode(learned, word)
+    assert tokens.tolist() == library(learned).encode(word.tobytes().decode()).ids
+    np.testing.assert_array_equal(TRAINED.decode(learned, tokens), word)
 
 
 def test_fit_refuses_too_few_tokens_with_the_number_there_is():
