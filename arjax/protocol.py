@@ -12,6 +12,7 @@ symbol generated t-th; the shift by one lives inside the net.
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -149,6 +150,10 @@ class NetCapabilities:
     """What the net computes in, by its name or as a dtype."""
     tensor_axes: Mapping[str, int] | None = None
     """By the end of a parameter's dotted path, the axis that is split over the mesh axis `tensor`."""
+    decays: tuple[str, ...] = ("kernel",)
+    """What weight decay shrinks, by the ends of dotted paths: the matrices and kernels that multiply an activation, and neither
+    biases, scales, embeddings and tables nor what multiplies a one-hot vector, which is a table too. A name also stands for
+    itself with a number ("w": w, w0, w1); a path may begin with "params", at the net itself ("params.table")."""
     prefill: Callable | None = None
     """prefill(cache, x [B, L, *E], n [], order, cond) -> the cache after the first n <= L symbols, which enter in one pass."""
     attention: Callable | None = None
@@ -159,7 +164,7 @@ class NetCapabilities:
 
     @classmethod
     def of(cls, net) -> "NetCapabilities":
-        """Reads what `net` declares."""
+        """Reads what `net` declares, which was told about its data (Model.bound)."""
         return _declared(cls, net)
 
 
@@ -177,6 +182,17 @@ class HeadCapabilities:
     def of(cls, head) -> "HeadCapabilities":
         """Reads what `head` declares."""
         return _declared(cls, head)
+
+
+def decaying(params, decays: tuple[str, ...]):
+    """Returns the same tree of bool: does the path of a leaf end in one of these names, as of `NetCapabilities.decays`?"""
+    name = re.compile(rf"\.({'|'.join(map(re.escape, decays))})\d*$")
+
+    def matches(path, _):
+        dotted = f".params.{jax.tree_util.keystr(path, simple=True, separator='.')}"
+        return bool(decays) and name.search(dotted) is not None
+
+    return jax.tree_util.tree_map_with_path(matches, params)
 
 
 def _declared(kind, part):
@@ -259,8 +275,8 @@ class Model:
 
     @functools.cached_property
     def capabilities(self) -> NetCapabilities:
-        """What the net declares."""
-        return NetCapabilities.of(self.net)
+        """What the net declares, told about its data."""
+        return NetCapabilities.of(self.bound)
 
     @functools.cached_property
     def head_capabilities(self) -> HeadCapabilities:

@@ -12,7 +12,7 @@ each of its parents, so that all T sites are one gather and a step is one row of
 """
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -43,6 +43,8 @@ class BayesNet(nn.Module):
     edges: tuple[tuple[int, int], ...]
     arities: tuple[int, ...] | None = None
     spec: Spec | None = None
+
+    decays: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         Topological(self.edges)
@@ -94,6 +96,11 @@ class NeuralBayesNet(nn.Module):
     shared: bool = False
     arities: tuple[int, ...] | None = None
     spec: Spec | None = None
+
+    @property
+    def decays(self) -> tuple[str, ...]:
+        """The matrices, but the first where it reads one-hot vectors."""
+        return tuple(f"w{i}" for i in range(int(self.spec.vocab != 2), len(self.hidden) + 1))
 
     def __post_init__(self):
         Topological(self.edges)

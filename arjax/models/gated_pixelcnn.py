@@ -18,6 +18,7 @@ that is generated next. What is above speaks to all gates of a row before its fi
 
 import functools
 import itertools
+from typing import ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -73,6 +74,8 @@ class GatedPixelCNN(nn.Module):
     dtype: DtypeName = "float32"
     remat: bool = False
     spec: Spec | None = None
+
+    decays: ClassVar[tuple[str, ...]] = ("v", "link", "w")
 
     def __post_init__(self):
         check_fields(self, "width", "layers", "head", "embedding", kernels=("kernel", "block_kernel"))

@@ -23,6 +23,7 @@ class Histogram(nn.Module):
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = True
+    decays: ClassVar[tuple[str, ...]] = ()
 
     def check_model(self, model):
         model.cond.require("Histogram")

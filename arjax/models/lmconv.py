@@ -68,6 +68,7 @@ class LMConv(nn.Module):
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = True
+    decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_out")
 
     def __post_init__(self):
         check_fields(self, "width", "blocks", "embedding", kernels=("kernel", "block_kernel"))

@@ -65,6 +65,13 @@ class MADE(nn.Module):
 
     any_order: ClassVar[bool] = True
 
+    @property
+    def decays(self) -> tuple[str, ...]:
+        """The matrices, but those that read one-hot vectors."""
+        if self.spec.vocab in (None, 2) or self.embedding:
+            return "w", "v", "a"
+        return "v", *(f"w{i}" for i in range(1, len(self.hidden)))
+
     def __post_init__(self):
         check_fields(self, "hidden", "embedding")
         if not self.hidden:

@@ -16,6 +16,7 @@ or what it gives at the one place that is generated next, from canvases that rem
 """
 
 import itertools
+from typing import ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -70,6 +71,8 @@ class PixelCNN(nn.Module):
     dropout: float = 0.0
     dtype: DtypeName = "float32"
     spec: Spec | None = None
+
+    decays: ClassVar[tuple[str, ...]] = ("w",)
 
     def __post_init__(self):
         check_fields(self, "width", "blocks", "head", "embedding", kernels=("kernel", "block_kernel"))

@@ -23,7 +23,7 @@ at the first of the pixels that share it, when all that it may depend on is know
 
 import functools
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import flax.struct
@@ -213,6 +213,8 @@ class PixelCNNPP(nn.Module):
     dtype: DtypeName = "float32"
     remat: bool = False
     spec: Spec | None = None
+
+    decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_tell", "w_left", "w_theta")
 
     def __post_init__(self):
         check_fields(self, "width", "resnets", "levels")

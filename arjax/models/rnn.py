@@ -103,6 +103,11 @@ class RNN(nn.Module):
         """Whether it is told where it is."""
         return self.coordinates
 
+    @property
+    def decays(self) -> tuple[str, ...]:
+        """The matrices, but the first where it reads one-hot vectors."""
+        return "u", "v", "w_local", *(f"w{i}" for i in range(int(self._one_hot), self.depth))
+
     def check_model(self, model):
         model.cond.require("RNN", "classes", "local")
         check_embedding(model)

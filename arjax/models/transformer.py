@@ -95,6 +95,12 @@ class Transformer(nn.Module):
         "w_down": 0,
     }
 
+    @property
+    def decays(self) -> tuple[str, ...]:
+        """The matrices, the table among them where it multiplies: real values, or for theta what is `tied`."""
+        table = ("params.table",) if self.tied or self.spec.vocab is None else ()
+        return "w_in", "w_out", "w_query", "w_memory", "w_up", "w_down", "v", *table
+
     def __post_init__(self):
         check_fields(self, "width", "layers", "heads", "kv_heads", "mlp")
         if self.width % self.heads:

@@ -94,6 +94,11 @@ class WaveNet(nn.Module):
         """d_l of every layer."""
         return tuple(2**layer for layer in range(self.layers)) * self.stacks
 
+    @property
+    def decays(self) -> tuple[str, ...]:
+        """The kernels and matrices, but the first where it reads one-hot vectors."""
+        return "w", "w_first", "r", "v", "w_up", "w_local", *(("w_in",) if self.spec.vocab in (None, 2) else ())
+
     def check_model(self, model):
         model.cond.require("WaveNet", "classes", "local")
 

@@ -9,6 +9,7 @@ import jax
 
 from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond
+from arjax.testing.decays import check_decays
 from arjax.testing.dependence import dependence, dependences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
 from arjax.testing.law import (
@@ -29,6 +30,7 @@ __all__ = [
     "check_causality",
     "check_compilation",
     "check_completion",
+    "check_decays",
     "check_gradients",
     "check_normalization",
     "check_order_per_example",
@@ -55,6 +57,7 @@ PARTS = (
     check_gradients,
     check_work,
     check_prefill,
+    check_decays,
 )
 
 

@@ -13,8 +13,8 @@ from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from arjax.errors import InputError
-from arjax.protocol import Model
 from arjax.sharding import AXES, BATCH, TENSOR
+from arjax.training.objective import declared
 
 # Arrays of fewer elements are kept whole: gathering them takes longer than it saves.
 SMALLEST = 1024
@@ -95,7 +95,7 @@ def over_batch(mesh: jax.sharding.Mesh) -> NamedSharding:
 def over_state(abstract, mesh: jax.sharding.Mesh, model):
     """Returns the same tree of shapes, each with its sharding. A model's net may say in `tensor_axes` of an array, by how its
     dotted path ends, which of its axes lies along `tensor`."""
-    tensor_axes = (model.capabilities.tensor_axes if isinstance(model, Model) else None) or {}
+    tensor_axes = declared(model).tensor_axes or {}
 
     def placed(path, leaf):
         name = "." + jax.tree_util.keystr(path, simple=True, separator=".")

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from arjax.protocol import Model, NetCapabilities
+
 
 class Score(NamedTuple):
     """What a split scored.
@@ -69,3 +71,8 @@ class Objective(Protocol):
     def learned(self, experiment, params, state) -> Any:
         """Returns what `arjax.load` gives beside the model."""
         ...
+
+
+def declared(model) -> NetCapabilities:
+    """Returns what an arjax.Model's net declares; what another objective fits declares it as a net does."""
+    return model.capabilities if isinstance(model, Model) else NetCapabilities.of(model)

@@ -1,5 +1,8 @@
 """Optimizers as data: frozen dataclasses whose `build(steps)` makes the optax transformation.
 
+Its `update` is given `decays`, what the net declares (arjax.protocol.NetCapabilities), beside the parameters; a transformation
+that takes no such argument is not given it.
+
 The learning rate rises linearly from 0 over the `warmup` steps, then falls along half a cosine to `final` times its peak at
 the last step (Loshchilov and Hutter 2017). Gradients are clipped to a global norm of `clip` first; None leaves them alone.
 """
@@ -11,6 +14,7 @@ import jax
 import optax
 
 from arjax.errors import InputError
+from arjax.protocol import decaying
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Adam:
 
 @dataclasses.dataclass(frozen=True)
 class AdamW:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019); only arrays of at least two axes decay."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): of what a net declares in `decays`, so of the matrices and
+    kernels that multiply an activation. Biases, scales, embeddings, tables and codebooks stay what their gradient makes them."""
 
     learning_rate: float = 1e-3
     warmup: int = 0
@@ -51,8 +56,8 @@ class AdamW:
 
     def build(self, steps: int) -> optax.GradientTransformation:
         """Makes the transformation for a run of `steps` steps. InputError if the warm-up does not fit into them."""
-        adamw = optax.adamw(schedule(self, steps), self.b1, self.b2, weight_decay=self.weight_decay, mask=_matrices)
-        return optax.chain(_clip(self.clip), adamw)
+        adam, rate = optax.scale_by_adam(self.b1, self.b2), optax.scale_by_learning_rate(schedule(self, steps))
+        return optax.chain(_clip(self.clip), optax.chain(adam, _decay(self.weight_decay), rate))
 
 
 def schedule(optimizer: Adam | AdamW, steps: int) -> optax.Schedule:
@@ -83,5 +88,17 @@ def _clip(norm):
     return optax.identity() if norm is None else optax.clip_by_global_norm(norm)
 
 
-def _matrices(params):
-    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)
+def _decay(rate: float) -> optax.GradientTransformationExtraArgs:
+    """Adds `rate` times those parameters whose names `update` is given in `decays`."""
+
+    def update(updates, state, params, *, decays: tuple[str, ...], **_):
+        found = decaying(params, decays)
+        if rate and decays and not any(jax.tree.leaves(found)):
+            raise InputError(
+                f"weight_decay={rate} reaches no parameter: none is named {' or '.join(decays)}; declare in the net's `decays` "
+                "what multiplies an activation, () for nothing, or choose Adam"
+            )
+        return jax.tree.map(lambda update, leaf, does: update + rate * leaf if does else update, updates, params, found), state
+
+    # The state of optax.adamw with a mask, in which older checkpoints have it.
+    return optax.GradientTransformationExtraArgs(lambda _: optax.MaskedState(optax.EmptyState()), update)

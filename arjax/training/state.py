@@ -21,6 +21,7 @@ import optax
 
 from arjax.training.experiment import Experiment
 from arjax.training.mesh import over_batch, over_state, replicated, shares
+from arjax.training.objective import declared
 
 _MIB = 2**20
 
@@ -61,7 +62,7 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
     batch: arrays [B, ...] with B divisible by `experiment.accumulate`, the number of micro-batches. key: the run's. metrics:
     `loss`, `grad_norm` (before clipping) and the objective's own, all scalars.
     """
-    accumulate, optimizer = experiment.accumulate, experiment.optimizer.build(experiment.steps)
+    accumulate, optimizer = experiment.accumulate, optax.with_extra_args_support(experiment.optimizer.build(experiment.steps))
     gradient = jax.value_and_grad(functools.partial(experiment.task.loss, experiment), has_aux=True)
     key = jax.random.fold_in(key, state.step)
 
@@ -80,7 +81,7 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
     else:
         (grads, inner), metrics = jax.lax.scan(micro_step, carry, every)
     grads = jax.tree.map(lambda g: g / accumulate, grads)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params, decays=declared(experiment.model).decays)
     params = optax.apply_updates(state.params, updates)
     decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)

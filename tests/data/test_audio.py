@@ -25,6 +25,7 @@ class LooksBack(nn.Module):
 
     spec: Any = None
     any_order: ClassVar[bool] = False
+    decays: ClassVar[tuple[str, ...]] = ()
 
     @nn.compact
     def __call__(self, x, order, cond=None, *, key=None):

@@ -28,8 +28,8 @@ def test_net_capabilities_have_defaults_for_a_net_that_mentions_nothing():
 
 
 def test_net_capabilities_are_what_a_net_declares():
-    assert NetCapabilities.of(MADE(hidden=(3,))).any_order
-    net = NetCapabilities.of(Transformer(8, 1, 2, any_order=True, dtype="bfloat16"))
+    assert Model(MADE(hidden=(3,)), Bernoulli(), (3,)).capabilities.any_order
+    net = Model(Transformer(8, 1, 2, any_order=True, dtype="bfloat16"), Bernoulli(), (3,)).capabilities
     assert (net.any_order, net.order_per_example, net.dtype) == (True, True, "bfloat16")
     assert all(callable(method) for method in (net.prefill, net.attention))
 

@@ -47,6 +47,7 @@ class Linear(nn.Module):
     one: Callable = one_site
     label: Any = None
     any_order: bool = False
+    decays: ClassVar[tuple[str, ...]] = ("w",)
     spec: Any = None
 
     def setup(self):

@@ -195,6 +195,7 @@ from arjax.training import Experiment, Mesh
 class Narrow(nn.Module):
     width: int = 4
     any_order: ClassVar[bool] = False
+    decays: ClassVar[tuple[str, ...]] = ()
     spec: Any = None
 
     @nn.compact
@@ -286,7 +287,7 @@ import jax.numpy as jnp
 
 import arjax
 from arjax.data import Npz, Real, Table
-from arjax.training import Experiment, Mesh, Score
+from arjax.training import Adam, Experiment, Mesh, Score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -320,7 +321,7 @@ class Mine:
 
 
 experiment = Experiment(
-    data=Mine(), model=None, task=Mean(), mesh=Mesh(1),
+    data=Mine(), model=None, task=Mean(), optimizer=Adam(), mesh=Mesh(1),
     batch_size=8, steps=2, eval_every=1, eval_batch_size=16,
 )
 """

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.special
 from fitting import fitting
 
 from arjax.data import Dynamic, Levels
+from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.likelihood import log_prob
-from arjax.models import MADE
+from arjax.models import MADE, Histogram
 from arjax.orders import AnyOrder
 from arjax.protocol import Cond, CondSpec, Model, init
 from arjax.training import Adam, AdamW, Likelihood, Mesh
@@ -51,12 +53,51 @@ def test_schedule_without_a_warm_up_begins_with_the_full_learning_rate():
     assert schedule(Adam(learning_rate=0.5), 10)(0) == 0.5
 
 
-def test_adamw_shrinks_matrices_and_leaves_biases():
-    params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+def test_adamw_shrinks_what_a_net_declares_and_nothing_else():
+    params = {"w": jnp.ones(2), "table": jnp.ones((2, 2))}
     optimizer = AdamW(learning_rate=0.1, weight_decay=0.5).build(10)
-    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params, decays=("w",))
     np.testing.assert_allclose(updates["w"], -0.05, rtol=1e-6)
-    np.testing.assert_array_equal(updates["b"], 0)
+    np.testing.assert_array_equal(updates["table"], 0)
+
+
+def test_adamw_says_that_its_decay_reaches_no_parameter_unless_none_is_declared_or_there_is_no_decay():
+    params = {"w": jnp.ones(2)}
+
+    def update(decays, weight_decay=0.5):
+        optimizer = AdamW(weight_decay=weight_decay).build(10)
+        return optimizer.update(params, optimizer.init(params), params, decays=decays)
+
+    with pytest.raises(InputError, match=r"weight_decay=0.5 reaches no parameter: none is named kernel or v; declare"):
+        update(("kernel", "v"))
+    update(())
+    update(("kernel", "v"), weight_decay=0)
+
+
+def test_adamw_with_everything_declared_is_that_of_optax_and_has_its_state():
+    params = {"w": jnp.arange(3.0), "b": jnp.ones(2)}
+    ours = AdamW(learning_rate=0.1, weight_decay=0.5, clip=None)
+    everything = jax.tree.map(lambda _: True, params)
+    theirs = optax.chain(optax.identity(), optax.adamw(schedule(ours, 10), weight_decay=0.5, mask=everything))
+    states, gradient = [ours.build(10).init(params), theirs.init(params)], jax.tree.map(lambda leaf: 2 - leaf, params)
+    assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])
+    for _ in range(3):
+        updates, states[0] = ours.build(10).update(gradient, states[0], params, decays=("w", "b"))
+        expected, states[1] = theirs.update(gradient, states[1], params)
+        jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), updates, expected)
+
+
+def test_train_step_fits_a_histogram_as_well_with_weight_decay_as_without():
+    """A logit that decays draws its probability to a half: 0.905 nats, where these bits need 0.757."""
+    probs = np.array([0.99, 0.5, 0.999, 0.0])
+    x = (np.random.default_rng(0).random((1000, 32, 4)) < probs).astype(np.uint8)
+    experiment = fitting(Model(Histogram(), Bernoulli(), (4,)), BITS, AdamW(0.05, weight_decay=0.2).build(1000), ema=0.0)
+    state, _ = jax.jit(lambda state: jax.lax.scan(lambda state, x: train_step(experiment, state, {"x": x}, KEY), state, x))(
+        init_state(experiment, KEY)
+    )
+    theta = np.asarray(state.params["theta"], np.float64)[:, 0]
+    nats = float((probs * np.logaddexp(0, -theta) + (1 - probs) * np.logaddexp(0, theta)).sum())
+    assert -scipy.special.xlogy(probs, probs).sum() - scipy.special.xlogy(1 - probs, 1 - probs).sum() <= nats < 0.77
 
 
 @pytest.mark.parametrize(
