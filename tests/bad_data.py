@@ -25,8 +25,12 @@ BAD_ARRAYS = tuple(
         ("there is no file tiny.npz", gone("tiny.npz")),
         ("is not a readable .npz", cut("tiny.npz", -100)),
         ("valid.npy holds Python objects", npz(valid=np.array([{}, {}]))),
+        ("valid.npy holds complex128, not booleans, whole or real numbers", npz(valid=np.zeros((8, 4, 4), complex))),
         ("has no array valid (it has train, train_label", npz(valid=None)),
-        ("train has dtype [('a', '<i4')], not numbers", npz(train=np.zeros((16, 4, 4), [("a", np.int32)]))),
+        (
+            "train.npy holds [('a', '<i4')], not booleans, whole or",
+            npz(train=np.zeros((16, 4, 4), [("a", np.int32)])),
+        ),
         (
             "has examples of shape (5, 5), but the model's are (4, 4); set --model.site-shape",
             npz(**whole("", np.zeros((8, 5, 5))), **whole("_label", None)),

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 from bad_input import TEXT, Bad, arrays, config, cut, file, folder_instead, gone, npz, picture, run_json
+from PIL import Image
 
 HELD = ("experiment",)
 OPTIMIZER, MODEL, DATA = (*HELD, "optimizer"), (*HELD, "model"), (*HELD, "data")
@@ -165,7 +166,10 @@ OWN = (
     ("--mask x.png", "--mask x.png is 5 x 4 (height x width), not 4 x 4; resize it", picture(np.ones((5, 4), "u1"))),
     ("--mask x.png", "--mask x.png hides nothing of 4 x 4", picture(GREY)),
     ("--mask x.npy", "--mask x.npy is uint8 of shape (4, 4); give booleans", lambda: np.save("x.npy", GREY)),
-    ("--image x.png", "--image x.png has pixels of mode I;16; save it with 8 bits", picture(GREY.astype(np.uint16))),
+    ("--image x.png", "--image x.png has more than 8 bits a channel, or is of mode I;16; save", picture(GREY.astype(np.uint16))),
+    ("--image x.png", "is transparent, and shows nothing on white; save it on a", picture(np.stack([GREY | 255, GREY], axis=-1))),
+    ("--image x.png", "--image x.png cannot be read as a picture, PNG JPEG", lambda: Image.fromarray(GREY).save("x.png", "EPS")),
+    ("--image x.npy", "(OSError: it holds complex128, not booleans, whole", lambda: np.save("x.npy", GREY * 1j)),
     ("--image x.png", "--image x.png cannot be read as a picture", file("x.png", b"\x89PNG\r\n\x1a\n")),
     ("--image x.npy", "--image x.npy is uint8 of shape (4, 3); give numbers", lambda: np.save("x.npy", GREY[:, 1:])),
     ("--image x.npy", "x.npy has the value 2, but 2 levels accepts whole", lambda: np.save("x.npy", GREY)),

@@ -26,11 +26,12 @@ class Complete:
     """The directory that train.py wrote."""
     mask: str | None = None
     """What is hidden of images: lower (the default), upper, left or right half, centre (half as high and wide), random (half of
-    the pixels), or a picture in which what is to be hidden is white, or an .npy of booleans, of the images' size, or of
-    tokens with a pixel for each. Of test examples of text: left, right (the default), centre or random."""
+    the pixels), or a picture in which what is to be hidden is white (transparent is black), or an .npy of booleans, of the
+    images' size, or of tokens with a pixel for each. Of test examples of text: left, right (the default), centre or random."""
     image: Path | None = None
-    """A picture to complete instead of test images, of the model's size, or an .npy of raw values. Black and white become the
-    smallest and largest value of the training split."""
+    """A picture to complete instead of test images, of the model's size, turned as its orientation says and, where it is
+    transparent, on white; or an .npy of raw values. Black and white become the smallest and largest value of the training
+    split."""
     text: str | None = None
     """Text to complete instead of test examples, every character to be drawn marked by --blank. A shorter one than the model's
     windows stands for the start of a window."""

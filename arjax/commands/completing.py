@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from arjax.data.archive import parse_array
 from arjax.data.batches import gather
-from arjax.data.contents import parse_array, parse_image
+from arjax.data.image_files import parse_image
 from arjax.data.splits import Split, Splits
 from arjax.data.waveforms import read_wav
 from arjax.errors import InputError, one_line
@@ -55,8 +56,9 @@ def over_sites(model, hidden: np.ndarray) -> np.ndarray:
 def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
     """Returns [H, W] bool, True where the mask hides a pixel.
 
-    mask: one of MASKS, where a half of an odd number is rounded up; or a picture, in which what is brighter than half is hidden,
-        or an .npy of booleans. InputError where it is none of these, has another size, or hides nothing or everything.
+    mask: one of MASKS, where a half of an odd number is rounded up; or a picture, in which what is brighter than half is hidden
+        and what is transparent is not, or an .npy of booleans. InputError where it is none of these, has another size, or hides
+        nothing or everything.
     """
     if mask in MASKS:
         hidden = _named_mask(mask, height, width, seed)
@@ -69,7 +71,7 @@ def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
                 f"--mask {mask} is {hidden.dtype} of shape {hidden.shape}; give booleans of shape {(height, width)}, True hides"
             )
     else:
-        hidden = parse_image(_read(Path(mask), "--mask"), (height, width), f"--mask {mask}") > 127
+        hidden = parse_image(_read(Path(mask), "--mask"), (height, width), f"--mask {mask}", background=0) > 127
     if hidden.all() or not hidden.any():
         what = "nothing" if not hidden.any() else "everything"
         raise InputError(f"--mask {mask} hides {what} of {height} x {width}; hide a part, and what is white is hidden")
@@ -191,7 +193,7 @@ def of_image(experiment, run: str, modules, image: Path, hidden: np.ndarray, con
         if raw.shape != shape or raw.dtype.kind not in "biuf":
             raise InputError(f"{flag} is {raw.dtype} of shape {raw.shape}; give numbers of shape {shape}")
     else:
-        grey = parse_image(content, shape[:2], flag, colour=shape[2:] == (3,)).reshape(shape)
+        grey = parse_image(content, shape[:2], flag, background=255, colour=shape[2:] == (3,)).reshape(shape)
         low, high = train.min().astype(np.float64), train.max().astype(np.float64)
         raw = low + grey / 255 * (high - low)
         raw = raw.round().astype(train.dtype) if train.dtype.kind in "biu" else raw.astype(train.dtype)

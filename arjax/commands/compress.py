@@ -11,6 +11,7 @@ import tyro
 
 from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
 from arjax.data.contents import Packed
+from arjax.data.image_files import check_same
 from arjax.errors import InputError, one_line, require, say
 from arjax.files import write_whole
 from arjax.runs.load import open_run
@@ -19,7 +20,8 @@ from arjax.runs.load import open_run
 @dataclasses.dataclass(frozen=True)
 class Compress:
     """Compress files without loss, by a trained run's own probabilities: any files for runs of text, else .npy arrays of symbols
-    or images."""
+    or images. What is to come back is held against each file: its bytes, or of an image the level of every pixel. A file that
+    says more, as one of two pages or with transparency, is refused; an image's texts, dates and resolution are left out."""
 
     run: Run
     """The directory that train.py wrote."""
@@ -38,6 +40,7 @@ class Compress:
 
     def __call__(self) -> None:
         from arjax.coding import compress
+        from arjax.coding.codec import Decompressed
 
         require_positive(batch=self.batch)
         require_suffix(".arj", out=self.out)
@@ -52,20 +55,25 @@ class Compress:
         model, medium = require_model(self.run, experiment), experiment.data.medium
         if model.head.vocab is None:
             raise InputError(f"{self.run} models real values, of which no file can be written exactly; choose a run of symbols")
-        names, packed = [path.name for path in self.files], []
+        contents, packed = [], []
         for path in self.files:
             try:
                 content = path.read_bytes()
             except OSError as error:
                 raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from error
+            contents.append(content)
             packed.append(medium.pack(str(path), content, model))
         x, lengths = np.concatenate([file.x for file in packed]), [length for file in packed for length in file.lengths]
+        note = _note([path.name for path in self.files], packed)
+        again = packed_files(model, Decompressed(x, None, tuple(lengths), note))
+        for path, content, (name, file) in zip(self.files, contents, again, strict=True):
+            check_same(str(path), content, unpacked(medium, name, file, model))
         whole = all(length == model.num_sites for length in lengths)
-        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=_note(names, packed))
+        stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=note)
         write_whole(self.out, stream)
         values = sum(lengths) * model.num_dims // model.num_sites
         rate = f", {8 * len(stream) / values:.4f} bits/{medium.unit}" if values else ""
-        before = sum(path.stat().st_size for path in self.files)
+        before = sum(map(len, contents))
         say(f"{len(self.files)} files of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
 
 
@@ -128,14 +136,14 @@ def packed_files(model, found) -> Iterator[tuple[str, Packed]]:
             if Path(name).name != name or name in ("", "..") or not name.isprintable() or not isinstance(note, dict):
                 raise InputError("name")
             yield name, Packed(found.x[end - count : end], lengths[end - count : end], note)
-    except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, msgpack.UnpackException) as error:
         raise InputError("the stream does not say which files it holds; it was not written by arjax compress") from error
 
 
 def unpacked(medium, name: str, packed: Packed, model) -> bytes:
     try:
         return medium.unpack(name, packed, model)
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise InputError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from arjax import pictures
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
-from arjax.data.contents import Packed, pack_array, pack_image, pack_symbols, unpack_array, unpack_image, unpack_symbols
+from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
+from arjax.data.image_files import pack_image, unpack_image
 from arjax.data.splits import blocks
 from arjax.data.waveforms import write_wav
 from arjax.errors import InputError
@@ -114,7 +115,8 @@ class Medium(Protocol):
         ...
 
     def unpack(self, name: str, packed: Packed, model) -> bytes:
-        """Returns the same file again. InputError, or another error of values, if `packed` is of no file."""
+        """Returns the same file again, byte for byte, or of an image one that shows the same: see `image_files.check_same`.
+        InputError, or another error of values, if `packed` is of no file."""
         ...
 
 

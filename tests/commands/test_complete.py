@@ -104,7 +104,14 @@ def test_complete_takes_a_picture_and_a_mask_of_ones_own_as_the_same_test_image(
     hidden[2:5, 1:7] = True
     Image.fromarray((raw / 16 * 255).round().astype(np.uint8)).save(tmp_path / "digit.png")
     Image.fromarray(hidden.astype(np.uint8) * 255).save(tmp_path / "hole.bmp")
-    np.save(tmp_path / "digit.npy", raw)
+    # The same, drawn in alpha, and turned by what the file says of its orientation.
+    turned, upside_down = Image.Exif(), np.s_[::-1, ::-1]
+    turned[0x0112] = 3
+    black = 255 - (raw / 16 * 255).round().astype(np.uint8)
+    Image.fromarray(np.stack([black * 0, black], axis=-1)[upside_down]).save(tmp_path / "alpha.png", exif=turned)
+    white = np.stack([black | 255, hidden * np.uint8(255)], axis=-1)
+    Image.fromarray(white[upside_down]).save(tmp_path / "alpha_hole.png", exif=turned)
+    np.save(tmp_path / "digit.npy", raw.astype(">i2"))
     np.save(tmp_path / "hole.npy", hidden)
     pictures = []
     for i, flags in enumerate(
@@ -112,6 +119,7 @@ def test_complete_takes_a_picture_and_a_mask_of_ones_own_as_the_same_test_image(
             ("--image", tmp_path / "digit.png", "--mask", tmp_path / "hole.bmp"),
             ("--image", tmp_path / "digit.npy", "--mask", tmp_path / "hole.npy"),
             ("--examples", 1, "--mask", tmp_path / "hole.npy"),
+            ("--image", tmp_path / "alpha.png", "--mask", tmp_path / "alpha_hole.png"),
         )
     ):
         png = tmp_path / "deep" / f"{i}.png"
@@ -119,12 +127,13 @@ def test_complete_takes_a_picture_and_a_mask_of_ones_own_as_the_same_test_image(
         pictures.append(cells(png, 1, 5))
     np.testing.assert_array_equal(pictures[0], pictures[2])
     np.testing.assert_array_equal(pictures[1], pictures[2])
+    np.testing.assert_array_equal(pictures[3], pictures[2])
     truth, left, *completed = pictures[0][0, ..., 0]
     np.testing.assert_array_equal(truth, 255 * (raw > 7))
     np.testing.assert_array_equal(left, np.where(hidden, 128, truth))
     assert all((one == truth)[~hidden].all() for one in completed)
     words = capsys.readouterr().out.splitlines()
-    assert words[1] == words[3] == words[5]
+    assert words[1] == words[3] == words[5] == words[7]
     assert "nats per example" in words[1]
     assert "±" not in words[1]  # of one there is no error
 

@@ -36,21 +36,20 @@ def test_compress_gives_images_and_arrays_back_in_their_kind(here, tmp_path, cap
         np.save(name, bits.astype(dtype))
     np.save("single.npy", bits[0])
     np.save("none.npy", bits[:0])
+    np.save("columns.npy", np.asfortranarray(bits))
     (tmp_path / "empty.wav").write_bytes(b"")
     names = [path.name for path in sorted(tmp_path.iterdir())]
     round_trip(here("digits"), *names)
     for name in names:
         found, original = tmp_path / "out" / name, tmp_path / name
         if name.endswith(".npy"):
-            found, original = np.load(found), np.load(original)
-            np.testing.assert_array_equal(found, original)
-            assert (found.dtype, found.shape) == (original.dtype, original.shape)
+            assert found.read_bytes() == original.read_bytes()
         elif name != "empty.wav":
             with Image.open(found) as again, Image.open(original) as before:
                 assert again.mode == before.mode
                 np.testing.assert_array_equal(np.asarray(again), np.asarray(before))
     assert (tmp_path / "out" / "empty.wav").read_bytes() == b""
-    assert f"{len(names)} files in out: bool.npy, empty.wav" in capsys.readouterr().out
+    assert f"{len(names)} files in out: bool.npy, columns.npy" in capsys.readouterr().out
 
 
 def test_compress_takes_colours_that_the_model_has_symbols_for(here):
@@ -61,12 +60,32 @@ def test_compress_takes_colours_that_the_model_has_symbols_for(here):
         np.testing.assert_array_equal(np.asarray(again), colours)
 
 
+def test_compress_refuses_a_file_that_would_not_come_back_and_writes_nothing(here, tmp_path, capsys):
+    bits = np.random.default_rng(1).integers(0, 2, (8, 8)).astype(np.uint8)
+    image = Image.fromarray(bits * 255)
+    image.save("pages.tif", save_all=True, append_images=[image])
+    image.save("seen.png", transparency=0)
+    np.save("one.npy", bits)
+    (tmp_path / "two.npy").write_bytes((tmp_path / "one.npy").read_bytes() * 2)
+    (tmp_path / "a\x1b.npy").write_bytes((tmp_path / "one.npy").read_bytes())
+    for name, says in {
+        "pages.tif": "pages.tif has several pages or frames, which would be lost; save it without, or as .npy",
+        "seen.png": "seen.png has a transparent colour, which would be lost",
+        "two.npy": "two.npy cannot be read as an array",
+        "a\x1b.npy": "a stream keeps no name with control characters; rename it",
+    }.items():
+        assert says in failure(capsys, "compress", here("digits"), "one.npy", name, "-o", "x.arj")
+    assert not (tmp_path / "x.arj").exists()
+
+
 @pytest.mark.parametrize("run", ["characters", "bytes", "tokens"])
 def test_compress_gives_any_file_back_byte_for_byte_by_a_run_of_text(here, tmp_path, run):
     files = {
         "plain.txt": b"hello\nworld",
         "foreign.txt": "Übergröße, \N{GRINNING FACE}\r\nhello".encode(),
         "no text": bytes(range(256)) + b"\xff\xed\xa0\x80",
+        "marked.txt": b"\xef\xbb\xbfhello",
+        "a.png": b"\x89PNG",
         "empty": b"",
         "one": b"h",
         "whole": b"hello wo" * 4,

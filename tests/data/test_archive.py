@@ -11,7 +11,7 @@ import pytest
 from faults import fault
 
 from arjax.data import Bytes, Characters, Levels, Npz, archive
-from arjax.data.archive import read_arrays
+from arjax.data.archive import parse_array, read_arrays
 from arjax.errors import brief, one_line
 
 ARRAYS = {
@@ -41,7 +41,7 @@ def test_read_arrays_reads_what_numpy_saves_as_numpy_does(save, tmp_path):
         found = read_arrays(file, "the file", [*ARRAYS, "absent"])
         assert list(found) == list(ARRAYS)
         for name, array in ARRAYS.items():
-            assert found[name].dtype == array.dtype
+            assert found[name].dtype == array.dtype.newbyteorder("=")
             np.testing.assert_array_equal(found[name], array)
 
 
@@ -89,3 +89,58 @@ def test_one_line_and_brief_let_no_file_steer_a_terminal():
     assert one_line(OSError("\x1b]0;title\x07 \u202e")) == r"OSError: \x1b]0;title\x07 \u202e"
     assert brief("\x1b[31m") == r"'\x1b[31m'"
     assert len(brief("x" * 10**6)) < 200
+
+
+def npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def header(text: str, content=bytes(24), version=1) -> bytes:
+    """An .npy whose header is this text."""
+    length = len(text).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode("latin1") + content
+
+
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
+def test_parse_array_reads_what_numpy_saves_in_the_byte_order_of_the_machine_or_as_it_is(array):
+    for as_stored in (False, True):
+        found = parse_array(npy(array), "x", as_stored)
+        np.testing.assert_array_equal(found, array)
+        assert found.dtype == (array.dtype if as_stored else array.dtype.newbyteorder("="))
+        assert found.flags.f_contiguous == np.asarray(array).flags.f_contiguous
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (npy(np.zeros(3, complex)), "it holds complex128, not booleans, whole or real numbers of at most 64 bits"),
+        (npy(np.zeros(3, "M8[s]")), "it holds datetime64[s]"),
+        (npy(np.zeros(3, [("a", "i4")])), "it holds [('a', '<i4')]"),
+        (npy(np.zeros(3, "V4")), "it holds |V4"),
+        (npy(np.array(["a"])), "it holds <U1"),
+        (npy(np.zeros(3, np.longdouble)), "it holds "),
+        (npy(np.array([{}], object)), "it holds Python objects, and these are pickled"),
+        (npy(np.zeros(3)) * 2, "24 bytes, and 176 are there"),
+        (npy(np.zeros(3))[:-1], "24 bytes, and 23 are there"),
+        (b"PK\x03\x04" + bytes(30), "x cannot be read as an array"),
+        (b"", "x cannot be read as an array"),
+        *((header(text), "x cannot be read as an array") for text in (
+            "{", "{'descr': '<f8", "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }}", "(" * 9000, "-" * 9000 + "1",
+            "[" * 90 + "]" * 90, "'" * 3, "{'descr': '|u1', 'fortran_order': 3, 'shape': (24,)}", "\\d", "b'\\xff",
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -24)}", "x" * 11000, "{'descr': [], 'fortran_order': False,"
+            "'shape': ()}", "{'descr': '|u1', 'fortran_order': False, 'shape': (9223372036854775808, 0)}",
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000000000, 4)}",
+        )),
+        (header("{'descr': '<f8', 'fortran_order': False, 'shape': (3L,)", version=2), "x cannot be read as an array"),
+        (header("{}", version=9), "x cannot be read as an array"),
+    ],
+)  # fmt: skip
+def test_parse_array_and_read_arrays_refuse_what_is_no_array_of_numbers_in_one_line(content, says, recwarn):
+    assert says in fault(parse_array, content, "x")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        zipped.writestr("x.npy", content)
+    refusal(file.getvalue())
+    assert not recwarn.list

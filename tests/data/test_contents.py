@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arjax.data.contents import parse_array, parse_image
+from arjax.data.contents import Packed
+from arjax.data.image_files import check_same
 from arjax.data.media import Exhibit, Images, Sound, Table, Text
 from arjax.data.waveforms import MuLaw, read_wav
 
@@ -46,14 +47,20 @@ def test_text_packs_any_bytes_without_loss(content, alphabet):
 
 
 @pytest.mark.parametrize(
-    "x", [np.zeros((2, 3, 4), np.uint8), np.ones((3, 4), bool), np.asfortranarray(np.ones((5, 3, 4), ">i4"))]
+    "x",
+    [
+        np.zeros((2, 3, 4), np.uint8),
+        np.ones((3, 4), bool),
+        np.asfortranarray(RNG.integers(0, 2, (5, 3, 4)).astype(">i4")),
+        np.asfortranarray(np.eye(3, 4, dtype=np.uint64)),
+        np.zeros((0, 3, 4), ">u2"),
+        RNG.integers(0, 2, (1, 3, 4)).T.copy().T,
+    ],
 )
 def test_images_pack_arrays_without_loss(x):
     packed = Images(2).pack("x.npy", npy(x), model((3, 4), 2))
     assert packed.x.shape[1:] == (3, 4)
-    found = np.load(io.BytesIO(Images(2).unpack("x.npy", packed, model((3, 4), 2))))
-    np.testing.assert_array_equal(found, x)
-    assert found.dtype == x.dtype
+    assert Images(2).unpack("x.npy", packed, model((3, 4), 2)) == npy(x)
 
 
 TWO = model((3, 4), 2)
@@ -79,17 +86,33 @@ def test_images_refuse_to_pack_what_the_model_has_no_symbols_for(name, content, 
     assert says in fault(Images(2).pack, name, content, of)
 
 
-def test_parse_array_takes_no_memory_for_what_a_header_only_promises():
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**15, 4)})
-    assert "x cannot be read as an array" in fault(parse_array, file.getvalue(), "x")
+def test_pack_array_takes_two_arrays_of_other_integers_together():
+    packed = [Images(2).pack("x.npy", npy(np.ones((2, 3, 4), dtype)), TWO) for dtype in (np.int64, np.uint64)]
+    assert np.concatenate([each.x for each in packed]).dtype == np.int32
 
 
-def test_parse_image_reads_grey_and_colour_of_the_size_that_is_wanted():
-    x = RNG.integers(0, 256, (3, 4, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(parse_image(png(x), (3, 4), "x", colour=True), x)
-    assert parse_image(png(x), (3, 4), "x").shape == (3, 4)
-    assert "x is 3 x 4 (height x width), not 4 x 3; resize it" in fault(parse_image, png(x), (4, 3), "x")
+@pytest.mark.parametrize("dtype", ["V1000000000", "<c8", "O", "(9,)<i8", "<i3", 7])
+def test_unpack_array_refuses_another_dtype_than_of_symbols(dtype):
+    with pytest.raises((ValueError, TypeError)):
+        Images(2).unpack("x.npy", Packed(np.zeros((2, 3, 4), np.int32), [12, 12], {"dtype": dtype, "one": False}), TWO)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda content: content + content, "a.npy cannot be read as an array"),
+        (lambda content: content + b"\0", "24 bytes, and 25 are there"),
+        (lambda content: content.replace(b"'shape'", b'"shape"'), "a.npy would not come back byte for byte; save it anew"),
+        (lambda content: content.replace(b"(2, 3, 4)", b"[2, 3, 4]"), "a.npy cannot be read as an array"),
+    ],
+)
+def test_check_same_finds_what_an_array_would_lose(spoil, says):
+    content = spoil(npy(np.ones((2, 3, 4), np.uint8)))
+
+    def come_back():
+        check_same("a.npy", content, Images(2).unpack("a.npy", Images(2).pack("a.npy", content, TWO), TWO))
+
+    assert says in fault(come_back)
 
 
 def test_exhibit_saves_its_picture_texts_and_waveforms(tmp_path):

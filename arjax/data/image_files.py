@@ -1,0 +1,224 @@
+"""Files of images: read as a picture shows, and packed as symbols so that what they show comes back.
+
+What comes back of a .png, .bmp, .pgm, .ppm or .tif is one picture of the same size and mode (black and white, gray or RGB) with
+the same 8-bit level of every value. How the file wrote these is not kept (compression, interlacing, fewer bits than eight), nor
+what it says besides without a change to what is seen (texts, dates, resolution). `check_same` refuses a file for whatever else it
+says and would lose: further pages or frames, transparency, an orientation, a colour profile or gamma, levels of more than 8 bits
+or of another scale than 0..255, further channels, bytes behind the picture.
+"""
+
+import contextlib
+import io
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arjax.data.contents import IMAGES, Packed, refuse_outside
+from arjax.errors import InputError, brief, one_line
+
+# What is decoded at all. Pillow goes by what a file holds, not by its name, and would start Ghostscript for some files.
+FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "GIF", "WEBP")
+# How many values a pixel of each kind of image has that can be written as it was; 0 for one that needs no axis.
+_MODES = {"1": 0, "L": 0, "RGB": 3}
+_EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # a channel, at most
+
+
+def parse_image(content: bytes, size: tuple[int, int], what: str, background: int, colour: bool = False) -> np.ndarray:
+    """Reads uint8 [H, W], gray, or in colour [H, W, 3], from a picture in one of FORMATS as it shows: turned as its orientation
+    says, and where it is transparent laid over a gray level.
+
+    background: that level.
+
+    InputError, with `what` it is, where it cannot be read, has another size (H, W), more than 8 bits a channel or further frames,
+    or is transparent and shows nothing on this background.
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(content, what, FORMATS) as image:
+        if sorted(image.size) == sorted(size):  # it is not decoded unless it has as many pixels; how it is turned is known then
+            bits = content[24] if image.format == "PNG" else 8
+            if image.mode not in _EIGHT_BITS or bits > 8:
+                raise InputError(f"{what} has more than 8 bits a channel, or is of mode {image.mode}; save it as RGB")
+            if _is_several(image):
+                raise InputError(f"{what} has several pages or frames; save one of them")
+            if image.mode == "L" and bits < 8 and "transparency" in image.info:  # Pillow scales its pixels, and not this one
+                image.info["transparency"] *= 255 // (2**bits - 1)
+            image = ImageOps.exif_transpose(image)
+        width, height = image.size
+        if (height, width) != size:
+            raise InputError(f"{what} is {height} x {width} (height x width), not {size[0]} x {size[1]}; resize it")
+        seen_through = image.has_transparency_data and (above := image.convert("RGBA")).getextrema()[3][0] < 255
+        if seen_through:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, (background,) * 3 + (255,)), above)
+        pixels = np.asarray(image.convert("RGB" if colour else "L"))
+    if seen_through and (pixels == background).all():
+        shade = "black" if background == 0 else "white"
+        raise InputError(f"{what} is transparent, and shows nothing on {shade}; save it on a background of its own")
+    return pixels
+
+
+def pack_image(name: str, content: bytes, model) -> Packed | None:
+    """Packs the bytes of an image; None where the name is that of no image. InputError where its pixels are no symbols of a
+    model."""
+    if Path(name).suffix not in IMAGES or not content:
+        return None
+    shape = (*model.site_shape, *model.head.event_shape)
+    with _opened(content, name, (IMAGES[Path(name).suffix],)) as image:
+        mode, (width, height) = image.mode, image.size
+        if mode not in _MODES or (height, width, _MODES[mode] or 1) != (*shape[:2], *(shape[2:] or (1,))):
+            raise InputError(f"{name} is {mode} of {height}x{width} pixels, but the model's images are {shape}; convert it")
+        pixels = np.asarray(image.convert("L" if mode == "1" else mode))
+    levels = _levels(name, model)
+    symbols = np.minimum(np.searchsorted(levels, pixels), len(levels) - 1)
+    shown = ", ".join(map(str, levels)) if len(levels) < 9 else f"{levels[0]}, {levels[1]}, ... {levels[-1]}"
+    refuse_outside(name, pixels, levels[symbols] != pixels, f"{len(levels)} levels {shown}")
+    return Packed(symbols.reshape(1, *shape), [model.num_sites], {"mode": mode})
+
+
+def unpack_image(name: str, packed: Packed, model) -> bytes:
+    """Returns an image that shows the same. InputError or KeyError where it was none."""
+    from PIL import Image
+
+    mode, file = packed.note["mode"], io.BytesIO()
+    if mode not in _MODES or len(packed.x) != 1:
+        raise InputError(f"{len(packed.x)} examples of mode {brief(mode)} are no image")
+    pixels = _levels(name, model).astype(np.uint8)[packed.x[0]]
+    pixels = pixels.reshape(*pixels.shape[:2], 3) if mode == "RGB" else pixels.reshape(pixels.shape[:2])
+    Image.fromarray(pixels).convert(mode, dither=Image.Dither.NONE).save(file, IMAGES[Path(name).suffix])
+    return file.getvalue()
+
+
+def check_same(name: str, content: bytes, again: bytes) -> None:
+    """Raises InputError, with what to do, unless a file that was packed and unpacked again is the same: its very bytes, or of an
+    image what is seen."""
+    if content == again:
+        return
+    if Path(name).suffix not in IMAGES:
+        raise InputError(f"{name} would not come back byte for byte; save it anew, an array by numpy.save")
+    before, after = _seen(name, content), _seen(name, again)
+    if lost := [what for what, value in before.items() if after.get(what) != value]:
+        raise InputError(f"{name} has {lost[0]}, which would be lost; save it without, or as .npy")
+
+
+def _seen(name, content) -> dict[str, Any]:
+    """All that a file says of what is seen, each by what the refusal calls it."""
+    with _opened(content, name, (IMAGES[Path(name).suffix],)) as image:
+        if _is_several(image):
+            return {"several pages or frames": True}
+        parts = {"PNG": _of_png, "BMP": _of_bmp, "PPM": _of_ppm, "TIFF": _of_tiff}[image.format](content, image)
+        parts["an orientation"] = image.getexif().get(0x0112, 1)
+        return parts | {"another mode": image.mode, "pixels that change": np.asarray(image).tobytes()}
+
+
+_CHUNKS = {b"tRNS": "a transparent colour", b"iCCP": "a colour profile", b"gAMA": "a gamma", b"cHRM": "primary colours"}
+# What says how the others are written, what is the same as nothing (a gamma of 1 / 2.2, the primaries of sRGB), or is not seen.
+_UNSEEN_CHUNKS = b"IHDR PLTE IDAT IEND pHYs tEXt zTXt iTXt tIME sRGB sBIT bKGD hIST sPLT eXIf".split()
+_USUAL = (struct.pack(">I", 45455), struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+
+
+def _of_png(content, image) -> dict[str, Any]:
+    parts, start, kind = {"more than 8 bits a channel": content[24] > 8}, 8, b""
+    while kind != b"IEND" and start + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", content[start : start + 8])
+        part = content[start + 8 : start + 8 + length]
+        if kind not in _UNSEEN_CHUNKS and part not in _USUAL:
+            parts[_CHUNKS.get(kind, f"a chunk {brief(kind)[1:]}")] = part
+        start += 12 + length
+    return parts | _behind(content, start)
+
+
+def _of_bmp(content, image) -> dict[str, Any]:
+    (size,) = struct.unpack("<I", content[14:18])
+    tile = image.tile[0]
+    fourth = size > 12 and struct.unpack("<H", content[28:30]) == (32,)
+    space = content[70:74] if size >= 108 else b"BGRs"
+    coded = tile.args[1] * image.height if tile.codec_name == "raw" else struct.unpack("<I", content[34:38])[0]
+    parts = {"a fourth channel": fourth, "a colour profile": space not in (b"BGRs", b" niW")}
+    return parts | _behind(content, tile.offset + coded)
+
+
+def _of_ppm(content, image) -> dict[str, Any]:
+    tile = image.tile[0]
+    row = math.ceil(image.width * {"1": 1, "L": 8, "RGB": 24}.get(image.mode, 0) / 8)
+    return {"numbers that are no bytes 0..255": tile.codec_name != "raw"} | _behind(content, tile.offset + row * image.height)
+
+
+# Tags that say how pixels are written, or what is not seen.
+_UNSEEN_TAGS = (
+    *(
+        254,
+        255,
+        256,
+        257,
+        258,
+        259,
+        262,
+        266,
+        269,
+        270,
+        271,
+        272,
+        273,
+        274,
+        277,
+        278,
+        279,
+        282,
+        283,
+        284,
+        285,
+        296,
+        297,
+        305,
+        306,
+    ),
+    *(315, 316, 317, 322, 323, 324, 325, 339, 347, 529, 530, 531, 532, 700, 33432, 33723, 34665),
+)
+
+
+def _of_tiff(content, image) -> dict[str, Any]:
+    from PIL import TiffTags
+
+    tags = dict(image.tag_v2)
+    parts = {"more than 8 bits a channel": max(tags.get(258, (1,))) > 8, "further channels": tags.get(277, 1)}
+    return parts | {f"the tag {TiffTags.lookup(tag).name}": value for tag, value in tags.items() if tag not in _UNSEEN_TAGS}
+
+
+def _behind(content, end) -> dict[str, Any]:
+    return {"something behind its picture": content[end:].strip(b"\0\r\n\t ")}
+
+
+def _is_several(image) -> bool:
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _opened(content, what, formats) -> Iterator[Any]:
+    """The image, of which nothing is read but what it says of its size. InputError where it, or what is done with it, fails."""
+    from PIL import Image
+
+    try:
+        # Pillow warns of pictures that would take much memory, all of which are of another size.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=formats) as image:
+            yield image
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises whatever it stumbles over in a damaged file
+        kinds = " ".join(formats)
+        raise InputError(f"{what} cannot be read as a picture, {kinds} ({one_line(error)}); save it as PNG") from error
+
+
+def _levels(name, model) -> np.ndarray:
+    """[V]: the gray level that each symbol is drawn as."""
+    if model.head.vocab > 256:
+        raise InputError(f"{name}: the {model.head.vocab} symbols of the model are more than an image's levels; give .npy")
+    return np.round(np.arange(model.head.vocab) * 255 / max(model.head.vocab - 1, 1)).astype(int)
