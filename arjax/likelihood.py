@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Integer, Shaped
 from arjax.arguments import check_cond, check_counted, check_order, check_x, observed_first
 from arjax.orders import arrange
 from arjax.protocol import Cond, Model
+from arjax.sharding import automatic
 
 
 def theta(
@@ -131,11 +132,13 @@ def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> fl
 
 
 @functools.partial(jax.jit, static_argnames="model")
+@automatic
 def _theta(model, params, x, order, cond, key):
     return model.apply(params, arrange(x, order, model.site_shape), order, cond, key=key)
 
 
 @functools.partial(jax.jit, static_argnames="model")
+@automatic
 def _log_prob(model, params, x, order, cond, key, counted):
     x = arrange(x, order, model.site_shape)
     each = model.head.log_prob(model.apply(params, x, order, cond, key=key), x)

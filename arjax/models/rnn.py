@@ -32,6 +32,7 @@ from arjax.layers.inputs import embedding_table, enter, label_bias, label_table,
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
+from arjax.sharding import varying
 
 CellName = Literal["lstm", "gru"]
 
@@ -172,7 +173,7 @@ class RNN(nn.Module):
             carry = CELLS[self.cell].next(carry, a, u)
             return carry, carry[-1]
 
-        return jax.lax.scan(body, self._zeros(a.shape[1]), a)[1]
+        return jax.lax.scan(body, varying(self._zeros(a.shape[1]), a, u), a)[1]
 
     def _zeros(self, batch):
         return tuple(jnp.zeros((batch, self.width), jnp.float32) for _ in range(CELLS[self.cell].states))

@@ -13,7 +13,7 @@ from jaxtyping import Array, Shaped
 from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.prepare import prepare
-from arjax.sharding import BATCH, constrain, constrain_batch
+from arjax.sharding import BATCH, automatic, constrain, constrain_batch, varying
 
 
 def ancestral(
@@ -40,6 +40,7 @@ def _known(forced) -> np.int32:
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(automatic, split=True)
 def from_start(model, params, key, order, cond, observed, forced, transforms):
     """Samples [B, *site_shape, *E], a site at a time from the first; the arguments as `prepare` gives them."""
 
@@ -49,11 +50,13 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
 
     observed = constrain(observed, BATCH)
     cache = init_cache(model, params, len(observed), order, cond)
-    _, x = jax.lax.scan(body, (cache, jnp.zeros_like(observed[:, 0])), jnp.arange(model.num_sites))
+    start = varying((cache, jnp.zeros_like(observed[:, 0])), params, key, order, cond, observed, forced, transforms)
+    _, x = jax.lax.scan(body, start, jnp.arange(model.num_sites))
     return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(automatic, split=True)
 def _continued(model, params, key, order, cond, observed, forced, known, transforms):
     """The same, from site `known` on; a traced number, so that prompts of all lengths share one program."""
 
@@ -65,7 +68,8 @@ def _continued(model, params, key, order, cond, observed, forced, known, transfo
     observed = constrain(observed, BATCH)
     cache = init_cache(model, params, len(observed), order, cond)
     cache = model.apply(params, cache, observed, known, order, cond, method="prefill")
-    _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, (known, cache, observed))
+    start = known, *varying((cache, observed), params, key, order, cond, observed, forced, transforms)
+    _, _, x = jax.lax.while_loop(lambda carry: carry[0] < model.num_sites, body, start)
     return restore(x, order, model.site_shape)
 
 

@@ -10,6 +10,7 @@ from arjax.errors import InputError
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import from_start
 from arjax.sampling.prepare import prepare
+from arjax.sharding import automatic
 
 
 class Decoded(NamedTuple):
@@ -35,10 +36,11 @@ def decoded(
             "one that the model was trained on"
         )
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, None, None, transforms)
-    return _decoded(model, tokenizer.tokenizer, params, dict(tokenizer.learned), key, order, cond, x, forced, transforms)
+    return _decoded(model, params, tokenizer.tokenizer, dict(tokenizer.learned), key, order, cond, x, forced, transforms)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "tokenizer", "transforms"))
-def _decoded(model, tokenizer, params, learned, key, order, cond, x, forced, transforms):
+@functools.partial(automatic, split=True)
+def _decoded(model, params, tokenizer, learned, key, order, cond, x, forced, transforms):
     tokens = from_start(model, params, key, order, cond, x, forced, transforms)
     return Decoded(tokens, tokenizer.decode(learned, tokens))

@@ -26,7 +26,7 @@ from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import draw, force
 from arjax.sampling.prepare import prepare
-from arjax.sharding import BATCH, constrain
+from arjax.sharding import BATCH, automatic, constrain, varying
 
 
 def fixed_point(
@@ -56,6 +56,7 @@ def fixed_point(
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(automatic, split=True)
 def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms):
     sites = jnp.arange(model.num_sites)
 
@@ -72,6 +73,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
     known = forced.sum(axis=1).min()
     guess = jnp.zeros_like(observed) if guess is None else guess
     start = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
+    start = varying(start, params, key, order, cond, observed, forced, guess, transforms)
     x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, evaluate, start)
     return restore(x, order, model.site_shape), evaluations
 

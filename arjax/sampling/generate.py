@@ -17,6 +17,7 @@ from arjax.errors import InputError
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import init_cache, step
 from arjax.sampling.prepare import check_transforms
+from arjax.sharding import automatic, varying
 
 
 class Generated(NamedTuple):
@@ -92,16 +93,18 @@ def _start(model, params, prompts, lengths, order, cond):
     return _filled(model, params, prompts[:, :padded], known, order, cond), known
 
 
-_empty = jax.jit(init_cache, static_argnames=("model", "batch"))
+_empty = jax.jit(automatic(init_cache), static_argnames=("model", "batch"))
 
 
 @functools.partial(jax.jit, static_argnames="model")
+@automatic
 def _filled(model, params, x, n, order, cond):
     cache = _empty(model, params, len(x), order, cond)
     return model.apply(params, cache, x, n, order, cond, method="prefill")
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"), donate_argnames="cache")
+@automatic
 def _advance(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms):
     """(cache, x, t, end) at site `until`, or once every row has ended. The cache given is used up: its memory serves the new one.
 
@@ -121,7 +124,8 @@ def _advance(model, params, key, cache, x, t, end, until, lengths, stop, order, 
         cache, new = step(model, params, key, cache, before, t, order, cond, x[:, t], ~drawn, transforms)
         return cache, x.at[:, t].set(new), t + 1, jnp.where(drawn & (new == stop), t + 1, end)
 
-    return jax.lax.while_loop(unfinished, body, (cache, x, t, end))
+    start = varying((cache, x, t, end), params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms)
+    return jax.lax.while_loop(unfinished, body, start)
 
 
 def _check_model(model):

@@ -10,7 +10,7 @@ from arjax.orders import restore
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import draw, force
 from arjax.sampling.prepare import prepare
-from arjax.sharding import BATCH, constrain
+from arjax.sharding import BATCH, automatic, constrain, varying
 
 
 def naive(
@@ -21,11 +21,13 @@ def naive(
 
 
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(automatic, split=True)
 def _naive(model, params, key, order, cond, observed, forced, transforms):
     def body(x, t):
         theta = model.apply(params, x, order, cond)[:, t]
         drawn = force(forced[:, t], observed[:, t], draw(model, key, t, theta, transforms))
         return x.at[:, t].set(drawn), None
 
-    x, _ = jax.lax.scan(body, constrain(jnp.zeros_like(observed), BATCH), jnp.arange(model.num_sites))
+    start = varying(constrain(jnp.zeros_like(observed), BATCH), params, key, order, cond, observed, forced, transforms)
+    x, _ = jax.lax.scan(body, start, jnp.arange(model.num_sites))
     return restore(x, order, model.site_shape)

@@ -110,14 +110,27 @@ def test_tensor_axes_name_arrays_that_a_transformer_has():
         assert any(path.endswith(f".{end}") for path in paths), end
 
 
-def test_constrain_changes_nothing_outside_a_mesh_of_these_names():
+@pytest.mark.parametrize(
+    ("names", "spec"),
+    [
+        (("data", "model"), (("data",), None)),
+        (("fsdp", "tensor"), (("fsdp",), ("tensor",))),
+        (("batch", "model"), (("batch",), None)),  # no name of ours: the first axis is the batch's
+        (("tensor", "expert"), (None, ("tensor",))),
+    ],
+)
+def test_constrain_splits_over_the_axes_that_a_mesh_has(names, spec):
+    mesh = jax.make_mesh((4, 2), names, axis_types=(AxisType.Auto,) * 2)
+    with jax.set_mesh(mesh):
+        split = jax.jit(lambda x: constrain(x, BATCH, TENSOR))(jnp.ones((8, 4)))
+    assert split.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec(*spec)), 2)
+
+
+def test_constrain_changes_nothing_without_a_mesh_and_outside_a_computation():
     x = jnp.ones((8, 4))
-    for mesh in (None, jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))):
-        if mesh is None:
-            assert constrain(x, BATCH) is x
-        else:
-            with jax.set_mesh(mesh):
-                assert constrain(x, BATCH) is x
+    assert constrain(x, BATCH) is x
+    with jax.set_mesh(Mesh().build()):
+        assert constrain(x, BATCH) is x
 
 
 def test_constrain_leaves_an_axis_whole_that_cannot_be_split_equally():
