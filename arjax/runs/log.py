@@ -69,16 +69,16 @@ class Log:
     """The log of the run of `experiment` in the directory `run`, from step `first` on. A context manager.
 
     It forgets what an earlier attempt wrote beyond `first`. updates: what that attempt left in `self.updates`, for the next
-    record to count. `seconds` in a record counts what the run took until then: compilation, training, validation, samples and
-    test, of all its attempts together; of an attempt that was interrupted, up to the last record that was kept. Starting up is
-    not counted.
+    record to count. doubts: what is strange about the data, which is the likely cause of numbers that are not finite. `seconds`
+    in a record counts what the run took until then: compilation, training, validation, samples and test, of all its attempts
+    together; of an attempt that was interrupted, up to the last record that was kept. Starting up is not counted.
     """
 
-    def __init__(self, run: Path, experiment: Experiment, first: int, updates: Sequence[dict] = ()):
+    def __init__(self, run: Path, experiment: Experiment, first: int, updates: Sequence[dict] = (), doubts: Sequence[str] = ()):
         self.run, self.experiment, self.first = run, experiment, first
         self.records: list[dict] = []
         self.updates: list[dict] = list(updates)
-        self._carried, self._pending = len(self.updates), None
+        self._carried, self._pending, self._doubts = len(self.updates), None, doubts
 
     def __enter__(self):
         path = self.run / "metrics.jsonl"
@@ -114,8 +114,9 @@ class Log:
         (step, metrics), self._pending = self._pending, None
         values = {name: float(value) for name, value in metrics.items()}
         self._grad_norm = values.pop("grad_norm")
-        _check_finite("loss", values["loss"], step, _TRAINING)
-        _check_finite("gradient's norm", self._grad_norm, step, _TRAINING)
+        remedy = _START if step == 1 else f"the last checkpoint before it, if any, is kept; {_SLOWER}"
+        self._check_finite("loss", values["loss"], step, remedy)
+        self._check_finite("gradient's norm", self._grad_norm, step, remedy)
         self.updates.append(values)
         self._last = step
         self._progress.advance(step)
@@ -138,7 +139,7 @@ class Log:
     def valid(self, step: int, score: Score) -> float:
         """Records a validation and returns its loss. FloatingPointError if that is not finite."""
         task = self.experiment.task
-        _check_finite(f"validation's {task.measure}", score.loss, step, _VALIDATION)
+        self._check_finite(f"validation's {task.measure}", score.loss, step, _VALIDATION)
         self._write(step, "valid", score.record | {"examples_per_second": score.examples / score.seconds})
         self.note(f"step {step}  valid {words(task, self.experiment, score.record)}")
         self._counting_since = time.monotonic()
@@ -159,7 +160,7 @@ class Log:
     def test(self, step: int, score: Score, facts: dict) -> None:
         """Draws loss.png and records the result, of the parameters of `step`, with `facts` that belong to it."""
         task = self.experiment.task
-        _check_finite(f"test's {task.measure}", score.loss, step, _IMPOSSIBLE)
+        self._check_finite(f"test's {task.measure}", score.loss, step, _IMPOSSIBLE)
         loss_curve(self.run / "loss.png", self.records, self.experiment.data.title, task.measure)
         self._write(step, "test", score.record | facts)
 
@@ -171,6 +172,10 @@ class Log:
         """Prints a line for whoever is watching."""
         self._progress.note(printable(line))
 
+    def _check_finite(self, name, value, step, remedy) -> None:
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the {name} is {value} at step {step}; {'; '.join(self._doubts) or remedy}")
+
     def _write(self, step, split, record) -> None:
         record = {"step": step, "split": split, **record, "seconds": time.monotonic() - self._began}
         self.records.append(record)
@@ -180,16 +185,11 @@ class Log:
             self._board.record(record)
 
 
-_SLOWER = "a smaller --optimizer.learning-rate, a longer --optimizer.warmup or a smaller --optimizer.clip"
+_SLOWER = "try, with another --run, a smaller --optimizer.learning-rate or --optimizer.clip, or a longer --optimizer.warmup"
 _IMPOSSIBLE = "under the model at least one example is impossible; check that its head covers every value in the data"
-# What may be the cause, and what to do, where training, validation or the test is not finite.
-_TRAINING = f"the checkpoint before it is kept; try, with another --run, {_SLOWER}"
-_VALIDATION = f"the checkpoint before it is kept; if training diverged try, with another --run, {_SLOWER}; else {_IMPOSSIBLE}"
-
-
-def _check_finite(name, value, step, remedy):
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the {name} is {value} at step {step}; {remedy}")
+# What may be the cause, and what to do, where the data raise no doubts.
+_START = f"these are the initial parameters, before any learning: {_IMPOSSIBLE}"
+_VALIDATION = f"the last checkpoint before it, if any, is kept; if training diverged {_SLOWER}; else {_IMPOSSIBLE}"
 
 
 class _Board:

@@ -6,6 +6,7 @@ import jax
 
 from arjax.errors import say
 from arjax.runs import checkpoints, directory, hosts, load, log, report
+from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import place_batch, title
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
@@ -35,10 +36,13 @@ def train(described: Experiment, run: Path, again: str) -> int:
     abstract = abstract_state(experiment, mesh)
     trace_step(experiment, abstract, batches[0], keys.train)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
+    doubtful = columns.doubts(experiment, splits.train, keys.train)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
         directory.write_run(run, described, raw, learned)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
+        for line in doubtful:
+            say(f"note: {line}")
 
         # From the last good checkpoint, or from the beginning.
         saved = checkpoints.restore_latest(run / "checkpoints", abstract)
@@ -48,7 +52,7 @@ def train(described: Experiment, run: Path, again: str) -> int:
 
         with (
             checkpoints.open_checkpoints(run / "checkpoints") as writer,
-            log.Log(folder, experiment, saved.step, saved.updates) as run_log,
+            log.Log(folder, experiment, saved.step, saved.updates, doubtful) as run_log,
             hosts.Interruption(mesh) as stop,
         ):
             if saved.state is not None:

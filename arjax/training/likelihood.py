@@ -7,6 +7,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.data.splits import check_splits
 from arjax.errors import InputError
 from arjax.likelihood import bits_per_dim, log_prob
 from arjax.orders import AnyOrder
@@ -48,6 +49,8 @@ class Likelihood:
             )
 
     def check_data(self, experiment, splits):
+        # Data of a user's own may not have been held against their values when they were loaded.
+        check_splits(splits, experiment.data.values, experiment.data.title)
         check_fits(experiment.data.title, experiment.model, splits)
 
     def init(self, experiment, key):
