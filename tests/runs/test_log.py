@@ -75,7 +75,8 @@ def test_log_forgets_what_lies_beyond_the_checkpoint_and_a_result(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "part"),
     [
-        (lambda log: (log.train(1, update(np.nan)), log.settle()), "the loss is nan at step 1; the checkpoint before it is kept"),
+        (lambda log: (log.train(1, update(np.nan)), log.settle()), "the loss is nan at step 1; these are the initial parameters"),
+        (lambda log: (log.train(2, update(np.nan)), log.settle()), "the loss is nan at step 2; the last checkpoint before it"),
         (lambda log: (log.train(1, update(1.0, np.inf)), log.settle()), "the gradient's norm is inf at step 1"),
         (lambda log: log.valid(1, scored(np.inf, 1)), "the validation's nats is inf at step 1"),
         (lambda log: log.test(1, scored(np.inf, 1), {}), "the test's nats is inf at step 1; under the model at least one"),
@@ -85,6 +86,12 @@ def test_log_refuses_what_is_not_finite_and_records_nothing(tmp_path, wrong, par
     with Log(tmp_path, EXPERIMENT, 0) as log, pytest.raises(FloatingPointError, match=rf"\A{part}[^\n]*\Z"):
         wrong(log)
     assert read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+def test_log_blames_the_data_where_they_are_strange(tmp_path):
+    with Log(tmp_path, EXPERIMENT, 0, doubts=["x is far"]) as log, pytest.raises(FloatingPointError, match=r"step 2; x is far\Z"):
+        log.train(2, update(np.nan))
+        log.settle()
 
 
 def test_log_needs_no_tensorboard(tmp_path, monkeypatch, capsys):
