@@ -102,14 +102,13 @@ def _find_class(path, trusted):
     if module not in trusted and not ours:
         raise InputError(
             f"the description names the class {brief(path)}, which is none of this package's; if you trust its module, name it: "
-            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])}"
+            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])}, or in $ARJAX_MODULES"
         )
     try:
         found = importlib.import_module(module)
     except (ImportError, ValueError) as error:  # no name at all is a ValueError
-        raise InputError(
-            f"the description names the class {brief(path)}, but {one_line(error)}; was the package's version another?"
-        ) from error
+        remedy = "was its version another?" if ours else "put its folder on PYTHONPATH, or name its file: --modules FILE.py"
+        raise InputError(f"the description names the class {brief(path)}, but {one_line(error)}; {remedy}") from error
     for name in qualname.split("."):
         found = getattr(found, name, None)
     # Only where it was defined: what a module merely imports is not its own.
@@ -118,7 +117,7 @@ def _find_class(path, trusted):
         and dataclasses.is_dataclass(found)
         and (found.__module__, found.__qualname__) == (module, qualname)
     ):
-        raise InputError(f"the description names {brief(path)}, which is no dataclass; was the package's version another?")
+        raise InputError(f"the description names {brief(path)}, which is no dataclass; was its module's version another?")
     return found
 
 

@@ -36,7 +36,7 @@ class Compress:
     root: str | None = None
     """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name; they are imported."""
+    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
 
     def __call__(self) -> None:
         from arjax.coding import compress
@@ -93,7 +93,7 @@ class Decompress:
     root: str | None = None
     """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name; they are imported."""
+    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
 
     def __call__(self) -> None:
         from arjax.coding import decompress

@@ -38,7 +38,7 @@ class Figures:
     root: str | None = None
     """Of a run: where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name; they are imported."""
+    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
 
     def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)

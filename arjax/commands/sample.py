@@ -49,7 +49,7 @@ class Sample:
     root: str | None = None
     """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name; they are imported."""
+    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
 
     def __call__(self) -> None:
         batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import difflib
 import functools
-import importlib.util
 import io
 import sys
 import traceback
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 
 from arjax.errors import KEPT, InputError, printable, show
 from arjax.runs.hosts import Hosts, meet
+from arjax.runs.modules import execute
 from arjax.training.experiment import Experiment
 
 USAGE = "python train.py configs/NAME.py [flags]"
@@ -53,16 +53,15 @@ def load_config(path: str | Path) -> Experiment:
         near = [p for p in _configs(path.parent) if p.stem in near]
         remedy = f"did you mean {' or '.join(map(str, near))}?" if near else _listing(path.parent)
         raise InputError(f"there is no config {path}; {remedy}")
-    # A name under which its classes can be imported again, for those who run from the root of the repository.
-    name = f"{path.resolve().parent.name}.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None:
+    if path.suffix != ".py":
         raise InputError(f"the config {path} is no Python file; give one whose name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        # Not by its loader, which would leave bytecode beside the config, and takes it for a file changed within the second.
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        module = execute(path)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the config {path} fails{_where(error, path)}: {error}; install it, put it beside the config, or put its folder on "
+            "PYTHONPATH"
+        ) from error
     except (Exception, SystemExit) as error:  # whatever the user's code raises, it is theirs to mend
         raise InputError(
             f"the config {path} fails{_where(error, path)}: {type(error).__name__}: {' '.join(str(error).split())}"

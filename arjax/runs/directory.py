@@ -24,6 +24,7 @@ from arjax.description import describe, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
 from arjax.files import sha256_of_all, write_whole
 from arjax.runs.hosts import by_first, check_same
+from arjax.runs.modules import trusted
 from arjax.tokenizers.tokenizer import Learned
 from arjax.training.experiment import Experiment
 
@@ -112,9 +113,10 @@ def _write(run, experiment, content, learned):
 def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:
     """Rebuilds the experiment that `run` holds from run.json, as data. InputError if it cannot be.
 
-    modules: names of modules, besides arjax, whose dataclasses may be built (they are imported).
+    modules: names of modules, besides arjax, whose dataclasses may be built (they are imported), or Python files (they are
+      executed); see runs/modules.py.
     """
-    experiment = rebuild(_read(Path(run))["experiment"], tuple(modules))
+    experiment = rebuild(_read(Path(run))["experiment"], trusted(tuple(modules)))
     if not isinstance(experiment, Experiment):
         raise InputError(f"{Path(run) / 'run.json'} describes a {type(experiment).__name__}, no Experiment; was it edited?")
     return experiment

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
-from arjax.errors import InputError, printable
+from arjax.errors import InputError, printable, say
 from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best
 from arjax.runs.directory import difference, read_run, read_tokenizer
@@ -99,7 +99,7 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
     if begun and (source is None or not Path(source).exists()):
         return kept
     if source is None:
-        print(f"fitting {tokenizer.title} to {experiment.data.title}", flush=True)
+        say(f"fitting {tokenizer.title} to {experiment.data.title}")
         return tokenizer.fit(experiment.data)
     taken = _learned_there(experiment, source)
     if begun and sha256_of_all(taken) != sha256_of_all(kept):

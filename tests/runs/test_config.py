@@ -120,7 +120,7 @@ def test_parse_names_the_run_directory_after_the_config(tmp_path):
     [
         ("x = (", "fails in line 1: SyntaxError"),
         ("x = 1\ny = z", "fails in line 2: NameError: name 'z' is not defined"),
-        ("import no_such_module", "fails in line 1: ModuleNotFoundError"),
+        ("import no_such_module", "fails in line 1: No module named"),
         ("from arjax.models import MADE\nMADE(hidden=())", "fails in line 2: InputError: hidden=() has no layer"),
         ("from arjax.models import MADE\nMADE(hiden=(3,))", "fails in line 2: TypeError"),
         ("x = {}\n\nx['a']", "fails in line 3: KeyError: 'a'"),
