@@ -1,10 +1,13 @@
 """Files that come from outside, files written whole, and arrays known by what they hold."""
 
+import contextlib
 import hashlib
+import itertools
 import math
 import os
+import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,24 +42,108 @@ def read_file(path: str | os.PathLike) -> bytes:
         raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from None
 
 
-def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
-    """Writes a file beside its place and renames it: whoever reads sees the old content or the new, also after a crash.
+def check_output(
+    path: str | os.PathLike, *, overwrite: bool, inputs: Iterable[str | os.PathLike] = (), remedy: str = "overwrite=True"
+) -> None:
+    """Raises InputError unless a file can be written to `path`.
 
-    content: bytes, or text, which is written as UTF-8 with its line ends as they are. Makes the folder. OSError, with the
-    file's name, if it cannot be written; the old content is then still there.
+    overwrite: may a file that is there be replaced? A link is replaced itself, what it leads to stays.
+    inputs: files that are read; none of them is replaced, under whatever name.
+    remedy: what allows to overwrite, in words.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be written ({one_line(error)}); choose another path") from None
+    above = path if path.is_dir() else next(parent for parent in path.parents if os.path.lexists(parent))
+    if above == path or not above.is_dir():
+        raise InputError(f"{path}: {above} is there already; choose another path")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: nothing can be written in {above}; choose another path, or change its permissions")
+    if mode is None:
+        return
+    if not path.is_file():
+        what = "a link to nothing" if stat.S_ISLNK(mode) and not path.exists() else "no file"
+        raise InputError(f"{path} is there already, and is {what}; choose another path, or remove it")
+    if any(os.path.exists(name) and os.path.samefile(path, name) for name in inputs):
+        raise InputError(f"{path} is one of the files that are read; choose another path")
+    if not overwrite:
+        raise InputError(f"{path} is there already; choose another path, or replace it by {remedy}")
+
+
+def free_stem(stem: Path, endings: Iterable[str]) -> Path:
+    """Returns `stem`, or the first of STEM-2, STEM-3, ..., for which there is no file with any of the endings."""
+    stems = itertools.chain([stem], (stem.with_name(f"{stem.name}-{number}") for number in itertools.count(2)))
+    endings = tuple(endings)
+    return next(stem for stem in stems if not any(os.path.lexists(f"{stem}{ending}") for ending in endings))
+
+
+def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes a file, or replaces it, as `write_all` does."""
+    write_all({path: content}, overwrite=True)
+
+
+def write_all(contents: Mapping[str | os.PathLike, bytes | str], *, overwrite: bool) -> None:
+    """Writes files beside their places, and renames them when all of them are on the disk: whoever reads one sees the old content
+    or the new, also after a crash.
+
+    contents: by the path of each file bytes, or text, which is written as UTF-8 with its line ends as they are.
+    overwrite: may what is there be replaced? Without, InputError, and nothing is written.
+
+    Makes the folders. OSError, with the file's name, if one cannot be written; what was there is there still, and no more.
+    """
+    beside = {Path(path): Path(path).with_name(f".{os.getpid()}.{secrets.token_hex(4)}.tmp") for path in contents}
+    made, placed = [], {}
+    try:
+        for path, content in zip(beside, contents.values(), strict=True):
+            with _named(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with beside[path].open("xb") as file:
+                    made.append(beside[path])
+                    file.write(content.encode() if isinstance(content, str) else content)
+                    file.flush()
+                    os.fsync(file.fileno())
+        for path, temporary in beside.items():
+            if os.path.lexists(path):
+                there = path.lstat()
+                if (there.st_dev, there.st_ino) in placed.values():
+                    raise InputError(f"{path} has the name of another file, as names are compared here; choose another folder")
+                check_output(path, overwrite=overwrite)
+            with _named(path):
+                os.replace(temporary, path)
+            there = path.lstat()
+            placed[path] = there.st_dev, there.st_ino
+    except BaseException:
+        for path in () if overwrite else placed:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        for temporary in made:
+            temporary.unlink(missing_ok=True)
+    for folder in {path.parent for path in beside}:
+        _sync(folder)
+
+
+@contextlib.contextmanager
+def _named(path: Path):
+    """Names the file in an OSError, not the one beside it."""
+    try:
+        yield
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync(folder: Path) -> None:
+    """Waits until the names in a folder are on the disk, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def sha256_of(array: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Pictures: what a person looks at. Arrays in, PNG files out."""
+"""Pictures: what a person looks at. Arrays in, arrays or the bytes of PNG files out."""
 
 import io
 import itertools
@@ -8,7 +8,6 @@ import textwrap
 import numpy as np
 
 from arjax.errors import KEPT, printable
-from arjax.files import write_whole
 
 # Of many waveforms so many are drawn.
 SOUNDS = 8
@@ -46,13 +45,13 @@ def image_grid(images, columns: int | None = None, scale: int | None = None) -> 
     return (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def save_png(path, image: np.ndarray) -> None:
-    """Writes uint8 [h, w, 3] to `path`, making its folder."""
+def png(image: np.ndarray) -> bytes:
+    """Returns uint8 [h, w, 3] as the content of a PNG file."""
     from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
-    write_whole(path, file.getvalue())
+    return file.getvalue()
 
 
 def density_over_histogram(points, density, data, title: str = "") -> np.ndarray:
@@ -138,7 +137,7 @@ def _decibels(waveform) -> np.ndarray:
     return 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 1e-20)).T
 
 
-def loss_curve(path, records: list[dict], title: str = "", measure: str = "nats") -> None:
+def loss_curve(records: list[dict], title: str = "", measure: str = "nats") -> bytes:
     """What is `measure`d, per example, against the step, a line for each split; `records` as in metrics.jsonl."""
     figure, axes = _figure(title)
     for split in sorted({record["split"] for record in records}, reverse=True):
@@ -150,10 +149,10 @@ def loss_curve(path, records: list[dict], title: str = "", measure: str = "nats"
     )
     axes.legend()
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    return _png(figure)
 
 
-def likelihood_against_speed(path, points: dict[str, tuple[float, float, float]], title: str = "") -> None:
+def likelihood_against_speed(points: dict[str, tuple[float, float, float]], title: str = "") -> bytes:
     """Each model at (samples/s, nats per test example), with the standard error of these; the best are lower right. The legend
     names the most probable first."""
     figure, axes = _figure(title, size=(9, 5))
@@ -164,10 +163,10 @@ def likelihood_against_speed(path, points: dict[str, tuple[float, float, float]]
     axes.margins(x=0.1)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    _save(figure, path)
+    return _png(figure)
 
 
-def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
+def order_pictures(orders, site_shape: tuple[int, int]) -> bytes:
     """For every order the data's sites with their ranks written in them, and the path through them in colour."""
     height, width = site_shape
     columns = min(4, len(orders))
@@ -184,10 +183,10 @@ def order_pictures(path, orders, site_shape: tuple[int, int]) -> None:
             color = "white" if value < rank.size / 2 else "black"
             axes.text(column, row, value, ha="center", va="center", fontsize=7, color=color)
         axes.set_title(str(order), fontsize=9)
-    _save(figure, path)
+    return _png(figure)
 
 
-def dependence_pictures(path, panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int] | None]], rows: int = 1) -> None:
+def dependence_pictures(panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int] | None]], rows: int = 1) -> bytes:
     """For every (title, seen [H, W] bool, earlier [H, W] bool, site): what theta at the site depends on, and what it could
     depend on, being generated earlier, but does not. With no site, the picture is a matrix [T, T], a row for each."""
     columns = -(-len(panels) // rows)
@@ -206,10 +205,10 @@ def dependence_pictures(path, panels: list[tuple[str, np.ndarray, np.ndarray, tu
         axes.imshow(_colored(kinds, colors))
         axes.set_title(title, fontsize=9)
     _name_colors(figure, colors)
-    _save(figure, path)
+    return _png(figure)
 
 
-def attention_pictures(path, image, weights, start, known, site: tuple[int, int]) -> None:
+def attention_pictures(image, weights, start, known, site: tuple[int, int]) -> bytes:
     """Over an image [H, W] or [H, W, C] in [0, 1], for every layer and head, how weights [layers, N, H, W] spread in red, the
     strongest as red as can be; `start` [layers, N] is written above. Pixels not `known` [H, W] are covered; `site` is framed."""
     from matplotlib.patches import Rectangle
@@ -228,10 +227,10 @@ def attention_pictures(path, image, weights, start, known, site: tuple[int, int]
         _name_layer_and_head(axes, layer, head, layers)
     colors = {"attended to": (0.85, 0, 0), "known, dark": "0.96", "known, bright": "0.51", "not known yet": (0.80, 0.87, 0.95)}
     _name_colors(figure, colors | {"to be generated": "tab:blue"})
-    _save(figure, path)
+    return _png(figure)
 
 
-def attention_matrices(path, weights, text: str | None = None) -> None:
+def attention_matrices(weights, text: str | None = None) -> bytes:
     """For every layer and head weights [layers, N, T, S] as a matrix, a row for each site, the darkest the strongest of its row.
     text: T characters, written at the axes where there is room."""
     layers, heads, sites, _ = weights.shape
@@ -248,7 +247,7 @@ def attention_matrices(path, weights, text: str | None = None) -> None:
         _name_layer_and_head(axes, layer, head, layers)
     figure.supxlabel("to the start and the symbols before", fontsize=8)
     figure.supylabel("from the site to be generated", fontsize=8)
-    _save(figure, path)
+    return _png(figure)
 
 
 def _name_layer_and_head(axes, layer, head, layers):
@@ -258,7 +257,7 @@ def _name_layer_and_head(axes, layer, head, layers):
         axes.set_xlabel(f"head {head + 1}", fontsize=8)
 
 
-def mask_pictures(path, panels: list[tuple[str, np.ndarray]]) -> None:
+def mask_pictures(panels: list[tuple[str, np.ndarray]]) -> bytes:
     """For every (title, mask [h, w]): where the weights of a masked convolution may be other than zero."""
     figure, axes_row = _figure("", 1, len(panels), size=(2.6 * len(panels), 3.2))
     colors = {"masked": "0.85", "seen": "tab:blue"}
@@ -267,7 +266,7 @@ def mask_pictures(path, panels: list[tuple[str, np.ndarray]]) -> None:
         axes.set_title(title, fontsize=9)
         _rule(axes, mask.shape)
     _name_colors(figure, colors)
-    _save(figure, path)
+    return _png(figure)
 
 
 def _colored(kinds, colors):
@@ -307,7 +306,7 @@ def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
     return figure, figure.subplots(rows, columns, squeeze=squeeze)
 
 
-def _save(figure, path):
+def _png(figure) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, dpi=120)
-    write_whole(path, file.getvalue())
+    return file.getvalue()

@@ -14,6 +14,7 @@ import numpy as np
 import arjax
 from arjax.data import BinaryDensity
 from arjax.data.density import Name
+from arjax.files import write_whole
 from arjax.heads import Bernoulli
 from arjax.models import BayesNet, chow_liu
 from arjax.models.bayes_net import fit
@@ -70,7 +71,7 @@ def main():
         tree = chow_liu(splits.train.x, 2)
         lines.append(f"| {name} | {splits.train.x.shape[1]} | {sizes} | {score(splits, ())} | {score(splits, tree)} |")
         print(lines[-1], flush=True)
-    out.write_text(HEAD.format(smoothings=", ".join(f"{s:g}" for s in SMOOTHINGS)) + "\n".join(lines) + "\n")
+    write_whole(out, HEAD.format(smoothings=", ".join(f"{s:g}" for s in SMOOTHINGS)) + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

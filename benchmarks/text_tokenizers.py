@@ -17,6 +17,7 @@ import jax
 
 import arjax
 from arjax.data import Bytes, Characters, TinyShakespeare, WikipediaSample, training_batches
+from arjax.files import write_whole
 from arjax.heads import Categorical
 from arjax.likelihood import bits_per_dim
 from arjax.models import Transformer
@@ -43,7 +44,7 @@ def main() -> None:
             lines.append(f"| {text} | {symbols} | {' | '.join(measure(data, options.steps, options.batch))} |")
             print(lines[-1], flush=True)
     if options.out:
-        options.out.write_text("\n".join(lines) + "\n")
+        write_whole(options.out, "\n".join(lines) + "\n")
 
 
 def data_sets(folder: Path):

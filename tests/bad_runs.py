@@ -1,5 +1,6 @@
 """Run directories that were damaged, and wrong commands of `python -m arjax`: a row a rule."""
 
+import os
 import shutil
 
 import numpy as np
@@ -139,8 +140,8 @@ COMMANDS = (
     ("complete sound --audio sounds/0.wav", "has 0.0025 seconds, and the model generates 0.001 with those that are kept"),
     ("compress run tiny.npz -o x.zip", "--out x.zip must end in .arj"),
     ("compress run -o x.arj", "there is nothing to compress; name at least one file"),
-    ("compress run nowhere.npy -o x.arj", "nowhere.npy cannot be read"),
-    ("compress run sounds -o x.arj", "sounds cannot be read"),
+    ("compress run nowhere.npy -o x.arj", "there is no file nowhere.npy"),
+    ("compress run sounds -o x.arj", "sounds is a folder, no file; give a file"),
     ("compress run tiny.npz -o x.arj", "files of the model's symbols end in one of .npy .png"),
     ("compress run tiny.npz run/../tiny.npz -o x.arj", "2 of the files are called tiny.npz, and could not be told apart"),
     ("decompress run nowhere.arj", "there is no file nowhere.arj"),
@@ -176,9 +177,31 @@ OWN = (
     ("--image x.npy", "--image x.npy cannot be read as an array", file("x.npy", b"\x93NUMPY\x01\x00")),
     ("--image x.npy", "--image x.npy cannot be read as an array", lambda: shutil.copy("tiny.npz", "x.npy")),
 )
+# Outputs that are there already, or are read, and what is said of them.
+THERE, READ = "is there already; choose another path, or replace it by --overwrite", "is one of the files that are read; choose"
+X = file("x.png", b"")
+OUTPUTS = (
+    ("sample run --out tiny.npz", f"--out tiny.npz {THERE}"),
+    ("sample run --png x.png", f"--png x.png {THERE}", X),
+    ("sample run --png x.png --overwrite", "x.png is there already, and is a link to nothing", lambda: os.symlink("y", "x.png")),
+    ("sample run --png x.png --overwrite", "--png x.png is there already, and is no file", lambda: os.mkfifo("x.png")),
+    ("complete run --png x.png", f"--png x.png {THERE}", X),
+    ("complete run --image x.png --png x.png --overwrite", f"--png x.png {READ}", X),
+    ("complete run --mask x.png --png y.png --overwrite", f"--png y.png {READ}", lambda: [X(), os.symlink("x.png", "y.png")]),
+    ("evaluate run --out tiny.npz", f"--out tiny.npz {THERE}"),
+    ("evaluate run --png x.png", f"--png x.png {THERE}", X),
+    ("compress run tiny.npz -o x.arj", f"--out x.arj {THERE}", file("x.arj", b"")),
+    ("compress run x.arj -o run/../x.arj --overwrite", f"--out run/../x.arj {READ}", file("x.arj", b"")),
+    ("figures orders --out x.png", f"--out x.png {THERE}", X),
+    ("bench tiny.py --json tiny.npz", f"--json tiny.npz {THERE}"),
+    ("bench tiny.py --json tiny.py --overwrite", f"--json tiny.py {READ}"),
+    ("bench --ratios x.png tiny.py --json x.png --overwrite", f"--json x.png {READ}", X),
+    ("compare tiny.py --out x.md", f"--out x.png {THERE}", X),
+)
 BAD_COMMANDS = (
     *(Bad(f"-m arjax {argv}", says) for argv, says in COMMANDS),
     *(Bad(f"-m arjax complete run {flags}", says, spoil) for flags, says, spoil in OWN),
+    *(Bad(f"-m arjax {argv}", *rest) for argv, *rest in OUTPUTS),
     Bad(
         "-m arjax evaluate text --other-data bad.py",
         "--other-data bad.py has another alphabet than the run's; read it by Characters(path, alphabet)",

@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from arjax.commands.flags import require_model, require_positive, require_room, run_editing
+from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, run_editing
 from arjax.errors import InputError, say, show
 from arjax.files import write_whole
 from arjax.measure.bench import benchmark, report
@@ -36,6 +36,7 @@ class Bench:
     """Also time the naive sampler; long sequences take it long."""
     json: Path | None = None
     """Also write the figures there."""
+    overwrite: Overwrite = False
 
     def __call__(self, flags: list[str]) -> None:
         if [self.config is not None, self.all, self.ratios is not None].count(True) != 1:
@@ -43,7 +44,7 @@ class Bench:
         if flags and self.config is None:
             raise InputError(f"unrecognized arguments: {' '.join(flags)}; flags edit one config, name it")
         require_positive(batch=self.batch, runs=self.runs)
-        require_room(json=self.json)
+        require_outputs(self.overwrite, self.config, *self.ratios or (), json=self.json)
         if self.ratios is not None:
             show(ratios(*map(read_results, self.ratios)))
             return

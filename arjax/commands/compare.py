@@ -11,10 +11,10 @@ import jax
 import tyro
 
 from arjax import pictures
-from arjax.commands.flags import require_model, require_positive, require_room, require_suffix, run_editing
+from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, require_suffix, run_editing
 from arjax.data import evenly_spaced
 from arjax.errors import InputError, say, show
-from arjax.files import write_whole
+from arjax.files import free_stem, write_all
 from arjax.measure.results import table, without_nan
 from arjax.measure.trial import try_out
 from arjax.runs.config import edit, load_config
@@ -35,15 +35,21 @@ class Compare:
     """Examples scored and sampled at once, where these are timed."""
     runs: int = 5
     """Timed runs of each, of which the median is given."""
-    out: Path = Path("runs/compare.md")
-    """Where to write the table; the figures and the picture go beside it, as .json and .png."""
+    out: Path | None = None
+    """Where to write the table, as X.md; the figures and the picture go beside it, as .json and .png. By default
+    runs/compare.md, with -2, -3, ... behind it as long as that is there."""
+    overwrite: Overwrite = False
 
     def __call__(self, flags: list[str]) -> None:
         require_positive(batch=self.batch, runs=self.runs, examples=self.examples)
         if not 0 < self.seconds < math.inf:
             raise InputError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
         require_suffix(".md", out=self.out)
-        require_room(json=self.out.with_suffix(".json"), png=self.out.with_suffix(".png"))
+        default = Path("runs/compare")
+        stem = self.out.with_suffix("") if self.out else default if self.overwrite else free_stem(default, _ENDINGS)
+        files = [stem.with_name(stem.name + ending) for ending in _ENDINGS]
+        for file in files:
+            require_outputs(self.overwrite, *self.configs, out=file)
         if not self.configs:
             raise InputError("there is nothing to compare; name at least one config")
         experiments = {path.stem: self._experiment(path, flags) for path in self.configs}
@@ -64,17 +70,11 @@ class Compare:
         for name, experiment in experiments.items():
             rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
             say(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s")
-            self._write(about, rows, first.data.title)  # one after the other takes long: what there is stays if it is cut short
+            # One after the other takes long: what there is stays if it is cut short.
+            write_all(dict(zip(files, _contents(about, rows, first.data.title), strict=True)), overwrite=True)
             jax.clear_caches()
         show(f"\n{about}\n\n{markdown(rows)}\n")
-        say(f"written to {self.out}, .json and .png")
-
-    def _write(self, about, rows, title) -> None:
-        write_whole(self.out, f"{about}\n\n{markdown(rows)}\n")
-        figures = {name: without_nan(row) for name, row in rows.items()}
-        write_whole(self.out.with_suffix(".json"), json.dumps({"about": about, "rows": figures}, indent=2) + "\n")
-        points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
-        pictures.likelihood_against_speed(self.out.with_suffix(".png"), points, title)
+        say(f"written to {files[0]}, .json and .png")
 
     def _experiment(self, path, flags):
         experiment, _ = edit(load_config(path), flags, "", f"python -m arjax compare {path}")
@@ -82,6 +82,16 @@ class Compare:
         if experiment.tokenizer is not None:
             raise InputError(f"{path} models tokens, whose likelihood is none of the data; leave it out")
         return experiment
+
+
+_ENDINGS = (".md", ".json", ".png")
+
+
+def _contents(about, rows, title) -> tuple[str, str, bytes]:
+    """What the files with these endings hold."""
+    figures = json.dumps({"about": about, "rows": {name: without_nan(row) for name, row in rows.items()}}, indent=2)
+    points = {name: (row["samples_per_second"], row["nats"], row["standard_error"]) for name, row in rows.items()}
+    return f"{about}\n\n{markdown(rows)}\n", figures + "\n", pictures.likelihood_against_speed(points, title)
 
 
 COLUMNS = {

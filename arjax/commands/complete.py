@@ -10,7 +10,16 @@ import tyro
 
 from arjax.commands import completing
 from arjax.commands.completing import Hidden
-from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run
+from arjax.commands.flags import (
+    Overwrite,
+    Run,
+    require_model,
+    require_outputs,
+    require_positive,
+    require_seed,
+    require_suffix,
+    run,
+)
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 
@@ -53,7 +62,9 @@ class Complete:
     raw: bool = False
     """The parameters as trained, not their moving average."""
     png: Path | None = None
-    """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png."""
+    """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png, with
+    -2, -3, ... behind it as long as that is there. Texts and sounds are named likewise."""
+    overwrite: Overwrite = False
     root: str | None = None
     """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
@@ -92,7 +103,8 @@ class Complete:
         # A tokenizer looks at more pixels than its token is drawn at.
         look = "; tokens beside the hidden ones were made with a look at what they hide"
         seen = look if exhibit.picture is not None and data.medium.unit == "token" else ""
-        say(f"{what}, {said}, and {completions} completions of each in {exhibit.save(self._stem(name), self.png)}{seen}")
+        where = exhibit.save(self._stem(name), self.png, overwrite=self.overwrite)
+        say(f"{what}, {said}, and {completions} completions of each in {where}{seen}")
         if cost is not None:
             say(cost)
 
@@ -109,6 +121,7 @@ class Complete:
         require_positive(examples=self.examples, completions=self.completions)
         require_seed(self.seed)
         require_suffix(".png", png=self.png)
+        require_outputs(self.overwrite, self.image, self.mask, png=self.png)
         if self.label is not None and self._own is None:
             raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
         if self._own is not None and self.examples is not None:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +10,11 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from arjax.commands.flags import Run, require_model, require_positive, require_suffix, run
+from arjax.commands.flags import Overwrite, Run, require_model, require_outputs, require_positive, require_suffix, run
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same
 from arjax.errors import InputError, one_line, require, say
-from arjax.files import write_whole
+from arjax.files import check_file, read_file, write_all
 from arjax.runs.load import open_run
 
 
@@ -29,6 +30,7 @@ class Compress:
     """What to compress."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Where to write the stream, a file X.arj."""
+    overwrite: Overwrite = False
     batch: int = 256
     """Examples that go through the network at once, here and when they are decompressed."""
     raw: bool = False
@@ -44,6 +46,9 @@ class Compress:
 
         require_positive(batch=self.batch)
         require_suffix(".arj", out=self.out)
+        require_outputs(self.overwrite, *self.files, out=self.out)
+        for path in self.files:
+            check_file(path)
         if not self.files:
             raise InputError("there is nothing to compress; name at least one file")
         name, count = collections.Counter(path.name for path in self.files).most_common(1)[0]
@@ -55,14 +60,8 @@ class Compress:
         model, medium = require_model(self.run, experiment), experiment.data.medium
         if model.head.vocab is None:
             raise InputError(f"{self.run} models real values, of which no file can be written exactly; choose a run of symbols")
-        contents, packed = [], []
-        for path in self.files:
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from error
-            contents.append(content)
-            packed.append(medium.pack(str(path), content, model))
+        contents = [read_file(path) for path in self.files]
+        packed = [medium.pack(str(path), content, model) for path, content in zip(self.files, contents, strict=True)]
         x, lengths = np.concatenate([file.x for file in packed]), [length for file in packed for length in file.lengths]
         note = _note([path.name for path in self.files], packed)
         again = packed_files(model, Decompressed(x, None, tuple(lengths), note))
@@ -70,7 +69,7 @@ class Compress:
             check_same(str(path), content, unpacked(medium, name, file, model))
         whole = all(length == model.num_sites for length in lengths)
         stream = compress(model, params, x, lengths=() if whole else lengths, batch=self.batch, note=note)
-        write_whole(self.out, stream)
+        write_all({self.out: stream}, overwrite=self.overwrite)
         values = sum(lengths) * model.num_dims // model.num_sites
         rate = f", {8 * len(stream) / values:.4f} bits/{medium.unit}" if values else ""
         before = sum(map(len, contents))
@@ -87,7 +86,8 @@ class Decompress:
     stream: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="X.arj")]
     """What compress wrote."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path(".")
-    """The folder to write the files into; none of them may be there."""
+    """The folder to write the files into."""
+    overwrite: Overwrite = False
     raw: bool = False
     """The parameters as trained, if these were used."""
     root: str | None = None
@@ -98,22 +98,21 @@ class Decompress:
     def __call__(self) -> None:
         from arjax.coding import decompress
 
+        stream = read_file(self.stream)
+        if not next(parent for parent in (self.out, *self.out.parents) if os.path.lexists(parent)).is_dir():
+            raise InputError(f"--out {self.out} is no folder; choose another")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, medium = require_model(self.run, experiment), experiment.data.medium
-        if not self.stream.is_file():
-            raise InputError(f"there is no file {self.stream}; give one that arjax compress wrote")
-        if not next(parent for parent in (self.out, *self.out.parents) if parent.exists()).is_dir():
-            raise InputError(f"--out {self.out} is no folder; choose another")
         try:
-            found = decompress(model, params, self.stream.read_bytes())
+            found = decompress(model, params, stream)
             files = [(name, unpacked(medium, name, packed, model)) for name, packed in packed_files(model, found)]
         except ValueError as error:
             raise InputError(f"{self.stream}: {error}") from error
+        # The stream and the run, which another stream may be of, are read.
+        read = (self.stream, *(path for path in Path(self.run).rglob("*") if path.is_file()))
         for name, _ in files:
-            if (self.out / name).exists():
-                raise InputError(f"{self.out / name} is there already; choose another folder with --out")
-        for name, content in files:
-            write_whole(self.out / name, content)
+            require_outputs(self.overwrite, *read, out=self.out / name)
+        write_all({self.out / name: content for name, content in files}, overwrite=self.overwrite)
         say(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
 
 
@@ -132,6 +131,8 @@ def packed_files(model, found) -> Iterator[tuple[str, Packed]]:
         ends = np.cumsum([count for _, count, _ in notes])
         if list(ends[-1:]) != [len(found.x)] or any(count < 0 for _, count, _ in notes):
             raise InputError("counts")
+        if len({name for name, _, _ in notes}) < len(notes):
+            raise InputError("two files of one name")
         for (name, count, note), end in zip(notes, ends, strict=True):
             if Path(name).name != name or name in ("", "..") or not name.isprintable() or not isinstance(note, dict):
                 raise InputError("name")

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Run, require_model, require_suffix, run, save_arrays
+from arjax.commands.flags import Overwrite, Run, npz, require_model, require_outputs, require_suffix, run
 from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
+from arjax.files import write_all
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
 from arjax.runs.config import load_config
@@ -42,6 +43,7 @@ class Evaluate:
     other_log_prob and other_counts, of another run other_run_log_prob."""
     png: Path | None = None
     """Where to draw a histogram of what the examples cost a value, in bits; with --other-data of both."""
+    overwrite: Overwrite = False
     other_data: str | None = None
     """A config file or run directory, over whose data, the same split of them, the model is scored too: do they look unlikely to
     it?"""
@@ -55,6 +57,7 @@ class Evaluate:
     def __call__(self) -> None:
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
+        require_outputs(self.overwrite, self.other_data, out=self.out, png=self.png)
         experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
@@ -93,11 +96,16 @@ class Evaluate:
             rows |= self._other_run_rows(there, scored.result, result)
             arrays |= {"other_run_log_prob": result.log_probs}
         result_table(experiment, self.run, self.split, scored.record, rows)
+        files = {}
         if self.out:
-            self._write(experiment, split, arrays)
+            files[self.out] = npz(**arrays, **self._about(experiment, split))
         if self.png:
             title = f"{self.run}, {self._weights(experiment)}"
-            pictures.save_png(self.png, pictures.histograms(drawn, f"-log p(x), bits/{experiment.data.medium.unit}", title))
+            files[self.png] = pictures.png(pictures.histograms(drawn, f"-log p(x), bits/{experiment.data.medium.unit}", title))
+        write_all(files, overwrite=self.overwrite)
+        if self.out:
+            say(f"{len(arrays['log_prob'])} examples in {self.out}")
+        if self.png:
             say(f"histogram in {self.png}")
 
     def _on_other_data(self, experiment):
@@ -178,11 +186,11 @@ class Evaluate:
             "likelier": f"{lost.second:.1%} of the examples under this run, {lost.first:.1%} under the other",
         }
 
-    def _write(self, experiment, split, arrays) -> None:
+    def _about(self, experiment, split) -> dict:
+        """What an .npz says of what was scored."""
         label = {} if split.label is None else {"label": split.label}
         said = {"run": self.run, "split": self.split, "weights": self._weights(experiment), "title": experiment.data.title}
-        save_arrays(self.out, **arrays, **label, **said, x=split_fingerprint(split)["x"])
-        say(f"{len(arrays['log_prob'])} examples in {self.out}")
+        return label | said | {"x": split_fingerprint(split)["x"]}
 
 
 def _bits(result: Evaluation) -> np.ndarray:

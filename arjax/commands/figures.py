@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.flags import require_model, require_positive, require_suffix, run
+from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, require_suffix, run
 from arjax.data.batches import gather
 from arjax.errors import InputError, say
+from arjax.files import free_stem, write_all
 from arjax.measure import figures
 from arjax.runs.load import open_run
 from arjax.training.conditions import check_fits, cond_of
@@ -24,7 +25,9 @@ class Figures:
 
     what: Annotated[Literal["orders", "masks", "receptive-field", "attention"], tyro.conf.Positional]
     out: Path | None = None
-    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/attention.png."""
+    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/attention.png, with -2, -3, ... behind it as long
+    as that is there."""
+    overwrite: Overwrite = False
     height: int = 8
     width: int = 8
     run: str | None = None
@@ -43,10 +46,11 @@ class Figures:
     def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)
         require_suffix(".png", out=self.out)
+        require_outputs(self.overwrite, out=self.out)
         if self.run is not None:
             if self.what != "attention":
                 raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
-            say(self._attention_of_run(self.out or Path(self.run) / "samples" / "attention.png"))
+            self._write(Path(self.run) / "samples" / "attention", *self._attention_of_run())
             return
         draw = {
             "orders": figures.draw_orders,
@@ -54,10 +58,16 @@ class Figures:
             "receptive-field": figures.draw_receptive_fields,
             "attention": figures.draw_attention,
         }[self.what]
-        path = self.out or Path(f"{self.what}.png")
-        say(f"{draw(path, self.height, self.width)} in {path}")
+        self._write(Path(self.what), *draw(self.height, self.width))
 
-    def _attention_of_run(self, path: Path) -> str:
+    def _write(self, stem: Path, picture: bytes, drawn: str) -> None:
+        """Writes the picture to --out, or else to STEM.png, and says what was drawn."""
+        stem = stem if self.overwrite else free_stem(stem, [".png"])
+        path = self.out or stem.with_name(f"{stem.name}.png")
+        write_all({path: picture}, overwrite=self.overwrite)
+        say(f"{drawn} in {path}")
+
+    def _attention_of_run(self) -> tuple[bytes, str]:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         if model.capabilities.attention is None:
@@ -73,8 +83,8 @@ class Figures:
         batch = gather(splits.test, np.array([self.example]))
         x = np.asarray(data.values(jax.random.key(0), batch["x"]))
         text = "".join(data.medium.exhibit(x).texts)
-        drawn = figures.draw_attention_weights(path, model, params, x, cond_of(model, batch), self.site, text)
-        return f"attention over test example {self.example}, {drawn}, in {path}"
+        picture, drawn = figures.draw_attention_weights(model, params, x, cond_of(model, batch), self.site, text)
+        return picture, f"attention over test example {self.example}, {drawn},"
 
 
 def main(argv: list[str]) -> None:

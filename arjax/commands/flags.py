@@ -1,4 +1,5 @@
-"""What commands share: how one is run, the argument RUN, and checks of flags, all made before anything is read or written."""
+"""What commands share: how one is run, the argument RUN, the flag --overwrite, and checks of flags, all made before anything is
+read or written."""
 
 import io
 from pathlib import Path
@@ -8,11 +9,14 @@ import numpy as np
 import tyro
 
 from arjax.errors import InputError
-from arjax.files import write_whole
+from arjax.files import check_output
 from arjax.protocol import Model
 from arjax.runs.config import read_flags
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Overwrite = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Replace files that are there already; without it they stay.")
+]
 
 
 def run(command, name: str, argv: list[str]) -> None:
@@ -47,26 +51,29 @@ def require_seed(seed: int) -> None:
 
 
 def require_suffix(suffix: str, **paths: Path | None) -> None:
-    """Raises InputError unless every path, by the name of its flag, ends in `suffix` and has room for a file, or is None."""
+    """Raises InputError unless every path, by the name of its flag, ends in `suffix`, or is None."""
     for name, path in paths.items():
         if path is not None and path.suffix != suffix:
             raise InputError(f"--{name} {path} must end in {suffix}; rename it")
-    require_room(**paths)
 
 
-def require_room(**paths: Path | None) -> None:
-    """Raises InputError unless at every path, by the name of its flag, a file can be: none of it is a file but the last part,
-    which is no folder. It may be None."""
+def require_outputs(overwrite: bool, *inputs: str | Path | None, **paths: Path | None) -> None:
+    """Raises InputError unless at every path, by the name of its flag, a file can be written, or it is None.
+
+    overwrite: what --overwrite says.
+    inputs: files that the command reads; or None.
+    """
     for name, path in paths.items():
         if path is None:
             continue
-        above = next(parent for parent in path.parents if parent.exists())
-        if path.is_dir() or not above.is_dir():
-            raise InputError(f"--{name} {path}: {path if path.is_dir() else above} is there already; choose another path")
+        try:
+            check_output(path, overwrite=overwrite, inputs=[file for file in inputs if file is not None], remedy="--overwrite")
+        except InputError as error:
+            raise InputError(f"--{name} {error}") from None
 
 
-def save_arrays(path: Path, **arrays) -> None:
-    """Writes arrays by name as an .npz."""
+def npz(**arrays) -> bytes:
+    """Returns arrays by name as the content of an .npz file."""
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
-    write_whole(path, file.getvalue())
+    return file.getvalue()

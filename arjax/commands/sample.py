@@ -8,7 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.commands.flags import Run, require_model, require_positive, require_seed, require_suffix, run, save_arrays
+from arjax.commands.flags import (
+    Overwrite,
+    Run,
+    npz,
+    require_model,
+    require_outputs,
+    require_positive,
+    require_seed,
+    require_suffix,
+    run,
+)
 from arjax.data.media import Exhibit
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
@@ -42,10 +52,12 @@ class Sample:
     raw: bool = False
     """The parameters as trained, not their moving average."""
     png: Path | None = None
-    """Where to write the picture; by default RUN/samples/seed_SEED.png."""
+    """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
+    Texts and sounds are named likewise."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
     their length, of images drawn as tokens also these)."""
+    overwrite: Overwrite = False
     root: str | None = None
     """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
     modules: tuple[str, ...] = ()
@@ -56,6 +68,7 @@ class Sample:
         require_positive(batch=batch)
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
+        require_outputs(self.overwrite, out=self.out, png=self.png)
         require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
             raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
@@ -80,10 +93,9 @@ class Sample:
         if self.png and exhibit.picture is None:
             raise InputError(f"--png {self.png}: samples of {self.run} are {data.medium.noun}, no pictures; leave it out")
         original = data.medium.original(x)
-        self._write_arrays(cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
         if exhibit.texts:
             show(exhibit.text)
-        say(f"{batch} samples in {exhibit.save(self._stem(), self.png)}")
+        self._write("samples", exhibit, cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
 
     def _continue(self, model, params, key, medium, batch, cond, transforms) -> None:
         """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
@@ -105,9 +117,7 @@ class Sample:
             show(settled[printed:], end="")
             printed = max(printed, len(settled))
         show(Exhibit(texts=(texts[0][printed:], *texts[1:])).text)
-        where = Exhibit(texts=tuple(texts)).save(self._stem())
-        self._write_arrays(cond, x=drawn.x, length=drawn.length)
-        say(f"{batch} continuations in {where}")
+        self._write("continuations", Exhibit(texts=tuple(texts)), cond, x=drawn.x, length=drawn.length)
 
     def _stop(self, medium) -> int | None:
         """The symbol that --stop is. InputError unless it is one."""
@@ -118,14 +128,15 @@ class Sample:
             raise InputError(f"--stop {self.stop!r} is {len(symbols)} symbols; choose one")
         return int(symbols[0])
 
-    def _stem(self) -> Path:
-        return Path(self.run) / "samples" / f"seed_{self.seed}"
-
-    def _write_arrays(self, cond, **arrays) -> None:
+    def _write(self, what, exhibit, cond, **arrays) -> None:
+        """Writes what was drawn, and the arrays where --out says so."""
+        given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
+        also = {self.out: npz(**arrays, **given)} if self.out else {}
+        stem = Path(self.run) / "samples" / f"seed_{self.seed}"
+        where = exhibit.save(stem, self.png, also=also, overwrite=self.overwrite)
         if self.out:
-            given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-            save_arrays(self.out, **arrays, **given)
             say(f"{len(arrays['x'])} samples in {self.out}")
+        say(f"{len(arrays['x'])} {what} in {where}")
 
 
 def main(argv: list[str]) -> None:

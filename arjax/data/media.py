@@ -7,6 +7,7 @@ questions. Code that shows, reads or writes examples calls the medium and does n
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -17,9 +18,9 @@ from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.image_files import pack_image, unpack_image
 from arjax.data.splits import blocks
-from arjax.data.waveforms import write_wav
+from arjax.data.waveforms import wav
 from arjax.errors import InputError
-from arjax.files import write_whole
+from arjax.files import free_stem, write_all
 
 
 class Exhibit(NamedTuple):
@@ -44,24 +45,28 @@ class Exhibit(NamedTuple):
         """The texts one below the other, with the rule between them."""
         return self.rule.join(self.texts)
 
-    def save(self, stem: Path, png: Path | None = None) -> str:
+    def save(
+        self, stem: Path, png: Path | None = None, *, also: Mapping[Path, bytes] | None = None, overwrite: bool = False
+    ) -> str:
         """Writes STEM.png, STEM.txt and STEM_NAME.wav, those that there are, and returns in words where they lie.
 
         png: another file for the picture.
+        also: files by their content that are written at the same time.
+        overwrite: are files that are there replaced? Without, STEM becomes STEM-2, STEM-3, ..., and other names are refused.
         """
-        written = []
-        if self.texts:
-            write_whole(path := stem.with_name(f"{stem.name}.txt"), self.text + "\n")
-            written.append(str(path))
-        names = self.names or tuple(map(str, range(len(self.waveforms))))
-        files = [stem.with_name(f"{stem.name}_{name}.wav") for name in names]
-        for file, waveform in zip(files, self.waveforms, strict=True):
-            write_wav(file, waveform, self.sample_rate)
-        if files:
-            written.append(f"{files[0]} to {files[-1].name}")
+        sounds = [f"_{name}.wav" for name in self.names or range(len(self.waveforms))]
+        contents = {".txt": self.text + "\n"} if self.texts else {}
+        contents |= {ending: wav(each, self.sample_rate) for ending, each in zip(sounds, self.waveforms, strict=True)}
+        contents |= {".png": pictures.png(self.picture)} if self.picture is not None else {}
+        named = {".png": png} if png else {}
+        stem = stem if overwrite else free_stem(stem, contents.keys() - named.keys())
+        path = {ending: stem.with_name(stem.name + ending) for ending in contents} | named
+        write_all({path[ending]: content for ending, content in contents.items()} | (also or {}), overwrite=overwrite)
+        written = [str(path[".txt"])] if self.texts else []
+        if sounds:
+            written.append(f"{path[sounds[0]]} to {path[sounds[-1]].name}")
         if self.picture is not None:
-            pictures.save_png(png := png or stem.with_name(f"{stem.name}.png"), self.picture)
-            written.append(f"the first {pictures.SOUNDS} drawn in {png}" if files else str(png))
+            written.append(f"the first {pictures.SOUNDS} drawn in {path['.png']}" if sounds else str(path[".png"]))
         return ", ".join(written)
 
 

@@ -179,12 +179,17 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
     return to_int16(samples)
 
 
-def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
-    """Writes a waveform [T] in [-1, 1] as a 16-bit file, and makes its folder."""
+def wav(waveform: np.ndarray, sample_rate: int) -> bytes:
+    """Returns a waveform [T] in [-1, 1] as the content of a 16-bit WAV file."""
     soundfile = require("soundfile", extra="audio")
     file = io.BytesIO()
     soundfile.write(file, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
-    write_whole(path, file.getvalue())
+    return file.getvalue()
+
+
+def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+    """Writes a waveform [T] in [-1, 1] as a 16-bit file, and makes its folder."""
+    write_whole(path, wav(waveform, sample_rate))
 
 
 def _data_bytes(path: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from arjax.errors import InputError, brief, one_line, require
-from arjax.files import write_whole
+from arjax.files import check_output, write_all
 
 CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
@@ -88,14 +88,20 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
     return found
 
 
-def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray]) -> None:
-    """Writes the folder's two files, or replaces them: each is whole at any time."""
+def check_writable(folder: Path, overwrite: bool) -> None:
+    """Raises InputError unless the folder's two files can be written, and are not there or may be replaced."""
+    for name in (TENSORS, CONFIG):
+        check_output(folder / name, overwrite=overwrite)
+
+
+def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], overwrite: bool) -> None:
+    """Writes the folder's two files, each of which is whole at any time."""
     save = require("safetensors.numpy", extra="interop").save
     # C order: the format knows no strides, and the library would write a transposed array's memory as it lies. "pt": without
     # it transformers refuses the file; it means that shapes are laid out as PyTorch has them.
     data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata={"format": "pt"})
-    write_whole(folder / TENSORS, data)
-    write_whole(folder / CONFIG, json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    files = {folder / TENSORS: data, folder / CONFIG: json.dumps(settings, indent=2, sort_keys=True) + "\n"}
+    write_all(files, overwrite=overwrite)
 
 
 def _read_json(file: Path) -> dict:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from arjax.errors import InputError, brief
 from arjax.interop import gpt2, imagegpt
-from arjax.interop.folder import read_settings, read_tensors, write
+from arjax.interop.folder import check_writable, read_settings, read_tensors, write
 from arjax.interop.settings import require_expressible
 from arjax.interop.weights import BUFFERS, PREFIX
 from arjax.protocol import Model
@@ -39,14 +39,17 @@ def load_huggingface(folder: str | os.PathLike):
     )
 
 
-def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:
+def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwrite: bool = False) -> None:
     """Writes config.json and model.safetensors, from which transformers computes what the model does: as GPT-2 where it has layer
     norms and starts with a symbol (norm="layer", bos=...), as Image GPT where its norms are without mean and its start is
     learned (norm="rms", bos=None). Read back they give the same model, and params that are equal bit for bit.
 
-    The folder is made if it is not there; these two files in it are replaced. InputError, naming the field and its value,
-    where neither can be the model, or the params are another model's.
+    overwrite: may these two files be replaced where they are there?
+
+    The folder is made if it is not there. InputError, naming the field and its value, where neither can be the model, or the
+    params are another model's.
     """
+    check_writable(Path(folder), overwrite)
     require_expressible(model)
     net = model.net
     if net.norm == "layer" and net.bos is None:
@@ -55,4 +58,5 @@ def save_huggingface(folder: str | os.PathLike, model: Model, params) -> None:
         raise InputError(f"bos={net.bos} with norm='rms' is no learned start, as Image GPT has; choose bos=None")
     architecture = gpt2 if net.norm == "layer" else imagegpt
     settings, tensors = architecture.save(model, params)
-    write(Path(folder), settings, {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()})
+    tensors = {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()}
+    write(Path(folder), settings, tensors, overwrite)

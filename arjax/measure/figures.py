@@ -15,8 +15,8 @@ from arjax.protocol import Cond, Model
 from arjax.testing import dependence, dependences, lively_params
 
 
-def draw_orders(path, height: int, width: int) -> str:
-    """Draws every generation order as a numbered grid. Returns in words what was drawn."""
+def draw_orders(height: int, width: int) -> tuple[bytes, str]:
+    """Draws every generation order as a numbered grid. Returns the PNG file, and in words what was drawn."""
     every = (
         orders.Raster(),
         orders.Snake(),
@@ -27,11 +27,10 @@ def draw_orders(path, height: int, width: int) -> str:
         orders.Random(0),
         orders.Transposed(orders.Snake()),
     )
-    pictures.order_pictures(path, every, (height, width))
-    return f"{len(every)} orders"
+    return pictures.order_pictures(every, (height, width)), f"{len(every)} orders"
 
 
-def draw_masks(path, height: int, width: int) -> str:
+def draw_masks(height: int, width: int) -> tuple[bytes, str]:
     """Draws masks of a convolution: of the first layer and of others, between the channels of a pixel, and of one pixel in an
     order of its own."""
     order, (row, column) = orders.Spiral(), (height // 2, width // 4)
@@ -44,11 +43,10 @@ def draw_masks(path, height: int, width: int) -> str:
         ("B, channels: from row to column", causal_mask(1, 3, 3, 3, strict=False)[0, 0]),
         (f"B, 5x5, {order} at ({row}, {column})", np.asarray(local).reshape(5, 5)),
     ]
-    pictures.mask_pictures(path, panels)
-    return f"{len(panels)} masks"
+    return pictures.mask_pictures(panels), f"{len(panels)} masks"
 
 
-def draw_receptive_fields(path, height: int, width: int) -> str:
+def draw_receptive_fields(height: int, width: int) -> tuple[bytes, str]:
     """Draws what theta at one pixel depends on, by the Jacobian of real networks: the blind spot, and its cures."""
     site, raster = (2 * height // 3, width // 3), orders.Raster()
     nets = (
@@ -65,11 +63,10 @@ def draw_receptive_fields(path, height: int, width: int) -> str:
         draws = (lively_params(model, jax.random.key(i)) for i in range(3))
         seen = sum(dependence(model, params, site, jax.random.key(3)) for params in draws) > 0
         panels.append((f"{type(net).__name__}, {order}", seen, rank < rank[site], site))
-    pictures.dependence_pictures(path, panels)
-    return f"{len(panels)} receptive fields"
+    return pictures.dependence_pictures(panels), f"{len(panels)} receptive fields"
 
 
-def draw_attention(path, height: int, width: int) -> str:
+def draw_attention(height: int, width: int) -> tuple[bytes, str]:
     """Draws what theta at every pixel depends on in a transformer of one layer, by its Jacobian, for several orders and masks:
     all pixels against all, and below it one of them."""
     site = (2 * height // 3, width // 3)
@@ -85,14 +82,13 @@ def draw_attention(path, height: int, width: int) -> str:
         matrices.append((f"{order}, {mask}: all pixels", seen, earlier, None))
         one = (part[at].reshape(height, width) for part in (seen, earlier))
         fields.append((f"the pixel {site}", *one, site))
-    pictures.dependence_pictures(path, matrices + fields, rows=2)
-    return f"{len(kinds)} pairs of an order and a mask"
+    return pictures.dependence_pictures(matrices + fields, rows=2), f"{len(kinds)} pairs of an order and a mask"
 
 
-def draw_attention_weights(path, model, params, x, cond: Cond, site: tuple[int, ...] | None, text: str | None) -> str:
+def draw_attention_weights(model, params, x, cond: Cond, site: tuple[int, ...] | None, text: str | None) -> tuple[bytes, str]:
     """Draws how a trained transformer spreads its attention, in every layer and head, over one example x [1, *site_shape, *E]:
     over an image for the query of one `site` (None: in the centre), else of all sites for all, to which `text` puts its
-    characters. Returns in words what was drawn.
+    characters. Returns the PNG file, and in words what was drawn.
 
     InputError for a site outside the data, or where none is to be chosen.
     """
@@ -104,8 +100,7 @@ def draw_attention_weights(path, model, params, x, cond: Cond, site: tuple[int, 
     if image is None or len(model.site_shape) == 1:
         if site is not None:
             raise InputError(f"--site {site}: data of shape {model.site_shape} are drawn for all sites at once; leave it out")
-        pictures.attention_matrices(path, weights, text)
-        return f"{drawn}, all {model.num_sites} sites"
+        return pictures.attention_matrices(weights, text), f"{drawn}, all {model.num_sites} sites"
     site = tuple(size // 2 for size in model.site_shape) if site is None else site
     if len(site) != len(model.site_shape) or not all(0 <= i < size for i, size in zip(site, model.site_shape, strict=True)):
         raise InputError(f"--site {site} is outside the data of shape {model.site_shape}; choose one inside")
@@ -115,8 +110,7 @@ def draw_attention_weights(path, model, params, x, cond: Cond, site: tuple[int, 
     # Channels that are sites of their own lie on one pixel of the picture.
     spread = spread.reshape(*spread.shape[:2], *model.site_shape[:2], -1).sum(axis=-1)
     known = np.isin(np.arange(model.num_sites), permutation[:t]).reshape(*model.site_shape[:2], -1).any(axis=-1)
-    pictures.attention_pictures(path, image[0], spread, weights[:, :, t, 0], known, site[:2])
-    return f"{drawn}, site {site}"
+    return pictures.attention_pictures(image[0], spread, weights[:, :, t, 0], known, site[:2]), f"{drawn}, site {site}"
 
 
 def _whole(mask):

@@ -150,7 +150,7 @@ class Log:
         before whoever is watching, and the first few as sound."""
         for name, exhibit in exhibits.items():
             exhibit = exhibit._replace(waveforms=exhibit.waveforms[:_HEARD])
-            exhibit.save(self.run / "samples" / f"{step:08d}")
+            exhibit.save(self.run / "samples" / f"{step:08d}", overwrite=True)
             if self._board:
                 self._board.exhibit(step, name, exhibit)
             if exhibit.texts:
@@ -161,7 +161,7 @@ class Log:
         """Draws loss.png and records the result, of the parameters of `step`, with `facts` that belong to it."""
         task = self.experiment.task
         self._check_finite(f"test's {task.measure}", score.loss, step, _IMPOSSIBLE)
-        loss_curve(self.run / "loss.png", self.records, self.experiment.data.title, task.measure)
+        write_whole(self.run / "loss.png", loss_curve(self.records, self.experiment.data.title, task.measure))
         self._write(step, "test", score.record | facts)
 
     def interrupted(self, step: int, command: str) -> None:

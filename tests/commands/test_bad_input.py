@@ -56,7 +56,7 @@ def no_network(*_, **__):
 
 def tree(folder):
     """Every path below the folder, with its size and the time it was changed."""
-    return {path: (path.is_dir() or path.stat().st_size, path.stat().st_mtime_ns) for path in (folder, *folder.rglob("*"))}
+    return {path: (path.is_dir() or path.lstat().st_size, path.lstat().st_mtime_ns) for path in (folder, *folder.rglob("*"))}
 
 
 def run_here(argv, monkeypatch, capfd):

@@ -284,7 +284,7 @@ def test_complete_continues_test_recordings_from_their_start_and_scores_their_tr
 def test_complete_continues_a_recording_of_ones_own_behind_all_of_it_or_the_seconds_that_are_kept(runs, tmp_path, capsys):
     run, sound = runs("sound"), tmp_path / "mine.wav"
     write_wav(sound, np.sin(np.arange(20) / 2) / 2, RATE)
-    flags = ["complete", str(run), "--audio", str(sound), "--completions", "4", "--png", str(tmp_path / "x.png")]
+    flags = ["complete", str(run), "--audio", str(sound), "--completions", "4", "--overwrite", "--png", str(tmp_path / "x.png")]
     main(flags)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{sound}, 0.0025 s kept, and 4 completions of each in")

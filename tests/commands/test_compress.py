@@ -107,7 +107,7 @@ def test_decompress_refuses_another_run_and_a_damaged_stream(here, tmp_path, cap
         (("digits", "cut.arj"), "cut.arj: the stream of"),
         (("digits", "flipped.arj"), "its checksum is wrong; restore it"),
         (("bytes", "x.arj"), "x.arj: the stream was written with another model or in another order; give the run"),
-        (("digits", "x.arj"), "a.npy is there already; choose another folder with --out"),
+        (("digits", "x.arj"), "--out a.npy is there already; choose another path, or replace it by --overwrite"),
         (("digits", "x.arj", "--raw", "-o", "out"), "x.arj: the stream was written with other parameters"),
     ):
         assert says in failure(capsys, "decompress", here(argv[0]), *argv[1:])
@@ -126,6 +126,8 @@ def test_decompress_refuses_another_run_and_a_damaged_stream(here, tmp_path, cap
         msgpack.packb([["/a.npy", 2, {"dtype": "<i4", "one": False}]]),
         msgpack.packb([["", 2, {"dtype": "<i4", "one": False}]]),
         msgpack.packb([["..", 2, {"dtype": "<i4", "one": False}]]),
+        msgpack.packb([["b/../a.npy", 2, {"dtype": "<i4", "one": False}]]),
+        msgpack.packb([["a.npy", 1, {"dtype": "<i4", "one": False}]] * 2),
         msgpack.packb([["a.npy", 2, {}]]),
         msgpack.packb([["a.npy", 2, {"dtype": "O", "one": False}]]),
         msgpack.packb([["a.npy", 2, {"dtype": "no dtype", "one": False}]]),

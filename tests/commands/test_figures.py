@@ -23,8 +23,8 @@ def test_figures_draws(what, tmp_path, capsys):
 @pytest.mark.slow  # four nets, thrice
 def test_draw_receptive_fields_sees_something_in_every_net(monkeypatch):
     drawn = []
-    monkeypatch.setattr(pictures, "dependence_pictures", lambda path, panels: drawn.extend(panels))
-    figures.draw_receptive_fields(None, 8, 8)
+    monkeypatch.setattr(pictures, "dependence_pictures", lambda panels: drawn.extend(panels))
+    figures.draw_receptive_fields(8, 8)
     for title, seen, earlier, _ in drawn:
         assert seen.any(), title
         assert not (seen & ~earlier).any(), title

@@ -41,7 +41,7 @@ def test_sample_writes_a_picture_and_the_arrays_with_all_labels_in_turn(runs, tm
 
 def test_sample_is_a_function_of_its_seed_and_of_its_transforms(runs, tmp_path):
     def drawn(*flags):
-        main(["sample", str(runs("digits")), "--batch", "4", "--out", str(tmp_path / "s.npz"), *flags])
+        main(["sample", str(runs("digits")), "--batch", "4", "--overwrite", "--out", str(tmp_path / "s.npz"), *flags])
         with np.load(tmp_path / "s.npz") as arrays:
             return arrays["x"]
 
@@ -65,6 +65,22 @@ def test_sample_writes_what_the_medium_shows(runs, capsys):
     model, params = arjax.load(runs("sound"))
     x = arjax.sample(model, params, jax.random.key(0), 2)
     np.testing.assert_array_equal(MuLaw(16)(None, read_wav(stem.with_name("seed_0_1.wav"), 8000)), x[1])
+
+
+def test_sample_leaves_what_is_there_and_finds_another_name_unless_it_is_to_overwrite(runs, capsys):
+    folder = runs("rows") / "samples"
+
+    def said(*flags):
+        main(["sample", str(runs("rows")), "--batch", "1", "--seed", "31", *flags])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert said() == f"1 samples in {folder}/seed_31.txt"
+    first = (folder / "seed_31.txt").read_bytes()
+    (folder / "seed_31.txt").write_text("mine")
+    assert said() == f"1 samples in {folder}/seed_31-2.txt"
+    assert (folder / "seed_31.txt").read_text() == "mine"
+    assert said("--overwrite") == f"1 samples in {folder}/seed_31.txt"
+    assert [(folder / name).read_bytes() for name in ("seed_31.txt", "seed_31-2.txt")] == [first] * 2
 
 
 def test_sample_prints_and_writes_the_prompt_and_its_continuation(runs, capsys):

@@ -12,6 +12,7 @@ import safetensors.numpy
 from huggingface_folders import GPT2, IMAGEGPT, logits_of, tensors_of, write_folder
 
 import arjax
+from arjax.errors import InputError
 from arjax.heads import Bernoulli, Categorical
 from arjax.interop import load_huggingface, save_huggingface
 from arjax.layers.attention_mask import Window
@@ -72,7 +73,9 @@ def test_save_huggingface_and_load_are_the_same_bit_for_bit(config, tmp_path):
     again = load_huggingface(str(tmp_path / "new" / "b"))
     assert again[0] == model
     assert equal(again[1], params)
-    save_huggingface(tmp_path / "a", model, params)  # over the files it came from
+    with pytest.raises(InputError, match="is there already; choose another path, or replace it by overwrite=True"):
+        save_huggingface(tmp_path / "a", model, params)
+    save_huggingface(tmp_path / "a", model, params, overwrite=True)  # over the files it came from
     assert equal(load_huggingface(tmp_path / "a")[1], params)
     assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["config.json", "model.safetensors"]
 
