@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from arjax import interop, testing
     from arjax.data.arrays import Arrays
-    from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, theta
+    from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, log_probs, theta
     from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
     from arjax.runs.fit import fit
     from arjax.runs.load import load
@@ -36,6 +36,7 @@ __all__ = [
     "interop",
     "load",
     "log_prob",
+    "log_probs",
     "sample",
     "testing",
     "theta",
@@ -43,7 +44,7 @@ __all__ = [
 
 # A name is imported when it is first asked for. A mistyped command is answered before JAX is there, and a model is built before
 # orbax is, which only `load` needs.
-_DEFINED_IN = dict.fromkeys(["conditional_log_prob", "ensemble_log_prob", "log_prob", "theta"], "arjax.likelihood")
+_DEFINED_IN = dict.fromkeys(["conditional_log_prob", "ensemble_log_prob", "log_prob", "log_probs", "theta"], "arjax.likelihood")
 _DEFINED_IN |= dict.fromkeys(["Cond", "CondSpec", "Head", "Model", "Net", "Spec", "init"], "arjax.protocol")
 _DEFINED_IN |= {"Arrays": "arjax.data", "fit": "arjax.runs.fit", "load": "arjax.runs.load", "sample": "arjax.sampling"}
 

@@ -27,6 +27,25 @@ def check_x(model: Model, x) -> jax.Array:
     return x.astype(model.dtype)
 
 
+def check_prefix(model: Model, x, order, counted) -> tuple[jax.Array, jax.Array]:
+    """(`x` [B, L, *E], L <= T, and zeros after it, [B, T, *E]; `counted` [B, L], None for all, and False after it, [B, T]).
+
+    InputError unless the data lie on one axis, and `order`, as `check_order` returned it, begins with these L sites.
+    """
+    x, sites = jnp.asarray(x), model.num_sites
+    if len(model.site_shape) > 1:
+        raise InputError(f"a prefix is of data on one axis, but site_shape={model.site_shape}; give `counted` in its place")
+    if x.ndim < 2 or x.shape[1] > sites:
+        raise InputError(f"x has shape {x.shape}, but a prefix of the model's data is [B, L, ...] with L <= {sites}; shorten it")
+    if _is_traced(order):
+        raise InputError("a prefix needs an order that is concrete; close over it, not as an argument of your jit")
+    if (np.sort(order[..., : x.shape[1]], axis=-1) != np.arange(x.shape[1])).any():
+        raise InputError(f"the order does not begin with the sites 0..{x.shape[1] - 1} that a prefix has; give one that does")
+    given = jnp.ones(x.shape[:2], bool) if counted is None else jnp.asarray(counted)
+    given, after = _of_kind("counted", given, x.shape[:2], "booleans", jnp.bool_), [(0, 0), (0, sites - x.shape[1])]
+    return jnp.pad(x, after + [(0, 0)] * (x.ndim - 2)), jnp.pad(given, after)
+
+
 def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
     """`order` [T], or [B, T] where the net takes one for each example; the model's own [T] for None. A NumPy array unless it is
     traced. InputError if the net cannot generate in it."""
@@ -85,20 +104,21 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     return _of_kind("counted", jnp.asarray(counted), (batch, *model.site_shape), "booleans", jnp.bool_)
 
 
-def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, np.ndarray]:
+def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | jax.Array, np.ndarray | jax.Array]:
     """(an order in which every example's observed sites come first, `mask` as bool [B, *site_shape]).
 
     mask: bool [*site_shape], or [B, *site_shape], True where x is observed. The order is the given one, as `check_order` returned
     it, if it does so; else, for a net that takes any, rearranged, and where the masks differ into one for each example, [B, T].
-    InputError where none of this is possible (a net would ignore what it has not been shown yet), or where mask or order is
-    traced.
+    InputError where none of this is possible: a net would ignore what it has not been shown yet. Where mask or order is traced,
+    a net of one order is assumed to be given a prefix of it, and masks of their own to differ.
     """
-    if _is_traced(mask) or _is_traced(order):
-        raise InputError("completion needs a mask and an order that are concrete; close over them, not as arguments of your jit")
+    traced, alone = _is_traced(mask) or _is_traced(order), np.ndim(mask) == len(model.site_shape) or batch == 1
     mask = _check_mask(model, mask, batch)
+    if traced:
+        order, mask = jnp.asarray(order), jnp.asarray(mask)
     ranked = arrange(mask, order, model.site_shape)
     late = ranked[:, 1:] & ~ranked[:, :-1]
-    if not late.any():
+    if not (model.capabilities.any_order if traced else late.any()):
         return order, mask
     if not model.capabilities.any_order:
         site = int(order[np.argwhere(late)[0][1] + 1])
@@ -107,22 +127,23 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray, n
             "in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv"
         )
     # The observed sites of every row, then the others, each in the order they had.
-    first = np.argsort(~ranked, axis=1, kind="stable")
-    if order.ndim == 1 and (ranked == ranked[0]).all():
+    first = (~ranked).argsort(axis=1, stable=True)
+    if order.ndim == 1 and (alone if traced else (ranked == ranked[0]).all()):
         return order[first[0]], mask
     if not model.capabilities.order_per_example:
-        raise InputError("the mask differs between examples and is no prefix of the order; complete one mask at a time")
-    return np.take_along_axis(np.broadcast_to(order, ranked.shape), first, axis=1), mask
+        may = "may differ" if traced else "differs"
+        raise InputError(f"the mask {may} between examples and is no prefix of the order; complete one mask at a time")
+    return arrange(order if order.ndim == 2 else order[None].repeat(batch, axis=0), first, (model.num_sites,)), mask
 
 
-def _check_mask(model, mask, batch) -> np.ndarray:
+def _check_mask(model, mask, batch) -> np.ndarray | jax.Array:
     """`mask` as bool [B, *site_shape]."""
-    mask = np.asarray(mask)
+    mask = mask if _is_traced(mask) else np.asarray(mask)
     if mask.dtype != bool or mask.shape not in (model.site_shape, (batch, *model.site_shape)):
         raise InputError(
             f"mask is {mask.dtype} {mask.shape}; give booleans of shape {model.site_shape}, True where x is observed"
         )
-    return np.broadcast_to(mask, (batch, *model.site_shape))
+    return (jnp if _is_traced(mask) else np).broadcast_to(mask, (batch, *model.site_shape))
 
 
 def _check_real(name, features, shape) -> jax.Array:

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from arjax.arguments import check_cond, check_counted, check_order, check_x, observed_first
-from arjax.orders import arrange
+from arjax.arguments import check_cond, check_counted, check_order, check_prefix, check_x, observed_first
+from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.sharding import automatic
 
@@ -47,15 +47,42 @@ def log_prob(
     cond: Cond | None = None,
     key=None,
     counted=None,
+    prefix: bool = False,
 ) -> Float[Array, " B"]:
-    """Returns log p(x | cond) [B] in nats. Arguments and errors as in `theta`.
+    """Returns log p(x | cond) [B] in nats: the sum of `log_probs`, with its arguments and errors.
 
-    counted: bool [B, *site_shape] or None for all: the sites whose log-probability, given all before them in the order, is
-    summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its first sites.
-    What does not count has to be valid, too: a symbol, or a finite number.
+    counted: bool [B, *site_shape], of a prefix [B, L], or None for all: the sites whose log-probability, given all before them in
+    the order, is summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its
+    first sites. What does not count has to be valid, too: a symbol, or a finite number.
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
+    if prefix:
+        x, counted = check_prefix(model, x, order, counted)
     return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
+
+
+def log_probs(
+    model: Model,
+    params,
+    x: Shaped[Array | np.ndarray, "B *data"],
+    *,
+    order=None,
+    cond: Cond | None = None,
+    key=None,
+    prefix: bool = False,
+) -> Float[Array, "B *sites"]:
+    """Returns each site's log p(x_t | x_<t, cond) in nats, in the layout of the data whatever the order: [B, *site_shape].
+
+    prefix: for data on one axis, x is [B, L, *E] with L <= T, the sites that the order begins with, and so is the result
+      [B, L]. The sites after them are not looked at.
+
+    The other arguments and errors are those of `theta`.
+    """
+    order, cond, length = check_order(model, order, len(x)), check_cond(model, cond, len(x)), np.shape(x)[1:2]
+    if prefix:
+        x, _ = check_prefix(model, x, order, None)
+    each = _log_probs(model, params, check_x(model, x), order, cond, key)
+    return each[:, : length[0]] if prefix else each
 
 
 def conditional_log_prob(
@@ -73,7 +100,8 @@ def conditional_log_prob(
 
     mask: bool [*site_shape] or [B, *site_shape], True where x is observed. counted: as in `log_prob`, of what is not observed;
     the result is a conditional probability where what is left out comes last. InputError as in `theta`, and as of the sampler
-    where the order does not begin with what is observed and the net takes no other.
+    where the order does not begin with what is observed and the net takes no other. Where the mask or the order is traced, that
+    cannot be checked: a net of one order assumes it.
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     x, counted = check_x(model, x), check_counted(model, counted, len(x))
@@ -140,7 +168,18 @@ def _theta(model, params, x, order, cond, key):
 @functools.partial(jax.jit, static_argnames="model")
 @automatic
 def _log_prob(model, params, x, order, cond, key, counted):
-    x = arrange(x, order, model.site_shape)
-    each = model.head.log_prob(model.apply(params, x, order, cond, key=key), x)
+    each = _each(model, params, x, order, cond, key)
     # Not a product: what is not counted may be impossible, and 0 times -inf is NaN.
     return (each if counted is None else jnp.where(arrange(counted, order, model.site_shape), each, 0)).sum(axis=1)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+@automatic
+def _log_probs(model, params, x, order, cond, key):
+    return restore(_each(model, params, x, order, cond, key), order, model.site_shape)
+
+
+def _each(model, params, x, order, cond, key):
+    """[B, T]: the log-probability of each site, in generation order."""
+    x = arrange(x, order, model.site_shape)
+    return model.head.log_prob(model.apply(params, x, order, cond, key=key), x)

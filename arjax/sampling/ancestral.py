@@ -8,6 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Shaped
 
 from arjax.orders import restore
@@ -24,12 +25,15 @@ def ancestral(
     order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
     observed: [B, *site_shape, *E], or B = 1. What all rows observe enters in one parallel pass where the net has `prefill`.
     mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order for each.
+      Of a traced mask that cannot be checked: a net of one order assumes a prefix.
     transforms: theta -> theta, applied in turn (Temperature, TopK, TopP, MinP); the samples are then not of the model's law.
 
     InputError where one does not fit the model.
     """
     order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
-    if observed is not None and model.capabilities.prefill is not None and (known := _known(forced)):
+    # A traced mask may show nothing, which a net need not be able to take in at once.
+    enters = observed is not None and model.capabilities.prefill is not None and not isinstance(forced, Tracer)
+    if enters and (known := _known(forced)):
         return _continued(model, params, key, order, cond, x, forced, known, transforms)
     return from_start(model, params, key, order, cond, x, forced, transforms)
 

@@ -275,7 +275,7 @@ def test_conditional_log_prob_sums_of_what_is_hidden_only_what_counts():
     assert float(result[0]) == pytest.approx(math.log(table[1].sum() / table.sum()), rel=1e-4)
 
 
-def test_conditional_log_prob_refuses_a_traced_mask():
-    params, x = lively_params(AGNOSTIC, KEY), np.zeros((1, 3), int)
-    with pytest.raises(ValueError, match="completion needs a mask and an order that are concrete; close over them"):
-        jax.jit(lambda mask: conditional_log_prob(AGNOSTIC, params, x, mask))(np.ones(3, bool))
+def test_conditional_log_prob_refuses_traced_masks_that_may_differ_where_the_net_takes_one_order():
+    params, x = lively_params(AGNOSTIC, KEY), np.zeros((2, 3), int)
+    with pytest.raises(ValueError, match="the mask may differ between examples and is no prefix of the order; complete one mask"):
+        jax.jit(lambda mask: conditional_log_prob(AGNOSTIC, params, x, mask))(np.ones((2, 3), bool))
