@@ -44,7 +44,7 @@ BAD_RUNS = (
     Bad(RESUME, "run is not empty and holds no run.json", gone("run/run.json")),
     Bad(RESUME, "run/metrics.jsonl line 1 is no record", file("run/metrics.jsonl", "no JSON\n{}\n")),
     Bad(RESUME, "run/metrics.jsonl line 1 is no record", file("run/metrics.jsonl", '{"step": 1}\n{}\n')),
-    Bad(RESUME, "Is a directory: run/metrics.jsonl", folder_instead("run/metrics.jsonl")),
+    Bad(RESUME, "run/metrics.jsonl is a folder, no file", folder_instead("run/metrics.jsonl")),
     Bad(
         RESUME,
         "metrics.jsonl has no parameters; delete that line",

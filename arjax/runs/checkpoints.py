@@ -22,17 +22,20 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from arjax.errors import InputError
+from arjax.files import read_file
 from arjax.runs.hosts import by_first
 
 
 class Restored(NamedTuple):
     """`state` as saved at `step`, where validation gave this `loss` (infinity if there was none), with the `updates` that no
-    record counts yet; `damaged`: the steps that would have come before it but could not be read."""
+    record counts yet, of a run that had written so many `records` (0: unknown); `damaged`: the steps that would have come before
+    it but could not be read."""
 
     state: object
     step: int
     loss: float
     updates: tuple[dict, ...]
+    records: int
     damaged: tuple[int, ...]
 
     @property
@@ -67,15 +70,17 @@ def open_checkpoints(folder: Path) -> Iterator:
     checkpoints.close()
 
 
-def save(checkpoints, step: int, state, loss: float | None, updates=()) -> None:
+def save(checkpoints, step: int, state, loss: float | None, updates=(), records: int = 0) -> None:
     """Starts to write `state`, which may be donated at once. OSError if this one, or the one before, cannot be written.
 
-    loss: what its validation gave, None if there was none. updates: the numbers of those that no record counts yet.
+    loss: what its validation gave, None if there was none. updates: the numbers of those that no record counts yet. records: how
+    many of them the run has written.
     """
     import orbax.checkpoint as ocp
 
     # Orbax warns where a metric is missing: no validation is the worst of all.
     note = {"loss": math.inf if loss is None else loss, "checksums": checksums(state), "updates": list(updates)}
+    note |= {"records": records}
     with _writing(checkpoints):
         checkpoints.save(step, args=ocp.args.PyTreeSave(state), metrics=note)
 
@@ -95,7 +100,7 @@ def restore_latest(folder: Path, abstract) -> Restored:
     """
     restored = _first_readable(folder, sorted(_steps(folder), reverse=True), abstract)
     if restored is None:
-        return Restored(None, 0, math.inf, (), ())
+        return Restored(None, 0, math.inf, (), 0, ())
     if restored.damaged:
         by_first(lambda: _set_aside(folder, restored.damaged))
     return restored
@@ -162,15 +167,16 @@ def _steps(folder: Path) -> list[int]:
 
 
 def _note(folder: Path, step: int) -> dict | None:
-    """What was noted beside a checkpoint: `loss`, `checksums` and `updates`. None if that cannot be read."""
+    """What was noted beside a checkpoint: `loss`, `checksums`, `updates` and `records`. None if that cannot be read."""
     try:
-        note = json.loads((folder / str(step) / "metrics" / "metrics").read_text())
+        note = json.loads(read_file(folder / str(step) / "metrics" / "metrics"))
         loss, sums, updates = note["loss"], note["checksums"], note["updates"]
         numbers = [number for update in updates for number in update.values()]
         same = all(update.keys() == updates[0].keys() for update in updates)
         valid = isinstance(sums, dict) and same and all(isinstance(number, float) for number in (loss, *numbers))
+        valid = valid and isinstance(note.setdefault("records", 0), int)
         return note if valid else None
-    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
 
 
@@ -188,7 +194,7 @@ def _restore(folder: Path, step: int, abstract) -> Restored:
     for name, found in checksums(state).items():
         if found != note["checksums"].get(name):
             raise _Damaged(f"{name} has the checksum {found}, but was saved with {note['checksums'].get(name)}")
-    return Restored(state, step, note["loss"], tuple(note["updates"]), ())
+    return Restored(state, step, note["loss"], tuple(note["updates"]), note["records"], ())
 
 
 def _by_all(action):

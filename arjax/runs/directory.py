@@ -22,7 +22,7 @@ import numpy as np
 from arjax.data.splits import fingerprint
 from arjax.description import describe, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
-from arjax.files import sha256_of_all, write_whole
+from arjax.files import read_file, sha256_of_all, write_whole
 from arjax.runs.hosts import by_first, check_same
 from arjax.runs.modules import trusted
 from arjax.tokenizers.tokenizer import Learned
@@ -57,8 +57,8 @@ def alone_in(run: Path) -> Iterator[None]:
 
 def _holder(run: Path) -> str:
     try:
-        return (run / _LOCK).read_text().strip()[:200] or "another process"
-    except OSError:
+        return read_file(run / _LOCK).decode().strip()[:200] or "another process"
+    except ValueError:
         return "another process"
 
 
@@ -129,10 +129,10 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
         return None
     path, expected = Path(run) / _TOKENIZER, str(_read(Path(run)).get("tokenizer"))
     safetensors = require("safetensors", extra="tokens")
+    if not path.is_file():
+        raise InputError(f"{path} is missing; restore it, or train again elsewhere")
     try:
         learned = require("safetensors.numpy", extra="tokens").load_file(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing; restore it, or train again elsewhere") from error
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be read ({one_line(error)}); restore it, or train again elsewhere") from error
     if (found := sha256_of_all(learned)) != expected:
@@ -152,7 +152,7 @@ def _read(run: Path) -> dict:
     if not path.is_file():
         raise InputError(f"{run} is no run directory: it has no run.json; give one that train.py wrote")
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(read_file(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}); restore it, or train again elsewhere") from error
     if not (isinstance(data, dict) and "experiment" in data and isinstance(data.get("data"), dict)):

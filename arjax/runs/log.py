@@ -1,7 +1,8 @@
 """What happens in a run, written as it happens: to metrics.jsonl, to TensorBoard, and to the terminal.
 
 metrics.jsonl has one JSON object a line. A step's metrics are read when the next step has been handed to the device, which
-therefore never waits for the host.
+therefore never waits for the host. A line is handed to the system at once, so that a run that is killed has it; `sync` waits for
+the disk, before each checkpoint and at the end, so that after a crash of the machine the records reach as far as the checkpoints.
 """
 
 import contextlib
@@ -19,8 +20,9 @@ import numpy as np
 
 from arjax.data.media import Exhibit
 from arjax.errors import KEPT, InputError, printable, say
-from arjax.files import write_whole
+from arjax.files import read_file, write_whole
 from arjax.pictures import loss_curve
+from arjax.runs.checkpoints import Restored
 from arjax.runs.report import words
 from arjax.training.experiment import Experiment
 from arjax.training.objective import Score
@@ -40,7 +42,7 @@ def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     if not path.exists():
         return []
     records, fields = [], _FIELDS | {measure: int | float}
-    lines = path.read_bytes().splitlines()
+    lines = read_file(path).splitlines()
     for number, line in enumerate(lines, 1):
         record = _record(line, fields)
         if record is None:
@@ -78,12 +80,14 @@ class Log:
         self.run, self.experiment, self.first = run, experiment, first
         self.records: list[dict] = []
         self.updates: list[dict] = list(updates)
+        self.lost = 0  # records that were written and are not there any more
         self._carried, self._pending, self._doubts = len(self.updates), None, doubts
 
     def __enter__(self):
         path = self.run / "metrics.jsonl"
         earlier = read_metrics(path, self.experiment.task.measure)
         self.records = [record for record in earlier if record["step"] <= self.first and record["split"] != "test"]
+        self._beyond = max((record["step"] for record in earlier), default=0)
         write_whole(path, "".join(json.dumps(record) + "\n" for record in self.records))
         with contextlib.ExitStack() as stack:
             self._file = stack.enter_context(path.open("a"))
@@ -100,6 +104,26 @@ class Log:
 
     def __exit__(self, *exception):
         self._open.close()
+
+    @property
+    def written(self) -> int:
+        """The records that the run has written until now, also those that are lost."""
+        return len(self.records) + self.lost
+
+    def begin(self, saved: Restored) -> None:
+        """Says from where the run goes on, and what is not there any more of what it had recorded until then."""
+        if saved.state is None:
+            if self._beyond:
+                self.note(f"starting again: metrics.jsonl went to step {self._beyond}, but there is no checkpoint")
+            return
+        valid = [record for record in self.records if (record["step"], record["split"]) == (saved.step, "valid")]
+        more = 0 < saved.records < len(self.records)
+        other = more or any(record[self.experiment.task.measure] != saved.loss for record in valid)
+        self.lost = max(0, saved.records - len(self.records))
+        gap = "; metrics.jsonl is not what this run recorded until there" if other else ""
+        if self.lost and not other:
+            gap = f"; metrics.jsonl lacks {self.lost} of the {saved.records} records until there, and loss.png will lack them"
+        self.note(f"continuing from step {saved.step}{saved.set_aside}{gap}")
 
     def train(self, step: int, metrics: dict) -> None:
         """Takes the metrics of the update that made it `step` steps, which was handed to the device. FloatingPointError if the
@@ -161,8 +185,16 @@ class Log:
         """Draws loss.png and records the result, of the parameters of `step`, with `facts` that belong to it."""
         task = self.experiment.task
         self._check_finite(f"test's {task.measure}", score.loss, step, _IMPOSSIBLE)
-        write_whole(self.run / "loss.png", loss_curve(self.records, self.experiment.data.title, task.measure))
-        self._write(step, "test", score.record | facts)
+        lost = {"records_lost": self.lost} if self.lost else {}
+        title = self.experiment.data.title + (f"; {self.lost} earlier records are lost" if lost else "")
+        if self.records:
+            write_whole(self.run / "loss.png", loss_curve(self.records, title, task.measure))
+        self._write(step, "test", score.record | facts | lost)
+        self.sync()
+
+    def sync(self) -> None:
+        """Waits until all records are on the disk."""
+        os.fsync(self._file.fileno())
 
     def interrupted(self, step: int, command: str) -> None:
         """Says that `command` continues the run."""

@@ -55,8 +55,7 @@ def train(described: Experiment, run: Path, again: str) -> int:
             log.Log(folder, experiment, saved.step, saved.updates, doubtful) as run_log,
             hosts.Interruption(mesh) as stop,
         ):
-            if saved.state is not None:
-                run_log.note(f"continuing from step {saved.step}{saved.set_aside}")
+            run_log.begin(saved)
             for step in range(saved.step + 1, experiment.steps + 1):
                 state, metrics, asked = update(state, place_batch(batches[step - 1], mesh), keys.train, stop.asked())
                 run_log.train(step, metrics)
@@ -70,7 +69,8 @@ def train(described: Experiment, run: Path, again: str) -> int:
                     run_log.summarise()
                     loss = run_log.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
                     run_log.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
-                checkpoints.save(writer, step, state, loss, run_log.updates)
+                run_log.sync()
+                checkpoints.save(writer, step, state, loss, run_log.updates, run_log.written)
                 if signal:
                     run_log.interrupted(step, again)
                     return 128 + signal

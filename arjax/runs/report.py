@@ -72,7 +72,7 @@ def show(objective, experiment, params, state, splits, key, step: int) -> dict[s
 
 
 # In a record of any objective.
-_COMMON = ("step", "split", "seconds", "examples_per_second", "grad_norm", "parameters", "standard_error")
+_COMMON = ("step", "split", "seconds", "examples_per_second", "grad_norm", "parameters", "standard_error", "records_lost")
 
 
 @words.register
@@ -181,6 +181,8 @@ def closing_table(experiment, run: Path, records: list[dict]) -> None:
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
         "written to": f"{run}/: {' '.join(name for name in names if (run / name).exists())}",
     }
+    if "records_lost" in test:
+        rows["lost"] = f"{test['records_lost']} records of metrics.jsonl, which wall time and loss.png may lack"
     result_table(experiment, str(run), "test", test, rows)
 
 

@@ -47,7 +47,7 @@ def contents(folder):
 
 
 def test_restore_latest_gives_what_was_saved(tmp_path):
-    assert restore_latest(tmp_path, ABSTRACT) == (None, 0, np.inf, (), ())
+    assert restore_latest(tmp_path, ABSTRACT) == (None, 0, np.inf, (), 0, ())
     with open_checkpoints(tmp_path) as checkpoints:
         save(checkpoints, 7, tree(np.pi), 2.5)
     restored = restore_latest(tmp_path, ABSTRACT)

@@ -1,6 +1,7 @@
 """Training from Python."""
 
 import itertools
+import shutil
 import signal
 
 import jax
@@ -63,6 +64,18 @@ def test_fit_continues_a_run_to_the_same_parameters(tmp_path, monkeypatch, capsy
         jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
     assert [record["split"] for record in again.records][-1] == "test"
     assert arjax.load(stopped).model == MODEL
+
+
+def test_fit_says_that_the_history_of_a_run_is_gone_and_what_is_left(tmp_path, capsys):
+    whole = fit(eval_every=2, run=tmp_path / "run", quiet=True)
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    for gone in ("samples", "tensorboard"):  # pictures, and a copy of the history: whoever looks sees that they are gone
+        shutil.rmtree(tmp_path / "run" / gone, ignore_errors=True)
+    again = fit(eval_every=2, run=tmp_path / "run")
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "continuing from step 4; metrics.jsonl lacks 4 of the 4 records until there, and loss.png will lack them" in printed
+    assert "4 records of metrics.jsonl, which wall time and loss.png may lack" in printed
+    assert (again.test["nats"], again.test["records_lost"]) == (whole.test["nats"], 4)
 
 
 def test_fit_refuses_what_does_not_fit():

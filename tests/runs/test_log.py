@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 import struct
 
 import numpy as np
@@ -14,6 +15,7 @@ from arjax.data.media import Exhibit
 from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.models import MADE
+from arjax.runs.checkpoints import Restored
 from arjax.runs.log import Log, read_metrics
 from arjax.training import Experiment, Score
 
@@ -70,6 +72,60 @@ def test_log_forgets_what_lies_beyond_the_checkpoint_and_a_result(tmp_path):
     with Log(tmp_path, EXPERIMENT, 2):
         pass
     assert read_metrics(path) == RECORDS[:4]
+
+
+def other(record):
+    return record | {"nats": record["nats"] + 1}
+
+
+@pytest.mark.parametrize(
+    ("there", "says", "lost"),
+    [
+        (RECORDS, "", 0),
+        (RECORDS[2:], "; metrics.jsonl lacks 2 of the 6 records until there, and loss.png will lack them", 2),
+        (RECORDS[:2] + RECORDS[3:], "; metrics.jsonl lacks 1 of the 6 records until there, and loss.png will lack them", 1),
+        (RECORDS[:-1], "; metrics.jsonl lacks 1 of the 6 records until there, and loss.png will lack them", 1),
+        ([], "; metrics.jsonl lacks 6 of the 6 records until there, and loss.png will lack them", 6),
+        (None, "; metrics.jsonl lacks 6 of the 6 records until there, and loss.png will lack them", 6),
+        ([*RECORDS[:-1], other(RECORDS[-1])], "; metrics.jsonl is not what this run recorded until there", 0),
+        (RECORDS[:1] + RECORDS, "; metrics.jsonl is not what this run recorded until there", 0),
+    ],
+    ids=["whole", "no beginning", "no middle", "no end", "empty", "gone", "of another run", "twice"],
+)
+def test_log_says_what_metrics_lack_of_what_was_recorded_and_keeps_the_rest(tmp_path, capsys, there, says, lost):
+    if there is not None:
+        write(tmp_path / "metrics.jsonl", there)
+    for _ in range(2):  # whoever continues once more reads the same
+        with Log(tmp_path, EXPERIMENT, 3) as log:
+            log.begin(Restored("state", 3, 3.0, (), len(RECORDS), ()))
+            assert (log.records, log.lost, log.written) == (there or [], lost, max(6, len(there or [])))
+        assert capsys.readouterr().out == f"continuing from step 3{says}\n"
+    assert read_metrics(tmp_path / "metrics.jsonl") == (there or [])
+
+
+def test_log_says_that_it_begins_again_where_there_is_no_checkpoint(tmp_path, capsys):
+    for there, says in (([], ""), (RECORDS, "starting again: metrics.jsonl went to step 3, but there is no checkpoint\n")):
+        write(tmp_path / "metrics.jsonl", there)
+        with Log(tmp_path, EXPERIMENT, 0) as log:
+            log.begin(Restored(None, 0, np.inf, (), 0, ()))
+        assert capsys.readouterr().out == says
+
+
+def test_log_hands_every_record_to_the_disk_before_a_checkpoint(tmp_path, monkeypatch):
+    """As a machine that crashes would leave it: what was synced."""
+    synced, path, plain = [], tmp_path / "metrics.jsonl", os.fsync
+
+    def note(number):
+        synced.extend([os.fstat(number).st_size] * (os.fstat(number).st_ino == path.stat().st_ino))
+        plain(number)
+
+    with Log(tmp_path, EXPERIMENT, 0) as log:
+        monkeypatch.setattr(os, "fsync", note)
+        log.valid(3, scored(3.0, 3))
+        assert not synced  # a line by itself is only handed to the system
+        assert len(read_metrics(path)) == 1
+        log.sync()
+        assert synced == [path.stat().st_size]
 
 
 @pytest.mark.parametrize(
