@@ -18,6 +18,7 @@ from arjax.files import free_stem, write_all
 from arjax.measure.results import table, without_nan
 from arjax.measure.trial import try_out
 from arjax.runs.config import edit, load_config
+from arjax.runs.report import plus_minus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _contents(about, rows, title) -> tuple[str, str, bytes]:
 
 COLUMNS = {
     "model": lambda name, row: f"`{name}` ({row['net']})",
-    "test nats": lambda name, row: f"{row['nats']:.2f} ± {row['standard_error']:.2f}",
+    "test nats": lambda name, row: f"{row['nats']:.2f}{plus_minus(row['standard_error'], 2)}",
     "bits/dim": lambda name, row: f"{row['bits_per_dim']:.4f}",
     "parameters": lambda name, row: f"{row['parameters']:,}",
     "of them used by one conditional": lambda name, row: f"{row['weights_used']:,.0f}",

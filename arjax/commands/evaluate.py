@@ -18,7 +18,7 @@ from arjax.measure.comparison import RESAMPLES, auroc, paired
 from arjax.runs.config import load_config
 from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.load import open_run
-from arjax.runs.report import per_unit, result_table
+from arjax.runs.report import per_unit, plus_minus, result_table
 from arjax.training.evaluation import Evaluation, evaluate
 from arjax.training.experiment import over_tokens, scoring
 from arjax.training.mesh import Mesh, replicated
@@ -168,7 +168,7 @@ class Evaluate:
 
     def _other_data_rows(self, experiment, inside: Evaluation, outside: Evaluation) -> dict[str, str]:
         name, area = experiment.data.medium.unit, auroc(_bits(inside), _bits(outside))
-        scored = f"{outside.nats:.3f} ± {outside.standard_error:.3f} nats per example"
+        scored = f"{outside.nats:.3f}{plus_minus(outside.standard_error)} nats per example"
         return {
             "other data": f"{experiment.data.title}; {self.split} split, {len(outside.log_probs)} examples",
             "-log p of these": f"{scored} = {per_unit(experiment, outside.nats, outside.dims)}",
@@ -179,7 +179,7 @@ class Evaluate:
         # What this run needs more nats for, the other finds likelier.
         lost = paired(there.log_probs, here.log_probs)
         interval = f"95 % [{lost.low:.3f}, {lost.high:.3f}], a bootstrap over examples, {RESAMPLES} resamples, seed 0"
-        scored = f"{there.nats:.3f} ± {there.standard_error:.3f} nats per example"
+        scored = f"{there.nats:.3f}{plus_minus(there.standard_error)} nats per example"
         return {
             "other run": f"{self.other_run}: {scored}; {self._weights(experiment)}",
             "this - other": f"{lost.difference:+.3f} nats per example, {interval}",

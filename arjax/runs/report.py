@@ -46,6 +46,11 @@ def per_unit(experiment, nats: float, dims: float) -> str:
     return f"{nats_per_dim(nats, dims):.4f} nats/{name} = {bits_per_dim(nats, dims):.4f} bits/{name}"
 
 
+def plus_minus(error: float | None, digits: int = 3) -> str:
+    """Says a standard error: " ± 0.123"; nothing where it is not known, None or NaN."""
+    return "" if error is None or math.isnan(error) else f" ± {error:.{digits}f}"
+
+
 @functools.singledispatch
 def words(objective, experiment, record: dict) -> str:
     """Says what a record of metrics.jsonl holds in a few words."""
@@ -91,7 +96,7 @@ def _(objective: Likelihood, experiment, split, record):
     knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
     name = f"{split} -log p({'tokens' if data.medium.unit == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
     known = f" given the {' and '.join(knows)}" if knows else ""
-    scored = f"{nats:.3f} ± {record['standard_error']:.3f} nats per example{known}"
+    scored = f"{nats:.3f}{plus_minus(record.get('standard_error'))} nats per example{known}"
     rows = {name: f"{scored} = {per_unit(experiment, nats, dims)}"}
     if _adds(experiment, record):
         rows["in bytes"] = f"{record['bits_per_byte']:.4f} bits per byte of the original"
@@ -137,8 +142,9 @@ def _(objective: Autoencoding, experiment, record):
 @rows_of.register
 def _(objective: Autoencoding, experiment, split, record):
     shape = experiment.model.token_shape(experiment.model.shape)
+    scored = f"{record['mse']:.5f}{plus_minus(record.get('standard_error'), 5)}"
     rows = {
-        f"{split} error": f"{record['mse']:.5f} ± {record['standard_error']:.5f} mean squared error of pixels in [0, 1]",
+        f"{split} error": f"{scored} mean squared error of pixels in [0, 1]",
         "codes": f"{record['used']:.1%} of {experiment.model.vocab} used, perplexity {record['perplexity']:.0f}",
         "tokens": f"{' x '.join(map(str, shape))} an image of {' x '.join(map(str, experiment.model.shape))}",
     }

@@ -17,6 +17,7 @@ import numpy as np
 from arjax.data import evaluation_batches
 from arjax.errors import InputError
 from arjax.protocol import Model
+from arjax.training.evaluation import standard_error
 from arjax.training.mesh import to_host
 from arjax.training.objective import Score
 
@@ -94,12 +95,9 @@ class Autoencoding:
             errors.append(to_host(error)[: len(real)][real])
             counts += np.bincount(to_host(tokens)[: len(real)][real].ravel(), minlength=model.vocab)
         errors = np.concatenate(errors).astype(np.float64)
-        record = {
-            "mse": float(errors.mean()),
-            "standard_error": float(errors.std() / math.sqrt(max(len(errors) - 1, 1))),
-            "perplexity": float(perplexity(counts)),
-            "used": float((counts > 0).mean()),
-        }
+        record = {"mse": float(errors.mean()), "perplexity": float(perplexity(counts)), "used": float((counts > 0).mean())}
+        if len(errors) > 1:
+            record["standard_error"] = standard_error(errors)
         return Score(record["mse"], record, len(errors), time.perf_counter() - began)
 
     def test(self, experiment, params, state, splits, which="test", *, batch_size, key, place=jnp.asarray):

@@ -19,7 +19,7 @@ from arjax.training.mesh import to_host
 
 class Evaluation(NamedTuple):
     """`nats`: the mean of -log p(x) over the examples; `dims`: the mean number of values that were counted in one;
-    `standard_error`: of `nats`, as an estimate for their population given `dims` (0 where there is one example); `log_probs` [N]
+    `standard_error`: of `nats`, as an estimate for their population given `dims` (NaN for a single example); `log_probs` [N]
     float32: every example's own, in the split's order; `counts` [N] float64: how many of its values were counted; `first` and
     `rest`: seconds until the first batch was scored, compilation among them, and from there to the last."""
 
@@ -79,9 +79,14 @@ def _evaluate(score, model, params, split, values, batch_size, key, place):
     with np.errstate(invalid="ignore"):  # an infinite result has no spread; whoever asked for it decides what that means
         nats = -np.mean(log_probs, dtype=np.float64)
         # What is reported is nats / dims: examples that are longer are no part of its uncertainty.
-        spread = np.std(log_probs + nats / dims.mean() * dims)
-    error = float(spread / math.sqrt(max(len(log_probs) - 1, 1)))
+        error = standard_error(log_probs + nats / dims.mean() * dims)
     return Evaluation(float(nats), float(dims.mean()), error, log_probs, dims, first, seconds - first)
+
+
+def standard_error(scores: np.ndarray) -> float:
+    """Returns that of the mean of scores [N] as an estimate for their population; NaN where there is one, which says nothing of
+    it."""
+    return float(np.std(scores, ddof=1) / math.sqrt(len(scores))) if len(scores) > 1 else math.nan
 
 
 def _dims(model, batch, real) -> np.ndarray:

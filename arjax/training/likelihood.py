@@ -94,7 +94,8 @@ class Likelihood:
 
 def _record(experiment, split, result: Evaluation) -> dict:
     record = {"nats": result.nats, "dims": result.dims, "bits_per_dim": bits_per_dim(result.nats, result.dims)}
-    record["standard_error"] = result.standard_error
+    if len(result.log_probs) > 1:
+        record["standard_error"] = result.standard_error
     if (count := experiment.data.medium.original_bytes(split.x)) is not None:
         record["bits_per_byte"] = bits_per_dim(result.nats, float(count.mean()))
     if lossy(experiment.data):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fitting import fitting
 
 from arjax.data import Digits, Dynamic, Levels, Split
 from arjax.heads import Bernoulli
@@ -12,6 +13,7 @@ from arjax.likelihood import ensemble_log_prob, log_prob, theta
 from arjax.models import MADE, Histogram
 from arjax.orders import AnyOrder, Snake, draw, s_curves
 from arjax.protocol import Cond, CondSpec, Model, init
+from arjax.runs.report import plus_minus, rows_of
 from arjax.training import Experiment, Mesh
 from arjax.training.evaluation import evaluate, validate
 from arjax.training.mesh import place_padded
@@ -136,3 +138,15 @@ def test_standard_error_takes_no_account_of_examples_lengths():
     np.testing.assert_allclose(result.nats / result.dims, np.log1p(np.exp(-1.5)), rtol=1e-5)
     assert result.standard_error < 1e-6
     assert np.ptp(result.log_probs) > 0.5
+
+
+def test_standard_error_of_one_example_is_not_known():
+    one = split(1)
+    result = evaluate(MODEL, init(MODEL, KEY), one, Levels(2), batch_size=4, key=KEY)
+    assert np.isnan(result.standard_error)
+    experiment = fitting(MODEL, Levels(2))
+    score = experiment.task.validate(experiment, init(MODEL, KEY), (), one, batch_size=4, key=KEY)
+    assert "standard_error" not in score.record
+    assert (plus_minus(None), plus_minus(np.nan), plus_minus(0.25)) == ("", "", " ± 0.250")
+    rows = rows_of(experiment.task, experiment, "test", score.record)
+    assert rows["test -log p(x)"].startswith(f"{result.nats:.3f} nats per example = ")
