@@ -36,7 +36,7 @@ def train(described: Experiment, run: Path, again: str) -> int:
     abstract = abstract_state(experiment, mesh)
     trace_step(experiment, abstract, batches[0], keys.train)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
-    doubtful = columns.doubts(experiment, splits.train, keys.train)
+    doubtful = columns.doubts(experiment, splits, keys.train)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
         directory.write_run(run, described, raw, learned)

@@ -70,8 +70,8 @@ class Autoencoding:
         return experiment.model.init(key)
 
     def loss(self, experiment, params, state, batch, key):
-        """As in Objective; metrics: {"mse": per pixel; "perplexity": of the minibatch's tokens; "used": the fraction of the codes
-        that occur among them}."""
+        """As in Objective; metrics: {"mse": per pixel; "perplexity": of the micro-batch's tokens; "used": the fraction of the
+        codes that occur among them}."""
         model, quantizer = experiment.model, experiment.model.quantizer
         values_key, update_key = jax.random.split(key)
         x = experiment.data.values(values_key, batch["x"])

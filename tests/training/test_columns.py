@@ -9,7 +9,7 @@ import pytest
 
 import train as script
 from arjax.data import Real, Scaled
-from arjax.data.splits import Split
+from arjax.data.splits import Split, Splits
 from arjax.errors import InputError
 from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics, MixtureOfGaussians
 from arjax.models import MADE, WaveNet
@@ -20,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(40, 2, 3))
 NOISE = np.random.default_rng(1).normal(size=(40, 2, 4)).astype(np.float32)
 MODEL = Model(MADE(hidden=(4,)), MixtureOfGaussians(2), (2, 3))
 LOCAL = Model(WaveNet(1, 1, width=4, skip=4, readout=4), MixtureOfGaussians(2), (2,), cond=CondSpec(local=4))
-FARTHER = "in the training split, farther from 0 than a net can begin with; shift and divide it"
+FARTHER = "farther from 0 than a net can begin with; shift and divide it"
 SAME = "the same in all of the training split"
 REAL = Real()
 
@@ -31,8 +31,9 @@ def changed(place, value, of=X):
     return array
 
 
-def said(model, split, values=REAL) -> tuple[str, ...]:
-    return doubts(SimpleNamespace(model=model, data=SimpleNamespace(values=values)), split, jax.random.key(0))
+def said(model, train, values=REAL, test=None) -> tuple[str, ...]:
+    splits = Splits(train, train, test or train)
+    return doubts(SimpleNamespace(model=model, data=SimpleNamespace(values=values)), splits, jax.random.key(0))
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,8 @@ def said(model, split, values=REAL) -> tuple[str, ...]:
     [
         (Split(X), []),
         (Split(1000 * X / np.abs(X).max()), []),
-        (Split(changed((1, 2), np.linspace(-50_000, 20_000, 40))), [f"x[:, 1, 2] lies between -50000 and 20000 {FARTHER}"]),
-        (Split(changed((0, 1), np.linspace(40_000, 40_003, 40))), [f"x[:, 0, 1] lies between 40000 and 40003 {FARTHER}"]),
+        (Split(changed((1, 2), np.linspace(-50_000, 20_000, 40))), [f"x[:, 1, 2] lies between -50000 and 20000, {FARTHER}"]),
+        (Split(changed((0, 1), np.linspace(40_000, 40_003, 40))), [f"x[:, 0, 1] lies between 40000 and 40003, {FARTHER}"]),
         (Split(changed((0, 1), 0.5)), [f"x[:, 0, 1] is {SAME} (0.5): a density there has no upper bound"]),
         (Split(changed((0,), 0.5)), [f"x[:, 0, 0] and 2 other columns are {SAME}"]),
         (Split(changed((1, 1), 5e4)), ["x[:, 1, 1] lies between 50000 and 50000", f"x[:, 1, 1] is {SAME}"]),
@@ -63,10 +64,16 @@ def test_doubts_are_of_the_values_that_the_model_is_given():
     assert said(MODEL, Split(x), Scaled(60_000)) == ()
 
 
+def test_doubts_are_of_every_split_but_a_column_may_be_constant_where_nothing_is_fitted():
+    (line,) = said(MODEL, Split(X), test=Split(changed((1, 2), -2e5)))
+    assert line.startswith(f"x[:, 1, 2] lies between -200000 and {X[:, 1, 2].max():g}, {FARTHER}")
+    assert said(MODEL, Split(X), test=Split(changed((0,), 1.0))) == ()
+
+
 def test_doubts_are_of_features_too():
     split = Split(X[:, :, 0], local=changed((1, 3), -7e4, NOISE))
     (line,) = said(LOCAL, split)
-    assert line.startswith(f"local[..., 3] lies between -70000 and {NOISE[:, 0, 3].max():g} {FARTHER}")
+    assert line.startswith(f"local[..., 3] lies between -70000 and {NOISE[:, 0, 3].max():g}, {FARTHER}")
     assert said(LOCAL, split._replace(local=NOISE)) == ()
 
 
