@@ -37,7 +37,7 @@ class Experiment:
     batch_size: int = 100
     """Examples an update, over all devices."""
     accumulate: int = 1
-    """Micro-batches an update is split into, to save memory. The state of an objective (an EMACodebook's) follows each of them."""
+    """Micro-batches an update is split into, to save memory. An objective's state (of an EMACodebook) follows each of them."""
     ema: float = 0.999
     """Decay of the average of the parameters that is evaluated; 0 evaluates the parameters themselves."""
     eval_every: int
