@@ -1,30 +1,33 @@
 """The conformance kit: does a net obey the law?
 
 `check(model)` runs every part; each part can be run on its own. A broken net raises `LawBroken`, which names the site (t, in
-generation order), the order and the size of the fault. Use a small instance of your net: T up to about 64 sites; spaces of up
-to 4096 outcomes are enumerated, and only there can sums and samples be held against the whole law.
+generation order), the order, the size of the fault and, for the usual ones, the remedy. Use a small instance of your net: T up to
+about 64 sites; spaces of up to 4096 outcomes are enumerated, and only there can sums and samples be held against the whole law.
+
+    arjax.testing.check(model, report=print)  # a line for each part
 """
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 
 from arjax.protocol import Model
-from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond
+from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond, split
 from arjax.testing.decays import check_decays
 from arjax.testing.dependence import dependence, dependences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
-from arjax.testing.law import (
-    LawBroken,
-    check_causality,
-    check_normalization,
-    check_order_per_example,
-    check_prefill,
-    check_step,
-)
+from arjax.testing.law import check_causality, check_normalization, check_order_per_example
 from arjax.testing.samples import check_completion, check_samplers
+from arjax.testing.shape import LawBroken, check_shape
+from arjax.testing.steps import check_prefill, check_step
 
 __all__ = [
     "PARTS",
     "LawBroken",
+    "Part",
+    "Summary",
     "accepted_orders",
     "check",
     "check_causality",
@@ -36,6 +39,7 @@ __all__ = [
     "check_order_per_example",
     "check_prefill",
     "check_samplers",
+    "check_shape",
     "check_step",
     "check_work",
     "dependence",
@@ -46,29 +50,62 @@ __all__ = [
     "work_ratio",
 ]
 
+# In the order in which the author of a net needs them. Each returns what it left out and why, or None.
 PARTS = (
+    check_shape,
     check_causality,
     check_step,
+    check_prefill,
     check_order_per_example,
     check_normalization,
+    check_gradients,
+    check_work,
+    check_decays,
     check_samplers,
     check_completion,
     check_compilation,
-    check_gradients,
-    check_work,
-    check_prefill,
-    check_decays,
 )
 
 
-def check(model: Model, params=None, key=None) -> None:
-    """Every part of the kit. params: None draws lively ones, no leaf at zero, so that nothing passes for being absent.
+class Part(NamedTuple):
+    """One part of the kit, passed: its name, its time, and what it `skipped` and why (None: nothing)."""
+
+    name: str
+    seconds: float
+    skipped: str | None
+
+    def __str__(self):
+        return f"{self.name:<17} {self.seconds:6.2f} s" + (f"   skipped: {self.skipped}" if self.skipped else "")
+
+
+class Summary(NamedTuple):
+    """What `check` found right."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The time of all parts."""
+        return sum(part.seconds for part in self.parts)
+
+
+def check(model: Model, params=None, key=None, report: Callable[[str], object] | None = None) -> Summary:
+    """Runs every part of the kit.
+
+    params: None draws lively ones, no leaf at zero, so that nothing passes for being absent.
+    report: takes a line after each part, as `print` does; None is quiet.
 
     Matrix products are computed in full float32, also where an accelerator would round them to fewer bits by default.
     """
     key = jax.random.key(0) if key is None else key
-    params_key, *keys = jax.random.split(key, 1 + len(PARTS))
+    params_key, *keys = split(key, 1 + len(PARTS))
     params = lively_params(model, params_key) if params is None else params
+    parts = []
     with jax.default_matmul_precision("highest"):
         for part, part_key in zip(PARTS, keys, strict=True):
-            part(model, params, part_key)
+            began = time.perf_counter()
+            skipped = part(model, params, part_key)
+            parts.append(Part(part.__name__.removeprefix("check_"), time.perf_counter() - began, skipped))
+            if report is not None:
+                report(str(parts[-1]))
+    return Summary(tuple(parts))

@@ -14,7 +14,8 @@ import numpy as np
 
 from arjax.likelihood import log_prob
 from arjax.orders import restore
-from arjax.protocol import Cond, Model, init
+from arjax.protocol import Cond, Model
+from arjax.testing.shape import initial
 
 ENUMERABLE = 4096
 BATCH = 128
@@ -41,6 +42,13 @@ def generator(key) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
+def split(key, num: int) -> list:
+    """`num` keys of a key, made on the host: jax.random.split compiles two programs for every `num`."""
+    data, kind = np.asarray(jax.random.key_data(key)), jax.random.key_impl(key)
+    drawn = generator(key).integers(2**32, size=(num, *data.shape), dtype=np.uint32)
+    return [jax.random.wrap_key_data(each, impl=kind) for each in drawn]
+
+
 def accepted_orders(model: Model, key) -> list[np.ndarray]:
     """The model's own order and, for a net that takes any, its reverse and two random ones."""
     if not model.capabilities.any_order:
@@ -58,7 +66,7 @@ def lively_params(model: Model, key):
         scale = min(0.5, math.prod(leaf.shape[:-1]) ** -0.5)
         return jnp.asarray(scale * rng.standard_normal(leaf.shape), leaf.dtype)
 
-    return jax.tree.map(drawn, jax.eval_shape(lambda: init(model, jax.random.key(0))))
+    return jax.tree.map(drawn, initial(model))
 
 
 def random_cond(model: Model, key, batch: int) -> Cond:

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 
-from arjax.protocol import Model, decaying
-from arjax.testing.cases import random_cond, random_symbols
+from arjax.protocol import Model, NetCapabilities, decaying
+from arjax.testing.cases import random_cond, random_symbols, split
 from arjax.testing.flops import _inner, _open
-from arjax.testing.law import LawBroken
+from arjax.testing.shape import LawBroken
 
 # What a value is: one of these, or where no data reach it, the set of the parameters that it is made of.
 _DATA, _ONE_HOT = "data", "one-hot"
@@ -25,7 +25,7 @@ _KEEPS |= {"slice", "squeeze", "transpose"}
 
 def multipliers(model: Model, params, key) -> set[str]:
     """Returns the dotted paths of the parameters that multiply an activation."""
-    x_key, cond_key = jax.random.split(key)
+    x_key, cond_key = split(key, 2)
     # A single example: for many, a net may look up its products with an embedding instead of computing each.
     x, cond, order = random_symbols(model, x_key, 1), random_cond(model, cond_key, 1), jnp.asarray(model.permutation)
 
@@ -35,15 +35,20 @@ def multipliers(model: Model, params, key) -> set[str]:
     return summed_over(theta, params, x, cond.replace(member=None))
 
 
-def check_decays(model: Model, params, key) -> None:
-    """Checks that a net declares in `decays` what multiplies an activation, and nothing else."""
+def check_decays(model: Model, params, key) -> str | None:
+    """Checks that a net that declares `decays` names in it what multiplies an activation, and nothing else."""
     paths = jax.tree_util.tree_leaves_with_path(decaying(params, model.capabilities.decays))
     declared = {jax.tree_util.keystr(path, simple=True, separator=".") for path, decays in paths if decays}
     found = multipliers(model, params, key)
-    if missing := found - declared:
+    if (missing := found - declared) and model.capabilities.decays == NetCapabilities.decays:
+        return (
+            f"the net declares no `decays`, and weight decay leaves out {', '.join(sorted(missing))}, which multiply activations"
+        )
+    if missing:
         raise LawBroken(f"{', '.join(sorted(missing))} multiply an activation, but `decays` does not name them")
     if wrong := declared - found:
         raise LawBroken(f"`decays` names {', '.join(sorted(wrong))}, which multiply no activation")
+    return None
 
 
 def summed_over(function, params, *data) -> set[str]:

@@ -1,16 +1,19 @@
-"""Samples: the same from every sampler, kept where they were observed, and of the model's law."""
+"""Samples: what the head draws from their own theta, kept where they were observed, and of the model's law."""
 
 import contextlib
+import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
 from arjax.orders import arrange, inverse
 from arjax.protocol import Model
-from arjax.sampling import ancestral, fixed_point, naive
+from arjax.sampling import ancestral, naive
 from arjax.testing.cases import (
     BATCH,
+    ENUMERABLE,
     accepted_orders,
     enumerate_space,
     enumerated,
@@ -19,94 +22,109 @@ from arjax.testing.cases import (
     random_cond,
     random_symbols,
     repeat_cond,
+    split,
     to_data,
     tolerance,
 )
-from arjax.testing.law import LawBroken
+from arjax.testing.law import parallel
+from arjax.testing.shape import LawBroken
 
 SAMPLES = 8192
 
 
-def check_samplers(model: Model, params, key) -> None:
-    """Checks that the cached, naive and fixed-point samplers return the same samples from one key, but for the few that a net
-    in bfloat16 may round to other symbols; where the space is enumerable, the samples follow its law (chi-square, p > 1e-4 at
-    this key)."""
-    cond_key, order_key, key, law_key = jax.random.split(key, 4)
-    again = jax.random.clone  # the law wants one key for all three
+def check_samplers(model: Model, params, key) -> str | None:
+    """Checks that a sample is x = sample(theta(x), noise), as every sampler's is that draws one site after the other from its own
+    noise, but for the few that a net in bfloat16 may round to other symbols; where the space is enumerable, the samples follow
+    its law (chi-square, p > 1e-4 at this key)."""
+    cond_key, order_key, key, law_key = split(key, 4)
     cond = random_cond(model, cond_key, BATCH)
     for order in accepted_orders(model, order_key):
-        given = {"order": given_order(model, order), "cond": cond}
-        cached = np.asarray(ancestral(model, params, again(key), BATCH, **given))
-        _require_support(model, cached, order)
-        _require_same_samples(model, cached, naive(model, params, again(key), BATCH, **given), order, "naive")
-        settled, _ = fixed_point(model, params, again(key), BATCH, **given)
-        _require_same_samples(model, cached, settled, order, "fixed-point")
-    if (space := enumerate_space(model)) is not None:
-        samples = _many_samples(model, params, law_key, cond)
-        probs = enumerated(model, params, space, model.permutation, cond)
-        _require_law(model, samples, space, probs, "samples do not follow the enumerated law")
+        # The law wants one key for both.
+        drawn = np.asarray(
+            sampler(model)(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
+        )
+        _require_support(model, drawn, order)
+        x = arrange(drawn, order, model.site_shape)
+        _require_same_samples(model, x, _drawn(model.head, jax.random.clone(key), parallel(model, params, x, order, cond)), order)
+    if (space := enumerate_space(model)) is None:
+        return f"the law of the samples: the space has more than {ENUMERABLE} outcomes"
+    samples = _many_samples(model, params, law_key, cond)
+    probs = enumerated(model, params, space, model.permutation, cond)
+    _require_law(model, samples, space, probs, "samples do not follow the enumerated law")
+    return None
 
 
-def check_completion(model: Model, params, key) -> None:
+@functools.partial(jax.jit, static_argnames="head")
+def _drawn(head, key, theta):
+    """The symbols [B, T, *E] that a head draws from theta [B, T, P], each site with its own key."""
+    keys = jax.vmap(lambda t: jax.random.fold_in(key, t))(jnp.arange(theta.shape[1]))
+    return jax.vmap(head.sample, in_axes=(0, 1), out_axes=1)(keys, theta)
+
+
+def sampler(model):
+    """The sampler that a model has: with its cache, or for a net without `step` by a pass for each site."""
+    return naive if model.capabilities.step is None else ancestral
+
+
+def check_completion(model: Model, params, key) -> str | None:
     """Checks that observed sites are kept and, where the space is enumerable, the rest follows the exact conditional. A mask
     that the net cannot honour is refused."""
-    x_key, cond_key, key = jax.random.split(key, 3)
+    x_key, cond_key, key = split(key, 3)
     observed = to_data(model, random_symbols(model, x_key, 1), model.permutation)
     cond = random_cond(model, cond_key, 1)
     ranks = inverse(model.permutation).reshape(model.site_shape)
     prefix, scattered = ranks < model.num_sites // 2, ranks % 2 == 1
+    space = enumerate_space(model)
     for mask in (prefix, scattered) if model.num_sites > 1 and model.capabilities.any_order else (prefix,):
         samples = _many_samples(model, params, jax.random.clone(key), cond, observed=observed, mask=mask)
         kept = np.where(_per_symbol(model, mask), samples == observed, True)
         if not kept.all():
             site = int(np.argmax(~kept.all(axis=0).reshape(model.num_sites, -1).all(axis=1)))
             raise LawBroken(f"completion changed the observed site {site}")
-        if (space := enumerate_space(model)) is not None:
+        if space is not None:
             order = model.permutation[np.argsort(~mask.reshape(-1)[model.permutation], kind="stable")]
             possible = np.where(_per_symbol(model, mask), space == observed, True).reshape(len(space), -1).all(axis=1)
             joint = np.where(possible, enumerated(model, params, space, order, cond), 0)
             _require_law(model, samples, space, joint / joint.sum(), "completions do not follow the enumerated conditional")
     if model.num_sites > 1 and not model.capabilities.any_order:
         _require_refusal(model, params, key, cond, observed, scattered)
+    return None if space is not None else f"the law of completions: the space has more than {ENUMERABLE} outcomes"
 
 
 def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
     """Enough samples for a chi-square test, under the condition of the first example."""
-    cond, keys = repeat_cond(cond, BATCH), jax.random.split(key, SAMPLES // BATCH)
-    return np.concatenate([ancestral(model, params, key, BATCH, cond=cond, **completion) for key in keys])
+    cond, keys = repeat_cond(cond, BATCH), split(key, SAMPLES // BATCH)
+    return np.concatenate([sampler(model)(model, params, key, BATCH, cond=cond, **completion) for key in keys])
 
 
 def _require_refusal(model, params, key, cond, observed, mask):
     with contextlib.suppress(InputError):
-        ancestral(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
+        sampler(model)(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
         raise LawBroken("a mask that is no prefix of the order was accepted by a net that generates in one order only")
 
 
-def _require_same_samples(model, cached, other, order, name):
+def _require_same_samples(model, x, other, order):
+    """LawBroken where samples [B, T, *E] are not what the head draws from their own theta."""
     # Real samples agree to rounding, symbols exactly.
     allowed = tolerance(model)
     differ_by = 10 * allowed.theta if model.head.vocab is None else 0
-    other = np.asarray(other)
-    different = np.abs(cached - other) > differ_by * np.maximum(1, np.abs(other))
+    different = np.abs(x - other) > differ_by * np.maximum(1, np.abs(other))
     if different.reshape(len(different), -1).any(axis=1).mean() > allowed.parted:
+        t = int(np.argmax(different.reshape(len(x), model.num_sites, -1).any(axis=(0, 2))))
         raise LawBroken(
-            f"cached and {name} samples of one key differ first at site t={_first(model, different, order)} in order "
-            f"{order_name(order)}, in {int(different.sum())} symbols"
+            f"cached and naive samples of one key differ first at site t={t} in order {order_name(order)}, in "
+            f"{int(different.sum())} symbols; the noise of a head's sample may depend on key and shape alone"
         )
 
 
 def _require_support(model, samples, order):
     outside = np.isnan(samples) if model.head.vocab is None else (samples < 0) | (samples >= model.head.vocab)
     if outside.any():
+        late = arrange(outside, order, model.site_shape).reshape(len(samples), model.num_sites, -1).any(axis=(0, 2))
         raise LawBroken(
-            f"a sample at site t={_first(model, outside, order)} in order {order_name(order)} is {samples[outside][0]}, which "
+            f"a sample at site t={int(np.argmax(late))} in order {order_name(order)} is {samples[outside][0]}, which "
             f"the head does not allow: {int(outside.sum())} such symbols"
         )
-
-
-def _first(model, wrong, order) -> int:
-    """The first site t in this order at which any sample is wrong [B, *site_shape, *E]."""
-    return int(np.argmax(arrange(wrong, order, model.site_shape).reshape(len(wrong), model.num_sites, -1).any(axis=(0, 2))))
 
 
 def _require_law(model, samples, space, probs, complaint):

@@ -1,18 +1,15 @@
-"""Prompts that enter in one parallel pass: in the sampler, and in the conformance kit."""
+"""Prompts that enter in one parallel pass: in the sampler."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from history import TRACES, History, through
 
-from arjax import testing
-from arjax.heads import Bernoulli, Categorical
-from arjax.models import RNN
+from arjax.heads import Categorical
 from arjax.orders import AnyOrder, Random
 from arjax.protocol import Model
 from arjax.sampling import TopK, ancestral, naive
-from arjax.testing import LawBroken, lively_params
+from arjax.testing import lively_params
 
 KEY, T = jax.random.key(0), 6
 MODEL = Model(History(), Categorical(3), (T,))
@@ -66,61 +63,3 @@ def test_ancestral_completes_masks_that_differ_with_an_order_for_each_example():
     orders = [sorted(model.permutation.tolist(), key=lambda site, row=row: not row.reshape(-1)[site]) for row in mask]
     given = ancestral(model, PARAMS, KEY, 4, order=np.array(orders), observed=observed, mask=mask)
     np.testing.assert_array_equal(x, given)
-
-
-# The kit
-
-
-def forgets_the_last(history, x, n):
-    return through(history, x, n - 1)
-
-
-def sees_one_more(history, x, n):
-    return through(history, x, n + 1)
-
-
-def sees_the_next_in_its_sum(history, x, n):
-    # Right in length; but the first symbol is mixed with whatever stands at n.
-    there = jnp.where(n < x.shape[1], x[:, jnp.minimum(n, x.shape[1] - 1)], 0)
-    return through(history, x, n).at[:, 0, 0].add(0.1 * there)
-
-
-def right_only_when_whole(history, x, n):
-    return through(history, x, n) * (x.shape[1] == T)
-
-
-def right_only_when_short(history, x, n):
-    return through(history, x, n) * (n < 3)
-
-
-@pytest.mark.parametrize(
-    "good",
-    [
-        MODEL,
-        Model(History(any_order=True), Categorical(3), (2, 3), AnyOrder(Random(2))),
-        Model(History(), Bernoulli(), (1,)),
-        Model(History(), Bernoulli(), (2,)),
-        Model(RNN(width=3), Bernoulli(), (3,)),
-        Model(History(sees_one_more), Categorical(3), (T,)),  # a later write replaces what is one too far
-    ],
-    ids=["in one order", "in any", "one site", "two sites", "without prefill", "one too far"],
-)
-def test_check_prefill_passes_a_right_one_and_a_net_without(good):
-    testing.check_prefill(good, lively_params(good, KEY), KEY)
-
-
-@pytest.mark.parametrize(
-    ("fill", "message"),
-    [
-        (forgets_the_last, r"prefill of n=2 of \d symbols and call disagree at site t=\d in order \[0, 1, .*\]: relative diff"),
-        (right_only_when_whole, r"prefill of n=\d of 3 symbols and call disagree"),
-        (right_only_when_short, r"prefill of n=3 of \d symbols and call disagree at site t=3"),
-        (
-            sees_the_next_in_its_sum,
-            r"prefill of n=\d of \d symbols sees those from n on: when they are replaced, theta moves at site t=",
-        ),
-    ],
-)
-def test_check_prefill_catches_a_wrong_one(fill, message):
-    with pytest.raises(LawBroken, match=message):
-        testing.check_prefill(Model(History(fill), Categorical(3), (T,)), PARAMS, KEY)
