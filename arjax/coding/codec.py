@@ -10,7 +10,7 @@ from jaxtyping import Int32, Shaped
 from arjax.arguments import check_cond, check_order, check_x
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
-from arjax.coding.stream import MAX_VALUES, Header, read, write
+from arjax.coding.stream import MAX_VALUES, Header, read, runs_of, write
 from arjax.errors import InputError, require
 from arjax.likelihood import log_prob
 from arjax.orders import arrange, restore
@@ -66,7 +66,7 @@ def compress(
 
         walk(model, params, order, _cond(label, rows, batch), counts, encode)
     digests = digest_of_model(model, order), digest_of_params(params), digest_of_platform()
-    return write(Header(*digests, platform_here(), contents, x.shape, batch, lengths, note), coder.get_compressed())
+    return write(Header(*digests, platform_here(), contents, x.shape, batch, runs_of(lengths), note), coder.get_compressed())
 
 
 def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompressed:
@@ -81,8 +81,8 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
     x = np.zeros((header.shape[0], model.num_sites, *model.head.event_shape), np.int32)
     label = None if model.cond.classes is None else np.zeros(len(x), np.int32)
     queue, family, uniform = _range_coding()
-    coder, contents = queue.RangeDecoder(words), 0
-    for rows, counts in _chunks(model, len(x), header.lengths, header.batch):
+    coder, contents, lengths = queue.RangeDecoder(words), 0, header.lengths
+    for rows, counts in _chunks(model, len(x), lengths, header.batch):
         chunk = np.zeros((header.batch, *x.shape[1:]), np.int32)
         values = chunk.reshape(header.batch, model.num_sites, -1)
         if label is not None and model.cond.classes > 1:
@@ -99,7 +99,7 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
             "what was decoded is not what was written: the arithmetic differs from that of the writer; decompress where it was "
             "compressed, with the same devices"
         )
-    return Decompressed(np.asarray(restore(x, order, model.site_shape)), label, header.lengths, header.note)
+    return Decompressed(np.asarray(restore(x, order, model.site_shape)), label, lengths, header.note)
 
 
 def _range_coding():
@@ -149,7 +149,7 @@ def _check_written_here(model, params, order, header: Header) -> None:
         )
     if header.shape[1:] != (*model.site_shape, *model.head.event_shape):
         raise InputError(f"the stream holds examples of shape {header.shape[1:]}, which are not the model's; restore it")
-    if any(length > model.num_sites for length in header.lengths):
+    if any(length > model.num_sites for _, length in header.runs):
         raise InputError(f"the stream's lengths go beyond the {model.num_sites} sites of the model; restore it")
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import itertools
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ MAX_VALUES = 2**31
 @dataclasses.dataclass(frozen=True)
 class Header:
     """model, params, platform: digests of what a stream was written with, and `where` in words; contents: the crc32 of what it
-    holds; shape: [N, *site_shape, *E]; batch: how many examples went through `step` at once; lengths: the number of sites written
-    of each example, empty for all; note: bytes of the caller's."""
+    holds; shape: [N, *site_shape, *E]; batch: how many examples went through `step` at once; runs: (how many examples in a row,
+    the number of sites written of each), none for all sites of all; note: bytes of the caller's."""
 
     model: bytes
     params: bytes
@@ -39,15 +40,20 @@ class Header:
     contents: int
     shape: tuple[int, ...]
     batch: int
-    lengths: tuple[int, ...]
+    runs: tuple[tuple[int, int], ...]
     note: bytes
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The number of sites written of each example: N of them, which may be many more than the stream has bytes."""
+        return tuple(length for count, length in self.runs for _ in range(count))
 
 
 def write(header: Header, words: np.ndarray) -> bytes:
     """A stream of this header and the words, uint32 [n], of a range coder."""
     msgpack = require("msgpack", extra="compress")
     digests = header.model + header.params + header.platform
-    fields = [digests, header.where, header.contents, header.shape, header.batch, _runs(header.lengths), header.note]
+    fields = [digests, header.where, header.contents, header.shape, header.batch, header.runs, header.note]
     content = MAGIC + bytes([VERSION]) + msgpack.packb(fields) + words.astype("<u4").tobytes()
     return content + hashlib.sha256(content).digest()[:CHECKSUM]
 
@@ -88,12 +94,17 @@ def _header(fields: Any) -> Header:
     numbers = [*shape, batch, *(number for run in runs for number in run)]
     if not shape or not all(type(number) is int and 0 <= number <= MAX_VALUES for number in numbers) or batch < 1:
         raise InputError("numbers out of bounds")
-    if math.prod(shape) > MAX_VALUES or batch > max(shape[0], 1) or sum(count for count, _ in runs) not in (0, shape[0]):
+    if (
+        math.prod(shape) > MAX_VALUES
+        or 0 in shape[1:]
+        or batch > max(shape[0], 1)
+        or sum(count for count, _ in runs) not in (0, shape[0])
+    ):
         raise InputError("a shape out of bounds")
-    lengths = tuple(length for count, length in runs for _ in range(count))
-    return Header(digests[:4], digests[4:10], digests[10:], where, contents, tuple(shape), batch, lengths, note)
+    rows = tuple((count, length) for count, length in runs)
+    return Header(digests[:4], digests[4:10], digests[10:], where, contents, tuple(shape), batch, rows, note)
 
 
-def _runs(lengths) -> list[tuple[int, int]]:
-    """[(how many in a row, length), ...]"""
-    return [(len(list(group)), length) for length, group in itertools.groupby(lengths)]
+def runs_of(lengths: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Counts how many lengths in a row are the same: ((count, length), ...)."""
+    return tuple((len(list(group)), length) for length, group in itertools.groupby(lengths))

@@ -1,6 +1,6 @@
 """Characters and bytes as symbols: strings and the bytes of files to symbols, and back.
 
-A symbol is the place of a character in an alphabet, or a byte.
+A symbol is the place of a character in an alphabet, or a byte. A byte-order mark at the start of a text is no character of it.
 """
 
 import zlib
@@ -33,6 +33,24 @@ def encode(text: str, alphabet: str, where: str) -> np.ndarray:
     return codes.astype(np.min_scalar_type(len(known) - 1))
 
 
+def without_mark(text: str) -> str:
+    """Returns a text without the byte-order mark, U+FEFF, that some editors write before it."""
+    return text.removeprefix("\ufeff")
+
+
+def decoded(content: bytes, where: str) -> str:
+    """Returns the text of a file in UTF-8, its line ends as they are, without a byte-order mark. InputError where it is none.
+
+    where: names the file in the message.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:2]:
+        raise InputError(f"{where} is in UTF-16 or UTF-32, not UTF-8; convert it, as by iconv -f UTF-16 -t UTF-8")
+    try:
+        return without_mark(content.decode())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} is not UTF-8: byte {error.start} is {content[error.start]:#04x}; convert it") from error
+
+
 def decode(x, alphabet: str) -> list[str]:
     """Turns symbols [B, length] into B strings."""
     return ["".join(alphabet[i] for i in row) for row in np.asarray(x)]
@@ -57,7 +75,8 @@ def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
     points = np.frombuffer(alphabet.encode("utf-32-le"), "<u4")[symbols]
     if rest:
         try:
-            found = np.frombuffer(zlib.decompressobj().decompress(rest, 8 * len(points)), "<u4")
+            # One byte more than there can be is none that NumPy takes; and a limit of 0 would be none.
+            found = np.frombuffer(zlib.decompressobj().decompress(rest, 8 * len(points) + 1), "<u4")
             gaps, replaced = np.split(found, 2)
             points[np.cumsum(gaps, dtype=np.int64)] = replaced
         except (zlib.error, ValueError, IndexError) as error:

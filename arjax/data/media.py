@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from arjax import pictures
-from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
+from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths, without_mark
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.image_files import pack_image, unpack_image
 from arjax.data.splits import blocks
@@ -203,6 +203,7 @@ class Text:
         return Exhibit(texts=completed_texts(lambda row: self.exhibit(row[None]).texts[0], x, hidden, drawn, inside, blank))
 
     def encode(self, text):
+        text = without_mark(text)
         return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
 
     original = _none

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from arjax.data.characters import encode, utf8
+from arjax.data.characters import decoded, encode, utf8
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
 from arjax.data.splits import Dataset, Parts, Split, Splits, check_fractions, cut, each
@@ -83,7 +83,7 @@ def _load(data) -> Splits:
     if alphabet is None:
         codes, symbols = np.frombuffer(content, np.uint8), "bytes"
     else:
-        codes, symbols = encode(_decoded(where, content), alphabet, where), "characters"
+        codes, symbols = encode(decoded(content, where), alphabet, where), "characters"
     return windows(cut(codes, data.valid, data.test), data.length, where, symbols)
 
 
@@ -93,20 +93,13 @@ def _texts(data) -> Parts:
     where, content = data._read()
     if data.medium.alphabet is None:
         return cut(np.frombuffer(content, np.uint8), data.valid, data.test)
-    return each(utf8, cut(_decoded(where, content), data.valid, data.test))
-
-
-def _decoded(where: str, content: bytes) -> str:
-    """The text, line ends as they are."""
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where} is not UTF-8: byte {error.start} is {content[error.start]:#04x}; convert it") from error
+    return each(utf8, cut(decoded(content, where), data.valid, data.test))
 
 
 @dataclasses.dataclass(frozen=True)
 class Characters:
-    """The text file `path`, which may be relative to the data root, in windows of `length` characters.
+    """The text file `path`, which may be relative to the data root, in windows of `length` characters. A byte-order mark at its
+    start is left out.
 
     alphabet: the symbols, a string without repetitions; `alphabet(path)` reads it off the training part. It is a part of the
     experiment, so that samples of a run can be shown where its data are not.
@@ -140,7 +133,8 @@ class Characters:
 
 @dataclasses.dataclass(frozen=True)
 class Bytes:
-    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds.
+    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds,
+    also a byte-order mark.
 
     valid, test: as in `Characters`. Text is shown and read as UTF-8.
     """
@@ -225,5 +219,6 @@ ENWIKI_SAMPLE = Source(
 
 def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | None = None) -> str:
     """Returns the characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
-    text = _decoded(*read_file(path, root))
+    where, content = read_file(path, root)
+    text = decoded(content, where)
     return "".join(sorted(set(cut(text, valid, test).train)))

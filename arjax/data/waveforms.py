@@ -10,7 +10,8 @@ the last are half as wide as the others, so that -1 and 1 have symbols of their 
 looked up in a table that was computed in float64, and so is the same on every device.
 
 Of a file, whole numbers of 8, 16, 24 or 32 bits keep their 16 most significant bits (8 bits are moved up: nothing is lost); real
-numbers are waveforms in [-1, 1], of which the nearest samples are taken, clipped at the ends.
+numbers are waveforms in [-1, 1], of which the nearest samples are taken (of 1 the last one). A waveform that goes beyond is
+refused, not clipped: its numbers may be of another scale.
 """
 
 import dataclasses
@@ -104,7 +105,7 @@ class MuLaw:
         return jnp.asarray(_symbol_of_sample(self.count))[jnp.asarray(x).astype(jnp.int32) + _SCALE]
 
     def symbols(self, waveform) -> np.ndarray:
-        """Turns a waveform into int32 symbols, the inverse of `waveform`; what is beyond -1 or 1 is clipped to it."""
+        """Turns a waveform in [-1, 1] into int32 symbols: the inverse of `waveform`."""
         return _mu_law(waveform, self.count)
 
     def waveform(self, symbols) -> jax.Array:
@@ -112,21 +113,24 @@ class MuLaw:
         return jnp.asarray(_level_of_symbol(self.count))[jnp.asarray(symbols).astype(jnp.int32)]
 
 
-def to_int16(waveform) -> np.ndarray:
-    """Turns a waveform into the nearest 16-bit samples (of two, the upper one); what is beyond -1 or 32767 / 32768 is clipped to
-    it. InputError where it is not finite."""
-    return np.clip(np.floor(_finite(waveform) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
+def to_int16(waveform, what: str = "the waveform") -> np.ndarray:
+    """Turns a waveform into the nearest 16-bit samples (of two, the upper one; of 1 the last, 32767). InputError, with `what` it
+    is, where it is not finite or goes beyond [-1, 1] by more than a sample."""
+    return np.clip(np.floor(_within(waveform, what) * _SCALE + 0.5), -_SCALE, _SCALE - 1).astype(np.int16)
 
 
-def _finite(waveform) -> np.ndarray:
+def _within(waveform, what="the waveform") -> np.ndarray:
     waveform = np.asarray(waveform, np.float64)
     if not np.isfinite(waveform).all():
-        raise InputError("the waveform has samples that are not finite; correct or leave them out")
+        raise InputError(f"{what} has samples that are not finite; correct or leave them out")
+    highest = np.abs(waveform).max(initial=0)
+    if highest > 1 + 1 / _SCALE:
+        raise InputError(f"{what} has samples beyond -1..1, up to {highest:.6g}; divide them by that, or by what is full scale")
     return waveform
 
 
 def _mu_law(waveform, count):
-    w, mu = np.clip(_finite(waveform), -1, 1), count - 1
+    w, mu = np.clip(_within(waveform), -1, 1), count - 1
     f = np.sign(w) * np.log1p(mu * np.abs(w)) / np.log1p(mu)
     return np.floor((f + 1) * mu / 2 + 0.5).astype(np.int32)
 
@@ -161,7 +165,7 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
                 "save anew what is left"
             )
         with soundfile.SoundFile(path) as file:
-            if file.subtype not in _WHOLE + _REAL:
+            if file.format not in ("WAV", "WAVEX") or file.subtype not in _WHOLE + _REAL:
                 raise InputError(f"{path} is coded as {file.subtype}, not {', '.join(_WHOLE + _REAL)}; convert it to 16-bit PCM")
             if file.channels != 1:
                 raise InputError(f"{path} has {file.channels} channels; mix them, or choose one, and save it with one channel")
@@ -174,13 +178,11 @@ def read_wav(path: Path, sample_rate: int) -> np.ndarray:
         raise InputError(f"{path} has no samples; remove it")
     if samples.dtype.kind == "i":
         return (samples >> 16).astype(np.int16)
-    if not np.isfinite(samples).all():
-        raise InputError(f"{path} has samples that are not finite; correct or remove it")
-    return to_int16(samples)
+    return to_int16(samples, str(path))
 
 
 def wav(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """Returns a waveform [T] in [-1, 1] as the content of a 16-bit WAV file."""
+    """Returns a waveform [T] in [-1, 1] as the content of a 16-bit WAV file. InputError as `to_int16`."""
     soundfile = require("soundfile", extra="audio")
     file = io.BytesIO()
     soundfile.write(file, to_int16(waveform), sample_rate, "PCM_16", format="WAV")

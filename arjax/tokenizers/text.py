@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data.characters import read_utf8, show_utf8
+from arjax.data.characters import read_utf8, show_utf8, without_mark
 from arjax.data.contents import pack_symbols, unpack_symbols
 from arjax.data.media import Exhibit, bytes_of, completed_texts
 from arjax.data.splits import Splits, each
@@ -35,7 +35,7 @@ class TextTokens:
         return Exhibit(texts=completed_texts(self._text, x, hidden, drawn, inside, blank))
 
     def encode(self, text):
-        return self.fitted.encode(read_utf8(text))
+        return self.fitted.encode(read_utf8(without_mark(text)))
 
     def original(self, x):
         return None

@@ -184,6 +184,11 @@ def test_decompress_refuses_a_header_that_asks_for_too_much_or_makes_no_sense(pa
     for changed in (
         {"shape": [2**31, 3, 3]},
         {"shape": [-1, 3, 3]},
+        {"shape": [2**63, 3, 3]},
+        {"shape": [5, 0, 3]},
+        {"shape": [5, 0, 3], "runs": [[2**31, 9]]},
+        {"runs": [[2**63, 9]]},
+        {"runs": [[-5, 9], [10, 9]]},
         {"shape": [5, 3]},
         {"shape": []},
         {"shape": [5, 3, "3"]},

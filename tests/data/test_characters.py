@@ -1,10 +1,13 @@
 """Characters and bytes as symbols, and back."""
 
+import tracemalloc
+import zlib
+
 import numpy as np
 import pytest
 from faults import fault
 
-from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
+from arjax.data.characters import decode, decoded, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths
 
 
 @pytest.mark.parametrize("text", ["naïve — café 😀\r\n", "\x00\x01 tab\t", "日本語", ""])
@@ -55,7 +58,29 @@ def test_unpack_text_gives_back_what_pack_text_was_given(content, letters):
     assert bool(rest) == (not set(content.decode(errors="surrogateescape")) <= set(letters))
 
 
-@pytest.mark.parametrize("rest", [b"no zlib", b"x\x9cK\x04\x00\x00b\x00b"])
+def test_decoded_leaves_out_a_byte_order_mark_at_the_start_alone():
+    assert decoded(b"\xef\xbb\xbfab\r\n", "x") == "ab\r\n"
+    assert decoded("a\ufeffb".encode(), "x") == "a\ufeffb"
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_decoded_refuses_other_codes_with_what_to_do(code):
+    assert "x is in UTF-16 or UTF-32, not UTF-8; convert it, as by iconv" in fault(decoded, "hello".encode(code), "x")
+    assert "x is not UTF-8: byte 1 is 0xe9; convert it" in fault(decoded, "hé".encode("latin1"), "x")
+
+
+@pytest.mark.parametrize("rest", [b"no zlib", b"x\x9cK\x04\x00\x00b\x00b", zlib.compress(bytes(17)), zlib.compress(bytes(24))])
 def test_unpack_text_refuses_another_rest(rest):
     with pytest.raises(ValueError, match="what the alphabet lacks of the text cannot be read; restore the file"):
         unpack_text(np.array([0, 1]), rest, "ab")
+
+
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_unpack_text_takes_no_memory_for_a_rest_of_more_characters_than_there_are(length):
+    rest = zlib.compress(bytes(2**24))
+    tracemalloc.start()
+    try:
+        fault(unpack_text, np.zeros(length, int), rest, "ab")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

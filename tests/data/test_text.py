@@ -183,3 +183,15 @@ def test_wikipedia_sample_is_nine_tenths_and_twice_a_twentieth_of_the_published_
     assert splits.train.x.shape == (5_480_771 - 511, 512)
     np.testing.assert_array_equal(splits.test.x.ravel(), parts.test[: 304_488 // 512 * 512])
     assert splits.train.x[0].tobytes().startswith(b"<mediawiki")
+
+
+def test_characters_have_no_byte_order_mark_and_bytes_keep_it(tmp_path):
+    (tmp_path / "x.txt").write_bytes(b"\xef\xbb\xbf" + b"abba" * 30)
+    path = str(tmp_path / "x.txt")
+    assert alphabet(path) == "ab"
+    data = Characters(path, "ab", 4)
+    assert data.load().train.x[0].tolist() == [0, 1, 1, 0]
+    assert data.texts().train[:2].tobytes() == b"ab"
+    assert Bytes(path, 4).load().train.x[0].tolist() == [0xEF, 0xBB, 0xBF, ord("a")]
+    for medium in (data.medium, Bytes(path).medium):
+        np.testing.assert_array_equal(medium.encode("\ufeffab"), medium.encode("ab"))

@@ -68,20 +68,27 @@ def test_linear_is_within_half_a_bin_of_every_sample_and_with_all_bits_exact(cou
     assert error.max() == (65536 / count - 1) / 65536
 
 
-def test_to_int16_takes_the_nearest_samples_and_clips():
-    waveform = np.array([-1.5, -1, -0.6 / 32768, 0, 0.4 / 32768, 0.6 / 32768, 32767 / 32768, 1, 7])
+def test_to_int16_takes_the_nearest_samples():
+    waveform = np.array([-1 - 1e-6, -1, -0.6 / 32768, 0, 0.4 / 32768, 0.6 / 32768, 32767 / 32768, 1, 1 + 1e-6])
     np.testing.assert_array_equal(to_int16(waveform), [-32768, -32768, -1, 0, 0, 1, 32767, 32767, 32767])
 
 
+@pytest.mark.parametrize("wrong", [1.5, -1.5, 1.0001, -16000, np.nan, np.inf])
+def test_to_int16_symbols_and_write_wav_refuse_what_is_beyond_or_not_finite(wrong, tmp_path):
+    waveform, says = [0.0, wrong], f"up to {abs(wrong):.6g}; divide them by that" if np.isfinite(wrong) else "not finite"
+    for call in (to_int16, MuLaw(256).symbols, Linear(256).symbols):
+        assert says in fault(call, waveform)
+    assert says in fault(write_wav, tmp_path / "x.wav", waveform, RATE)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("values", [Linear(256), MuLaw(256)], ids=str)
-def test_outside_int16_is_what_is_no_sample_and_to_int16_clips_and_refuses(values):
+def test_outside_int16_is_what_is_no_sample(values):
     np.testing.assert_array_equal(values.outside(np.array([-32769, -32768, 32767, 32768])), [True, False, False, True])
     np.testing.assert_array_equal(values.outside(np.array([0.0, 0.5, np.nan, np.inf])), [False, True, True, True])
     assert not values.outside(RAW).any()
     assert "256 levels" in values.title
-    np.testing.assert_array_equal(values.symbols([1.5, -1.5, 1.0, -1.0]), [255, 0, 255, 0])
-    with pytest.raises(ValueError, match="not finite"):
-        values.symbols([0.0, np.nan])
+    np.testing.assert_array_equal(values.symbols([1.0, -1.0]), [255, 0])
 
 
 @pytest.mark.parametrize(("make", "count"), [(Linear, 1), (Linear, 100), (Linear, 2**17), (MuLaw, 1), (MuLaw, 2**17)])
@@ -94,8 +101,8 @@ def test_linear_and_mu_law_refuse_counts_that_have_no_meaning(make, count):
 RATE = 8000
 ALL = np.concatenate([np.arange(-32768, 32768, 7), [32767, 0, -1]]).astype(np.int16)
 WIDE = ((ALL.astype(np.int64) << 16) + np.arange(len(ALL)) % 65536).astype(np.int32)
-REAL = np.concatenate([ALL / 32768 + 0.3 / 32768, [1.0, 1.7, -3.0]])
-NEAREST = [*ALL, 32767, 32767, -32768]
+REAL = np.concatenate([ALL / 32768 + 0.3 / 32768, [1.0, -1.0]])
+NEAREST = [*ALL, 32767, -32768]
 
 
 def put(path, samples=ALL, subtype="PCM_16", rate=RATE):
@@ -148,6 +155,13 @@ def test_read_wav_leaves_out_what_follows_the_samples_and_knows_a_pipes_files(tm
         (lambda path: put(path, np.stack([ALL, ALL], axis=1)), "has 2 channels"),
         (lambda path: put(path, subtype="ULAW"), "has samples of format 0x0007, not whole or real numbers"),
         (lambda path: put(path, np.array([0, np.nan]), "DOUBLE"), "not finite"),
+        (lambda path: put(path, np.array([0, -np.inf]), "FLOAT"), "not finite"),
+        (
+            lambda path: put(path, np.array([0, -16000, 9.5]), "FLOAT"),
+            "has samples beyond -1..1, up to 16000; divide them by that",
+        ),
+        (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="AIFF"), "is no WAV file"),
+        (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="RF64"), "is no WAV file"),
         (lambda path: path.unlink(), "cannot be read"),
     ],
 )

@@ -16,8 +16,8 @@ import atheris
 
 # Those that are parsed by Python, where coverage shows a way; C and Rust libraries are not seen into.
 PARSERS = (
-    "idx", "npz", "npz member", "wav", "density", "config.json", "safetensors index", "tokenizer.json", "run.json",
-    "metrics.jsonl",
+    "idx", "npz", "npz member", "npy", "npy header", "png", "bmp", "pgm", "tif", "wav", "density", "config.json",
+    "safetensors index", "tokenizer.json", "run.json", "metrics.jsonl",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ promised for it. A program of its own, because a limit on memory is one of the w
     python tests/hostile/hostile_files.py        a line of JSON for each: [name, how it ended]
 """
 
+import dataclasses
 import functools
 import gzip
 import io
@@ -12,14 +13,16 @@ import resource
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import safetensors.numpy
-from readers import LEARNED, READERS, RUN, X, npy, outcome, wav, zipped
+from readers import HEADER, LEARNED, READERS, RUN, X, npy, outcome, wav, zipped
 
+from arjax.coding import stream
 from arjax.data import sources
 
 MB = 2**20
@@ -63,6 +66,11 @@ def _safetensors(header: dict, data=b"", length=None) -> bytes:
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
+def _stream(**changes) -> bytes:
+    """A compressed stream with other fields of its header."""
+    return stream.write(dataclasses.replace(HEADER, **changes), np.arange(5, dtype=np.uint32))
+
+
 def _run(**changes) -> bytes:
     """run.json with other fields of its model."""
     content = json.loads(RUN)
@@ -95,6 +103,13 @@ HOSTILE = {
     "npz by lzma": Case("npz", lambda: zipped(_in_every_part(npy(X)), zipfile.ZIP_LZMA)),
     "wav of 2^32 bytes": Case("wav", lambda: wav(b"", 1, 16)[:-4] + struct.pack("<I", 2**32 - 2)),
     "wav of countless chunks": Case("wav", lambda: wav(b"\0\0", 1, 16, before=b"junk\0\0\0\0" * 100_000)),
+    "npy by itself of 10^15 bytes": Case("npy", lambda: _npy_promising(10**15)),
+    "npy in lists in lists": Case("npy header", lambda: b"[" * 9000),
+    "png of 2^62 pixels": Case("png", lambda: READERS["png"].valid.replace(struct.pack(">II", 4, 3), b"\x7f\xff\xff\xff" * 2)),
+    "rest of 300 megabytes": Case("rest", lambda: zlib.compress(bytes(300 * MB), 1)),
+    "stream of 2^31 examples": Case("stream", lambda: _stream(shape=(2**31, 1), runs=((2**31 - 1, 1), (1, 0)))),
+    "stream of no value and 2^31 examples": Case("stream", lambda: _stream(shape=(2**31, 0, 1), batch=1, runs=((2**31, 1),))),
+    "stream of 2^63 examples": Case("stream", lambda: _stream(shape=(2**63, 1), runs=((2**63, 1),))),
     "safetensors with a header of 2^63 bytes": Case("learned", lambda: _safetensors({}, length=2**63)),
     "safetensors with a header of 99 megabytes": Case("learned", lambda: _safetensors({}, length=99_000_000)),
     "safetensors of 2^60 values": Case(

@@ -24,13 +24,18 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 from huggingface_folders import GPT2, tensors_of, write_folder
+from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, sources
+from arjax.data.archive import parse_array
+from arjax.data.contents import Packed
+from arjax.data.image_files import check_same, parse_image
 from arjax.data.images import parse_idx
+from arjax.data.media import Images, Text
 from arjax.data.waveforms import read_wav
 from arjax.description import describe
 from arjax.files import sha256_of_all
@@ -132,6 +137,36 @@ def _read_member(*names):
     return lambda content, folder: _read_npz(zipped(valid | dict.fromkeys(names, content)), folder)
 
 
+def npy_with_header(text: bytes) -> bytes:
+    """An .npy of this header over 24 bytes, so that it is no wrong length that stops it."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text) & 65535) + text[:65535] + bytes(24)
+
+
+def image(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.eye(3, 4, dtype=np.uint8) * 255).save(file, kind)
+    return file.getvalue()
+
+
+# What a medium asks of a model.
+OF_IMAGES = types.SimpleNamespace(site_shape=(3, 4), num_sites=12, head=types.SimpleNamespace(event_shape=(), vocab=256))
+
+
+def _read_image(name):
+    """As it shows, and packed as what comes back."""
+
+    def read(content, folder):
+        parse_image(content, (3, 4), name, background=0, colour=True)
+        check_same(name, content, Images(256).unpack(name, Images(256).pack(name, content, OF_IMAGES), OF_IMAGES))
+
+    return read
+
+
+def _read_rest(content, folder):
+    """What the alphabet lacks of a text of five characters."""
+    return Text("ab").unpack("x", Packed(np.zeros((1, 5), int), [5], {"rest": content}), None)
+
+
 def wav(samples: bytes, tag: int, bits: int, before: bytes = b"") -> bytes:
     form = struct.pack("<HHIIHH", tag, 1, 8000, 8000 * bits // 8, bits // 8, bits)
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + before + b"data" + struct.pack("<I", len(samples)) + samples
@@ -212,7 +247,7 @@ def _read_tokenizer(content, folder):
     return learned
 
 
-HEADER = Header(b"modl", b"params", b"plat", "cpu 0.10.2", 7, (6, 2, 2), 6, (4, 4, 4, 4, 4, 1), b"note")
+HEADER = Header(b"modl", b"params", b"plat", "cpu 0.10.2", 7, (6, 2, 2), 6, ((5, 4), (1, 1)), b"note")
 STREAM = stream.write(HEADER, np.arange(5, dtype=np.uint32))
 
 
@@ -240,6 +275,8 @@ READERS = {
     ),
     "npz": Reader(npz(train=X, valid=X, test=X, train_label=[0, 1, 2], valid_label=[0, 1, 2], test_label=[0, 1, 2]), _read_npz),
     "npz member": Reader(npy(X), _read_member("train.npy")),
+    "npy": Reader(npy(X), lambda content, folder: parse_array(content, "the file")),
+    "npy header": Reader(npy(X)[10:128], lambda content, folder: parse_array(npy_with_header(content), "the file")),
     "npz lengths": Reader(npy(np.array([1, 2, 2])), _read_member("train_length.npy", "valid_length.npy", "test_length.npy")),
     "fsdd": Reader(
         npz(audio=np.zeros(9, np.int16), offsets=np.arange(4), digit=[1, 2, 3], speaker=[0, 1, 2], take=[0, 9, 20]),
@@ -249,8 +286,13 @@ READERS = {
     "wav of real numbers": Reader(
         wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_wav(path, 8000))
     ),
+    "png": Reader(image("PNG"), _read_image("x.png")),
+    "bmp": Reader(image("BMP"), _read_image("x.bmp")),
+    "pgm": Reader(image("PPM"), _read_image("x.pgm")),
+    "tif": Reader(image("TIFF"), _read_image("x.tif")),
     "density": Reader(b"0,1,1\n1,0,0\n", lambda content, folder: density.parse_text(content, "the file", (2, 3))),
     "characters": Reader(TEXT, _text(lambda path: Characters(path, alphabet(path), 4, 0.2, 0.2))),
+    "rest": Reader(Text("ab").pack("x", "abüba".encode(), OF_IMAGES).note["rest"], _read_rest),
     "bytes": Reader(TEXT, _text(lambda path: Bytes(path, 4, 0.2, 0.2))),
     "learned": Reader(safetensors.numpy.save(LEARNED), _read_learned),
     "config.json": Reader(json.dumps(GPT2 | {"n_layer": 1}).encode(), _of_folder("config.json")),
@@ -264,4 +306,4 @@ READERS = {
     "metrics.jsonl": Reader(METRICS, as_file("metrics.jsonl", read_metrics)),
 }
 # Those whose files are JSON, whose structure is edited too.
-JSON = tuple(name for name, reader in READERS.items() if reader.valid[:1] == b"{" and name != "metrics.jsonl")
+JSON = tuple(name for name, reader in READERS.items() if reader.valid[:1] == b"{" and name not in ("npy header", "metrics.jsonl"))
