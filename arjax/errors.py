@@ -13,6 +13,7 @@ Any other exception is a fault of the program and shows its traceback. ARJAX_TRA
 import contextlib
 import errno
 import importlib
+import io
 import os
 import reprlib
 import sys
@@ -41,26 +42,43 @@ def require(module: str, *, extra: str) -> types.ModuleType:
 
 
 @contextlib.contextmanager
+def any_encoding():
+    """Lets stdout escape what its encoding has no character for, where Python would stop."""
+    stdout = sys.stdout
+    if not isinstance(stdout, io.TextIOWrapper):  # a notebook's takes everything
+        yield
+        return
+    before = stdout.errors
+    stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it writes what is left, perhaps to nobody
+            stdout.reconfigure(errors=before)
+
+
+@contextlib.contextmanager
 def one_line_errors():
     """Ends the program with `error: ...` on stderr where the user, a file or the run failed. Other exceptions pass."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _show_traceback
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would try to write what is left once more as it ends, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-    except (InputError, FloatingPointError, OSError, KeyboardInterrupt) as error:
-        # The standard library raises an OSError with a file's name wherever a path cannot be used, and without one where an open
-        # file cannot be written.
-        unknown = isinstance(error, OSError) and error.filename is None and error.errno not in _FULL
-        if os.environ.get("ARJAX_TRACEBACK") or unknown:
-            raise
-        status, text = _ending(error)
-        say(f"error: {' '.join(text.split())}", file=sys.stderr)
-        raise SystemExit(status) from None
+    with any_encoding():
+        try:
+            yield
+            print(end="", flush=True)  # nowhere, where stdout is closed
+        except BrokenPipeError:
+            # Python would try to write what is left once more as it ends, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        except (InputError, FloatingPointError, OSError, KeyboardInterrupt) as error:
+            # The standard library raises an OSError with a file's name wherever a path cannot be used, and without one where an
+            # open file cannot be written.
+            unknown = isinstance(error, OSError) and error.filename is None and error.errno not in _FULL
+            if os.environ.get("ARJAX_TRACEBACK") or unknown:
+                raise
+            status, text = _ending(error)
+            say(f"error: {' '.join(text.split())}", file=sys.stderr)
+            raise SystemExit(status) from None
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

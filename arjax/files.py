@@ -103,7 +103,7 @@ def write_all(contents: Mapping[str | os.PathLike, bytes | str], *, overwrite: b
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with beside[path].open("xb") as file:
                     made.append(beside[path])
-                    file.write(content.encode() if isinstance(content, str) else content)
+                    file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
                     file.flush()
                     os.fsync(file.fileno())
         for path, temporary in beside.items():

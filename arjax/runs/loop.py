@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jax
 
-from arjax.errors import say
+from arjax.errors import any_encoding, say
 from arjax.runs import checkpoints, directory, hosts, load, log, report
 from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
@@ -12,6 +12,7 @@ from arjax.training.mesh import place_batch, title
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
 
 
+@any_encoding()
 def train(described: Experiment, run: Path, again: str) -> int:
     """Fits an experiment in the directory `run`, or goes on with what that holds, exactly.
 

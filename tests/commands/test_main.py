@@ -1,5 +1,6 @@
 """`python -m arjax`: the list of commands, and what all of them share."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -48,6 +49,27 @@ def test_main_shows_the_flags_of_each_command(name, capsys):
         main([name, "--help"])
     assert end.value.code == 0
     assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("encoding", "argv", "says"),
+    [
+        ("ascii", ("evaluate", "digits"), r" \xb1 "),
+        ("latin-1", ("evaluate", "digits"), " ± "),
+        ("ascii", ("sample", "characters", "--prompt", "wörld", "--tokens", "2", "--seed", "41"), r"w\xf6rld"),
+    ],
+)
+def test_main_escapes_what_the_encoding_of_stdout_lacks(encoding, argv, says, runs, monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    main([argv[0], str(runs(argv[1])), *argv[2:]])
+    assert says in stdout.buffer.getvalue().decode(encoding)
+    assert stdout.errors == "strict"  # as it was
+
+
+def test_main_needs_no_stdout(runs, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as after >&-
+    main(["evaluate", str(runs("digits"))])
 
 
 def test_main_needs_the_module_of_a_runs_own_classes_named(runs, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Training from Python."""
 
+import io
 import itertools
 import shutil
 import signal
@@ -31,6 +32,14 @@ def test_fit_learns_the_frequencies():
     entropy = -2 * (0.75 * np.log(0.75) + 0.25 * np.log(0.25))
     assert fitted.test["nats"] == pytest.approx(entropy, abs=0.01)
     np.testing.assert_allclose(-arjax.log_prob(MODEL, fitted.params, X).mean(), fitted.test["nats"], rtol=1e-6)
+
+
+def test_fit_escapes_what_the_encoding_of_stdout_lacks(monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    fit(steps=1)
+    stdout.flush()
+    assert rb" \xb1 " in stdout.buffer.getvalue()
 
 
 def test_fit_validates_ten_times_and_keeps_nothing_without_a_run(tmp_path, monkeypatch, capsys):
