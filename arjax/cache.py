@@ -31,6 +31,12 @@ def read_ring(ring: Float[Array, "slots B D"], t: Int[Array, ""], lag: int) -> F
     return jax.lax.dynamic_index_in_dim(ring, (t + len(ring) - lag) % len(ring), 0, keepdims=False)
 
 
+def write_slice(whole: jax.Array, part: jax.Array, *start: Any) -> jax.Array:
+    """The whole that has the part from `start` on, one index an axis, traced or not. They are int32 even where a Python 0 is 64
+    bits wide."""
+    return jax.lax.dynamic_update_slice(whole, part, [jnp.asarray(index, jnp.int32) for index in start])
+
+
 def init_canvas(batch: int, height: int, width: int, channels: int, kernel: int, dtype=jnp.float32) -> Float[Array, "B h w C"]:
     """A map of zeros with a margin all around, as wide as half a kernel: what a convolution is told of a picture before any of it
     is known."""
@@ -43,13 +49,14 @@ def write_canvas(
 ) -> Float[Array, "B h w C"]:
     """The canvas that has h at the pixel (i, j), from this channel on; all three are traced."""
     margin = kernel // 2
-    return jax.lax.dynamic_update_slice(canvas, h[:, None, None], (0, i + margin, j + margin, channel))
+    return write_slice(canvas, h[:, None, None], 0, i + margin, j + margin, channel)
 
 
 def read_canvas(canvas: Float[Array, "B h w C"], rows: int, kernel: int, i, j) -> Float[Array, "B rows kernel C"]:
     """The first `rows` rows of the kernel's window around the pixel (i, j)."""
     batch, _, _, channels = canvas.shape
-    return jax.lax.dynamic_slice(canvas, (0, i, j, 0), (batch, rows, kernel, channels))
+    start = [jnp.asarray(index, jnp.int32) for index in (0, i, j, 0)]
+    return jax.lax.dynamic_slice(canvas, start, (batch, rows, kernel, channels))
 
 
 class KeyValue(NamedTuple):
@@ -90,7 +97,7 @@ def _write_segment(parts, new, t):
         at = jnp.clip(t - start, 0, part.shape[2] - 1)
         old = jax.lax.dynamic_slice_in_dim(part, at, 1, axis=2)
         row = jnp.where(t - start == at, new[:, :, None].astype(part.dtype), old)
-        written.append(jax.lax.dynamic_update_slice(part, row, (0, 0, at, 0)))
+        written.append(write_slice(part, row, 0, 0, at, 0))
         start += part.shape[2]
     return tuple(written)
 
@@ -99,6 +106,6 @@ def _write_first(parts, new):
     written, start = [], 0
     for part in parts:
         rows = new[:, start : start + part.shape[2]].swapaxes(1, 2).astype(part.dtype)
-        written.append(jax.lax.dynamic_update_slice(part, rows, (0, 0, 0, 0)))
+        written.append(write_slice(part, rows, 0, 0, 0, 0))
         start += part.shape[2]
     return tuple(written)

@@ -324,7 +324,8 @@ class Model:
 
 @functools.partial(jax.jit, static_argnames="model")
 def init(model: Model, key: jax.Array):
-    """The net's initial parameters, a tree of float32 arrays."""
-    x = jnp.zeros((1, model.num_sites, *model.head.event_shape), model.dtype)
-    drawn = model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))
+    """The net's initial parameters, a tree of float32 arrays, the same whether or not JAX has 64 bits enabled."""
+    with jax.enable_x64(False):
+        x = jnp.zeros((1, model.num_sites, *model.head.event_shape), model.dtype)
+        drawn = model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))
     return drawn.get("params", {})  # a net may have none

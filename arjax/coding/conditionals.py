@@ -55,7 +55,7 @@ def _conditional(model, theta, x, c):
             return model.head.log_prob(theta, jnp.full_like(x, v))
         return model.head.log_conditionals(theta, x.at[..., c].set(v))[..., c]
 
-    return jnp.exp(jax.vmap(log_prob, out_axes=-1)(jnp.arange(model.head.vocab)))
+    return jnp.exp(jax.vmap(log_prob, out_axes=-1)(jnp.arange(model.head.vocab, dtype=jnp.int32)))
 
 
 def _checked(probabilities, t) -> np.ndarray:

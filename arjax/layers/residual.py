@@ -17,7 +17,7 @@ def dropout(h, rate: float, key):
     the key says whether a pass is stochastic, not a flag (Srivastava et al. 2014)."""
     if key is None or rate == 0:
         return h
-    return jnp.where(jax.random.bernoulli(key, 1 - rate, h.shape), h / (1 - rate), 0)
+    return jnp.where(jax.random.bernoulli(key, jnp.float32(1 - rate), h.shape), h / (1 - rate), 0)
 
 
 def split_key(key, num: int):

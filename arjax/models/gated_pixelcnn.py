@@ -25,6 +25,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arjax.cache import write_slice
 from arjax.errors import InputError
 from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
 from arjax.layers.dense import DtypeName, conv, dense
@@ -156,7 +157,7 @@ class GatedPixelCNN(nn.Module):
         groups, width = self._groups, self.spec.sites[1]
         at, before = (place(site, width, groups) for site in (t, jnp.maximum(t - 1, 0)))
         x, margin = start(self._enter(x), t)[:, None], self.kernel // 2
-        row = jax.lax.dynamic_update_slice(cache.row, x, (0, before.column + margin, before.group * self._features))
+        row = write_slice(cache.row, x, 0, before.column + margin, before.group * self._features)
         row, above, told = jax.lax.cond(
             t % (width * groups) == 0,
             lambda row, above, told: self._next_row(row, above, at.row, cache.bias),
@@ -265,7 +266,7 @@ def _push(window, h, at):
     kept = jnp.where(at.column == 0, 0, window[:, 1:])
     moved = jnp.concatenate([kept, jnp.zeros_like(window[:, :1])], axis=1)
     window = jnp.where(at.group == 0, moved, window)
-    return jax.lax.dynamic_update_slice(window, h[:, None], (0, window.shape[1] - 1, at.group * h.shape[1]))
+    return write_slice(window, h[:, None], 0, window.shape[1] - 1, at.group * h.shape[1])
 
 
 def _halves(h, share):

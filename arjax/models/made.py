@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.cache import write_slice
 from arjax.errors import InputError
 from arjax.layers.checks import check_embedding, check_fields
 from arjax.layers.inputs import embedding_table, label_bias, label_table, start
@@ -117,7 +118,7 @@ class MADE(nn.Module):
     def init_cache(self, batch, order, cond=None):
         widths = (self.spec.num_sites * self._features, *self.hidden)
         degrees = self._degrees(cond)
-        bounds = jnp.arange(self.spec.num_sites + 1)
+        bounds = jnp.arange(self.spec.num_sites + 1, dtype=jnp.int32)
         return Cache(
             layers=tuple(jnp.zeros((batch, width), jnp.float32) for width in widths),
             units=tuple(jnp.argsort(degree) for degree in degrees),
@@ -129,7 +130,7 @@ class MADE(nn.Module):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
         layers, last = list(cache.layers), jnp.maximum(t - 1, 0)
         features = start(self._embed(x), t)
-        layers[0] = jax.lax.dynamic_update_slice(layers[0], features, (0, order[last] * self._features))
+        layers[0] = write_slice(layers[0], features, 0, order[last] * self._features)
         for layer, (units, first) in enumerate(zip(cache.units, cache.first, strict=True)):
             below, w, bias = layers[layer], self.w[layer], cache.biases[layer]
 

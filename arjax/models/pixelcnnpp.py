@@ -30,7 +30,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from arjax.cache import init_ring, write_ring
+from arjax.cache import init_ring, write_ring, write_slice
 from arjax.errors import InputError
 from arjax.layers.checks import check_fields, check_raster
 from arjax.layers.dense import DtypeName, along, product
@@ -150,7 +150,7 @@ class Level(nn.Module):
                 low = self.halve.read(halved, site, width)
                 coarser, low = self.coarser.step(coarser, u.coarser, i // 2, j // 2, low, bias[..., self.num :, :])
                 four = self.double(low[:, None, None])
-                return coarser, jax.lax.dynamic_update_slice(doubled, four, (0, 0, j, 0))
+                return coarser, write_slice(doubled, four, 0, 0, j, 0)
 
             nonlocal deeper
             deeper = self._every((i % 2 == 0) & (j % 2 == 0), run, memory)._replace(halved=halved)
@@ -274,7 +274,7 @@ class PixelCNNPP(nn.Module):
         width = self.spec.sites[1]
         i, j = jnp.divmod(t, width)
         before = start(self._enter(x), t)
-        drawn = jax.lax.dynamic_update_slice(cache.drawn, before[:, None], (0, (t - 1) % width, 0))
+        drawn = write_slice(cache.drawn, before[:, None], 0, (t - 1) % width, 0)
 
         def next_row(self, memory, read, _):
             read, h = self.first.row(read, drawn)

@@ -55,7 +55,7 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
     observed = constrain(observed, BATCH)
     cache = init_cache(model, params, len(observed), order, cond)
     start = varying((cache, jnp.zeros_like(observed[:, 0])), params, key, order, cond, observed, forced, transforms)
-    _, x = jax.lax.scan(body, start, jnp.arange(model.num_sites))
+    _, x = jax.lax.scan(body, start, jnp.arange(model.num_sites, dtype=jnp.int32))
     return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
 
 

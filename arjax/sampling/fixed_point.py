@@ -58,7 +58,7 @@ def fixed_point(
 @functools.partial(jax.jit, static_argnames=("model", "transforms"))
 @functools.partial(automatic, split=True)
 def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms):
-    sites = jnp.arange(model.num_sites)
+    sites = jnp.arange(model.num_sites, dtype=jnp.int32)
 
     def evaluate(carry):
         x, final, evaluations = carry
@@ -66,7 +66,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
         drawn = jax.vmap(lambda t, theta: draw(model, key, t, theta, transforms), in_axes=(0, 1), out_axes=1)(sites, theta)
         new = force(forced | (sites < final)[None], x, drawn)
         changed = (new != x).any(axis=[axis for axis in range(new.ndim) if axis != 1])
-        unchanged = jnp.where(changed.any(), jnp.argmax(changed), model.num_sites)
+        unchanged = jnp.where(changed.any(), jnp.argmax(changed).astype(jnp.int32), model.num_sites)
         return new, jnp.minimum(jnp.maximum(final, unchanged) + 1, model.num_sites), evaluations + 1
 
     # What is observed comes first in the order of every row.

@@ -29,5 +29,5 @@ def _naive(model, params, key, order, cond, observed, forced, transforms):
         return x.at[:, t].set(drawn), None
 
     start = varying(constrain(jnp.zeros_like(observed), BATCH), params, key, order, cond, observed, forced, transforms)
-    x, _ = jax.lax.scan(body, start, jnp.arange(model.num_sites))
+    x, _ = jax.lax.scan(body, start, jnp.arange(model.num_sites, dtype=jnp.int32))
     return restore(x, order, model.site_shape)
