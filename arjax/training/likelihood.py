@@ -96,11 +96,19 @@ def _record(experiment, split, result: Evaluation) -> dict:
     record = {"nats": result.nats, "dims": result.dims, "bits_per_dim": bits_per_dim(result.nats, result.dims)}
     if len(result.log_probs) > 1:
         record["standard_error"] = result.standard_error
-    if (count := experiment.data.medium.original_bytes(split.x)) is not None:
+    if (count := _original_bytes(experiment.data.medium, split)) is not None:
         record["bits_per_byte"] = bits_per_dim(result.nats, float(count.mean()))
     if lossy(experiment.data):
         record["lossy"] = True
     return record
+
+
+def _original_bytes(medium, split):
+    """[N]: the bytes of the original that the symbols stand for which are counted; None where that has no answer."""
+    if split.counted is None:
+        return medium.original_bytes(split.x)
+    each = medium.original_bytes(split.x.reshape(-1, 1))
+    return None if each is None else (each.reshape(split.x.shape) * split.counted).sum(axis=1)
 
 
 def lossy(data) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fitting import fitting
 
-from arjax.data import Digits, Dynamic, Levels, Split
+from arjax.data import Arrays, Digits, Dynamic, Levels, Split, Text
 from arjax.heads import Bernoulli
 from arjax.likelihood import ensemble_log_prob, log_prob, theta
 from arjax.models import MADE, Histogram
@@ -150,3 +150,13 @@ def test_standard_error_of_one_example_is_not_known():
     assert (plus_minus(None), plus_minus(np.nan), plus_minus(0.25)) == ("", "", " ± 0.250")
     rows = rows_of(experiment.task, experiment, "test", score.record)
     assert rows["test -log p(x)"].startswith(f"{result.nats:.3f} nats per example = ")
+
+
+def test_bits_per_byte_are_of_the_bytes_that_count():
+    """Padding is no part of the text: these bits cost 1 each, and the "é" takes two bytes."""
+    text, counted = np.array([[0, 1, 1, 0], [1, 0, 0, 0]], np.uint8), np.array([[1, 1, 1, 1], [1, 0, 0, 0]], bool)
+    part = Split(text, counted=counted)
+    data = Arrays(part, part, values=Levels(2), medium=Text("aé"))
+    experiment = Experiment(data=data, model=Model(Histogram(), Bernoulli(), (4,)), steps=1, eval_every=1)
+    score = experiment.task.validate(experiment, {"theta": jnp.zeros((4, 1))}, (), part, batch_size=2, key=KEY)
+    np.testing.assert_allclose(score.record["bits_per_byte"], 5 / (6 + 2), rtol=1e-6)
