@@ -88,7 +88,7 @@ def test_adamw_with_everything_declared_is_that_of_optax_and_has_its_state():
 
 
 def test_train_step_fits_a_histogram_as_well_with_weight_decay_as_without():
-    """A logit that decays draws its probability to a half: 0.905 nats, where these bits need 0.757."""
+    """A logit that decays draws its probability to a half, and these bits, which need 0.757 nats, cost 0.906."""
     probs = np.array([0.99, 0.5, 0.999, 0.0])
     x = (np.random.default_rng(0).random((1000, 32, 4)) < probs).astype(np.uint8)
     experiment = fitting(Model(Histogram(), Bernoulli(), (4,)), BITS, AdamW(0.05, weight_decay=0.2).build(1000), ema=0.0)
