@@ -4,6 +4,7 @@ All of it is drawn on the host, by NumPy from a JAX key, and every check has the
 tiny model costs, and so checks share their programs.
 """
 
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -12,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.likelihood import log_prob
-from arjax.orders import restore
+from arjax.likelihood import theta
+from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.testing.shape import initial
 
@@ -114,9 +115,20 @@ def enumerate_space(model: Model) -> np.ndarray | None:
 def enumerated(model, params, space, order, cond) -> np.ndarray:
     """p of every outcome of the space, in this order, under the condition of the first example, in float64."""
     cond, batches = repeat_cond(cond, BATCH), -(-len(space) // BATCH)
-    filled = np.resize(space, (batches * BATCH, *space.shape[1:]))
-    each = [log_prob(model, params, x, order=given_order(model, order), cond=cond) for x in np.split(filled, batches)]
-    return np.exp(np.concatenate(each, dtype=np.float64)[: len(space)])
+    filled = arrange(np.resize(space, (batches * BATCH, *space.shape[1:])), order, model.site_shape)
+    each = (_log_probs(model.head, parallel(model, params, x, order, cond), x) for x in np.split(filled, batches))
+    return np.exp(np.concatenate([*each]).astype(np.float64).sum(axis=1)[: len(space)])
+
+
+@functools.partial(jax.jit, static_argnames="head")
+def _log_probs(head, theta, x):
+    """[B, T]: of each symbol, so that a program of a head alone serves all nets."""
+    return head.log_prob(theta, x)
+
+
+def parallel(model, params, x, order, cond) -> np.ndarray:
+    """theta [B, T, P] of x [B, T, *E], both in generation order."""
+    return np.asarray(theta(model, params, to_data(model, x, order), order=given_order(model, order), cond=cond))
 
 
 def all_events(model) -> np.ndarray:

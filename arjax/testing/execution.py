@@ -9,7 +9,7 @@ import math
 import jax
 import numpy as np
 
-from arjax.likelihood import log_prob
+from arjax.likelihood import log_prob, theta
 from arjax.protocol import Model
 from arjax.sampling import ancestral
 from arjax.testing.cases import BATCH, accepted_orders, given_order, random_cond, random_symbols, split, to_data
@@ -27,7 +27,7 @@ def check_compilation(model: Model, params, key) -> None:
         cond = random_cond(model, cond_key, BATCH)
         for order in accepted_orders(model, order_key):
             x = sampler(model)(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
-            jax.block_until_ready(log_prob(model, params, x, order=given_order(model, order), cond=cond))
+            jax.block_until_ready(theta(model, params, x, order=given_order(model, order), cond=cond))
 
     key, another_key = split(key, 2)
     calls(model, key)

@@ -18,6 +18,7 @@ from arjax.testing.cases import (
     enumerated,
     given_order,
     order_name,
+    parallel,
     random_cond,
     random_symbols,
     split,
@@ -110,11 +111,6 @@ def check_normalization(model: Model, params, key, tolerance: float = 1e-5) -> s
                     f"the probabilities of all {len(space)} outcomes in order {order_name(order)} sum to {total:.6f}, not 1"
                 )
     return None if space is not None else f"the sum over the space: it has more than {ENUMERABLE} outcomes"
-
-
-def parallel(model, params, x, order, cond) -> np.ndarray:
-    """theta [B, T, P] of x [B, T, *E], both in generation order."""
-    return np.asarray(theta(model, params, to_data(model, x, order), order=given_order(model, order), cond=cond))
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -19,6 +19,7 @@ from arjax.testing.cases import (
     enumerated,
     given_order,
     order_name,
+    parallel,
     random_cond,
     random_symbols,
     repeat_cond,
@@ -26,7 +27,6 @@ from arjax.testing.cases import (
     to_data,
     tolerance,
 )
-from arjax.testing.law import parallel
 from arjax.testing.shape import LawBroken
 
 SAMPLES = 8192

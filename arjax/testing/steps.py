@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.protocol import Model
-from arjax.testing.cases import BATCH, accepted_orders, another_symbol, order_name, random_cond, random_symbols, split
+from arjax.testing.cases import BATCH, accepted_orders, another_symbol, order_name, parallel, random_cond, random_symbols, split
 from arjax.testing.cases import tolerance as stated
-from arjax.testing.law import parallel
 from arjax.testing.shape import LawBroken
 
 NO_STEP = "the net has no step"
