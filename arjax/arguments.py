@@ -14,9 +14,23 @@ from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
 
 
+def native(x: np.ndarray) -> np.ndarray:
+    """Returns an array with the bytes of its values in the order of this machine, the only one that JAX takes."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def as_array(name: str, x) -> jax.Array:
+    """`x` as JAX has it. InputError where it is an array of what is no number, as dates or strings."""
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind in "OSUmM" or x.dtype.type is np.void:
+            raise InputError(f"{name} holds {x.dtype}, no numbers; convert it")
+        x = native(x)
+    return jnp.asarray(x)
+
+
 def check_x(model: Model, x) -> jax.Array:
     """`x` as the model's dtype. InputError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
-    x = jnp.asarray(x)
+    x = as_array("x", x)
     expected = (*model.site_shape, *model.head.event_shape)
     if x.shape[1:] != expected:
         raise InputError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
@@ -32,7 +46,7 @@ def check_prefix(model: Model, x, order, counted) -> tuple[jax.Array, jax.Array]
 
     InputError unless the data lie on one axis, and `order`, as `check_order` returned it, begins with these L sites.
     """
-    x, sites = jnp.asarray(x), model.num_sites
+    x, sites = as_array("x", x), model.num_sites
     if len(model.site_shape) > 1:
         raise InputError(f"a prefix is of data on one axis, but site_shape={model.site_shape}; give `counted` in its place")
     if x.ndim < 2 or x.shape[1] > sites:
@@ -148,7 +162,7 @@ def _check_mask(model, mask, batch) -> np.ndarray | jax.Array:
 
 def _check_real(name, features, shape) -> jax.Array:
     """`features` as float32. InputError unless they are real numbers of this shape, which the model declares."""
-    return _of_kind(name, jnp.asarray(features), shape, "real numbers", jnp.floating).astype(jnp.float32)
+    return _of_kind(name, as_array(name, features), shape, "real numbers", jnp.floating).astype(jnp.float32)
 
 
 def _check_memory_mask(model, mask, batch) -> jax.Array:
@@ -161,6 +175,7 @@ def _check_memory_mask(model, mask, batch) -> jax.Array:
 
 def _check_index(name, index, shape, count) -> jax.Array:
     """`index` as int32. InputError unless it has this shape and, where concrete, lies in 0..count-1."""
+    index = native(index) if isinstance(index, np.ndarray) else index
     _of_kind(name, index, shape, "integers", jnp.integer)
     if not _is_traced(index) and np.size(index):
         low, high = np.asarray(index).min(), np.asarray(index).max()

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32, Shaped
 
-from arjax.arguments import check_cond, check_order, check_x
+from arjax.arguments import check_cond, check_order, check_x, native
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
 from arjax.coding.stream import MAX_VALUES, Header, read, runs_of, write
@@ -39,7 +39,7 @@ def compress(
 
     InputError for a model of real values, one that needs features besides labels, or symbols outside the support.
     """
-    order, x = _check(model, order), np.asarray(x)
+    order, x = _check(model, order), native(np.asarray(x))
     _check_values(model, x)
     lengths = tuple(int(length) for length in lengths)
     if batch < 1:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from arjax.arguments import native
 from arjax.errors import InputError, one_line
 
 MAX_BYTES = 2**32
@@ -97,6 +98,4 @@ def _array(file, size, name, as_stored=False) -> np.ndarray:
             raise OSError(f"{name} is truncated")
         chunk[:] = np.frombuffer(content, np.uint8)
     x = flat.view(dtype).reshape(shape, order="F" if in_columns else "C") if there else np.empty(shape, dtype)
-    if as_stored or dtype.isnative:
-        return x
-    return x.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    return x if as_stored else native(x)

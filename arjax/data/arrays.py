@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from arjax.arguments import native
 from arjax.data.media import Images
 from arjax.data.splits import Split, Splits, check_splits, fingerprint
 from arjax.data.values import Levels, Real
@@ -69,7 +70,7 @@ class Arrays:
 
 def _split(name, given) -> Split:
     parts = given if isinstance(given, Split) else Split(given)
-    return Split(*(None if part is None else np.asarray(part) for part in parts))
+    return Split(*(None if part is None else native(np.asarray(part)) for part in parts))
 
 
 def _values(splits):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from arjax.arguments import native
 from arjax.data.splits import Split
 from arjax.errors import InputError
 
@@ -82,4 +83,4 @@ def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
     and "counted" bool where the split has them."""
     parts = {name: getattr(split, name) for name in _DTYPES}
     there = {name: part[indices].astype(_DTYPES[name], copy=False) for name, part in parts.items() if part is not None}
-    return {"x": split.x[indices]} | there
+    return {"x": native(split.x[indices])} | there

@@ -46,6 +46,7 @@ def test_Arrays_are_equal_if_they_hold_the_same():
     assert Arrays(X, X) == Arrays(X.copy(), X.copy())
     assert Arrays(X, X) != Arrays(X, X[::-1])
     assert hash(Arrays(X, X)) == hash(Arrays(X.copy(), X.copy()))
+    assert Arrays(X, X) == Arrays(X.astype(">i8"), X)
 
 
 def test_Arrays_are_described_by_what_they_hold_and_come_back_without_it():

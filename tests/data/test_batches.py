@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arjax.data import Split, evaluation_batches, training_batches
+from arjax.data.batches import gather
 
 SPLIT = Split(np.arange(10 * 6, dtype=np.uint8).reshape(10, 2, 3), np.arange(10, dtype=np.uint8))
 
@@ -103,3 +104,10 @@ def test_evaluation_batches_see_every_example_once_in_order(batch_size):
     np.testing.assert_array_equal(label[:10], np.arange(10))
     np.testing.assert_array_equal(x[:10], SPLIT.x)
     np.testing.assert_array_equal(x[10:], np.broadcast_to(SPLIT.x[-1], x[10:].shape))
+
+
+def test_gather_gives_the_byte_order_of_the_machine():
+    split = Split(np.arange(6, dtype=">i4").reshape(3, 2), np.arange(3, dtype=">i8"), local=np.ones((3, 2, 1), ">f8"))
+    batch = gather(split, np.array([2, 0]))
+    np.testing.assert_array_equal(batch["x"], [[4, 5], [0, 1]])
+    assert all(part.dtype.isnative for part in batch.values())

@@ -141,6 +141,11 @@ def test_check_same_names_what_a_file_would_lose(name):
     assert fault(come_back, name, content, shape) == f"{name} has {what}, which would be lost; save it without, or as .npy"
 
 
+def test_check_same_wants_the_bytes_of_what_is_no_image():
+    check_same("a.txt", b"ab", b"ab")
+    assert "a.txt would not come back byte for byte; choose a run" in fault(check_same, "a.txt", b"ab", b"a")
+
+
 def test_check_same_finds_pixels_that_changed():
     assert "a.png has pixels that change, which" in fault(check_same, "a.png", saved(GRAY), saved(255 - GRAY))
 
