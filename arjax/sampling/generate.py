@@ -10,7 +10,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int32
+from jax.core import Tracer
+from jaxtyping import Array, Int32
 
 from arjax.arguments import check_cond
 from arjax.errors import InputError
@@ -21,16 +22,29 @@ from arjax.sharding import automatic, varying
 
 
 class Generated(NamedTuple):
-    """Prompts and what follows them: x [B, L], L = the longest prompt + `tokens`, zero behind a row's end; length [B]. NumPy."""
+    """Prompts and what follows them: x [B, L], L = the longest prompt + `tokens`, zero behind a row's end; length [B]. NumPy, or
+    inside a trace JAX."""
 
-    x: Int32[np.ndarray, "B L"]
-    length: Int32[np.ndarray, " B"]
+    x: Int32[Array | np.ndarray, "B L"]
+    length: Int32[Array | np.ndarray, " B"]
 
 
 def generate(
-    model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None
+    model: Model,
+    params,
+    key,
+    prompts,
+    *,
+    tokens: int,
+    lengths=None,
+    cond: Cond | None = None,
+    transforms=(),
+    stop: int | None = None,
 ) -> Generated:
     """Continues each of `prompts`, B integer arrays [length], by up to `tokens` symbols from p(x | prompt, cond).
+
+    lengths: [B] or None: `prompts` is one array [B, L], of which row b has the first lengths[b], at least one. Inside a trace
+      both may be traced; what their values are is then not checked.
 
     A row ends behind the symbol `stop`, where it draws it. The loop ends with the last row. For models of symbols on one axis in
     raster order. The symbols are those of `ancestral` with the prompts observed, at the same key. cond, transforms: as there.
@@ -40,10 +54,15 @@ def generate(
     Compiles once for a number of prompts, whatever their lengths and `tokens`, and for a net with `prefill` up to eight times
     more, once for each eighth of the model's sites that the shortest prompt may end in.
     """
-    (generated,) = stream(
-        model, params, key, prompts, tokens=tokens, cond=cond, transforms=transforms, stop=stop, every=model.num_sites
-    )
-    return generated
+    x, lengths, width, *given = _prepare(model, prompts, lengths, tokens, cond, transforms, stop)
+    if not _is_traced((params, key, x, lengths, given)):
+        (generated,) = _chunks(model, params, key, x, lengths, width, *given, model.num_sites)
+        return generated
+    (cond, transforms, stop), order = given, model.permutation
+    cache, t = _start(model, params, x, lengths, order, cond)
+    end, until = lengths + np.int32(tokens), np.int32(model.num_sites)
+    _, x, t, end = _advance_kept(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms)
+    return Generated(x[:, :width], jnp.minimum(end, jnp.maximum(lengths, t)))
 
 
 def stream(
@@ -52,23 +71,27 @@ def stream(
     """Yields what `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest
     prompt. The last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the
     call."""
-    _check_model(model)
-    prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
-    lengths = np.array([len(prompt) for prompt in prompts], np.int32)
-    _check_room(model, lengths, tokens)
+    given = _prepare(model, prompts, None, tokens, cond, transforms, stop)
     if every < 1:
         raise InputError(f"every={every} must be at least 1; choose after how many sites to look")
+    if _is_traced((params, key, given)):
+        raise InputError("stream shows what is drawn on the way, which nothing inside a trace can; use generate")
+    return _chunks(model, params, key, *given, every)
+
+
+def _prepare(model, prompts, lengths, tokens, cond, transforms, stop):
+    """(x int32 [B, T], zero behind each prompt; lengths int32 [B]; the width of what is generated; cond, transforms, stop)."""
+    _check_model(model)
+    x, lengths, longest = _check_prompts(model, prompts, lengths)
+    _check_room(model, longest, tokens)
     if stop is not None and not 0 <= stop < model.head.vocab:
         raise InputError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
-    cond, transforms = check_cond(model, cond, len(prompts)), check_transforms(model, transforms)
-    x = np.zeros((len(prompts), model.num_sites), np.int32)
-    for row, prompt in zip(x, prompts, strict=True):
-        row[: len(prompt)] = prompt
-    return _chunks(model, params, key, x, lengths, int(tokens), cond, transforms, np.int32(-1 if stop is None else stop), every)
+    cond, transforms = check_cond(model, cond, len(x)), check_transforms(model, transforms)
+    return x, lengths, int(longest.max() + tokens), cond, transforms, np.int32(-1 if stop is None else stop)
 
 
-def _chunks(model, params, key, x, lengths, tokens, cond, transforms, stop, every):
-    width, end, order = int(lengths.max()) + tokens, lengths + np.int32(tokens), model.permutation
+def _chunks(model, params, key, x, lengths, width, cond, transforms, stop, every):
+    end, order = lengths + np.int32(width - lengths.max()), model.permutation
     cache, t = _start(model, params, x, lengths, order, cond)
     until = int(lengths.min())
     while True:
@@ -89,24 +112,23 @@ def _start(model, params, prompts, lengths, order, cond):
     if model.capabilities.prefill is None:
         return _empty(model, params, len(prompts), order, cond), np.int32(0)
     known, unit = lengths.min(), -(-model.num_sites // 8)
-    padded = min(-(-known // unit) * unit, model.num_sites)
+    padded = model.num_sites if _is_traced(known) else min(-(-known // unit) * unit, model.num_sites)
     return _filled(model, params, prompts[:, :padded], known, order, cond), known
 
 
-_empty = jax.jit(automatic(init_cache), static_argnames=("model", "batch"))
+_empty = jax.jit(automatic(init_cache, split=True), static_argnames=("model", "batch"))
 
 
 @functools.partial(jax.jit, static_argnames="model")
-@automatic
+@functools.partial(automatic, split=True)
 def _filled(model, params, x, n, order, cond):
     cache = _empty(model, params, len(x), order, cond)
     return model.apply(params, cache, x, n, order, cond, method="prefill")
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"), donate_argnames="cache")
-@automatic
-def _advance(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms):
-    """(cache, x, t, end) at site `until`, or once every row has ended. The cache given is used up: its memory serves the new one.
+@functools.partial(automatic, split=True)
+def _advanced(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms):
+    """(cache, x, t, end) at site `until`, or once every row has ended.
 
     x: int32 [B, T], of which row b is known up to t or to lengths[b], and zero from there on. Row b ends before site end[b] (all
     [B]), or behind the symbol `stop`, if it draws it after its prompt; -1 stops nowhere.
@@ -128,6 +150,11 @@ def _advance(model, params, key, cache, x, t, end, until, lengths, stop, order, 
     return jax.lax.while_loop(unfinished, body, start)
 
 
+# The cache given is used up, its memory serves the new one; inside a trace memory is the caller's business.
+_advance = jax.jit(_advanced, static_argnames=("model", "transforms"), donate_argnames="cache")
+_advance_kept = jax.jit(_advanced, static_argnames=("model", "transforms"))
+
+
 def _check_model(model):
     """InputError unless it is one of symbols, on one axis, in raster order."""
     if model.head.vocab is None or model.head.event_shape:
@@ -139,6 +166,37 @@ def _check_model(model):
             f"prompts are read in raster order on one axis, but the model's sites are {model.site_shape} in {model.order}; "
             "use arjax.sample(..., observed=..., mask=...)"
         )
+
+
+def _check_prompts(model, prompts, lengths):
+    """(x int32 [B, T], zero behind each prompt; lengths int32 [B]; how long each may be, NumPy [B])."""
+    if lengths is not None and not _is_traced(lengths):
+        if np.shape(lengths) != (len(prompts),) or np.min(lengths) < 1 or np.max(lengths) > np.shape(prompts)[1]:
+            raise InputError(f"lengths={lengths} do not fit prompts of shape {np.shape(prompts)}; give 1..L for each of them")
+        lengths, prompts = None, [prompt[:length] for prompt, length in zip(prompts, lengths, strict=True)]
+    if not _is_traced((prompts, lengths)):
+        prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
+        x = np.zeros((len(prompts), model.num_sites), np.int32)
+        for row, prompt in zip(x, prompts, strict=True):
+            row[: len(prompt)] = prompt
+        lengths = np.array([len(prompt) for prompt in prompts], np.int32)
+        return x, lengths, lengths
+    if isinstance(prompts, list | tuple):
+        if len({jnp.shape(prompt) for prompt in prompts}) > 1:
+            raise InputError("traced prompts differ in length; give one array [B, L], and lengths=")
+        prompts = jnp.stack(prompts)
+    if prompts.ndim != 2 or not jnp.issubdtype(prompts.dtype, jnp.integer) or not 0 < prompts.shape[1] <= model.num_sites:
+        raise InputError(f"prompts are {prompts.dtype} {prompts.shape}; give integers [B, L], L in 1..{model.num_sites}")
+    longest = np.full(len(prompts), prompts.shape[1], np.int32)
+    if lengths is not None and (lengths.shape != longest.shape or not jnp.issubdtype(lengths.dtype, jnp.integer)):
+        raise InputError(f"lengths are {lengths.dtype} {lengths.shape}; give integers of shape {longest.shape}")
+    lengths = longest if lengths is None else lengths.astype(jnp.int32)
+    x = jnp.pad(jnp.asarray(prompts, jnp.int32), ((0, 0), (0, model.num_sites - prompts.shape[1])))
+    return jnp.where(jnp.arange(model.num_sites)[None] < lengths[:, None], x, 0), lengths, longest
+
+
+def _is_traced(tree) -> bool:
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _check_prompt(model, i, prompt) -> np.ndarray:

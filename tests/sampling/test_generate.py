@@ -188,3 +188,40 @@ MADES = {
 def test_generate_refuses_models_and_transforms_of_another_kind(message):
     with pytest.raises(ValueError, match=message):
         generate(Model(MADE((4,)), *MADES[message]), {}, KEY, [[1]], tokens=1, transforms=(TopK(1),))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "lengths", "message"),
+    [
+        (np.ones((2, 3), int), [1], r"lengths=\[1\] do not fit prompts of shape \(2, 3\); give 1\.\.L for each of them"),
+        (np.ones((2, 3), int), [0, 1], r"lengths=\[0, 1\] do not fit"),
+        (np.ones((2, 3), int), np.array([4, 1]), r"lengths=\[4 1\] do not fit"),
+    ],
+)
+def test_generate_refuses_lengths_that_do_not_fit_the_prompts(prompts, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        generate(WITH, PARAMS[WITH], KEY, prompts, lengths=lengths, tokens=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((np.ones(3, int), None), r"prompts are int32 \(3,\); give integers \[B, L\], L in 1\.\.20"),
+        ((np.ones((2, 21), int), None), r"prompts are int32 \(2, 21\)"),
+        ((np.ones((2, 3)), None), r"prompts are float32 \(2, 3\)"),
+        (([np.ones(2, int), np.ones(3, int)], None), r"traced prompts differ in length; give one array \[B, L\], and lengths="),
+        ((np.ones((2, 16), int), None), r"16 symbols and tokens=5 make 21, past the model's 20 sites"),
+        ((np.ones((2, 3), int), np.ones(3, int)), r"lengths are int32 \(3,\); give integers of shape \(2,\)"),
+    ],
+)
+def test_generate_refuses_traced_prompts_of_another_shape(given, message):
+    def inside(prompts, lengths):
+        return generate(WITH, PARAMS[WITH], KEY, prompts, lengths=lengths, tokens=5).x
+
+    with pytest.raises(ValueError, match=message):
+        jax.jit(inside)(*given)
+
+
+def test_stream_refuses_to_show_what_is_traced():
+    with pytest.raises(ValueError, match="which nothing inside a trace can; use generate"):
+        jax.jit(lambda key: next(stream(WITH, PARAMS[WITH], key, [[1]], tokens=2)))(KEY)

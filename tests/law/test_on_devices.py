@@ -1,0 +1,171 @@
+"""Everything public on several devices: on a mesh of Auto or of Explicit axes, inside jax.shard_map and jax.pmap with JAX's
+defaults. Each call is held against the same one on a single device."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from zoo import QUICK, ZOO
+
+import arjax
+from arjax.heads import Categorical
+from arjax.models import Transformer
+from arjax.sampling import fixed_point, generate, naive
+from arjax.testing import lively_params
+from arjax.testing.cases import random_cond, random_symbols
+
+DEVICES = 8
+MODEL = arjax.Model(Transformer(4, 1, 1), Categorical(3), (3,), cond=arjax.CondSpec(classes=2))
+PARAMS, KEYS = lively_params(MODEL, jax.random.key(0)), jax.random.split(jax.random.key(1), DEVICES)
+X = np.random.default_rng(0).integers(0, 3, (DEVICES, 3))
+COND = arjax.Cond(label=np.arange(DEVICES) % 2)
+WHOLE, ROWS = PartitionSpec(), PartitionSpec("data")
+
+
+def mesh_of(kind, sizes=(DEVICES,), names=("data",)):
+    return jax.make_mesh(sizes, names, axis_types=(kind,) * len(names))
+
+
+def step(model, params, x, cond, mean=jnp.mean):
+    """Parameters after one step of gradient descent."""
+    gradient = jax.grad(lambda params: -mean(arjax.log_prob(model, params, x, cond=cond)))(params)
+    return jax.tree.map(lambda leaf, slope: leaf - 0.1 * slope, params, gradient)
+
+
+SCORERS = {
+    "log_prob": lambda model, params, x, cond: arjax.log_prob(model, params, x, cond=cond),
+    "theta": lambda model, params, x, cond: arjax.theta(model, params, x, cond=cond),
+}
+SAMPLERS = {
+    "sample": arjax.sample,
+    "naive": naive,
+    "fixed_point": lambda *args, **given: fixed_point(*args, **given)[0],
+    "generate": lambda model, params, key, batch, *, cond: (
+        generate(model, params, key, np.zeros((batch, 1), int), tokens=model.num_sites - 1, cond=cond).x
+    ),
+}
+
+
+def on_one_device(name, key=KEYS[0], rows=slice(None)):
+    """The oracle, of some of the examples."""
+    cond = arjax.Cond(label=COND.label[rows])
+    if name in SAMPLERS:
+        return SAMPLERS[name](MODEL, PARAMS, key, len(cond.label), cond=cond)
+    return (SCORERS | {"step": step})[name](MODEL, PARAMS, X[rows], cond)
+
+
+def assert_same(found, expected):
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def assert_split(array):
+    assert array.sharding.shard_shape(array.shape)[0] == len(array) // DEVICES
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
+@pytest.mark.parametrize("name", [*SCORERS, *SAMPLERS, "step"])
+def test_a_mesh_splits_the_batch_and_changes_no_result(kind, name):
+    mesh = mesh_of(kind)
+    with jax.set_mesh(mesh):
+        rows, whole = (NamedSharding(mesh, spec) for spec in (ROWS, WHOLE))
+        params, x, cond = jax.device_put(PARAMS, whole), jax.device_put(X, rows), jax.device_put(COND, rows)
+        if name in SAMPLERS:
+            found = jax.jit(functools.partial(SAMPLERS[name], MODEL, batch=DEVICES))(params, key=KEYS[0], cond=cond)
+        else:
+            found = jax.jit((SCORERS | {"step": step})[name], static_argnums=0)(MODEL, params, x, cond)
+    assert_same(found, on_one_device(name))
+    if name != "step":
+        assert_split(found)
+
+
+@pytest.mark.parametrize("name", [*SCORERS, *SAMPLERS, "step"])
+def test_shard_map_computes_each_devices_share_as_one_device_does(name):
+    mapped = functools.partial(jax.shard_map, mesh=mesh_of(AxisType.Auto))
+    if name in SAMPLERS:
+        draw = lambda params, keys, cond: SAMPLERS[name](MODEL, params, keys[0], 1, cond=cond)  # noqa: E731
+        found = jax.jit(mapped(draw, in_specs=(WHOLE, ROWS, ROWS), out_specs=ROWS))(PARAMS, KEYS, COND)
+        expected = np.concatenate([on_one_device(name, key, slice(i, i + 1)) for i, key in enumerate(KEYS)])
+    elif name == "step":
+        shared = functools.partial(step, MODEL, mean=lambda each: jax.lax.pmean(each.mean(), "data"))
+        found = jax.jit(mapped(shared, in_specs=(WHOLE, ROWS, ROWS), out_specs=WHOLE))(PARAMS, X, COND)
+        expected = on_one_device(name)
+    else:
+        inside = functools.partial(SCORERS[name], MODEL)
+        found = jax.jit(mapped(inside, in_specs=(WHOLE, ROWS, ROWS), out_specs=ROWS))(PARAMS, X, COND)
+        expected = on_one_device(name)
+    assert_same(found, expected)
+
+
+def test_pmap_samples_on_each_device_by_its_key():
+    found = jax.pmap(lambda key, label: arjax.sample(MODEL, PARAMS, key, 1, cond=arjax.Cond(label=label[None])))(KEYS, COND.label)
+    assert_same(found[:, 0], np.concatenate([on_one_device("sample", key, slice(i, i + 1)) for i, key in enumerate(KEYS)]))
+
+
+def test_pmap_scores_on_each_device_its_share():
+    found = jax.pmap(lambda x, label: arjax.log_prob(MODEL, PARAMS, x[None], cond=arjax.Cond(label=label[None])))(X, COND.label)
+    assert_same(found[:, 0], on_one_device("log_prob"))
+
+
+@pytest.mark.parametrize("names", [("data", "fsdp"), ("batch", "model")])
+def test_sample_on_the_mesh_that_make_mesh_gives_splits_what_it_draws(names):
+    mesh, cond = jax.make_mesh((4, 2), names), jax.tree.map(jnp.asarray, COND)
+    with jax.set_mesh(mesh):
+        found = arjax.sample(MODEL, PARAMS, KEYS[0], DEVICES, cond=cond)
+    assert_same(found, on_one_device("sample"))
+    assert found.sharding.shard_shape(found.shape)[0] == (1 if "fsdp" in names else 2)
+
+
+def test_log_prob_follows_the_type_of_its_data_without_a_mesh_in_context():
+    x = jax.device_put(X, NamedSharding(mesh_of(AxisType.Explicit), ROWS))
+    found = arjax.log_prob(MODEL, PARAMS, x, cond=COND)
+    assert_same(found, on_one_device("log_prob"))
+    assert_split(found)
+
+
+# Every family, with what needs a program of its own for each: about a minute of compilation.
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_every_family_trains_scores_and_samples_on_a_mesh(kind, name):
+    model, mesh = ZOO[name], mesh_of(kind, (4, 2), ("data", "fsdp"))
+    params, key = lively_params(model, KEYS[0]), KEYS[1]
+    x, cond = random_symbols(model, key, DEVICES), random_cond(model, key, DEVICES)
+    x = x.reshape(DEVICES, *model.site_shape, *model.head.event_shape)
+    calls = [lambda p, x, c: arjax.log_prob(model, p, x, cond=c), lambda p, x, c: step(model, p, x, c)]
+    calls += [lambda p, x, c: arjax.sample(model, p, key, DEVICES, cond=c)]
+    if len(model.site_shape) == 1 < model.num_sites and model.head.vocab and (np.diff(model.permutation) == 1).all():
+        calls += [lambda p, x, c: SAMPLERS["generate"](model, p, key, DEVICES, cond=c)]
+    expected = [call(params, x, cond) for call in calls]
+    with jax.set_mesh(mesh):
+        rows, whole = NamedSharding(mesh, PartitionSpec(("data", "fsdp"))), NamedSharding(mesh, WHOLE)
+        params, x = jax.device_put(params, whole), jax.device_put(x, rows)
+        cond = jax.tree.map(lambda leaf: jax.device_put(leaf, rows if leaf.ndim else whole), cond)
+        for call, other in zip(calls, expected, strict=True):
+            assert_same(jax.jit(call)(params, x, cond), other)
+
+
+@pytest.mark.slow  # the same, inside shard_map
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_every_family_trains_scores_and_samples_inside_shard_map(name):
+    model, mesh = ZOO[name], mesh_of(AxisType.Auto)
+    params, key = lively_params(model, KEYS[0]), KEYS[1]
+    x, cond = random_symbols(model, key, DEVICES), random_cond(model, key, DEVICES)
+    x = x.reshape(DEVICES, *model.site_shape, *model.head.event_shape)
+    specs = jax.tree.map(lambda leaf: ROWS if leaf.ndim else WHOLE, cond)
+
+    def each(params, keys, x, cond):
+        mean = lambda scores: jax.lax.pmean(scores.mean(), "data")  # noqa: E731
+        drawn = arjax.sample(model, params, keys[0], 1, cond=cond)
+        return step(model, params, x, cond, mean), arjax.log_prob(model, params, x, cond=cond), drawn
+
+    mapped = jax.shard_map(each, mesh=mesh, in_specs=(WHOLE, ROWS, ROWS, specs), out_specs=(WHOLE, ROWS, ROWS))
+    updated, scores, drawn = jax.jit(mapped)(params, KEYS, x, cond)
+    assert_same(updated, step(model, params, x, cond))
+    assert_same(scores, arjax.log_prob(model, params, x, cond=cond))
+    for i, one in enumerate(KEYS):
+        of_one = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1] if leaf.ndim else leaf, cond)
+        assert_same(drawn[i : i + 1], arjax.sample(model, params, one, 1, cond=of_one))
