@@ -5,6 +5,7 @@ paired    the mean of a - b over the examples both were given, with the percenti
           (Efron and Tibshirani 1993, section 13.3)
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ class Paired(NamedTuple):
 
 def paired(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Paired:
     """Compares two scores [N] of the same examples. The interval is of RESAMPLES resamples of whole examples, drawn from `seed`,
-    and takes them as independent. InputError unless both are finite and of one length."""
+    and takes them as independent; that of one example is everything. InputError unless both are finite and of one length."""
     from scipy import stats
 
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -49,8 +50,8 @@ def paired(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Paired:
         i = int(np.argmin(np.isfinite(first) & np.isfinite(second)))
         raise InputError(f"example {i} has the scores {first[i]} and {second[i]}, which have no finite mean; leave it out")
     each = first - second
-    low = high = each.mean()
-    if len(each) > 1:  # one example has no spread, and scipy refuses it
+    low, high = -math.inf, math.inf
+    if len(each) > 1:  # one example says nothing of the spread
         # One resample at a time: all together would take their number times the memory of the scores.
         options = {"n_resamples": RESAMPLES, "method": "percentile", "batch": 1, "rng": np.random.default_rng(seed)}
         low, high = stats.bootstrap((each,), np.mean, **options).confidence_interval

@@ -59,6 +59,7 @@ def test_paired_gives_one_interval_for_one_seed_and_ties_are_no_wins():
     assert paired(many, 0 * many, seed=1) != paired(many, 0 * many, seed=0)
     assert paired(first, second)[3:] == (0.5, 0.25)
     assert paired(first, first)[:] == (0.0, 0.0, 0.0, 0.0, 0.0)
+    assert paired([2.0], [1.0])[:3] == (1.0, -np.inf, np.inf)  # of one example nobody can say
     swapped = paired(second, first)
     assert (swapped.difference, swapped.low) == (-paired(first, second).difference, pytest.approx(-paired(first, second).high))
 
