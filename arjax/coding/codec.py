@@ -10,7 +10,7 @@ from jaxtyping import Int32, Shaped
 from arjax.arguments import check_cond, check_order, check_x, native
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
-from arjax.coding.stream import MAX_VALUES, Header, read, runs_of, write
+from arjax.coding.stream import MAX_BATCH, MAX_VALUES, Header, read, runs_of, write
 from arjax.errors import InputError, require
 from arjax.likelihood import log_prob
 from arjax.orders import arrange, restore
@@ -42,8 +42,8 @@ def compress(
     order, x = _check(model, order), native(np.asarray(x))
     _check_values(model, x)
     lengths = tuple(int(length) for length in lengths)
-    if batch < 1:
-        raise InputError(f"batch={batch} must be at least 1; choose how many examples go through the net at once")
+    if not 1 <= batch <= MAX_BATCH:
+        raise InputError(f"batch={batch} examples at once must be in 1..{MAX_BATCH}; choose a number that is")
     if lengths and (len(lengths) != len(x) or not all(0 <= length <= model.num_sites for length in lengths)):
         raise InputError(
             f"{len(lengths)} lengths for {len(x)} examples; give each example one of 0..{model.num_sites} sites, or no lengths"
@@ -86,10 +86,10 @@ def decompress(model: Model, params, stream: bytes, *, order=None) -> Decompress
         chunk = np.zeros((header.batch, *x.shape[1:]), np.int32)
         values = chunk.reshape(header.batch, model.num_sites, -1)
         if label is not None and model.cond.classes > 1:
-            label[rows] = coder.decode(uniform(model.cond.classes), len(label[rows]))
+            label[rows] = _decoded(coder, uniform(model.cond.classes), len(label[rows]))
 
         def decode(t, c, rows, probabilities, values=values):
-            values[rows, t, c] = symbols = coder.decode(family, probabilities)
+            values[rows, t, c] = symbols = _decoded(coder, family, probabilities)
             return symbols
 
         walk(model, params, order, _cond(label, rows, header.batch), counts, decode)
@@ -107,6 +107,13 @@ def _range_coding():
     stream = require("constriction", extra="compress").stream
     # Probabilities are rounded to 24 bits, of which each symbol gets at least one unit: all in the support can be written.
     return stream.queue, stream.model.Categorical(perfect=False), stream.model.Uniform
+
+
+def _decoded(coder, *of) -> np.ndarray:
+    try:
+        return coder.decode(*of)
+    except AssertionError as error:  # from the library: no word of a stream stands for a symbol of this probability
+        raise InputError("the stream's payload is none that this model writes; restore it") from error
 
 
 def _check(model, order) -> np.ndarray:

@@ -25,6 +25,7 @@ VERSION = 2
 CHECKSUM = 6
 # More than anyone compresses at once: a stream must not ask for any amount of memory.
 MAX_VALUES = 2**31
+MAX_BATCH = 2**12  # examples that go through a net at once, whose memory is taken before the first symbol is known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _header(fields: Any) -> Header:
     if (
         math.prod(shape) > MAX_VALUES
         or 0 in shape[1:]
-        or batch > max(shape[0], 1)
+        or batch > min(max(shape[0], 1), MAX_BATCH)
         or sum(count for count, _ in runs) not in (0, shape[0])
     ):
         raise InputError("a shape out of bounds")

@@ -181,13 +181,27 @@ _UNSEEN_TAGS = (
     *(315, 316, 317, 322, 323, 324, 325, 339, 347, 529, 530, 531, 532, 700, 33432, 33723, 34665),
 )
 
+_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # bytes of a value of each kind
+
 
 def _of_tiff(content, image) -> dict[str, Any]:
     from PIL import TiffTags
 
     tags = dict(image.tag_v2)
     parts = {"more than 8 bits a channel": max(tags.get(258, (1,))) > 8, "further channels": tags.get(277, 1)}
-    return parts | {f"the tag {TiffTags.lookup(tag).name}": value for tag, value in tags.items() if tag not in _UNSEEN_TAGS}
+    parts |= {f"the tag {TiffTags.lookup(tag).name}": value for tag, value in tags.items() if tag not in _UNSEEN_TAGS}
+    order = "<" if content[:2] == b"II" else ">"
+    magic, directory = struct.unpack(order + "HI", content[2:8])
+    if magic != 42:
+        return parts | {"addresses of 64 bits": True}
+    start, (count,) = directory + 2, struct.unpack(order + "H", content[directory : directory + 2])
+    ends = [start + 12 * count + 4]
+    for kind, number, place in struct.iter_unpack(order + "2xHII", content[start : start + 12 * count]):
+        size = number * _TIFF_SIZES.get(kind, 0)
+        ends += [place + size] if size > 4 else []
+    for places, sizes in ((273, 279), (324, 325)):
+        ends += map(sum, zip(tags.get(places, ()), tags.get(sizes, ()), strict=True))
+    return parts | _behind(content, max(ends))
 
 
 def _behind(content, end) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_decompress_refuses_a_header_that_asks_for_too_much_or_makes_no_sense(pa
     fields = unpacker.unpack()
     payload = written[start + unpacker.tell() : -stream.CHECKSUM]
 
-    def with_fields(**changed):
+    def with_fields(payload=payload, **changed):
         names = ("digests", "where", "contents", "shape", "batch", "runs", "note")
         new = dict(zip(names, fields, strict=True)) | changed
         return resealed(written[:start] + msgpack.packb(list(new.values())) + payload)
@@ -195,6 +195,7 @@ def test_decompress_refuses_a_header_that_asks_for_too_much_or_makes_no_sense(pa
         {"shape": [True, 3, 3]},
         {"batch": 0},
         {"batch": 2**30},
+        {"shape": [2**20, 3, 3], "batch": 4097, "runs": []},
         {"digests": b"short"},
         {"where": 3},
         {"where": "two\nlines"},
@@ -206,6 +207,10 @@ def test_decompress_refuses_a_header_that_asks_for_too_much_or_makes_no_sense(pa
     ):
         with pytest.raises(ValueError, match=ONE_LINE):
             decompress(MADE_3X3, params, with_fields(**changed))
+    # What the words of a payload are is not known before they are decoded.
+    for words, says in ((b"", "not what was written"), (b"\0" * 8, "not what was written"), (b"\xff" * 8, "payload is none")):
+        with pytest.raises(ValueError, match=says):
+            decompress(MADE_3X3, params, with_fields(words))
     for content in (written[:start], written[:start] + b"\xc1", resealed(written[:-6] + b"\0")[:-6], written[:4] + b"\1"):
         with pytest.raises(ValueError, match=ONE_LINE):
             decompress(MADE_3X3, params, resealed(content))
@@ -223,7 +228,10 @@ X = symbols(MADE_3X3, 2)
         (MADE_3X3, X - 1, {}, "x goes from -1 to ., but the symbols are 0..1; correct it"),
         (MADE_3X3, X[:, :2], {}, r"x has shape .*; reshape it"),
         (MADE_3X3, X / 2, {}, "x is float32, but Bernoulli wants integer symbols"),
-        (MADE_3X3, X, {"batch": 0}, "batch=0 must be at least 1"),
+        *(
+            (MADE_3X3, X, {"batch": batch}, rf"batch={batch} examples at once must be in 1\.\.4096")
+            for batch in (0, -1, 4097, 2**63)
+        ),
         (MADE_3X3, X, {"lengths": (9,)}, "1 lengths for 2 examples"),
         (MADE_3X3, X, {"lengths": (9, 10)}, r"2 lengths for 2 examples; give each example one of 0..9"),
         (MADE_3X3, X, {"label": np.zeros(2, int)}, "the model has no classes"),

@@ -96,6 +96,7 @@ SAME = {
     "gray.tif": (saved(GRAY, "TIFF", compression="tiff_lzw", description="x", dpi=(72, 72)), GRAY),
     "bits.tif": (saved(BITS, "TIFF", compression="group4"), BITS),
     "colour.tif": (saved(COLOUR, "TIFF", compression="tiff_deflate"), COLOUR),
+    "tiles.tif": (saved(GRAY, "TIFF", tiffinfo={322: 16, 323: 16, 306: "2020"}), GRAY),
 }
 
 
@@ -121,6 +122,9 @@ LOST = {
     "turned.png": (saved(GRAY, exif=oriented(3)), "an orientation"),
     "turned.tif": (saved(GRAY, "TIFF", exif=oriented(2)), "an orientation"),
     "two.png": (saved(GRAY) * 2, "something behind its picture"),
+    "two.tif": (saved(GRAY, "TIFF") * 2, "something behind its picture"),
+    "hidden.tif": (saved(COLOUR, "TIFF", compression="tiff_lzw") + b"hidden", "something behind its picture"),
+    "large.tif": (saved(GRAY, "TIFF", big_tiff=True), "addresses of 64 bits"),
     "two.pgm": (saved(GRAY, "PPM") * 2, "something behind its picture"),
     "two_of_bits.pgm": (saved(BITS, "PPM") * 2, "something behind its picture"),
     "two.bmp": (saved(COLOUR, "BMP") * 2, "something behind its picture"),
