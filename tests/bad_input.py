@@ -10,6 +10,7 @@ text/ sound/ palette/   others of text, of sound, of tokens
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,16 @@ def folder_instead(name: str) -> Callable[[], None]:
     def replace():
         Path(name).unlink(missing_ok=True)
         Path(name).mkdir()
+
+    return replace
+
+
+def pipe_instead(name: str = "x") -> Callable[[], None]:
+    """A pipe, that nobody writes to, in the place of a file."""
+
+    def replace():
+        Path(name).unlink(missing_ok=True)
+        os.mkfifo(name)
 
     return replace
 

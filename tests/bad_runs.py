@@ -4,7 +4,7 @@ import os
 import shutil
 
 import numpy as np
-from bad_input import TEXT, Bad, arrays, config, cut, file, folder_instead, gone, npz, picture, run_json
+from bad_input import TEXT, Bad, arrays, config, cut, file, folder_instead, gone, npz, picture, pipe_instead, run_json
 from PIL import Image
 
 HELD = ("experiment",)
@@ -112,8 +112,8 @@ COMMANDS = (
     ("sample text --prompt h --tokens 0", "tokens=0 must be at least 1"),
     ("sample text --prompt h --stop lo", "--stop 'lo' is 2 symbols; choose one"),
     ("complete run --mask middle", "--mask middle is none of lower, upper, left, right, centre, random, and no file"),
-    ("complete run --mask sounds", "--mask sounds cannot be read"),
-    ("complete run --image nowhere.png", "--image nowhere.png cannot be read"),
+    ("complete run --mask sounds", "sounds is a folder, no file"),
+    ("complete run --image nowhere.png", "there is no file nowhere.png"),
     ("complete run --image x.png --examples 2", "--examples 2: --image is the one to complete; leave it out"),
     ("complete run --label 1", "--label belongs to --image, --text or --audio"),
     ("complete run --text hello", "--text: run models images; leave it out"),
@@ -136,7 +136,7 @@ COMMANDS = (
     ("complete text --text hell_ --truth hell", "--truth has 4 characters, --text 5"),
     ("complete sound --mask lower", "--mask: sound models recordings; leave it out"),
     ("complete sound --seconds nan", "--seconds nan is not in 0.000125..0.000875"),
-    ("complete sound --audio nowhere.wav", "nowhere.wav cannot be read"),
+    ("complete sound --audio nowhere.wav", "there is no file nowhere.wav"),
     ("complete sound --audio sounds/0.wav", "has 0.0025 seconds, and the model generates 0.001 with those that are kept"),
     ("compress run tiny.npz -o x.zip", "--out x.zip must end in .arj"),
     ("compress run -o x.arj", "there is nothing to compress; name at least one file"),
@@ -198,10 +198,31 @@ OUTPUTS = (
     ("bench --ratios x.png tiny.py --json x.png --overwrite", f"--json x.png {READ}", X),
     ("compare tiny.py --out x.md", f"--out x.png {THERE}", X),
 )
+# Pipes, to open which would wait for somebody to write, in the place of files.
+PIPES = (
+    ("train.py x", "there is no config x"),
+    ("train.py tiny.py --data.path x", "x is a pipe or a device, no file"),
+    ("train.py text.py --data.path x", "x is a pipe or a device, no file"),
+    ("train.py tiny.py --run run", "run/metrics.jsonl is a pipe", "run/metrics.jsonl"),
+    ("-m arjax evaluate run", "run is no run directory: it has no run.json", "run/run.json"),
+    ("-m arjax evaluate run", "none of the checkpoints [1] in", "run/checkpoints/1/metrics/metrics"),
+    ("-m arjax evaluate run", "_METADATA is a pipe or a device, no file", "run/checkpoints/1/default/_METADATA"),
+    ("-m arjax evaluate run", "manifest.ocdbt is a pipe or a device", "run/checkpoints/1/default/manifest.ocdbt"),
+    ("-m arjax evaluate palette", "tokenizer.safetensors is missing", "palette/tokenizer.safetensors"),
+    ("-m arjax evaluate run --other-data x", "there is no config x"),
+    ("-m arjax complete run --mask x", "x is a pipe or a device, no file"),
+    ("-m arjax complete run --image x", "x is a pipe or a device, no file"),
+    ("-m arjax complete sound --audio x", "x is a pipe or a device, no file"),
+    ("-m arjax compress text x -o x.arj", "x is a pipe or a device, no file"),
+    ("-m arjax decompress text x", "x is a pipe or a device, no file"),
+    ("-m arjax bench --ratios x tiny.py", "x is a pipe or a device, no file"),
+    ("-m arjax compare x", "there is no config x"),
+)
 BAD_COMMANDS = (
     *(Bad(f"-m arjax {argv}", says) for argv, says in COMMANDS),
     *(Bad(f"-m arjax complete run {flags}", says, spoil) for flags, says, spoil in OWN),
     *(Bad(f"-m arjax {argv}", *rest) for argv, *rest in OUTPUTS),
+    *(Bad(argv, says, pipe_instead(*path)) for argv, says, *path in PIPES),
     Bad(
         "-m arjax evaluate text --other-data bad.py",
         "--other-data bad.py has another alphabet than the run's; read it by Characters(path, alphabet)",

@@ -13,7 +13,8 @@ from arjax.data.batches import gather
 from arjax.data.image_files import parse_image
 from arjax.data.splits import Split, Splits
 from arjax.data.waveforms import read_wav
-from arjax.errors import InputError, one_line
+from arjax.errors import InputError
+from arjax.files import read_file
 from arjax.likelihood import bits_per_dim, conditional_log_prob
 from arjax.orders import named
 from arjax.protocol import Cond
@@ -65,13 +66,13 @@ def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
     elif not Path(mask).exists():
         raise InputError(f"--mask {mask} is none of {', '.join(MASKS)}, and no file; choose one of them, or a picture")
     elif Path(mask).suffix == ".npy":
-        hidden = parse_array(_read(Path(mask), "--mask"), f"--mask {mask}")
+        hidden = parse_array(read_file(mask), f"--mask {mask}")
         if hidden.dtype != bool or hidden.shape != (height, width):
             raise InputError(
                 f"--mask {mask} is {hidden.dtype} of shape {hidden.shape}; give booleans of shape {(height, width)}, True hides"
             )
     else:
-        hidden = parse_image(_read(Path(mask), "--mask"), (height, width), f"--mask {mask}", background=0) > 127
+        hidden = parse_image(read_file(mask), (height, width), f"--mask {mask}", background=0) > 127
     if hidden.all() or not hidden.any():
         what = "nothing" if not hidden.any() else "everything"
         raise InputError(f"--mask {mask} hides {what} of {height} x {width}; hide a part, and what is white is hidden")
@@ -187,7 +188,7 @@ def of_image(experiment, run: str, modules, image: Path, hidden: np.ndarray, con
     described = read_run(run, modules)
     source = dataclasses.replace(described.data, root=experiment.data.root)
     train, flag = source.load().train.x, f"--image {image}"
-    shape, content = train.shape[1:], _read(image, "--image")
+    shape, content = train.shape[1:], read_file(image)
     if image.suffix == ".npy":
         raw = parse_array(content, flag)
         if raw.shape != shape or raw.dtype.kind not in "biuf":
@@ -281,10 +282,3 @@ def cost(model, params, unit: str, case: Hidden, order) -> str:
         f"-log p({', '.join(['hidden | visible', *knows])}) of the truth: {nats.mean():.3f}{error} nats per example = {bits:.4f} "
         f"bits per hidden {unit}, {dims.mean():.4g} of them"
     )
-
-
-def _read(path: Path, flag: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{flag} {path} cannot be read ({one_line(error)}); give a file") from error

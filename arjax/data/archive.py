@@ -20,6 +20,7 @@ import numpy as np
 
 from arjax.arguments import native
 from arjax.errors import InputError, one_line
+from arjax.files import check_file
 
 MAX_BYTES = 2**32
 _CHUNK = 2**20
@@ -49,10 +50,7 @@ def read_arrays(file: Path | bytes, where: str, names: Iterable[str]) -> dict[st
     file: its path, or its content.
     where: names it in the message.
     """
-    # A device or a pipe could keep its reader waiting, or be without an end.
-    if isinstance(file, Path) and not file.is_file():
-        raise InputError(f"{where} is not a readable .npz: it is no file; give one")
-    size = len(file) if isinstance(file, bytes) else file.stat().st_size
+    size = len(file) if isinstance(file, bytes) else check_file(file).stat().st_size
     try:
         opened = io.BytesIO(file) if isinstance(file, bytes) else file
         with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(opened) as archive:

@@ -12,6 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
+from arjax import files
 from arjax.errors import InputError, one_line, require
 
 # No file of ours unpacks to more than a fifth of this; a file that does is not one of ours.
@@ -82,13 +83,7 @@ def files_in(path: str, root: str | None, suffixes: tuple[str, ...]) -> tuple[Pa
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:
     """Reads a user's own file: (its name for messages, its content). InputError if there is no such file, or nothing in it."""
     file = locate(path, root)
-    # A device or a pipe could keep its reader waiting, or be without an end.
-    if not file.is_file():
-        raise InputError(f"{file} is no file; give one")
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({one_line(error)}); give a file") from error
+    content = files.read_file(file)
     if not content:
         raise InputError(f"{file} is empty; give a file that holds something")
     return str(file), content

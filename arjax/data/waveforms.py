@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError, one_line, require
-from arjax.files import write_whole
+from arjax.files import check_file, write_whole
 
 # Of an int16 sample: as a waveform it is a multiple of 1 / _SCALE.
 _SCALE = 2**15
@@ -196,7 +196,7 @@ def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
 
 def _data_bytes(path: Path) -> tuple[int, int]:
     """(the bytes of samples that the header promises, those that are there). libsndfile reads what is there and says nothing."""
-    size = path.stat().st_size
+    size = check_file(path).stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"WAVE":

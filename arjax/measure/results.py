@@ -8,9 +8,9 @@ JSON has no NaN: what does not exist, as the work ratio of a net without product
 import json
 import math
 import os
-from pathlib import Path
 
 from arjax.errors import InputError, one_line, printable
+from arjax.files import read_file
 
 FORMAT = "arjax-bench-1"
 RATES = (
@@ -34,9 +34,10 @@ def without_nan(figures: dict) -> dict:
 
 def read_results(path: str | os.PathLike) -> dict[str, dict]:
     """Reads the figures of each config. InputError if the file holds none."""
+    content = read_file(path)
     try:
-        content = json.loads(Path(path).read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({one_line(error)}); give a file that bench --json wrote") from error
     results = content.get("results") if isinstance(content, dict) and content.get("format") == FORMAT else None
     if not isinstance(results, dict) or not all(isinstance(figures, dict) for figures in results.values()):

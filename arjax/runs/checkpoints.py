@@ -22,7 +22,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from arjax.errors import InputError
-from arjax.files import read_file
+from arjax.files import check_file, read_file
 from arjax.runs.hosts import by_first
 
 
@@ -147,7 +147,7 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
             raise InputError(str(misfit)) from None
         except Exception as error:  # whatever the reader stumbles over in a damaged file, the next one is tried
             damaged.append(step)
-            reason = str(error) if isinstance(error, _Damaged) else type(error).__name__
+            reason = str(error) if isinstance(error, _Damaged | InputError) else type(error).__name__
     if damaged:
         raise InputError(
             f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); delete the directory to start afresh"
@@ -184,6 +184,9 @@ def _restore(folder: Path, step: int, abstract) -> Restored:
     note, arrays = _note(folder, step), (folder / str(step) / "default").absolute()
     if note is None:
         raise _Damaged("what was noted of it cannot be read")
+    for file in arrays.rglob("*"):
+        if not file.is_dir():
+            check_file(file)
     # By the handler alone: a manager would wait for all processes even where one of them cannot read.
     import orbax.checkpoint as ocp
 

@@ -80,7 +80,7 @@ def test_read_arrays_refuses_pickled_arrays():
 def test_read_arrays_and_read_file_do_not_open_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for somebody to write
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        refusal(path)
+        fault(read_arrays, path, "the file", ["x"])
         for data in (Bytes(str(path)), Characters(str(path), "a"), Npz(str(path), Levels(2))):
             fault(data.load)
 

@@ -136,7 +136,7 @@ def test_windows_may_be_as_long_as_a_part(tmp_path):
 
 def test_load_refuses_a_missing_file_and_a_folder(tmp_path):
     assert "there is no file none.txt" in fault(Bytes("none.txt", root=str(tmp_path)).load)
-    assert "is no file; give one" in fault(Characters(str(tmp_path), "ab").load)
+    assert "is a folder, no file; give a file" in fault(Characters(str(tmp_path), "ab").load)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Sound as symbols, over all 65536 samples, against the formulas in float64; and what is read of .wav files."""
 
 import math
+import os
 
 import jax
 import jax.numpy as jnp
@@ -162,12 +163,13 @@ def test_read_wav_leaves_out_what_follows_the_samples_and_knows_a_pipes_files(tm
         ),
         (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="AIFF"), "is no WAV file"),
         (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="RF64"), "is no WAV file"),
-        (lambda path: path.unlink(), "cannot be read"),
+        (lambda path: path.unlink(), "there is no file"),
+        (lambda path: [path.unlink(), os.mkfifo(path)], "is a pipe or a device"),
     ],
 )
 def test_read_wav_names_a_file_that_cannot_be_used_with_the_remedy(spoil, says, tmp_path):
     path = put(tmp_path / "x.wav")
     spoil(path)
     line = fault(read_wav, path, RATE)
-    assert "x.wav " in line
+    assert "x.wav" in line
     assert says in line
