@@ -4,6 +4,8 @@ Shapes and types are always checked; values (is this a permutation? is that a cl
 a caller's own `jit` they are only as constants.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,16 @@ from jax.core import Tracer
 from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
 from arjax.protocol import Cond, Model
+
+# Entries of a table that a net makes on the host: what someone else describes must not take any amount of memory.
+MAX_TABLE = 2**26
+
+
+def check_table(what: str, *shape: int, limit: int = MAX_TABLE) -> None:
+    """Raises InputError where a table of this shape, which is made on the host, has more entries than `limit`. what: it is of."""
+    if math.prod(shape) > limit:
+        sizes = " x ".join(map(str, shape))
+        raise InputError(f"the table of {what} has {sizes} entries, more than {limit}; describe a smaller model")
 
 
 def native(x: np.ndarray) -> np.ndarray:

@@ -2,13 +2,12 @@
 
     MADE(hidden=(500,))   <->   {"class": "arjax.models.made:MADE", "hidden": [500], ...}
 
-What is written: None, booleans, numbers, strings, tuples (as lists) and dataclasses. What is read back may name dataclasses of
-this package, and of the modules the caller trusts, and nothing else.
+What is written: None, booleans, numbers of 64 bits, strings, tuples (as lists) and dataclasses. What is read back may name
+dataclasses of this package, and of the modules the caller trusts, and nothing else.
 """
 
 import dataclasses
 import importlib
-import math
 import types
 import typing
 from typing import Any, Literal
@@ -17,8 +16,9 @@ import flax.linen as nn
 
 from arjax.errors import InputError, brief, one_line, printable
 
-# No experiment comes near it.
+# No experiment comes near them.
 DEPTH = 50
+_MOST = 2**63
 
 
 def describe(value, defaults: bool = True) -> Any:
@@ -27,7 +27,7 @@ def describe(value, defaults: bool = True) -> Any:
     defaults: False leaves out the fields that are as their class has them, so that a description stays what it is when a class
     gains a field with a default.
     """
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+    if value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and _MOST > value >= -_MOST):
         return value
     if isinstance(value, tuple):
         return [describe(item, defaults) for item in value]
@@ -37,8 +37,8 @@ def describe(value, defaults: bool = True) -> Any:
         fields = {f.name: describe(v, defaults) for f, v in values.items() if defaults or v != f.default}
         return {"class": f"{cls.__module__}:{cls.__qualname__}"} | fields
     raise InputError(
-        f"{value!r} ({type(value).__name__}) cannot be described as data; use None, booleans, finite numbers, strings, "
-        "tuples and frozen dataclasses of these"
+        f"{value!r} ({type(value).__name__}) cannot be described as data; use None, booleans, finite numbers of 64 bits, "
+        "strings, tuples and frozen dataclasses of these"
     )
 
 
@@ -53,6 +53,8 @@ def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
 
 def _rebuild(data, trusted, depth) -> Any:
     if not isinstance(data, list | dict):
+        if isinstance(data, int | float) and not _MOST > data >= -_MOST:
+            raise InputError(f"the description holds {brief(data)}, which is no number of 64 bits; mend it")
         return data
     if not depth:
         raise InputError(f"the description nests deeper than {DEPTH} lists and classes; mend it")

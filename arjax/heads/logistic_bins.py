@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.arguments import check_table
 from arjax.errors import InputError
 from arjax.heads.mixture import Components, mix, standardize
 
@@ -74,6 +75,7 @@ def mean(components: Components, vocab: int):
 
 def _edges(vocab) -> np.ndarray:
     """[V + 1] float32: the edges e_i; the first and the last are never looked at."""
+    check_table("edges", vocab + 1)
     return ((2 * np.arange(vocab + 1) - vocab) / (vocab - 1)).astype(np.float32)
 
 

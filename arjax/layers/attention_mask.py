@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
+from arjax.arguments import check_table
 from arjax.errors import InputError
 
 
@@ -32,7 +33,7 @@ class Window:
             raise InputError(f"Window(size={self.size}) shows no symbol; choose at least 1")
 
     def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
-        behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
+        behind = _behind(num_sites)
         return (behind >= 0) & (behind < self.size)
 
 
@@ -48,16 +49,27 @@ class Strided:
             raise InputError(f"Strided(stride={self.stride}) shows no symbol; choose at least 1")
 
     def seen(self, num_sites: int) -> Bool[np.ndarray, "T S"]:
-        behind = np.subtract.outer(np.arange(num_sites), np.arange(num_sites))
+        behind = _behind(num_sites)
         return (behind >= 0) & ((behind < self.stride) | ((behind + 1) % self.stride == 0))
+
+
+# Booleans: of 16,384 sites.
+MAX_SEEN = 2**28
 
 
 def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
     """What site t really attends to under `mask`: never what is not known yet, always the start. InputError where its booleans
     have another shape."""
+    check_table("what each site attends to", num_sites, num_sites, limit=MAX_SEEN)
     seen = np.asarray(mask.seen(num_sites))
     if seen.shape != (num_sites, num_sites) or seen.dtype != bool:
         raise InputError(f"{mask} gives {seen.dtype} of shape {seen.shape}; give booleans of shape {(num_sites, num_sites)}")
     seen = seen & np.tri(num_sites, dtype=bool)
     seen[:, 0] = True
     return seen
+
+
+def _behind(num_sites) -> np.ndarray:
+    """[T, S] int32: how many places s lies behind t."""
+    at = np.arange(num_sites, dtype=np.int32)
+    return np.subtract.outer(at, at)

@@ -1,6 +1,7 @@
 """What a net requires of its fields and of the model it is in."""
 
 import dataclasses
+import math
 from typing import Literal, get_args, get_origin
 
 import numpy as np
@@ -8,24 +9,34 @@ import numpy as np
 from arjax.errors import InputError
 from arjax.layers.masked_conv import channel_groups
 
+# More layers, and wider kernels, than any net has: what someone else describes must not be traced for ever.
+MAX_LAYERS = 1024
+MAX_KERNEL = 63
 
-def check_fields(net, *counts: str, kernels: tuple[str, ...] = ()) -> None:
+
+def check_fields(net, *counts: str, kernels: tuple[str, ...] = (), layers: tuple[str, ...] = ()) -> None:
     """Raises InputError unless the fields of a net are in their ranges.
 
     net: a net with a field `dropout`, a rate in [0, 1). A field annotated with a Literal has one of the values that it lists.
     counts: fields that are at least 1, or None; of a tuple, each entry. kernels: fields that are odd sizes.
+    layers: fields that are at least 1 and whose product is the number of layers.
     """
     for field in dataclasses.fields(net):
         value, known = getattr(net, field.name), get_args(field.type)
         if get_origin(field.type) is Literal and value not in known:
             raise InputError(f"{field.name}={value!r} is not known; choose one of {', '.join(map(str, known))}")
-    for name in (*counts, *kernels):
+    for name in (*counts, *kernels, *layers):
         value = getattr(net, name)
         if value is not None and any(count < 1 for count in (value if isinstance(value, tuple | list) else (value,))):
             raise InputError(f"{name}={value} must be at least 1; choose a positive number")
     for name in kernels:
+        if getattr(net, name) > MAX_KERNEL:
+            raise InputError(f"{name}={getattr(net, name)} is more than {MAX_KERNEL} pixels; choose a smaller kernel")
         if getattr(net, name) % 2 == 0:
             raise InputError(f"{name}={getattr(net, name)} has no pixel in its middle; choose an odd number")
+    if math.prod(getattr(net, name) for name in layers) > MAX_LAYERS:
+        given = ", ".join(f"{name}={getattr(net, name)}" for name in layers)
+        raise InputError(f"{given} make more than {MAX_LAYERS} layers; choose fewer")
     if not 0 <= net.dropout < 1:
         raise InputError(f"dropout={net.dropout} is not in [0, 1); choose the rate of units to drop")
 

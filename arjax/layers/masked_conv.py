@@ -10,6 +10,7 @@ For one pixel no mask is needed. A canvas holds h where it has been computed and
 computed in the type of h.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from arjax.arguments import check_table
 from arjax.cache import init_canvas, read_canvas, write_canvas
 from arjax.layers.dense import conv, dense
 
@@ -40,14 +42,17 @@ def channel_groups(sites: tuple[int, ...]) -> int:
     return (*sites, 1)[2]
 
 
+@functools.lru_cache(maxsize=16)  # a stack has as many masks of one shape as layers
 def causal_mask(kernel: int, inputs: int, outputs: int, groups: int, *, strict: bool) -> Float[np.ndarray, "rows kernel C G"]:
     """1 where a weight may be other than 0. The groups divide the channels, and the kernel is odd."""
     rows, centre = kernel // 2 + 1, kernel // 2
+    check_table("a convolution's mask", rows, kernel, inputs, outputs)
     mask = np.ones((rows, kernel, inputs, outputs), np.float32)
     mask[-1, centre + 1 :] = 0
     of_input = np.arange(inputs)[:, None] // (inputs // groups)
     of_output = np.arange(outputs)[None] // (outputs // groups)
     mask[-1, centre] = of_input < of_output if strict else of_input <= of_output
+    mask.flags.writeable = False
     return mask
 
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from arjax.arguments import check_table
 from arjax.errors import InputError
 
 EmbeddingName = Literal["learned", "axial", "sinusoidal"]
@@ -24,11 +25,13 @@ EmbeddingName = Literal["learned", "axial", "sinusoidal"]
 
 def grid(sites: tuple[int, ...]) -> Float[np.ndarray, "T axes"]:
     """Returns the coordinates of every site, row by row, counted from 0."""
+    check_table("coordinates", *sites, len(sites))
     return np.stack(np.unravel_index(np.arange(np.prod(sites)), sites), axis=-1).astype(np.float64)
 
 
 def coordinates(sites: tuple[int, ...]) -> Float[np.ndarray, "T axes"]:
     """Returns each site's coordinates from -1 to 1, float32, row by row; 0 along an axis of one (as in Liu et al. 2018)."""
+    check_table("coordinates", *sites, len(sites))
     axes = [np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in sites]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(sites)).astype(np.float32)
 
@@ -89,6 +92,7 @@ def angles(places: np.ndarray, width: int) -> Float[np.ndarray, "T half"]:
 
 def _turns(places, pairs):
     """[T, axes, pairs]: the coordinates at falling speeds."""
+    check_table("positions", *places.shape, pairs)
     return places[:, :, None] * 10000.0 ** (-np.arange(pairs) / pairs)
 
 

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.arguments import check_table
 from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.layers.inputs import start
@@ -234,6 +235,7 @@ def _slots(edges, num_sites) -> tuple[np.ndarray, np.ndarray]:
     for parent, child in edges:
         parents[child].append(parent)
     slots = max(map(len, parents))
+    check_table("parents", num_sites, slots)
     padded = np.array([row + [0] * (slots - len(row)) for row in parents], np.int32).reshape(num_sites, slots)
     return padded, np.arange(slots) < np.array([[len(row)] for row in parents])
 

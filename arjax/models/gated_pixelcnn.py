@@ -79,7 +79,7 @@ class GatedPixelCNN(nn.Module):
     decays: ClassVar[tuple[str, ...]] = ("v", "link", "w")
 
     def __post_init__(self):
-        check_fields(self, "width", "layers", "head", "embedding", kernels=("kernel", "block_kernel"))
+        check_fields(self, "width", "head", "embedding", kernels=("kernel", "block_kernel"), layers=("layers",))
         if self.kernel < 3:
             raise InputError(f"kernel={self.kernel} sees its own pixel only, which is not known yet; choose an odd number from 3")
         super().__post_init__()

@@ -71,7 +71,7 @@ class LMConv(nn.Module):
     decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_out")
 
     def __post_init__(self):
-        check_fields(self, "width", "blocks", "embedding", kernels=("kernel", "block_kernel"))
+        check_fields(self, "width", "embedding", kernels=("kernel", "block_kernel"), layers=("blocks",))
         if self.width < 2:
             raise InputError(f"width={self.width} leaves nothing once normalised; choose at least 2 channels")
         super().__post_init__()

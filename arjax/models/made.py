@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.arguments import check_table
 from arjax.cache import write_slice
 from arjax.errors import InputError
 from arjax.layers.checks import check_embedding, check_fields
@@ -84,6 +85,7 @@ class MADE(nn.Module):
     def check_model(self, model):
         model.cond.require("MADE", "classes", "members")
         check_embedding(model)
+        check_table("hidden units' degrees", model.cond.members or 1, sum(self.hidden))
 
     def setup(self):
         spec = self.spec

@@ -75,7 +75,7 @@ class PixelCNN(nn.Module):
     decays: ClassVar[tuple[str, ...]] = ("w",)
 
     def __post_init__(self):
-        check_fields(self, "width", "blocks", "head", "embedding", kernels=("kernel", "block_kernel"))
+        check_fields(self, "width", "head", "embedding", kernels=("kernel", "block_kernel"), layers=("blocks",))
         super().__post_init__()
 
     def check_model(self, model):

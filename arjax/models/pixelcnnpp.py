@@ -217,7 +217,7 @@ class PixelCNNPP(nn.Module):
     decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_tell", "w_left", "w_theta")
 
     def __post_init__(self):
-        check_fields(self, "width", "resnets", "levels")
+        check_fields(self, "width", layers=("resnets", "levels"))
         super().__post_init__()
 
     def check_model(self, model):

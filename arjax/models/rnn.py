@@ -96,7 +96,7 @@ class RNN(nn.Module):
     spec: Spec | None = None
 
     def __post_init__(self):
-        check_fields(self, "width", "depth", "embedding")
+        check_fields(self, "width", "embedding", layers=("depth",))
         super().__post_init__()
 
     @property

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from arjax.cache import KeyValue, write_key_values
 from arjax.errors import InputError
 from arjax.layers.attention_mask import Causal, attended
-from arjax.layers.checks import check_fields
+from arjax.layers.checks import MAX_LAYERS, check_fields
 from arjax.layers.dense import DtypeName, product
 from arjax.layers.inputs import enter
 from arjax.layers.position import EmbeddingName, PositionEmbedding, angles, grid
@@ -102,13 +102,15 @@ class Transformer(nn.Module):
         return "w_in", "w_out", "w_query", "w_memory", "w_up", "w_down", "v", *table
 
     def __post_init__(self):
-        check_fields(self, "width", "layers", "heads", "kv_heads", "mlp")
+        check_fields(self, "width", "heads", "kv_heads", "mlp", layers=("layers",))
         if self.width % self.heads:
             raise InputError(f"width={self.width} is not divisible by heads={self.heads}; choose a multiple")
         if self.heads % (self.kv_heads or self.heads):
             raise InputError(f"heads={self.heads} is not divisible by kv_heads={self.kv_heads}; choose a divisor")
         if self.encoder_layers < 0:
             raise InputError(f"encoder_layers={self.encoder_layers} is negative; choose 0 or more")
+        if self.encoder_layers > MAX_LAYERS:
+            raise InputError(f"encoder_layers={self.encoder_layers} is more than {MAX_LAYERS}; choose fewer")
         super().__post_init__()
 
     def check_model(self, model):

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 
 from arjax.errors import InputError
 from arjax.layers.causal_conv import causal_conv, causal_conv_ring, causal_conv_step
-from arjax.layers.checks import check_fields
+from arjax.layers.checks import MAX_KERNEL, check_fields
 from arjax.layers.dense import DtypeName, along, dense, product
 from arjax.layers.inputs import enter, label_bias, label_table, shift, start, upsample
 from arjax.layers.position import coordinate_bias, coordinate_table
@@ -70,9 +70,11 @@ class WaveNet(nn.Module):
     spec: Spec | None = None
 
     def __post_init__(self):
-        check_fields(self, "stacks", "layers", "width", "skip", "readout")
+        check_fields(self, "width", "skip", "readout", layers=("stacks", "layers"))
         if self.kernel < 2:
             raise InputError(f"kernel={self.kernel} looks at one symbol only; choose at least 2 taps")
+        if self.kernel > MAX_KERNEL:
+            raise InputError(f"kernel={self.kernel} has more than {MAX_KERNEL} taps; choose fewer, and more layers")
         super().__post_init__()
 
     @property

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
-from arjax.errors import InputError, printable, say
+from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best
 from arjax.runs.directory import difference, read_run, read_tokenizer
@@ -137,7 +137,10 @@ def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False) -
     if not folder.is_dir():
         raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
     which = "params" if raw else "ema"
-    abstract = on_one_device(abstract_state(experiment))
+    try:
+        abstract = on_one_device(abstract_state(experiment))
+    except (OverflowError, MemoryError) as error:
+        raise InputError(f"{run} describes a model that no memory holds ({one_line(error)}); was run.json edited?") from error
     best = restore_best(folder, only(abstract, which, "state"))
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
