@@ -7,7 +7,9 @@ dataclasses of this package, and of the modules the caller trusts, and nothing e
 """
 
 import dataclasses
+import functools
 import importlib
+import numbers
 import types
 import typing
 from typing import Any, Literal
@@ -62,7 +64,7 @@ def _rebuild(data, trusted, depth) -> Any:
         return tuple(_rebuild(item, trusted, depth - 1) for item in data)
     cls = _find_class(data.get("class"), trusted)
     values = {name: _rebuild(value, trusted, depth - 1) for name, value in data.items() if name != "class"}
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {field.name for field in _fields(cls)}
     for name, value in values.items():
         if name not in known:
@@ -77,6 +79,23 @@ def _rebuild(data, trusted, depth) -> Any:
         if type(error) in (ValueError, InputError) and "\n" not in str(error) and len(str(error)) < 500:
             raise InputError(str(error)) from error  # as ours, wherever it was raised
         raise InputError(f"{data['class']} cannot be built: {one_line(error)}; mend the description") from error
+
+
+def check_types(part) -> None:
+    """Raises InputError unless every field of a dataclass is of the type that it is annotated with."""
+    hints = _hints(type(part))
+    for field in _fields(type(part)):
+        value, hint = getattr(part, field.name), hints[field.name]
+        if not _fits(value, hint):
+            wanted = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
+            raise InputError(
+                f"{field.name}={brief(value)} of {type(part).__name__} is of the type {type(value).__name__}; give {wanted}"
+            )
+
+
+@functools.cache
+def _hints(cls) -> dict:
+    return typing.get_type_hints(cls)
 
 
 def modules_of(data) -> set[str]:
@@ -135,9 +154,7 @@ def _fits(value, hint) -> bool:
         return isinstance(value, tuple) and len(value) == len(items) and all(map(_fits, value, items))
     if hint in (None, type(None)):
         return value is None
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (int, float):  # NumPy's scalars are such numbers, too
+        return isinstance(value, numbers.Integral if hint is int else numbers.Real) and not isinstance(value, bool)
     # Any or a Protocol says nothing that can be checked here; the constructors check the rest.
     return isinstance(value, hint) if hint in (bool, str) or dataclasses.is_dataclass(hint) else True

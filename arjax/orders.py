@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, Integer, Shaped
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -80,6 +81,7 @@ class Random:
     seed: int = 0
 
     def __post_init__(self):
+        check_types(self)
         if self.seed < 0:
             raise InputError(f"Random(seed={self.seed}) is negative; choose 0 or more")
 

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.orders import AnyOrder, Order, Raster, check_permutation
 
@@ -40,6 +41,7 @@ class CondSpec:
     memory: tuple[int, int] | None = None
 
     def __post_init__(self):
+        check_types(self)
         for name in ("classes", "members", "local"):
             count = getattr(self, name)
             if count is not None and count < 1:

@@ -31,6 +31,7 @@ from arjax.data.media import Sound
 from arjax.data.sources import Source, files_in, read
 from arjax.data.splits import Split, Splits, check_fractions, check_splits, cut, each
 from arjax.data.waveforms import Audible, MuLaw, read_wav
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.files import sha256_of
 
@@ -63,6 +64,7 @@ class SpokenDigits:
     medium = property(lambda self: Sound(self.values, self.sample_rate))
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
@@ -122,6 +124,7 @@ class WavFolder:
     medium = property(lambda self: Sound(self.values, self.sample_rate))
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
         check_fractions(self.valid, self.test)
         if self.sample_rate < 1:

@@ -18,6 +18,7 @@ from arjax.data.media import Table
 from arjax.data.sources import Source, find, read
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Levels
+from arjax.description import check_types
 from arjax.errors import InputError
 
 _BUMPS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviation
@@ -40,6 +41,7 @@ class Bimodal:
     medium: ClassVar[Any] = Table()
 
     def __post_init__(self):
+        check_types(self)
         if self.train < 1:
             raise InputError(f"train={self.train} leaves nothing to learn from; choose at least one example")
         if self.seed < 0:
@@ -101,6 +103,7 @@ class BinaryDensity:
     medium: ClassVar[Any] = Table()
 
     def __post_init__(self):
+        check_types(self)
         if self.name not in get_args(Name):
             raise InputError(f"there is no binary density set {self.name!r}; choose one of {', '.join(get_args(Name))}")
 

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from arjax.data.splits import Split, Splits, check_splits
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -25,6 +26,7 @@ class LowerHalf:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):
+        check_types(self)
         if self.patch < 1:
             raise InputError(f"patch={self.patch} must be at least 1; choose a positive number")
         if self.data.values.random:

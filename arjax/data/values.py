@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -71,6 +72,7 @@ class Levels:
     random: ClassVar[bool] = False
 
     def __post_init__(self):
+        check_types(self)
         if self.count < 1:
             raise InputError(f"Levels({self.count}) needs at least one symbol; give the number of symbols")
 
@@ -124,6 +126,7 @@ class Dynamic:
     random: ClassVar[bool] = True
 
     def __post_init__(self):
+        check_types(self)
         if not self.highest > 0:
             raise InputError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
 
@@ -160,6 +163,7 @@ class Scaled:
     title: ClassVar[str] = "scaled to [0, 1]"
 
     def __post_init__(self):
+        check_types(self)
         if not self.highest > 0:
             raise InputError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
 

@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError, one_line, require
 from arjax.files import check_file, write_whole
 
@@ -56,6 +57,7 @@ class Linear:
     support: ClassVar[str] = "16-bit samples, whole numbers -32768..32767"
 
     def __post_init__(self):
+        check_types(self)
         if not 2 <= self.count <= 2**16 or self.count & (self.count - 1):
             raise InputError(f"Linear({self.count}) must have a power of two of symbols, 2..65536; choose one, as 256")
 
@@ -90,6 +92,7 @@ class MuLaw:
     support: ClassVar[str] = Linear.support
 
     def __post_init__(self):
+        check_types(self)
         if not 2 <= self.count <= 2**16:
             raise InputError(f"MuLaw({self.count}) must have 2..65536 symbols; choose so many, as 256")
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -18,6 +19,7 @@ class Categorical:
     logits: ClassVar[bool] = True
 
     def __post_init__(self):
+        check_types(self)
         if self.vocab < 1:
             raise InputError(f"vocab={self.vocab} leaves nothing to choose from; choose at least one symbol")
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.description import check_types
 from arjax.heads import logistic_bins
 from arjax.heads.logistic_bins import check_bins, log_bins, to_unit
 from arjax.heads.mixture import Components, check_components, limit, mix_logs, place
@@ -32,6 +33,7 @@ class CoupledDiscretizedMixtureOfLogistics:
     event_shape: ClassVar[tuple[int, ...]] = (3,)
 
     def __post_init__(self):
+        check_types(self)
         check_bins(self.vocab)
         check_components(self.components)
 

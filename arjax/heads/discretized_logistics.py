@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
+from arjax.description import check_types
 from arjax.heads import logistic_bins
 from arjax.heads.logistic_bins import check_bins, log_bins
 from arjax.heads.mixture import check_components, mix_logs, read_components
@@ -24,6 +25,7 @@ class DiscretizedMixtureOfLogistics:
     event_shape: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self):
+        check_types(self)
         check_bins(self.vocab)
         check_components(self.components)
 

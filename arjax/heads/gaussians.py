@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import jax
 
+from arjax.description import check_types
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
 
@@ -18,6 +19,7 @@ class MixtureOfGaussians:
     vocab: ClassVar[None] = None
 
     def __post_init__(self):
+        check_types(self)
         check_components(self.components)
 
     @property

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import jax
 
+from arjax.description import check_types
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
 
@@ -17,6 +18,7 @@ class MixtureOfLogistics:
     vocab: ClassVar[None] = None
 
     def __post_init__(self):
+        check_types(self)
         check_components(self.components)
 
     @property

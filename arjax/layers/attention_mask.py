@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from arjax.arguments import check_table
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -29,6 +30,7 @@ class Window:
     size: int = 128
 
     def __post_init__(self):
+        check_types(self)
         if self.size < 1:
             raise InputError(f"Window(size={self.size}) shows no symbol; choose at least 1")
 
@@ -45,6 +47,7 @@ class Strided:
     stride: int = 32
 
     def __post_init__(self):
+        check_types(self)
         if self.stride < 1:
             raise InputError(f"Strided(stride={self.stride}) shows no symbol; choose at least 1")
 

@@ -6,6 +6,7 @@ from typing import Literal, get_args, get_origin
 
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.layers.masked_conv import channel_groups
 
@@ -25,6 +26,7 @@ def check_fields(net, *counts: str, kernels: tuple[str, ...] = (), layers: tuple
         value, known = getattr(net, field.name), get_args(field.type)
         if get_origin(field.type) is Literal and value not in known:
             raise InputError(f"{field.name}={value!r} is not known; choose one of {', '.join(map(str, known))}")
+    check_types(net)
     for name in (*counts, *kernels, *layers):
         value = getattr(net, name)
         if value is not None and any(count < 1 for count in (value if isinstance(value, tuple | list) else (value,))):

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from arjax.data.sources import read_file
+from arjax.description import check_types
 from arjax.errors import InputError, require
 from arjax.tokenizers.byte_level import LETTERS, Vocabulary, pieces, read_vocabulary
 from arjax.tokenizers.text import TokenizedText
@@ -37,6 +38,7 @@ class BPE:
     lossless: ClassVar[bool] = True
 
     def __post_init__(self):
+        check_types(self)
         if self.vocab < 256:
             raise InputError(f"vocab={self.vocab} is fewer than the 256 bytes; choose at least 256 tokens")
 

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
 
@@ -77,6 +78,7 @@ class EMACodebook:
     revive: float = 0.1
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
 
     def init(self, key):
@@ -127,6 +129,7 @@ class Codebook:
     revive: float = 0.1
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
 
     def init(self, key):

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
 _EPS = 1e-3
@@ -27,6 +28,7 @@ class FSQ:
     levels: tuple[int, ...] = (8, 8, 8)
 
     def __post_init__(self):
+        check_types(self)
         if not self.levels or any(count < 2 for count in self.levels):
             raise InputError(f"levels={self.levels} must be at least one, each of at least 2; choose for example (8, 8, 8)")
         if self.size >= 2**31:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arjax.description import check_types
 from arjax.errors import InputError, require
 from arjax.tokenizers.images import TokenizedImages
 from arjax.tokenizers.pixels import check_levels
@@ -27,6 +28,7 @@ class Palette:
     lossless: ClassVar[bool] = False
 
     def __post_init__(self):
+        check_types(self)
         if not 2 <= self.colours <= 2**16:
             raise InputError(f"Palette(colours={self.colours}) must have 2..65536 colours; choose so many, as 512")
 

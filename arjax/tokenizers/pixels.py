@@ -13,6 +13,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.tokenizers.images import TokenizedImages
 from arjax.tokenizers.tokenizer import check_learned, check_range
@@ -43,6 +44,7 @@ class Bits:
     levels: int = 256
 
     def __post_init__(self):
+        check_types(self)
         if self.bits < 1 or self.levels & (self.levels - 1) or 2**self.bits > self.levels:
             raise InputError(
                 f"Bits({self.bits}, levels={self.levels}) are no bits of levels that are a power of two; choose such levels, and "
@@ -84,6 +86,7 @@ class Binary:
     lossless: ClassVar[bool] = False
 
     def __post_init__(self):
+        check_types(self)
         if not 0 <= self.level < self.levels - 1:
             raise InputError(f"Binary(level={self.level}) leaves nothing above it; choose 0..{self.levels - 2}")
 

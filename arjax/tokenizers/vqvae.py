@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.tokenizers.codebook import EMACodebook
 from arjax.tokenizers.images import TokenizedImages, in_parts
@@ -51,6 +52,7 @@ class VQVAE:
     lossless: ClassVar[bool] = False
 
     def __post_init__(self):
+        check_types(self)
         if len(self.shape) not in (2, 3) or any(size < 1 for size in self.shape):
             raise InputError(f"shape={self.shape} is not that of an image; give (H, W) for grey or (H, W, C) for colour")
         if any(stride < 1 for stride in self.strides):

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.data import evaluation_batches
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.protocol import Model
 from arjax.training.evaluation import standard_error
@@ -36,6 +37,7 @@ class Autoencoding:
     measure: ClassVar[str] = "mse"
 
     def __post_init__(self):
+        check_types(self)
         if not 0 < self.variance < math.inf:
             raise InputError(
                 f"Autoencoding(variance={self.variance}) must be positive and finite; choose about the variance of a pixel"

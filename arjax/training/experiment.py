@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from arjax.data.batches import TrainingBatches, training_batches
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh, check_batch, local_rows, place_padded
@@ -58,6 +59,7 @@ class Experiment:
     """The devices."""
 
     def __post_init__(self):
+        check_types(self)
         for name in ("steps", "batch_size", "accumulate", "eval_every", "eval_batch_size", "log_every", "ensemble"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")

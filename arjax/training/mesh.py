@@ -12,6 +12,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, SingleDeviceSharding
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.sharding import AXES, BATCH, TENSOR
 from arjax.training.objective import declared
@@ -32,6 +33,7 @@ class Mesh:
     """Devices that share what is wide inside the layers of a transformer."""
 
     def __post_init__(self):
+        check_types(self)
         for name in AXES:
             size = getattr(self, name)
             if size != -1 and size < 1:

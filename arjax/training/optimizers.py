@@ -13,6 +13,7 @@ import math
 import jax
 import optax
 
+from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.protocol import decaying
 
@@ -29,6 +30,7 @@ class Adam:
     clip: float | None = 1.0
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
 
     def build(self, steps: int) -> optax.GradientTransformation:
@@ -50,6 +52,7 @@ class AdamW:
     clip: float | None = 1.0
 
     def __post_init__(self):
+        check_types(self)
         _check(self)
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise InputError(f"weight_decay={self.weight_decay} must be finite and not negative; choose 0 for none")
