@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
-from arjax.protocol import Cond, Model
+from arjax.protocol import ANY_ORDER, Cond, Model
 
 # Entries of a table that a net makes on the host: what someone else describes must not take any amount of memory.
 MAX_TABLE = 2**26
@@ -79,7 +79,7 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
         return model.permutation
     if not model.capabilities.any_order:
         raise InputError(
-            f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or use MADE or LMConv"
+            f"{type(model.net).__name__} generates in its own order {model.order} only; leave out `order`, or choose {ANY_ORDER}"
         )
     if np.ndim(order) == 2 and not model.capabilities.order_per_example:
         raise InputError(f"{type(model.net).__name__} takes one order [T] for all examples, not {np.shape(order)}; give one")
@@ -150,7 +150,7 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | 
         site = int(order[np.argwhere(late)[0][1] + 1])
         raise InputError(
             f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
-            "in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv"
+            f"in no other order; observe a prefix of the order, or choose {ANY_ORDER}"
         )
     # The observed sites of every row, then the others, each in the order they had.
     first = (~ranked).argsort(axis=1, stable=True)

@@ -191,14 +191,14 @@ def dependence_pictures(panels: list[tuple[str, np.ndarray, np.ndarray, tuple[in
     depend on, being generated earlier, but does not. With no site, the picture is a matrix [T, T], a row for each."""
     columns = -(-len(panels) // rows)
     figure, axes_row = _figure("", rows, columns, size=(3.2 * columns, 3.4 * rows + 0.5))
-    colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the pixel": "tab:red"}
+    colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the site": "tab:red"}
     for axes, (title, seen, earlier, site) in zip(np.ravel(axes_row), panels, strict=True):
         kinds = np.where(seen, 2, np.where(earlier, 1, 0))
         if site is None:
             np.fill_diagonal(kinds, 3)
             axes.set(xticks=[], yticks=[])
-            axes.set_ylabel("theta at pixel, row by row", fontsize=8)
-            axes.set_xlabel("by pixel, row by row", fontsize=8)
+            axes.set_ylabel("theta at site, row by row", fontsize=8)
+            axes.set_xlabel("by site, row by row", fontsize=8)
         else:
             kinds[site] = 3
             _rule(axes, kinds.shape)

@@ -203,6 +203,9 @@ def _declared(kind, part):
     return kind(**{field.name: getattr(part, field.name, field.default) for field in dataclasses.fields(kind)})
 
 
+# What to choose where one order is not enough; a net of a user's own declares it, too.
+ANY_ORDER = "a net with any_order=True, as MADE, LMConv and Transformer(any_order=True) have"
+
 # More than any model has: a description that someone else wrote must not ask for any amount of memory.
 MAX_SITES = 2**22
 
@@ -256,8 +259,7 @@ class Model:
             )
         if isinstance(self.order, AnyOrder) and not self.capabilities.any_order:
             raise InputError(
-                f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or "
-                "MADE or LMConv"
+                f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or {ANY_ORDER}"
             )
         if self.cond.hop > 1 and len(self.site_shape) > 1:
             raise InputError(

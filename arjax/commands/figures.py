@@ -21,17 +21,18 @@ from arjax.training.conditions import check_fits, cond_of
 class Figures:
     """Draw what explains the library: generation orders as numbered grids, the masks of convolutions, what the theta of a pixel
     depends on, measured by the Jacobian of real networks, or the same for attention in several orders and under several masks;
-    with --run, how a trained transformer spreads its attention over an example of its data."""
+    with --run, at an example of a trained net's data, what theta depends on at one pixel (receptive-field) or at every site
+    (dependence), or how a transformer spreads its attention."""
 
-    what: Annotated[Literal["orders", "masks", "receptive-field", "attention"], tyro.conf.Positional]
+    what: Annotated[Literal["orders", "masks", "receptive-field", "dependence", "attention"], tyro.conf.Positional]
     out: Path | None = None
-    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/attention.png, with -2, -3, ... behind it as long
+    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/WHAT.png, with -2, -3, ... behind it as long
     as that is there."""
     overwrite: Overwrite = False
     height: int = 8
     width: int = 8
     run: str | None = None
-    """The directory that train.py wrote, of a transformer, for attention."""
+    """The directory that train.py wrote, of any net; for attention, of one that attends."""
     example: int = 0
     """Of a run: which of its test examples to look at."""
     site: tuple[int, ...] | None = None
@@ -48,10 +49,12 @@ class Figures:
         require_suffix(".png", out=self.out)
         require_outputs(self.overwrite, out=self.out)
         if self.run is not None:
-            if self.what != "attention":
-                raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw attention")
-            self._write(Path(self.run) / "samples" / "attention", *self._attention_of_run())
+            if self.what not in ("receptive-field", "dependence", "attention"):
+                raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw another figure")
+            self._write(Path(self.run) / "samples" / self.what, *self._of_run())
             return
+        if self.what == "dependence":
+            raise InputError("dependence is that of a trained net; give --run RUN, or draw receptive-field")
         draw = {
             "orders": figures.draw_orders,
             "masks": figures.draw_masks,
@@ -67,12 +70,13 @@ class Figures:
         write_all({path: picture}, overwrite=self.overwrite)
         say(f"{drawn} in {path}")
 
-    def _attention_of_run(self) -> tuple[bytes, str]:
+    def _of_run(self) -> tuple[bytes, str]:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
-        if model.capabilities.attention is None:
+        if self.what == "attention" and model.capabilities.attention is None:
             raise InputError(
-                f"{self.run} is a {type(model.net).__name__}, which attends to nothing; choose a run of a Transformer"
+                f"{self.run} is a {type(model.net).__name__}, which has no method `attention`; choose a run of a net with one, "
+                "as Transformer, or draw receptive-field"
             )
         splits = data.load()
         check_fits(data.title, model, splits)
@@ -82,9 +86,13 @@ class Figures:
             )
         batch = gather(splits.test, np.array([self.example]))
         x = np.asarray(data.values(jax.random.key(0), batch["x"]))
-        text = "".join(data.medium.exhibit(x).texts)
-        picture, drawn = figures.draw_attention_weights(model, params, x, cond_of(model, batch), self.site, text)
-        return picture, f"attention over test example {self.example}, {drawn},"
+        if self.what == "attention":
+            text = "".join(data.medium.exhibit(x).texts)
+            picture, drawn = figures.draw_attention_weights(model, params, x, cond_of(model, batch), self.site, text)
+        else:
+            whole = self.what == "dependence"
+            picture, drawn = figures.draw_influences(model, params, x, cond_of(model, batch), self.site, whole)
+        return picture, f"{self.what} at test example {self.example}, {drawn},"
 
 
 def main(argv: list[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.layers.masked_conv import channel_groups
+from arjax.protocol import ANY_ORDER
 
 # More layers, and wider kernels, than any net has: what someone else describes must not be traced for ever.
 MAX_LAYERS = 1024
@@ -58,7 +59,7 @@ def check_raster(model) -> None:
             f"{name} needs pictures, (H, W) or (H, W, channels), not site_shape={shape}; reshape the data, or choose another net"
         )
     if not np.array_equal(model.permutation, np.arange(model.num_sites)):
-        raise InputError(f"{name} generates row by row, not in {model.order}; choose Raster(), or LMConv or MADE")
+        raise InputError(f"{name} generates row by row, not in {model.order}; choose Raster(), or {ANY_ORDER}")
 
 
 def check_channels(model) -> None:

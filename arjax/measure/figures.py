@@ -12,7 +12,10 @@ from arjax.layers.local_mask import local_mask
 from arjax.layers.masked_conv import causal_mask
 from arjax.models import GatedPixelCNN, LMConv, PixelCNN, PixelCNNPP, Transformer
 from arjax.protocol import Cond, Model
-from arjax.testing import dependence, dependences, lively_params
+from arjax.testing import dependence, dependences, influences, lively_params
+
+# A pass for each is bearable.
+MOST_SITES = 4096
 
 
 def draw_orders(height: int, width: int) -> tuple[bytes, str]:
@@ -101,9 +104,7 @@ def draw_attention_weights(model, params, x, cond: Cond, site: tuple[int, ...] |
         if site is not None:
             raise InputError(f"--site {site}: data of shape {model.site_shape} are drawn for all sites at once; leave it out")
         return pictures.attention_matrices(weights, text), f"{drawn}, all {model.num_sites} sites"
-    site = tuple(size // 2 for size in model.site_shape) if site is None else site
-    if len(site) != len(model.site_shape) or not all(0 <= i < size for i, size in zip(site, model.site_shape, strict=True)):
-        raise InputError(f"--site {site} is outside the data of shape {model.site_shape}; choose one inside")
+    site = _site(model, site)
     t = orders.inverse(permutation)[np.ravel_multi_index(site, model.site_shape)]
     spread = np.zeros((*weights.shape[:2], model.num_sites), np.float32)
     spread[..., permutation[:t]] = weights[:, :, t, 1 : t + 1]
@@ -111,6 +112,40 @@ def draw_attention_weights(model, params, x, cond: Cond, site: tuple[int, ...] |
     spread = spread.reshape(*spread.shape[:2], *model.site_shape[:2], -1).sum(axis=-1)
     known = np.isin(np.arange(model.num_sites), permutation[:t]).reshape(*model.site_shape[:2], -1).any(axis=-1)
     return pictures.attention_pictures(image[0], spread, weights[:, :, t, 0], known, site[:2]), f"{drawn}, site {site}"
+
+
+def draw_influences(model, params, x, cond: Cond, site: tuple[int, ...] | None, whole: bool) -> tuple[bytes, str]:
+    """Draws what theta of a trained net really depends on at one example x [1, *site_shape, *E], by changing one symbol after the
+    other: over a picture for one `site` (None: in the centre); of other data, or where the `whole` is wanted, for all sites
+    against all. Returns the picture, and in words what was drawn.
+
+    InputError for a site outside the data, or where none is to be chosen, and for more than MOST_SITES.
+    """
+    if model.num_sites > MOST_SITES:
+        raise InputError(
+            f"data of {model.num_sites} sites take as many passes, more than {MOST_SITES}; choose a run of shorter examples"
+        )
+    matrix = whole or len(model.site_shape) == 1
+    if matrix and site is not None:
+        raise InputError(f"--site {site}: all sites of data of shape {model.site_shape} are drawn at once; leave it out")
+    rank, seen = orders.inverse(model.permutation), influences(model, params, x, cond) > 0
+    earlier, name = rank[None] < rank[:, None], f"{type(model.net).__name__}, {model.order}"
+    mean = f"theta depends on {100 * seen[earlier].mean() if earlier.any() else 0:.0f} % of the sites before it"
+    if matrix:
+        return pictures.dependence_pictures([(name, seen, earlier, None)]), mean
+    site = _site(model, site)
+    at = np.ravel_multi_index(site, model.site_shape)
+    # Channels that are sites of their own lie on one pixel of the picture.
+    seen, earlier = (part[at].reshape(*model.site_shape[:2], -1).any(axis=-1) for part in (seen, earlier))
+    return pictures.dependence_pictures([(f"{name}, {site}", seen, earlier, site[:2])]), f"site {site}; {mean}"
+
+
+def _site(model, site):
+    """The site to draw, by default in the centre. InputError for one outside the data."""
+    site = tuple(size // 2 for size in model.site_shape) if site is None else site
+    if len(site) != len(model.site_shape) or not all(0 <= i < size for i, size in zip(site, model.site_shape, strict=True)):
+        raise InputError(f"--site {site} is outside the data of shape {model.site_shape}; choose one inside")
+    return site
 
 
 def _whole(mask):

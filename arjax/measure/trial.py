@@ -27,8 +27,8 @@ from arjax.likelihood import bits_per_dim, log_prob, theta
 from arjax.measure.bench import begin
 from arjax.measure.timing import timed
 from arjax.sampling import ancestral
-from arjax.testing import lively_params, random_cond, work_ratio
-from arjax.testing.cases import another_symbol, random_symbols, to_data
+from arjax.testing import influences, lively_params, random_cond, work_ratio
+from arjax.testing.cases import random_symbols, to_data
 from arjax.testing.flops import sequential_steps
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
@@ -113,21 +113,13 @@ def weights_used(model, key, sites: int = 8, examples: int = 8) -> float:
     return float(np.mean([used(t) for t in np.linspace(0, model.num_sites - 1, min(sites, model.num_sites)).astype(int)]))
 
 
-def context(model, key, at_once: int = 64, examples: int = 2) -> float:
+def context(model, key, examples: int = 2) -> float:
     """Returns of the sites generated before a site the fraction that theta there depends on, averaged over all sites but the
     first; NaN where there is one site only."""
     params, (x_key, cond_key) = lively_params(model, key), jax.random.split(key)
-    cond = random_cond(model, cond_key, at_once)
-    seen = np.zeros((model.num_sites, model.num_sites), bool)
+    cond, seen = random_cond(model, cond_key, 1), np.zeros((model.num_sites, model.num_sites), bool)
     for i in range(examples):
-        one = to_data(model, random_symbols(model, jax.random.fold_in(x_key, i), 1), model.permutation)
-        x = jnp.repeat(one, at_once, axis=0)
-        same = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:1], leaf.shape) if leaf.ndim else leaf, cond)
-        plain = np.asarray(theta(model, params, x, cond=same))
-        for start in range(0, model.num_sites, at_once):
-            sites = np.minimum(np.arange(start, start + at_once), model.num_sites - 1)
-            place = (np.arange(at_once), *np.unravel_index(np.asarray(model.permutation)[sites], model.site_shape))
-            changed = x.at[place].set(another_symbol(model, x[place]))
-            seen[sites] |= (np.asarray(theta(model, params, changed, cond=same)) != plain).any(axis=-1)
-    earlier = np.arange(1, model.num_sites)
-    return float(np.mean(np.triu(seen, 1).sum(axis=0)[1:] / earlier)) if len(earlier) else math.nan
+        x = to_data(model, random_symbols(model, jax.random.fold_in(x_key, i), 1), model.permutation)
+        seen |= influences(model, params, x, cond) > 0
+    seen, earlier = seen[np.ix_(model.permutation, model.permutation)], np.arange(1, model.num_sites)
+    return float(np.mean(np.tril(seen, -1).sum(axis=1)[1:] / earlier)) if len(earlier) else math.nan

@@ -8,7 +8,7 @@ from arjax.errors import any_encoding, say
 from arjax.runs import checkpoints, directory, hosts, load, log, report
 from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
-from arjax.training.mesh import place_batch, title
+from arjax.training.mesh import doubts, place_batch, title
 from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
 
 
@@ -42,7 +42,7 @@ def train(described: Experiment, run: Path, again: str) -> int:
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
         directory.write_run(run, described, raw, learned)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
-        for line in doubtful:
+        for line in (*doubts(mesh, experiment.model), *doubtful):
             say(f"note: {line}")
 
         # From the last good checkpoint, or from the beginning.

@@ -16,7 +16,7 @@ import jax
 from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond, split
 from arjax.testing.decays import check_decays
-from arjax.testing.dependence import dependence, dependences
+from arjax.testing.dependence import dependence, dependences, influences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
 from arjax.testing.law import check_causality, check_normalization, check_order_per_example
 from arjax.testing.samples import check_completion, check_samplers
@@ -45,6 +45,7 @@ __all__ = [
     "dependence",
     "dependences",
     "enumerate_space",
+    "influences",
     "lively_params",
     "random_cond",
     "work_ratio",

@@ -1,4 +1,5 @@
-"""What a net looks at, measured: the derivative of theta at one site, or at all, by every value of the data."""
+"""What a net looks at, measured: the derivative of theta at one site, or at all, by every value of the data; or, of any head, how
+far theta moves as a symbol is changed."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +8,8 @@ import numpy as np
 from arjax.errors import InputError
 from arjax.likelihood import theta
 from arjax.orders import inverse
-from arjax.protocol import Model
-from arjax.testing.cases import random_cond
+from arjax.protocol import Cond, Model
+from arjax.testing.cases import another_symbol, random_cond, repeat_cond
 
 
 def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
@@ -37,6 +38,28 @@ def dependences(model: Model, params, key) -> np.ndarray:
     jacobian = jax.jit(jax.jacfwd(lambda x: theta(model, params, x, cond=cond)[0]))(x)  # [T, P, 1, *site_shape, *E]
     sums = jnp.abs(jacobian).sum(axis=1).reshape(model.num_sites, model.num_sites, -1).sum(axis=-1)
     return np.asarray(sums)[inverse(model.permutation)]
+
+
+def influences(model: Model, params, x, cond: Cond | None = None, at_once: int = 64) -> np.ndarray:
+    """[T, T]: row s is how far theta at site s moves, at most, as the symbol at each site becomes another; rows and columns are
+    sites in row-major order. Exactly 0 where it does not depend on it.
+
+    x: one example [1, *site_shape, *E]. cond: its condition. at_once: examples in a pass; T passes are made in all, of one each.
+    """
+    shape, sites = (model.num_sites, *model.head.event_shape), np.arange(model.num_sites)
+    plain = np.repeat(np.asarray(x).reshape(1, *shape), at_once, axis=0)
+    cond = None if cond is None else repeat_cond(cond, at_once)
+
+    def thetas(symbols):
+        return np.asarray(theta(model, params, symbols.reshape(at_once, *model.site_shape, *shape[1:]), cond=cond), np.float64)
+
+    before, moved = thetas(plain), np.zeros((model.num_sites, model.num_sites))
+    for start in range(0, model.num_sites, at_once):
+        changed, some = plain.copy(), sites[start : start + at_once]
+        rows = np.arange(len(some))
+        changed[rows, some] = another_symbol(model, changed[rows, some])
+        moved[:, some] = np.abs(thetas(changed) - before).max(axis=-1)[rows].T
+    return moved[inverse(model.permutation)]
 
 
 def _require_derivative(model):

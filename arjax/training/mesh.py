@@ -70,6 +70,14 @@ def title(mesh: jax.sharding.Mesh) -> str:
     return f"devices: {mesh.size} {jax.default_backend()}{hosts}" + (f" ({split})" if split else "")
 
 
+def doubts(mesh: jax.sharding.Mesh, model) -> list[str]:
+    """Says which axes of the mesh do nothing for the model."""
+    count = mesh.shape[TENSOR]
+    if count == 1 or declared(model).tensor_axes:
+        return []
+    return [f"the net splits nothing over the mesh axis tensor: groups of {count} devices all compute the same; use --mesh.data"]
+
+
 def shares(mesh: jax.sharding.Mesh) -> int:
     """Returns the number of parts that a batch is split into."""
     return mesh.shape["data"] * mesh.shape["fsdp"]

@@ -160,7 +160,7 @@ def test_complete_hides_pixels_of_several_values_whole(name, runs, tmp_path):
 def test_complete_says_which_net_would_draw_what_cannot_be_drawn_in_one_order(runs, tmp_path, capsys):
     line = failure(capsys, "complete", runs("labelled"), "--mask", "centre", "--png", tmp_path / "c.png")
     assert "comes after unobserved ones in Raster(), and PixelCNN" in line
-    assert "or use a net that takes any, as MADE or LMConv" in line
+    assert "or choose a net with any_order=True, as MADE, LMConv and Transformer(any_order=True) have" in line
     assert not (tmp_path / "c.png").exists()
     # A net that takes any order does so whichever is its own.
     write_run_of_random_parameters(tmp_path / "spiral", DIGITS, Model(MADE(hidden=(3,)), Bernoulli(), (8, 8), Spiral()))

@@ -38,8 +38,8 @@ experiment = Experiment(
 def test_context_counts_what_a_site_sees_site_by_site():
     edges = ((0, 1), (1, 2), (0, 3))
     assert context(Model(BayesNet(edges), Bernoulli(), (4,), Topological(edges)), KEY) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
-    assert context(Model(Histogram(), Bernoulli(), (5,)), KEY, at_once=3) == 0
-    assert context(Model(MADE(hidden=(64,), direct=True), Bernoulli(), (6,)), KEY, at_once=4) == 1
+    assert context(Model(Histogram(), Bernoulli(), (5,)), KEY, examples=1) == 0
+    assert context(Model(MADE(hidden=(64,), direct=True), Bernoulli(), (6,)), KEY) == 1
 
 
 def test_weights_used_counts_those_of_one_conditional():

@@ -73,14 +73,12 @@ def test_check_raster_says_which_nets_take_another_order(net, takes):
     params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), jax.eval_shape(lambda: arjax.init(model, KEY)))
     x, mask = np.zeros((1, 2, 4), int), np.indices((2, 4))[1] < 2
     wishes = {
-        r"row by row, not in Spiral\(\); choose Raster\(\), or LMConv or MADE": lambda: Model(net, Bernoulli(), (2, 4), Spiral()),
-        r"in one order only, not in AnyOrder\(\); choose a fixed order, or MADE or LMConv": lambda: Model(
-            net, Bernoulli(), (2, 4), AnyOrder()
-        ),
-        r"in its own order Raster\(\) only; leave out `order`, or use MADE or LMConv": lambda: arjax.theta(
+        r"row by row, not in Spiral\(\); choose Raster\(\), or a net": lambda: Model(net, Bernoulli(), (2, 4), Spiral()),
+        r"in one order only, not in AnyOrder\(\); choose a fixed order, or": lambda: Model(net, Bernoulli(), (2, 4), AnyOrder()),
+        r"in its own order Raster\(\) only; leave out `order`, or choose a net with any_order=True": lambda: arjax.theta(
             model, params, x, order=Snake().permutation((2, 4))
         ),
-        r"in no other order; observe a prefix of the order, or use a net that takes any, as MADE or LMConv": lambda: arjax.sample(
+        r"in no other order; observe a prefix of the order, or choose a net with any_order=True": lambda: arjax.sample(
             model, params, KEY, 1, observed=x, mask=mask
         ),
     }
