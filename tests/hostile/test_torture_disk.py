@@ -1,12 +1,20 @@
-"""A run on a disk that is full ends in one line, whichever file it was writing, and goes on once there is room."""
+"""A run or a command on a disk that is full ends in one line, whichever file it was writing, and goes on once there is room."""
 
 import contextlib
 import os
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from processes import assert_same, checkpoints, ended, more, progress, started, train, undisturbed_run, wait_until
+from trained import failure, write_run_of_random_parameters
+
+from arjax.__main__ import main
+from arjax.data import Digits, Threshold
+from arjax.heads import Bernoulli
+from arjax.models import MADE
+from arjax.protocol import Model
 
 pytestmark = pytest.mark.slow
 FLAGS = ("--samples", 4)
@@ -31,6 +39,46 @@ def disk(folder, size):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     return undisturbed_run(tmp_path_factory.mktemp("undisturbed"), *FLAGS)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    run = tmp_path_factory.mktemp("digits")
+    write_run_of_random_parameters(run, Digits(Threshold(8)), Model(MADE(hidden=(4,)), Bernoulli(), (8, 8)))
+    return run
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# What is written, with room for a part of it.
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("decompress", "{run}", "{made}/x.arj", "-o", "{disk}", "--overwrite"),
+        ("sample", "{run}", "--batch", "1000", "--out", "{disk}/x.npz", "--png", "{disk}/x.png", "--overwrite"),
+        ("evaluate", "{run}", "--out", "{disk}/x.npz", "--png", "{disk}/x.png", "--overwrite"),
+        ("compress", "{run}", "{made}/0.npy", "{made}/1.npy", "-o", "{disk}/x.arj", "--overwrite"),
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_commands_on_a_full_disk_end_in_one_line_and_leave_what_was_there(argv, digits, tmp_path, capsys):
+    made = [tmp_path / f"{i}.npy" for i in range(2)]
+    for path in made:
+        np.save(path, np.random.default_rng(0).integers(0, 2, (300, 8, 8)).astype(np.uint8))
+    main(["compress", str(digits), *map(str, made), "-o", str(tmp_path / "x.arj")])
+    with disk(tmp_path, "100k") as folder:
+        for name in ("x.npz", "x.arj", "0.npy"):
+            (folder / name).write_bytes(b"old")
+        fill(folder / "ballast", 24576 if argv[0] == "decompress" else 4096)
+        before = content(folder)
+        line = failure(capsys, *(word.format(run=digits, made=tmp_path, disk=folder) for word in argv))
+        assert "No space left on device" in line
+        assert content(folder) == before
+        (folder / "ballast").unlink()
+        main([word.format(run=digits, made=tmp_path, disk=folder) for word in argv])
+        assert len(content(folder)) > 2
 
 
 def assert_told_of_a_full_disk(done):

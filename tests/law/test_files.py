@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,13 @@ def test_write_all_syncs_every_file_before_it_has_its_name_and_every_folder_behi
     monkeypatch.setattr(os, "replace", lambda old, new: (events.append("rename"), replace(old, new)))
     write_all({tmp_path / "a": "", tmp_path / "b" / "c": ""}, overwrite=False)
     assert events == ["file", "file", "rename", "rename", "folder", "folder"]
+
+
+def test_write_all_that_is_killed_leaves_what_was_there(tmp_path):
+    (tmp_path / "a").write_text("old")
+    code = (
+        "import os; from arjax.files import write_all; os.replace = lambda *names: os.kill(os.getpid(), 9)\n"
+        f"write_all({{{str(tmp_path / 'a')!r}: 'new', {str(tmp_path / 'b')!r}: 'new'}}, overwrite=True)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert {name: text for name, text in content(tmp_path).items() if not name.endswith(".tmp")} == {"a": "old"}
