@@ -19,7 +19,7 @@ from arjax.testing.decays import check_decays
 from arjax.testing.dependence import dependence, dependences, influences
 from arjax.testing.execution import check_compilation, check_gradients, check_work, work_ratio
 from arjax.testing.law import check_causality, check_normalization, check_order_per_example
-from arjax.testing.samples import check_completion, check_samplers
+from arjax.testing.samples import check_completion, check_head, check_samplers
 from arjax.testing.shape import LawBroken, check_shape
 from arjax.testing.steps import check_prefill, check_step
 
@@ -35,6 +35,7 @@ __all__ = [
     "check_completion",
     "check_decays",
     "check_gradients",
+    "check_head",
     "check_normalization",
     "check_order_per_example",
     "check_prefill",
@@ -59,6 +60,7 @@ PARTS = (
     check_prefill,
     check_order_per_example,
     check_normalization,
+    check_head,
     check_gradients,
     check_work,
     check_decays,

@@ -116,13 +116,13 @@ def enumerated(model, params, space, order, cond) -> np.ndarray:
     """p of every outcome of the space, in this order, under the condition of the first example, in float64."""
     cond, batches = repeat_cond(cond, BATCH), -(-len(space) // BATCH)
     filled = arrange(np.resize(space, (batches * BATCH, *space.shape[1:])), order, model.site_shape)
-    each = (_log_probs(model.head, parallel(model, params, x, order, cond), x) for x in np.split(filled, batches))
+    each = (log_probs(model.head, parallel(model, params, x, order, cond), x) for x in np.split(filled, batches))
     return np.exp(np.concatenate([*each]).astype(np.float64).sum(axis=1)[: len(space)])
 
 
 @functools.partial(jax.jit, static_argnames="head")
-def _log_probs(head, theta, x):
-    """[B, T]: of each symbol, so that a program of a head alone serves all nets."""
+def log_probs(head, theta, x):
+    """[...]: of each symbol, so that a program of a head alone serves all nets."""
     return head.log_prob(theta, x)
 
 

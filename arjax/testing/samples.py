@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,12 @@ from arjax.testing.cases import (
     BATCH,
     ENUMERABLE,
     accepted_orders,
+    all_events,
     enumerate_space,
     enumerated,
+    generator,
     given_order,
+    log_probs,
     order_name,
     parallel,
     random_cond,
@@ -64,6 +68,38 @@ def _drawn(head, key, theta):
 def sampler(model):
     """The sampler that a model has: with its cache, or for a net without `step` by a pass for each site."""
     return naive if model.capabilities.step is None else ancestral
+
+
+def check_head(model: Model, params, key) -> str | None:
+    """Checks the head alone: no symbol outside its support has a probability, and for theta of several sizes its samples follow
+    its probabilities (chi-square, p > 1e-4 at this key)."""
+    head = model.head
+    if head.vocab is None:
+        return "real values cannot be counted"
+    symbols, dims = all_events(model), math.prod(head.event_shape)
+    if len(symbols) > ENUMERABLE:
+        return f"the law of one symbol: it has more than {ENUMERABLE} values"
+    key, theta_key = split(key, 2)
+    outside = np.repeat(symbols[:1], 2 * dims, axis=0).reshape(2 * dims, dims)
+    outside[np.arange(2 * dims), np.arange(2 * dims) % dims] = np.repeat([-1, head.vocab], dims)
+    values = np.concatenate([symbols, outside.reshape(-1, *head.event_shape)])
+    for size, theta in zip((0, 1, 8), generator(theta_key).standard_normal((3, 1, head.param_size), np.float32), strict=True):
+        theta = size * theta
+        logs = np.asarray(log_probs(head, np.repeat(theta, len(values), axis=0), values))
+        if not (logs[len(symbols) :] == -np.inf).all():
+            which = outside[np.argmax(logs[len(symbols) :] != -np.inf)].tolist()
+            raise LawBroken(f"log_prob of the symbol {which} is finite, outside of 0..{head.vocab - 1}; return -inf there")
+        samples = np.asarray(_sampled(head, jax.random.clone(key), np.repeat(theta, SAMPLES, axis=0)))
+        if (samples < 0).any() or (samples >= head.vocab).any():
+            raise LawBroken(f"the head draws symbols outside of 0..{head.vocab - 1}, from {samples.min()} to {samples.max()}")
+        probs = np.exp(logs[: len(symbols)].astype(np.float64))
+        _require_law(model, samples, symbols, probs, f"the head's samples do not follow its log_prob at theta of size {size}")
+    return None
+
+
+@functools.partial(jax.jit, static_argnames="head")
+def _sampled(head, key, theta):
+    return head.sample(key, theta)
 
 
 def check_completion(model: Model, params, key) -> str | None:
@@ -129,8 +165,8 @@ def _require_support(model, samples, order):
 
 def _require_law(model, samples, space, probs, complaint):
     """Chi-square of samples against the probabilities of all outcomes, rare outcomes pooled. No sample may be impossible."""
-    radix = model.head.vocab ** np.arange(model.num_dims)[::-1]
-    counts = np.bincount(np.asarray(samples).reshape(len(samples), -1) @ radix, minlength=len(space))
+    digits = np.asarray(samples).reshape(len(samples), -1)
+    counts = np.bincount(digits @ model.head.vocab ** np.arange(digits.shape[1])[::-1], minlength=len(space))
     expected = np.asarray(probs, np.float64) * len(samples)
     if impossible := int(counts[expected == 0].sum()):
         raise LawBroken(f"{complaint}: {impossible} of {len(samples)} samples have probability zero")

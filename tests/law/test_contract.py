@@ -9,18 +9,21 @@ from arjax import testing
 ROWS = [pytest.param(model, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, model in ZOO.items()]
 
 
+KEY = jax.random.key(0)
+
+
 @pytest.fixture(scope="module", params=ROWS)
-def model(request):
-    """Every row in turn, with all parts of the kit; then its compiled programs are let go: a process can hold only so many."""
-    yield request.param
+def row(request):
+    """(model, parameters) of every row in turn, with all parts of the kit; then its compiled programs are let go: a process can
+    hold only so many."""
+    yield request.param, testing.lively_params(request.param, KEY)
     jax.clear_caches()
 
 
 @pytest.mark.contract
 @pytest.mark.parametrize("part", testing.PARTS, ids=lambda part: part.__name__)
-def test_PARTS_of_the_law_hold_for(model, part):
-    key = jax.random.key(0)
-    part(model, testing.lively_params(model, key), key)
+def test_PARTS_of_the_law_hold_for(row, part):
+    part(*row, KEY)
 
 
 def test_QUICK_rows_are_rows_of_every_family():

@@ -135,6 +135,10 @@ def too_likely(theta, x):
     return Bernoulli().log_prob(theta, x) + 0.01
 
 
+def any_symbol(theta, x):
+    return Bernoulli().log_prob(theta, jnp.minimum(jnp.maximum(x, 0), 1))
+
+
 def another_law(key, theta):
     return Bernoulli().sample(key, 1.3 * theta + 0.2)
 
@@ -230,6 +234,9 @@ BROKEN = [
     ("normalization", model(Linear(sees_itself)), r"all 32 outcomes in order .* sum to \d\.\d+, not 1"),
     ("normalization", model(head=Altered(too_likely)), rf"the symbols at site t=\d {OWN} sum to 1\.0100\d\d, not 1"),
     ("order_per_example", model(EACH.clone(pick=lambda orders: orders[:1]), order=AnyOrder()), PER_EXAMPLE),
+    ("head", model(head=Altered(sample=another_law)), r"do not follow its log_prob at theta of size \d: chi-square p = "),
+    ("head", model(head=Altered(sample=beyond_the_support)), r"draws symbols outside of 0\.\.1, from 0 to 2"),
+    ("head", model(head=Altered(any_symbol)), r"log_prob of the symbol \[-1\] is finite, outside of 0\.\.1; return -inf"),
     ("samplers", NOISY, r"cached and naive samples of one key differ first at site t=\d in order"),
     ("samplers", model(head=Altered(sample=another_law)), r"do not follow the enumerated law: chi-square p = \S+ over \d+ outco"),
     ("samplers", model(head=Altered(sample=beyond_the_support)), r"at site t=\d .* is 2, .* not allow: \d+ such symbols"),
