@@ -31,7 +31,7 @@ BAD_CONFIGS = (
     Bad("train.py tinny.py", "there is no config tinny.py; did you mean tiny.py?"),
     Bad("train.py", "the config must come first, not nothing; use: python train.py configs/NAME.py [flags]"),
     Bad("train.py --steps 3", "the config must come first, not --steps"),
-    Bad("train.py nowhere/zzz.py", "there is no config nowhere/zzz.py; nowhere holds no configs"),
+    Bad("train.py nowhere/zzz.py", "there is no config nowhere/zzz.py; `arjax train --help` lists the configs"),
     Bad("train.py bad.py", "there is no config bad.py", folder_instead("bad.py")),
     Bad("train.py tiny.npz", "the config tiny.npz is no Python file"),
     Bad("train.py bad.py", "fails in line 2: IndentationError", file("bad.py", "if True:\nx = 1\n")),

@@ -34,7 +34,7 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
         raise SystemExit(0)
     if not argv or argv[0].startswith("-"):
         given = argv[0] if argv else "nothing"
-        raise InputError(f"the config must come first, not {given}; use: {USAGE}; {_listing(Path('configs'))}")
+        raise InputError(f"the config must come first, not {given}; use: {USAGE}; {_LISTED}")
     config, *flags = argv
     # Before the config is executed, which may compute something.
     flags = _join(flags, f"python train.py {config}")
@@ -49,10 +49,11 @@ def load_config(path: str | Path) -> Experiment:
     """
     path = _find(Path(path))
     if not path.is_file():
-        near = difflib.get_close_matches(path.stem, [p.stem for p in _configs(path.parent)], n=3, cutoff=0.4)
-        near = [p for p in _configs(path.parent) if p.stem in near]
-        remedy = f"did you mean {' or '.join(map(str, near))}?" if near else _listing(path.parent)
-        raise InputError(f"there is no config {path}; {remedy}")
+        # Of those that came with the package the bare name will do.
+        names = {name: name for name in _own()} | {p.stem: str(p) for p in _configs(path.parent)}
+        near = [names[name] for name in difflib.get_close_matches(path.stem, names, n=3, cutoff=0.5)]
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(f"there is no config {path}; {meant}{_LISTED}")
     if path.suffix != ".py":
         raise InputError(f"the config {path} is no Python file; give one whose name ends in .py")
     try:
@@ -175,5 +176,11 @@ def _listing(folder: Path) -> str:
     names = [str(p) for p in _configs(folder)]
     if names:
         return f"configs here: {', '.join(names)}"
-    own = sorted({path.stem for place in _folders() for path in place.glob("*.py")})
-    return f"{folder} holds no configs; name one that came with the package: {', '.join(own)}"
+    return f"{folder} holds no configs; name one that came with the package: {', '.join(_own())}"
+
+
+def _own() -> list[str]:
+    return sorted({path.stem for place in _folders() for path in place.glob("*.py")})
+
+
+_LISTED = "`arjax train --help` lists the configs"

@@ -282,3 +282,23 @@ def test_checksums_compile_nothing(caplog):
     with jax.log_compiles(), caplog.at_level("WARNING"):
         checksums(state)
     assert "ompil" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")], ids=["host", "device"]
+)
+def test_restore_does_not_take_a_lack_of_memory_for_damage(tmp_path, monkeypatch, error):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in (1, 2):
+            save(checkpoints, step, tree(float(step)), 1.0)
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("orbax.checkpoint.PyTreeCheckpointHandler.restore", lambda *_, **__: raise_it(error))
+        with pytest.raises(type(error)):
+            restore_latest(tmp_path, ABSTRACT)
+    assert sorted(tmp_path.iterdir()) == before
+    assert restore_latest(tmp_path, ABSTRACT).step == 2
+
+
+def raise_it(error):
+    raise error
