@@ -1,7 +1,6 @@
 """What `complete` does to examples of every medium: hide a part of them, draw it from what is visible, and say what it costs."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +18,10 @@ from arjax.likelihood import bits_per_dim, conditional_log_prob
 from arjax.orders import named
 from arjax.protocol import Cond
 from arjax.runs.directory import read_run, read_tokenizer
+from arjax.runs.report import plus_minus
 from arjax.sampling import ancestral
 from arjax.training.conditions import check_fits, cond_of
+from arjax.training.evaluation import standard_error
 from arjax.training.experiment import over_tokens
 
 MASKS = ("lower", "upper", "left", "right", "centre", "random")
@@ -275,7 +276,7 @@ def cost(model, params, unit: str, case: Hidden, order) -> str:
     nats = conditional_log_prob(model, params, case.x, ~case.hidden, order=order, cond=case.cond, counted=case.inside)
     nats = -np.asarray(nats, np.float64)
     dims = (case.inside & case.hidden).reshape(len(case.x), -1).sum(axis=1) * (model.num_dims // model.num_sites)
-    error = f" ± {nats.std(ddof=1) / math.sqrt(len(nats)):.3f}" if len(nats) > 1 else ""
+    error = plus_minus(standard_error(nats))
     bits = bits_per_dim(float(nats.mean()), float(dims.mean()))
     knows = [*(["label"] if model.cond.classes else []), *model.cond.features(model.site_shape)]
     return (
