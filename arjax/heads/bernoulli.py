@@ -6,6 +6,8 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from arjax.heads.noise import uniform
+
 
 @dataclasses.dataclass(frozen=True)
 class Bernoulli:
@@ -21,6 +23,8 @@ class Bernoulli:
         return jnp.where((x == 0) | (x == 1), -jax.nn.softplus(jnp.where(x == 1, -logit, logit)), -jnp.inf)
 
     def sample(self, key, theta):
-        """[..., 1] -> [...] int32: 1 where a uniform falls below p(x = 1)."""
+        """[..., 1] -> [...] int32: the rarer of the two where a uniform, counted from its end, falls below its probability."""
         logit = theta[..., 0].astype(jnp.float32)
-        return (jax.random.uniform(key, logit.shape) < jax.nn.sigmoid(logit)).astype(jnp.int32)
+        u, rest = uniform(key, logit.shape)
+        rare = jnp.where(logit > 0, u, rest) < jax.nn.sigmoid(-jnp.abs(logit))
+        return (rare ^ (logit > 0)).astype(jnp.int32)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from arjax.description import check_types
 from arjax.errors import InputError
+from arjax.heads import noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,4 +37,4 @@ class Categorical:
 
     def sample(self, key, theta):
         """[..., V] -> [...] int32, by the Gumbel-max trick: the noise does not see the symbols' numbering."""
-        return jax.random.categorical(key, theta.astype(jnp.float32)).astype(jnp.int32)
+        return noise.categorical(key, theta.astype(jnp.float32))

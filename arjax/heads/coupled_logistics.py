@@ -20,7 +20,7 @@ from arjax.description import check_types
 from arjax.heads import logistic_bins
 from arjax.heads.logistic_bins import check_bins, log_bins, to_unit
 from arjax.heads.mixture import Components, check_components, limit, mix_logs, place
-from arjax.heads.ordinal import uniform
+from arjax.heads.noise import Uniform, uniform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +59,14 @@ class CoupledDiscretizedMixtureOfLogistics:
         """[..., 10 M] -> [..., 3] int32: each channel by one uniform through the inverse CDF of its conditional."""
         return self.quantile(theta, uniform(key, (*theta.shape[:-1], 3)))
 
-    def quantile(self, theta, u):
-        """[..., 10 M], [..., 3] in (0, 1] -> [..., 3] int32: for each channel in turn the smallest symbol at which its CDF, given
+    def quantile(self, theta, u: Uniform):
+        """[..., 10 M], [..., 3] -> [..., 3] int32: for each channel in turn the smallest symbol at which its CDF, given
         the symbols chosen for those before, reaches its u."""
-        x = jnp.zeros(u.shape, jnp.int32)
+        x = jnp.zeros(u.u.shape, jnp.int32)
         for c in range(3):
-            x = x.at[..., c].set(logistic_bins.quantile(self._conditionals(theta, x)[c], u[..., c], self.vocab))
+            x = x.at[..., c].set(
+                logistic_bins.quantile(self._conditionals(theta, x)[c], Uniform(u.u[..., c], u.rest[..., c]), self.vocab)
+            )
         return x
 
     def cdf(self, theta, x):

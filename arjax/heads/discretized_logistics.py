@@ -13,7 +13,7 @@ from arjax.description import check_types
 from arjax.heads import logistic_bins
 from arjax.heads.logistic_bins import check_bins, log_bins
 from arjax.heads.mixture import check_components, mix_logs, read_components
-from arjax.heads.ordinal import uniform
+from arjax.heads.noise import Uniform, uniform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,8 @@ class DiscretizedMixtureOfLogistics:
         """[..., 3 M] -> [...] int32, by one uniform through the inverse CDF."""
         return self.quantile(theta, uniform(key, theta.shape[:-1]))
 
-    def quantile(self, theta, u):
-        """[..., 3 M], [...] in (0, 1] -> [...] int32: the smallest symbol v with P(X <= v) >= u."""
+    def quantile(self, theta, u: Uniform):
+        """[..., 3 M], [...] -> [...] int32: the smallest symbol v with P(X <= v) >= u."""
         return logistic_bins.quantile(read_components(theta), u, self.vocab)
 
     def cdf(self, theta, x):

@@ -7,6 +7,7 @@ from typing import ClassVar
 import jax
 
 from arjax.description import check_types
+from arjax.heads import noise
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
 
@@ -34,7 +35,7 @@ class MixtureOfGaussians:
 
     def sample(self, key, theta):
         """[..., 3 M] -> [...] float32: a component by its weight, then a normal value of it."""
-        return sample_components(key, read_components(theta), jax.random.normal)
+        return sample_components(key, read_components(theta), noise.normal)
 
     def cdf(self, theta, x):
         """[..., 3 M], [...] -> [...] float32: the probability of a value of at most x."""

@@ -19,6 +19,7 @@ import numpy as np
 from arjax.arguments import check_table
 from arjax.errors import InputError
 from arjax.heads.mixture import Components, mix, standardize
+from arjax.heads.noise import Uniform
 
 
 def check_bins(vocab: int) -> None:
@@ -48,18 +49,22 @@ def cdf(components: Components, x, vocab: int):
     return jnp.where(x < 0, 0, jnp.where(x >= vocab - 1, 1, jnp.minimum(inside, 1)))
 
 
-def quantile(components: Components, u, vocab: int):
-    """[..., M], u [...] in (0, 1] -> [...] int32: the smallest symbol v with P(X <= v) >= u, by halving."""
+def quantile(components: Components, u: Uniform, vocab: int):
+    """[..., M], u [...] -> [...] int32: the smallest symbol v with P(X <= v) >= u, by halving."""
+    # Of large u the complement is compared, with P(X > v): both sides are then precise.
+    side = jnp.where(u.u <= u.rest, 1.0, -1.0)[..., None]
+    small = jnp.minimum(u.u, u.rest)[..., None]
 
     def halve(_, bounds):
         low, high = bounds
         middle = (low + high) // 2
         # sum_m w_m (P_m - u), not sum_m w_m P_m - u: weights that sum to just less than one must not reach a further symbol.
-        excess = mix(components.log_weight, jax.nn.sigmoid(_edge(components, middle + 1, vocab)) - u[..., None])
+        beyond = jax.nn.sigmoid(side * _edge(components, middle + 1, vocab)) - small
+        excess = mix(components.log_weight, side * beyond)
         reached = (middle == high) | (excess >= 0)
         return jnp.where(reached, low, middle + 1), jnp.where(reached, middle, high)
 
-    bounds = jnp.zeros(u.shape, jnp.int32), jnp.full(u.shape, vocab - 1, jnp.int32)
+    bounds = jnp.zeros(u.u.shape, jnp.int32), jnp.full(u.u.shape, vocab - 1, jnp.int32)
     return jax.lax.fori_loop(0, (vocab - 1).bit_length(), halve, bounds)[0]
 
 

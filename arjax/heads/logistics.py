@@ -6,6 +6,7 @@ from typing import ClassVar
 import jax
 
 from arjax.description import check_types
+from arjax.heads import noise
 from arjax.heads.mixture import check_components, mix, mix_logs, read_components, sample_components, standardize
 
 
@@ -33,7 +34,7 @@ class MixtureOfLogistics:
 
     def sample(self, key, theta):
         """[..., 3 M] -> [...] float32: a component by its weight, then a logistic value of it."""
-        return sample_components(key, read_components(theta), jax.random.logistic)
+        return sample_components(key, read_components(theta), noise.logistic)
 
     def cdf(self, theta, x):
         """[..., 3 M], [...] -> [...] float32: the probability of a value of at most x."""

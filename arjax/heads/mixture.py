@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from arjax.errors import InputError
+from arjax.heads.noise import categorical
 
 LOG_SCALE_LIMIT = 30.0
 
@@ -68,7 +69,7 @@ def mix(log_weight, values):
 def sample_components(key, components: Components, draw):
     """One component [...] drawn for every mixture, by its weight: its mean + its scale * noise [...], of draw(key, shape)."""
     component_key, noise_key = jax.random.split(key)
-    noise = draw(noise_key, components.mean.shape[:-1], jnp.float32)
-    chosen = jax.random.categorical(component_key, components.log_weight)[..., None]
+    noise = draw(noise_key, components.mean.shape[:-1])
+    chosen = categorical(component_key, components.log_weight)[..., None]
     mean, log_scale = (jnp.take_along_axis(part, chosen, axis=-1)[..., 0] for part in components[1:])
     return mean + jnp.exp(log_scale) * noise

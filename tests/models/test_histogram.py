@@ -18,6 +18,7 @@ from arjax import Model, testing
 from arjax.data import Bimodal, Levels, Real
 from arjax.data.splits import Split, Splits
 from arjax.heads import Categorical, DiscretizedMixtureOfLogistics, MixtureOfGaussians, Ordinal
+from arjax.heads.noise import Uniform
 from arjax.models import Histogram
 from arjax.models.histogram import fit
 from arjax.orders import AnyOrder
@@ -125,7 +126,7 @@ def test_quantile_is_the_loops_smallest_symbol():
     theta = fit(np.repeat(np.arange(8), (probs * 16).astype(int))[:, None], 8)["theta"]
     u = np.arange(1, 257, dtype=np.float32) / 256
     u = u[(u * 16) % 1 != 0]
-    x = Ordinal(8).quantile(jnp.broadcast_to(theta, (len(u), 8)), jnp.asarray(u))
+    x = Ordinal(8).quantile(jnp.broadcast_to(theta, (len(u), 8)), Uniform(u, 1 - u))
     np.testing.assert_array_equal(x, [smallest_symbol(probs, at) for at in u])
 
 
@@ -136,7 +137,7 @@ def test_quantile_at_an_exact_boundary_is_the_symbol_below_it(vocab):
     theta = jnp.zeros((vocab, vocab))
     for u in (np.nextafter(boundaries, np.float32(0)), boundaries, np.minimum(np.nextafter(boundaries, np.float32(2)), 1)):
         expected = [smallest_symbol([1 / vocab] * vocab, at) for at in u]
-        np.testing.assert_array_equal(Ordinal(vocab).quantile(theta, jnp.asarray(u)), expected)
+        np.testing.assert_array_equal(Ordinal(vocab).quantile(theta, Uniform(u, 1 - u)), expected)
 
 
 @pytest.mark.parametrize("vocab", [2, 100, 1000])
@@ -146,8 +147,9 @@ def test_quantile_never_reaches_impossible_symbols_and_the_cdf_rises_to_one(voca
     impossible[:, 1] = False
     theta = jnp.asarray(np.where(impossible, -np.inf, logits), jnp.float32)
     head = Ordinal(vocab)
-    for u in (2.0**-23, 0.5, 1 - 2.0**-24, 1.0):
-        assert not impossible[np.arange(50), np.asarray(head.quantile(theta, jnp.full(50, u)))].any()
+    for rest in (1 - 2.0**-23, 0.5, 2.0**-24, 2.0**-65):
+        u = Uniform(*np.full((2, 50), [[1 - rest], [rest]], np.float32))
+        assert not impossible[np.arange(50), np.asarray(head.quantile(theta, u))].any()
     cdf = np.stack([head.cdf(theta, jnp.full(50, v)) for v in (-1, *range(0, vocab, max(1, vocab // 20)), vocab - 1, vocab)])
     assert (np.diff(cdf, axis=0) >= 0).all()
     np.testing.assert_array_equal(cdf[0], 0)
