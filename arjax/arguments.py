@@ -31,29 +31,73 @@ def native(x: np.ndarray) -> np.ndarray:
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def as_array(name: str, x) -> jax.Array:
-    """`x` as JAX has it. InputError where it is an array of what is no number, as dates or strings."""
-    if isinstance(x, np.ndarray):
-        if x.dtype.kind in "OSUmM" or x.dtype.type is np.void:
-            raise InputError(f"{name} holds {x.dtype}, no numbers; convert it")
-        x = native(x)
-    return jnp.asarray(x)
+def as_array(name: str, x) -> np.ndarray | jax.Array:
+    """`x` itself if it is an array of JAX; anything else as one of NumPy, its values as they are. InputError where they are no
+    numbers, as dates or strings."""
+    if isinstance(x, jax.Array):
+        return x
+    x = np.asarray(x)
+    if x.dtype.kind in "OSUmM" or x.dtype.type is np.void:
+        raise InputError(f"{name} holds {x.dtype}, no numbers; convert it")
+    return native(x)
 
 
-def check_x(model: Model, x) -> jax.Array:
-    """`x` as the model's dtype. InputError unless it is [B, *site_shape, *E], and of integers where the head wants symbols."""
-    x = as_array("x", x)
+def check_x(model: Model, x, name="x", where: np.ndarray | jax.Array | None = None) -> jax.Array:
+    """`x` as the model's dtype. InputError unless it is [B, *site_shape, *E], and as `check_values` wants it. `where`, bool
+    [B, *site_shape]: all else is zero, whatever it was."""
+    x = as_array(name, x)
     expected = (*model.site_shape, *model.head.event_shape)
-    if x.shape[1:] != expected:
-        raise InputError(f"x has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
-    if model.head.vocab is not None and not _is_integer(x) and x.dtype != bool:
-        raise InputError(
-            f"x is {x.dtype}, but {type(model.head).__name__} wants integer symbols 0..{model.head.vocab - 1}; convert it"
-        )
-    return x.astype(model.dtype)
+    if not x.ndim or x.shape[1:] != expected:
+        raise InputError(f"{name} has shape {x.shape}, but the model's data is [B, {', '.join(map(str, expected))}]; reshape it")
+    if where is not None:
+        keep = where.reshape(*where.shape, *(1 for _ in model.head.event_shape))
+        with jax.ensure_compile_time_eval():  # what is concrete remains so inside somebody's jit
+            x = (np if isinstance(x, np.ndarray) and not _is_traced(keep) else jnp).where(keep, x, 0)
+    check_values(model, x, name)
+    return jnp.asarray(x, model.dtype) if model.head.vocab is None else _int32(x, model.head.vocab)
 
 
-def check_prefix(model: Model, x, order, counted) -> tuple[jax.Array, jax.Array]:
+def check_values(model: Model, x: np.ndarray | jax.Array, name: str) -> None:
+    """InputError unless `x` holds what the head models: integers, and where they are concrete symbols; or finite real numbers."""
+    head, vocab = type(model.head).__name__, model.head.vocab
+    integer = jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == bool
+    if vocab is not None and not integer:
+        raise InputError(f"{name} is {x.dtype}, but {head} wants integer symbols 0..{vocab - 1}; convert it")
+    if not integer and not jnp.issubdtype(x.dtype, jnp.floating):
+        raise InputError(f"{name} is {x.dtype}, but {head} wants real numbers; convert it")
+    if _is_traced(x) or not x.size:
+        return
+    low, high = _range(x)
+    limit = np.finfo(np.float32).max
+    # Not "outside": a NaN is not inside.
+    if (low >= 0 and high < vocab) if vocab is not None else (-limit <= low and high <= limit):
+        return
+    x = np.asarray(x)
+    inside = (x >= 0) & (x < vocab) if vocab is not None else np.abs(x.astype(np.float64)) <= limit
+    index = tuple(int(i) for i in np.argwhere(~inside)[0])
+    wants = f"symbols 0..{vocab - 1}" if vocab is not None else "finite values of float32"
+    raise InputError(f"{name} has the value {x[index]} at {list(index)}, but {head} wants {wants}; correct it")
+
+
+def _int32(x: np.ndarray | jax.Array, count) -> jax.Array:
+    """`x` as int32. What is traced and not in 0..count-1 remains so: 64 bits would wrap around."""
+    return jnp.asarray(x.clip(-1, count) if _is_traced(x) and x.dtype.itemsize > 4 else x, jnp.int32)
+
+
+def _range(x) -> tuple:
+    """(the least value, the greatest), or NaN where there is one."""
+    if isinstance(x, np.ndarray):
+        return x.min(), x.max()
+    with jax.ensure_compile_time_eval():  # also where a concrete array is used inside somebody's jit
+        return jax.device_get(_extremes(x))
+
+
+@jax.jit
+def _extremes(x):
+    return x.min(), x.max()
+
+
+def check_prefix(model: Model, x, order, counted) -> tuple[np.ndarray | jax.Array, jax.Array]:
     """(`x` [B, L, *E], L <= T, and zeros after it, [B, T, *E]; `counted` [B, L], None for all, and False after it, [B, T]).
 
     InputError unless the data lie on one axis, and `order`, as `check_order` returned it, begins with these L sites.
@@ -69,7 +113,8 @@ def check_prefix(model: Model, x, order, counted) -> tuple[jax.Array, jax.Array]
         raise InputError(f"the order does not begin with the sites 0..{x.shape[1] - 1} that a prefix has; give one that does")
     given = jnp.ones(x.shape[:2], bool) if counted is None else jnp.asarray(counted)
     given, after = _of_kind("counted", given, x.shape[:2], "booleans", jnp.bool_), [(0, 0), (0, sites - x.shape[1])]
-    return jnp.pad(x, after + [(0, 0)] * (x.ndim - 2)), jnp.pad(given, after)
+    # By NumPy what is NumPy's: its values are then checked as they are.
+    return (np if isinstance(x, np.ndarray) else jnp).pad(x, after + [(0, 0)] * (x.ndim - 2)), jnp.pad(given, after)
 
 
 def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
@@ -127,7 +172,7 @@ def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
     """`counted` as an array. InputError unless it is None or bool [B, *site_shape]."""
     if counted is None:
         return None
-    return _of_kind("counted", jnp.asarray(counted), (batch, *model.site_shape), "booleans", jnp.bool_)
+    return jnp.asarray(_of_kind("counted", counted, (batch, *model.site_shape), "booleans", jnp.bool_))
 
 
 def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | jax.Array, np.ndarray | jax.Array]:
@@ -174,12 +219,12 @@ def _check_mask(model, mask, batch) -> np.ndarray | jax.Array:
 
 def _check_real(name, features, shape) -> jax.Array:
     """`features` as float32. InputError unless they are real numbers of this shape, which the model declares."""
-    return _of_kind(name, as_array(name, features), shape, "real numbers", jnp.floating).astype(jnp.float32)
+    return jnp.asarray(_of_kind(name, features, shape, "real numbers", jnp.floating), jnp.float32)
 
 
 def _check_memory_mask(model, mask, batch) -> jax.Array:
     """`mask` as an array. InputError unless it is bool [B, S] and, where concrete, shows every example something."""
-    given = _of_kind("memory_mask", jnp.asarray(mask), (batch, model.cond.memory[0]), "booleans", jnp.bool_)
+    given = jnp.asarray(_of_kind("memory_mask", mask, (batch, model.cond.memory[0]), "booleans", jnp.bool_))
     if not _is_traced(mask) and not np.asarray(mask).any(axis=1).all():
         raise InputError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
     return given
@@ -187,19 +232,19 @@ def _check_memory_mask(model, mask, batch) -> jax.Array:
 
 def _check_index(name, index, shape, count) -> jax.Array:
     """`index` as int32. InputError unless it has this shape and, where concrete, lies in 0..count-1."""
-    index = native(index) if isinstance(index, np.ndarray) else index
-    _of_kind(name, index, shape, "integers", jnp.integer)
+    index = _of_kind(name, index, shape, "integers", jnp.integer)
     if not _is_traced(index) and np.size(index):
         low, high = np.asarray(index).min(), np.asarray(index).max()
         if low < 0 or high >= count:
             raise InputError(f"{name} must be in 0..{count - 1}, but goes from {low} to {high}; declare more of them in CondSpec")
-    return jnp.asarray(index, jnp.int32)
+    return _int32(index, count)
 
 
-def _of_kind(name, x, shape, words, kind):
-    """`x`. InputError unless it has this shape and numbers of this kind, which `words` say."""
-    if jnp.shape(x) != shape or not jnp.issubdtype(jnp.result_type(x), kind):
-        raise InputError(f"{name} is {jnp.result_type(x)} of shape {jnp.shape(x)}; give {words} of shape {shape}")
+def _of_kind(name, x, shape, words, kind) -> np.ndarray | jax.Array:
+    """`x` as an array. InputError unless it has this shape and numbers of this kind, which `words` say."""
+    x = as_array(name, x)
+    if x.shape != shape or not jnp.issubdtype(x.dtype, kind):
+        raise InputError(f"{name} is {x.dtype} of shape {x.shape}; give {words} of shape {shape}")
     return x
 
 

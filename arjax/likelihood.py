@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
 from arjax.arguments import check_cond, check_counted, check_order, check_prefix, check_x, observed_first
+from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
 from arjax.sharding import automatic
@@ -32,10 +33,12 @@ def theta(
     cond: as the model declares it.
     key: draws dropout; None is deterministic.
 
-    InputError where a shape, the order or the condition does not fit the model.
+    InputError where a shape, a value, the order or the condition does not fit the model. Inside a jit, where values are not
+    known, what is no symbol or no finite number has probability zero, and the net is given a zero.
     """
+    x = check_x(model, x)
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
-    return _theta(model, params, check_x(model, x), order, cond, key)
+    return _theta(model, params, x, order, cond, key)
 
 
 def log_prob(
@@ -53,7 +56,7 @@ def log_prob(
 
     counted: bool [B, *site_shape], of a prefix [B, L], or None for all: the sites whose log-probability, given all before them in
     the order, is summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its
-    first sites. What does not count has to be valid, too: a symbol, or a finite number.
+    first sites. What does not count has to be valid, too: a symbol, or a finite number. (Inside a jit it enters as zero.)
     """
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
     if prefix:
@@ -103,8 +106,9 @@ def conditional_log_prob(
     where the order does not begin with what is observed and the net takes no other. Where the mask or the order is traced, that
     cannot be checked: a net of one order assumes it.
     """
+    x = check_x(model, x)
     order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
-    x, counted = check_x(model, x), check_counted(model, counted, len(x))
+    counted = check_counted(model, counted, len(x))
     order, mask = observed_first(model, order, mask, len(x))
     return _log_prob(model, params, x, order, cond, None, jnp.asarray(~mask) if counted is None else counted & ~mask)
 
@@ -124,16 +128,21 @@ def ensemble_log_prob(
     orders: Integer[Array | np.ndarray, "K T"],
     *,
     cond: Cond | None = None,
-    members: Integer[Array | np.ndarray, " K"] | None = None,
+    members: Integer[Array | np.ndarray, " members"] | None = None,
     counted=None,
 ) -> Ensemble:
     """Scores by the equal mixture over K orders and, where given, members.
 
     orders [K, T]; members int [K] or None; counted as in `log_prob`. Each x is scored under all K, and the probabilities are
-    averaged.
+    averaged. InputError as there, and unless there are as many members as orders, at least one.
     """
+    orders = orders if isinstance(orders, jax.Array) else np.asarray(orders)
+    if orders.ndim != 2 or not len(orders):
+        raise InputError(f"orders have shape {orders.shape}; give K of {model.num_sites} sites, [K, T], at least one")
+    if members is not None and np.shape(members) != orders.shape[:1]:
+        raise InputError(f"members have shape {np.shape(members)} for {len(orders)} orders; give each order its member")
     cond, each = Cond() if cond is None else cond, []
-    for k, order in enumerate(jnp.asarray(orders)):
+    for k, order in enumerate(orders):
         part = cond if members is None else dataclasses.replace(cond, member=members[k])
         each.append(log_prob(model, params, x, order=order, cond=part, counted=counted))
     return mixture(jnp.stack(each))
@@ -162,7 +171,8 @@ def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> fl
 @functools.partial(jax.jit, static_argnames="model")
 @automatic
 def _theta(model, params, x, order, cond, key):
-    return model.apply(params, arrange(x, order, model.site_shape), order, cond, key=key)
+    x, _ = _possible(model, arrange(x, order, model.site_shape))
+    return model.apply(params, x, order, cond, key=key)
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -181,5 +191,11 @@ def _log_probs(model, params, x, order, cond, key):
 
 def _each(model, params, x, order, cond, key):
     """[B, T]: the log-probability of each site, in generation order."""
-    x = arrange(x, order, model.site_shape)
-    return model.head.log_prob(model.apply(params, x, order, cond, key=key), x)
+    x, possible = _possible(model, arrange(x, order, model.site_shape))
+    return jnp.where(possible, model.head.log_prob(model.apply(params, x, order, cond, key=key), x), -jnp.inf)
+
+
+def _possible(model, x):
+    """x [B, T, *E] with zero in the place of what is no symbol or no finite number, and where nothing was replaced [B, T]."""
+    inside = jnp.isfinite(x) if model.head.vocab is None else (x >= 0) & (x < model.head.vocab)
+    return jnp.where(inside, x, 0), inside.all(axis=tuple(range(2, x.ndim)))
