@@ -23,14 +23,15 @@ def ancestral(
     """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
 
     order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
-    observed: [B, *site_shape, *E], or B = 1. What all rows observe enters in one parallel pass where the net has `prefill`.
+    observed: [B, *site_shape, *E], or B = 1; outside the mask it does not matter. What all rows observe enters in one parallel
+      pass where the net has `prefill`. Traced values are not checked: what is no symbol is kept, and its likelihood is zero.
     mask: bool [*site_shape], or [B, *site_shape] where every row is a prefix of the order or the net takes an order for each.
       Of a traced mask that cannot be checked: a net of one order assumes a prefix.
     transforms: theta -> theta, applied in turn (Temperature, TopK, TopP, MinP); the samples are then not of the model's law.
 
     InputError where one does not fit the model.
     """
-    order, cond, x, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
+    key, order, cond, x, forced, transforms = prepare(model, key, batch, order, cond, observed, mask, transforms)
     # A traced mask may show nothing, which a net need not be able to take in at once.
     enters = observed is not None and model.capabilities.prefill is not None and not isinstance(forced, Tracer)
     if enters and (known := _known(forced)):
@@ -43,7 +44,7 @@ def _known(forced) -> np.int32:
     return forced.sum(axis=1).min().astype(np.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(jax.jit, static_argnames="model")
 @functools.partial(automatic, split=True)
 def from_start(model, params, key, order, cond, observed, forced, transforms):
     """Samples [B, *site_shape, *E], a site at a time from the first; the arguments as `prepare` gives them."""
@@ -59,7 +60,7 @@ def from_start(model, params, key, order, cond, observed, forced, transforms):
     return restore(jnp.moveaxis(x, 0, 1), order, model.site_shape)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(jax.jit, static_argnames="model")
 @functools.partial(automatic, split=True)
 def _continued(model, params, key, order, cond, observed, forced, known, transforms):
     """The same, from site `known` on; a traced number, so that prompts of all lengths share one program."""
@@ -84,9 +85,7 @@ def init_cache(model, params, batch, order, cond):
 
 def draw(model, key, t, theta, transforms):
     """The symbols of site t [B, *E], from theta [B, P] and the site's own key."""
-    for transform in transforms:
-        theta = transform(theta)
-    return model.head.sample(jax.random.fold_in(key, t), theta)
+    return model.head.sample(jax.random.fold_in(key, t), transforms(theta))
 
 
 def force(forced, observed, x):

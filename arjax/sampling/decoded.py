@@ -35,11 +35,11 @@ def decoded(
             f"{model.head} draws {model.head.vocab} symbols, but the tokenizer has {tokenizer.tokenizer.vocab} tokens; give the "
             "one that the model was trained on"
         )
-    order, cond, x, forced, transforms = prepare(model, batch, order, cond, None, None, transforms)
-    return _decoded(model, params, tokenizer.tokenizer, dict(tokenizer.learned), key, order, cond, x, forced, transforms)
+    key, *given = prepare(model, key, batch, order, cond, None, None, transforms)
+    return _decoded(model, params, tokenizer.tokenizer, dict(tokenizer.learned), key, *given)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "tokenizer", "transforms"))
+@functools.partial(jax.jit, static_argnames=("model", "tokenizer"))
 @functools.partial(automatic, split=True)
 def _decoded(model, params, tokenizer, learned, key, order, cond, x, forced, transforms):
     tokens = from_start(model, params, key, order, cond, x, forced, transforms)

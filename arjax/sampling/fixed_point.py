@@ -18,9 +18,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Int, Shaped
 
+from arjax.arguments import check_x
 from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
@@ -50,12 +50,12 @@ def fixed_point(
     Real values (`vocab` None) are settled only where they stop changing to the last bit. InputErrors as there, and where `start`
     does not fit the model.
     """
-    order, cond, observed, forced, transforms = prepare(model, batch, order, cond, observed, mask, transforms)
+    key, order, cond, observed, forced, transforms = prepare(model, key, batch, order, cond, observed, mask, transforms)
     guess = None if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
     return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(jax.jit, static_argnames="model")
 @functools.partial(automatic, split=True)
 def _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms):
     sites = jnp.arange(model.num_sites, dtype=jnp.int32)
@@ -84,13 +84,6 @@ def _check_start(model, start, batch) -> jax.Array:
     shape, vocab = (*model.site_shape, *model.head.event_shape), model.head.vocab
     if np.shape(start) not in (shape, (batch, *shape)):
         raise InputError(f"start has shape {np.shape(start)}; give one example {shape}, or one for each sample {(batch, *shape)}")
-    if vocab is not None and (dtype := jnp.result_type(start)).kind not in "iub":
-        raise InputError(f"start is {dtype}, but {type(model.head).__name__} wants integer symbols 0..{vocab - 1}; convert it")
-    if not isinstance(start, Tracer):
-        low, high = np.min(start), np.max(start)
-        if vocab is None and not np.isfinite([low, high]).all():
-            raise InputError(f"start goes from {low} to {high}; give finite values")
-        if vocab is not None and not 0 <= low <= high < vocab:
-            raise InputError(f"start goes from {low} to {high}, but the symbols are 0..{vocab - 1}; clip it")
-    start = jnp.broadcast_to(jnp.asarray(start, model.dtype), (batch, *shape))
-    return start if vocab is None else jnp.clip(start, 0, vocab - 1)
+    start = start if isinstance(start, jax.Array) else np.asarray(start)
+    start = check_x(model, start if start.ndim > len(shape) else start[None], "start")
+    return jnp.broadcast_to(start if vocab is None else jnp.clip(start, 0, vocab - 1), (batch, *shape))

@@ -13,8 +13,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Int32
 
-from arjax.arguments import check_cond
+from arjax.arguments import check_cond, check_values
 from arjax.errors import InputError
+from arjax.heads.noise import threefry
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import init_cache, step
 from arjax.sampling.prepare import check_transforms
@@ -54,6 +55,7 @@ def generate(
     Compiles once for a number of prompts, whatever their lengths and `tokens`, and for a net with `prefill` up to eight times
     more, once for each eighth of the model's sites that the shortest prompt may end in.
     """
+    key = threefry(key)
     x, lengths, width, *given = _prepare(model, prompts, lengths, tokens, cond, transforms, stop)
     if not _is_traced((params, key, x, lengths, given)):
         (generated,) = _chunks(model, params, key, x, lengths, width, *given, model.num_sites)
@@ -71,7 +73,7 @@ def stream(
     """Yields what `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest
     prompt. The last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the
     call."""
-    given = _prepare(model, prompts, None, tokens, cond, transforms, stop)
+    key, given = threefry(key), _prepare(model, prompts, None, tokens, cond, transforms, stop)
     if every < 1:
         raise InputError(f"every={every} must be at least 1; choose after how many sites to look")
     if _is_traced((params, key, given)):
@@ -151,8 +153,8 @@ def _advanced(model, params, key, cache, x, t, end, until, lengths, stop, order,
 
 
 # The cache given is used up, its memory serves the new one; inside a trace memory is the caller's business.
-_advance = jax.jit(_advanced, static_argnames=("model", "transforms"), donate_argnames="cache")
-_advance_kept = jax.jit(_advanced, static_argnames=("model", "transforms"))
+_advance = jax.jit(_advanced, static_argnames="model", donate_argnames="cache")
+_advance_kept = jax.jit(_advanced, static_argnames="model")
 
 
 def _check_model(model):
@@ -201,16 +203,14 @@ def _is_traced(tree) -> bool:
 
 def _check_prompt(model, i, prompt) -> np.ndarray:
     """int32 [length]. InputError unless it is symbols of the model's, at least one, and not more than the model has sites."""
-    prompt, vocab = np.asarray(prompt), model.head.vocab
+    prompt = np.asarray(prompt)
     if prompt.size == 0:
         raise InputError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
-    if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
-        raise InputError(f"prompt {i} is {prompt.dtype} of shape {prompt.shape}; give integers of shape [length]")
+    if prompt.ndim != 1:
+        raise InputError(f"prompt {i} has shape {prompt.shape}; give integers of shape [length]")
     if len(prompt) > model.num_sites:
         raise InputError(f"prompt {i} of {len(prompt)} symbols is longer than the model's {model.num_sites} sites; shorten it")
-    if prompt.min() < 0 or prompt.max() >= vocab:
-        place = int(np.argmax((prompt < 0) | (prompt >= vocab)))
-        raise InputError(f"prompt {i} has the symbol {prompt[place]} at {place}; give symbols of the model's, 0..{vocab - 1}")
+    check_values(model, prompt, f"prompt {i}")
     return prompt.astype(np.int32)
 
 

@@ -17,10 +17,10 @@ def naive(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
 ) -> Shaped[Array, "{batch} *data"]:
     """Draws as `ancestral` does, by T full passes."""
-    return _naive(model, params, key, *prepare(model, batch, order, cond, observed, mask, transforms))
+    return _naive(model, params, *prepare(model, key, batch, order, cond, observed, mask, transforms))
 
 
-@functools.partial(jax.jit, static_argnames=("model", "transforms"))
+@functools.partial(jax.jit, static_argnames="model")
 @functools.partial(automatic, split=True)
 def _naive(model, params, key, order, cond, observed, forced, transforms):
     def body(x, t):

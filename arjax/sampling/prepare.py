@@ -4,28 +4,34 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arjax.arguments import check_cond, check_order, check_x, observed_first
 from arjax.errors import InputError
+from arjax.heads.noise import threefry
 from arjax.orders import arrange
+from arjax.sampling.transforms import Transforms
 
 
-def prepare(model, batch, order, cond, observed, mask, transforms):
-    """(order, cond, observed [B, T, *E], forced [B, T], transforms): the last arguments of the jitted samplers. InputError where
-    what the caller gave does not fit the model. `forced` is a NumPy array where something is observed."""
+def prepare(model, key, batch, order, cond, observed, mask, transforms):
+    """(key, order, cond, observed [B, T, *E], forced [B, T], transforms): the last arguments of the jitted samplers. InputError
+    where what the caller gave does not fit the model. `forced` is a NumPy array where something is observed.
+
+    The key is a threefry key, so that all samplers draw the same. What is not observed is zero, whatever it was.
+    """
+    key = threefry(key)
     order = check_order(model, order, batch)
     cond = check_cond(model, cond, batch)
     transforms = check_transforms(model, transforms)
     if (observed is None) != (mask is None):
         raise InputError("completion needs both `observed` and `mask`; give the other one too, or neither")
     if observed is None:
-        return order, cond, *_nothing(batch, model.num_sites, model.head.event_shape, model.dtype), transforms
-    observed = check_x(model, observed)
-    if len(observed) not in (1, batch):
-        raise InputError(f"observed holds {len(observed)} examples for a batch of {batch}; give one, or one for each sample")
+        return key, order, cond, *_nothing(batch, model.num_sites, model.head.event_shape, model.dtype), transforms
+    if np.shape(observed)[:1] not in ((1,), (batch,)):
+        raise InputError(f"observed has shape {np.shape(observed)} for a batch of {batch}; give one example, or one for each")
     order, mask = observed_first(model, order, mask, batch)
-    x = arrange(jnp.broadcast_to(observed, (batch, *observed.shape[1:])), order, model.site_shape)
-    return order, cond, x, arrange(mask, order, model.site_shape), transforms
+    x = arrange(check_x(model, observed, "observed", mask), order, model.site_shape)
+    return key, order, cond, x, arrange(mask, order, model.site_shape), transforms
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))  # dispatched one by one, they take as long as a tiny model's samples
@@ -34,10 +40,10 @@ def _nothing(batch, num_sites, event_shape, dtype):
     return jnp.zeros((batch, num_sites, *event_shape), dtype), jnp.zeros((batch, num_sites), bool)
 
 
-def check_transforms(model, transforms) -> tuple:
-    """`transforms` as a tuple. InputError if there are any and the head's theta is not one logit a symbol."""
+def check_transforms(model, transforms) -> Transforms:
+    """`transforms` as one argument of a jitted sampler. InputError if there are any and theta is not one logit a symbol."""
     transforms = tuple(transforms)
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.
     if transforms and not model.head_capabilities.logits:
         raise InputError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
-    return transforms
+    return Transforms.of(transforms)

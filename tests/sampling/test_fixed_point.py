@@ -187,9 +187,13 @@ BITS, REALS = (Model(MADE(hidden=(12,)), head, (2, 3)) for head in (Bernoulli(),
         (BITS, np.zeros((2, 2, 3), int), r"^start has shape \(2, 2, 3\); give one example \(2, 3\), or .* \(4, 2, 3\)$"),
         (BITS, np.zeros(6, int), r"^start has shape \(6,\); give one"),
         (BITS, np.zeros((2, 3)), "start is float.., but Bernoulli wants integer symbols"),
-        (BITS, np.full((2, 3), 2), r"^start goes from 2 to 2, but the symbols are 0\.\.1; clip it$"),
-        (BITS, np.array([[0, 1, 0], [0, -1, 0]]), r"^start goes from -1 to 1, but"),
-        (REALS, np.array([[np.nan, 0, 0], [0, 0, 0]]), r"^start goes from nan to nan; give finite values$"),
+        (BITS, np.full((2, 3), 2), r"^start has the value 2 at \[0, 0, 0\], but Bernoulli wants symbols 0\.\.1; correct it$"),
+        (BITS, np.array([[0, 1, 0], [0, -1, 0]]), r"^start has the value -1 at \[0, 1, 1\], but"),
+        (
+            REALS,
+            np.array([[np.nan, 0, 0], [0, 0, 0]]),
+            r"^start has the value nan at \[0, 0, 0\], but .* wants finite values of float32; correct it$",
+        ),
     ],
 )
 def test_fixed_point_refuses_a_bad_start_in_one_line(model, start, message):

@@ -13,6 +13,7 @@ from arjax.orders import AnyOrder, Random, Raster
 from arjax.protocol import Cond, CondSpec, Model
 from arjax.sampling import Temperature, TopK, ancestral, generate, stream
 from arjax.sampling.generate import _advance, _start
+from arjax.sampling.transforms import Transforms
 from arjax.testing import lively_params
 from arjax.testing.execution import compilations
 
@@ -125,7 +126,7 @@ def test_stream_uses_up_the_cache_of_each_chunk_and_nothing_else(model):
         before = cache
         shapes = [leaf.shape for leaf in jax.tree.leaves(before)]
         cache, x, t, end = _advance(
-            model, params, KEY, before, x, t, end, np.int32(until), lengths, np.int32(-1), order, cond, ()
+            model, params, KEY, before, x, t, end, np.int32(until), lengths, np.int32(-1), order, cond, Transforms.of(())
         )
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
         assert [leaf.shape for leaf in jax.tree.leaves(cache)] == shapes
@@ -155,10 +156,10 @@ def test_stream_does_not_grow_in_memory(model):
             {},
             r"prompt 1 of 16 symbols and tokens=5 make 21, past the model's 20 sites; choose fewer tokens or a",
         ),
-        ([[0, 4]], {}, r"prompt 0 has the symbol 4 at 1; give symbols of the model's, 0\.\.3"),
-        ([[0], [-1]], {}, r"prompt 1 has the symbol -1 at 0"),
-        ([[0.5]], {}, r"prompt 0 is float64 of shape \(1,\); give integers of shape \[length\]"),
-        ([[[1]]], {}, r"prompt 0 is int64 of shape \(1, 1\)"),
+        ([[0, 4]], {}, r"prompt 0 has the value 4 at \[1\], but Categorical wants symbols 0\.\.3; correct it"),
+        ([[0], [-1]], {}, r"prompt 1 has the value -1 at \[0\]"),
+        ([[0.5]], {}, r"prompt 0 is float64, but Categorical wants integer symbols 0\.\.3; convert it"),
+        ([[[1]]], {}, r"prompt 0 has shape \(1, 1\); give integers of shape \[length\]"),
         ([[1]], {"tokens": 0}, r"tokens=0 must be at least 1"),
         ([[1]], {"stop": 4}, r"stop=4 is no symbol of the model's; choose one of 0\.\.3, or None"),
         ([[1]], {"stop": -1}, r"stop=-1 is no symbol"),

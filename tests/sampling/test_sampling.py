@@ -62,7 +62,7 @@ def test_min_p_keeps_what_is_at_least_p_times_as_probable_as_the_most_probable(p
     np.testing.assert_array_equal(MinP(p)(jnp.asarray(THETA)), expected)
 
 
-@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), MinP(0.0), Temperature(1.0)], ids=str)
+@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), MinP(0.0)], ids=str)
 def test_transforms_that_keep_every_symbol_change_nothing(transform):
     theta = np.concatenate([THETA, [[0, -20, -40, -60, 30, -300, 5]]]).astype(np.float32)
     np.testing.assert_array_equal(transform(jnp.asarray(theta)), theta)
@@ -75,7 +75,8 @@ def test_transforms_keep_ties_together():
 
 
 def test_temperature_sharpens_and_flattens():
-    np.testing.assert_allclose(Temperature(2.0)(jnp.asarray(THETA)), THETA / 2)
+    expected = (THETA - THETA.max(axis=1, keepdims=True)) / 2
+    np.testing.assert_allclose(Temperature(2.0)(jnp.asarray(THETA)), expected)
 
 
 def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
@@ -97,8 +98,13 @@ def test_ancestral_at_temperature_zero_draws_the_most_probable_symbols():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Temperature(-0.5), r"Temperature\(-0\.5\) must not be below 0; choose 1 to change nothing, .*, 0 to be greedy"),
-        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must not be below 0"),
+        (
+            lambda: Temperature(-0.5),
+            r"Temperature\(-0\.5\) must be finite and not below 0; choose 1 to .*, 0 to be greedy",
+        ),
+        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must be finite"),
+        (lambda: Temperature(float("inf")), r"Temperature\(inf\) must be finite"),
+        (lambda: Temperature(jnp.inf * jnp.ones(())), r"Temperature\(inf\) must be finite"),
         (lambda: MinP(-0.1), r"MinP\(-0\.1\) is not in \[0, 1\]; choose 0 to keep every symbol"),
         (lambda: MinP(1.1), r"MinP\(1\.1\) is not in \[0, 1\]"),
         (lambda: MinP(float("nan")), r"MinP\(nan\) is not in"),
@@ -225,8 +231,14 @@ def test_ancestral_and_log_prob_give_a_net_of_one_order_no_other():
     [
         ({"observed": OBSERVED}, "completion needs both `observed` and `mask`"),
         ({"mask": SCATTERED}, "completion needs both `observed` and `mask`"),
-        ({"observed": OBSERVED[:3], "mask": SCATTERED}, "observed holds 3 examples for a batch of 5; give one, or one for each"),
-        ({"observed": OBSERVED.reshape(5, 6), "mask": SCATTERED}, r"x has shape \(5, 6\), but the model's data is \[B, 2, 3\]"),
+        (
+            {"observed": OBSERVED[:3], "mask": SCATTERED},
+            r"observed has shape \(3, 2, 3\) for a batch of 5; give one example",
+        ),
+        (
+            {"observed": OBSERVED.reshape(5, 6), "mask": SCATTERED},
+            r"observed has shape \(5, 6\), but the model's data is",
+        ),
         ({"observed": OBSERVED.astype(float), "mask": SCATTERED}, "wants integer symbols"),
         ({"observed": OBSERVED, "mask": SCATTERED.astype(int)}, r"mask is int64 \(2, 3\); give booleans of shape \(2, 3\)"),
         ({"observed": OBSERVED, "mask": SCATTERED.reshape(6)}, r"mask is bool \(6,\); give booleans of shape \(2, 3\)"),
