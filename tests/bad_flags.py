@@ -37,7 +37,11 @@ BAD_CONFIGS = (
     Bad("train.py bad.py", "fails in line 2: IndentationError", file("bad.py", "if True:\nx = 1\n")),
     Bad("train.py bad.py", "the config bad.py fails", file("bad.py", b"x = '\0'\n")),
     Bad("train.py bad.py", "fails in line 1: ValueError: one two", file("bad.py", "raise ValueError('one\\n\\ntwo')")),
-    Bad("train.py bad.py", "fails in line 1: ModuleNotFoundError", file("bad.py", "import no_such_module")),
+    Bad(
+        "train.py bad.py",
+        "fails in line 1: No module named 'no_such_module'; install it",
+        file("bad.py", "import no_such_module"),
+    ),
     Bad("train.py bad.py", "fails in line 2: RecursionError", file("bad.py", "def f():\n    f()\nf()")),
     Bad("train.py bad.py", "fails in line 2: SystemExit", file("bad.py", "import sys\nsys.exit(0)")),
     Bad("train.py bad.py", "must name an Experiment `experiment`, but has none", file("bad.py", "")),
