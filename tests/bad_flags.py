@@ -39,7 +39,7 @@ BAD_CONFIGS = (
     Bad("train.py bad.py", "fails in line 1: ValueError: one two", file("bad.py", "raise ValueError('one\\n\\ntwo')")),
     Bad(
         "train.py bad.py",
-        "fails in line 1: No module named 'no_such_module'; install it",
+        "line 1: No module named 'no_such_module'; install it",
         file("bad.py", "import no_such_module"),
     ),
     Bad("train.py bad.py", "fails in line 2: RecursionError", file("bad.py", "def f():\n    f()\nf()")),
