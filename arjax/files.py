@@ -48,7 +48,7 @@ def check_output(
     """Raises InputError unless a file can be written to `path`.
 
     overwrite: may a file that is there be replaced? A link is replaced itself, what it leads to stays.
-    inputs: files that are read; none of them is replaced, under whatever name.
+    inputs: files that are read, and folders of them; none is replaced, under whatever name.
     remedy: what allows to overwrite, in words.
     """
     path = Path(path)
@@ -68,7 +68,7 @@ def check_output(
     if not path.is_file():
         what = "a link to nothing" if stat.S_ISLNK(mode) and not path.exists() else "no file"
         raise InputError(f"{path} is there already, and is {what}; choose another path, or remove it")
-    if any(os.path.exists(name) and os.path.samefile(path, name) for name in inputs):
+    if any(os.path.samefile(one, name) for name in inputs if os.path.exists(name) for one in (path, *path.absolute().parents)):
         raise InputError(f"{path} is one of the files that are read; choose another path")
     if not overwrite:
         raise InputError(f"{path} is there already; choose another path, or replace it by {remedy}")

@@ -13,6 +13,7 @@ from arjax.commands.completing import Hidden
 from arjax.commands.flags import (
     Overwrite,
     Run,
+    data_files,
     require_model,
     require_outputs,
     require_positive,
@@ -121,7 +122,8 @@ class Complete:
         require_positive(examples=self.examples, completions=self.completions)
         require_seed(self.seed)
         require_suffix(".png", png=self.png)
-        require_outputs(self.overwrite, self.image, self.mask, png=self.png)
+        read = data_files(self.run, self.root, self.modules)
+        require_outputs(self.overwrite, self.image, self.mask, *read, png=self.png)
         if self.label is not None and self._own is None:
             raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
         if self._own is not None and self.examples is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from arjax.commands.flags import Overwrite, Run, require_model, require_outputs, require_positive, require_suffix, run
+from arjax.commands.flags import Overwrite, Run, data_files, require_model, require_outputs, require_positive, require_suffix, run
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same
 from arjax.errors import InputError, one_line, require, say
@@ -108,8 +108,9 @@ class Decompress:
             files = [(name, unpacked(medium, name, packed, model)) for name, packed in packed_files(model, found)]
         except ValueError as error:
             raise InputError(f"{self.stream}: {error}") from error
-        # The stream and the run, which another stream may be of, are read.
-        read = (self.stream, *(path for path in Path(self.run).rglob("*") if path.is_file()))
+        # The stream is read, and so are the run and its data, which another stream may need.
+        run = (path for path in Path(self.run).rglob("*") if path.is_file())
+        read = (self.stream, *run, *data_files(self.run, self.root, self.modules))
         for name, _ in files:
             require_outputs(self.overwrite, *read, out=self.out / name)
         write_all({self.out / name: content for name, content in files}, overwrite=self.overwrite)

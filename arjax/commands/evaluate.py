@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Overwrite, Run, npz, require_model, require_outputs, require_suffix, run
+from arjax.commands.flags import Overwrite, Run, data_files, npz, require_model, require_outputs, require_suffix, run
 from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
 from arjax.files import write_all
@@ -57,7 +57,8 @@ class Evaluate:
     def __call__(self) -> None:
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
-        require_outputs(self.overwrite, self.other_data, out=self.out, png=self.png)
+        read = data_files(self.run, self.root, self.modules)
+        require_outputs(self.overwrite, self.other_data, *read, out=self.out, png=self.png)
         experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)

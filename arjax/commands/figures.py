@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, require_suffix, run
+from arjax.commands.flags import Overwrite, data_files, require_model, require_outputs, require_positive, require_suffix, run
 from arjax.data.batches import gather
 from arjax.errors import InputError, say
 from arjax.files import free_stem, write_all
@@ -47,7 +47,8 @@ class Figures:
     def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)
         require_suffix(".png", out=self.out)
-        require_outputs(self.overwrite, out=self.out)
+        read = [] if self.run is None else data_files(self.run, self.root, self.modules)
+        require_outputs(self.overwrite, *read, out=self.out)
         if self.run is not None:
             if self.what not in ("receptive-field", "dependence", "attention"):
                 raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw another figure")

@@ -8,10 +8,13 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from arjax.data.sources import data_root
+from arjax.description import describe
 from arjax.errors import InputError
 from arjax.files import check_output
 from arjax.protocol import Model
 from arjax.runs.config import read_flags
+from arjax.runs.directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 Overwrite = Annotated[
@@ -70,6 +73,13 @@ def require_outputs(overwrite: bool, *inputs: str | Path | None, **paths: Path |
             check_output(path, overwrite=overwrite, inputs=[file for file in inputs if file is not None], remedy="--overwrite")
         except InputError as error:
             raise InputError(f"--{name} {error}") from None
+
+
+def data_files(run: str, root: str | None, modules: tuple[str, ...]) -> list[Path]:
+    """Lists what the data of a run name that may be a file or a folder, as given and under their root."""
+    described = describe(read_run(run, modules).data)
+    names = [Path(value).expanduser() for name, value in described.items() if name != "root" and isinstance(value, str) and value]
+    return [path for name in names for path in (name, data_root(root or described.get("root")) / name)]
 
 
 def npz(**arrays) -> bytes:

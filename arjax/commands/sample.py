@@ -11,6 +11,7 @@ import numpy as np
 from arjax.commands.flags import (
     Overwrite,
     Run,
+    data_files,
     npz,
     require_model,
     require_outputs,
@@ -68,7 +69,7 @@ class Sample:
         require_positive(batch=batch)
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
-        require_outputs(self.overwrite, out=self.out, png=self.png)
+        require_outputs(self.overwrite, *data_files(self.run, self.root, self.modules), out=self.out, png=self.png)
         require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
             raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")

@@ -64,6 +64,7 @@ NO_OUTPUTS = {
     "an input": (lambda path: path.write_text("read"), "x is one of the files that are read"),
     "a link to an input": (lambda path: path.symlink_to("input"), "x is one of the files that are read"),
     "an input of two names": (lambda path: path.hardlink_to("input"), "x is one of the files that are read"),
+    "a file in a folder that is an input": (lambda path: path.write_text("read"), "x is one of the files that are read"),
 }
 
 
