@@ -10,6 +10,7 @@ import errno
 import functools
 import itertools
 import json
+import logging
 import math
 import os
 import re
@@ -59,15 +60,16 @@ def open_checkpoints(folder: Path) -> Iterator:
     kept = AnyPreservationPolicy([LatestN(2), BestN(get_metric_fn=goodness, n=1, keep_checkpoints_without_metrics=False)])
     options = ocp.CheckpointManagerOptions(best_fn=goodness, preservation_policy=kept)
     checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
-    try:
-        yield checkpoints
-        finish(checkpoints)
-    except BaseException:
-        # Whatever went wrong comes first: closing says once more what could not be written.
-        with contextlib.suppress(Exception):
-            checkpoints.close()
-        raise
-    checkpoints.close()
+    with _unlogged():
+        try:
+            yield checkpoints
+            finish(checkpoints)
+        except BaseException:
+            # Whatever went wrong comes first: closing says once more what could not be written.
+            with contextlib.suppress(Exception):
+                checkpoints.close()
+            raise
+        checkpoints.close()
 
 
 def save(checkpoints, step: int, state, loss: float | None, updates=(), records: int = 0) -> None:
@@ -117,6 +119,19 @@ def restore_best(folder: Path, abstract) -> Restored:
     return restored
 
 
+@contextlib.contextmanager
+def _unlogged():
+    """Keeps orbax from logging, with tracebacks, what its threads could not write or read: whoever waits for them raises it."""
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("absl", "asyncio"))}
+    try:
+        for logger in levels:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
 class _Misfit(Exception):
     """A checkpoint is readable and is of something else."""
 
@@ -143,6 +158,7 @@ def _writing(checkpoints):
         raise OSError(code, f"a checkpoint cannot be written ({os.strerror(code)})", str(checkpoints.directory)) from error
 
 
+@_unlogged()
 def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:
     damaged, reason = [], ""
     for step in steps:

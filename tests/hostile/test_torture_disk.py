@@ -83,7 +83,7 @@ def test_commands_on_a_full_disk_end_in_one_line_and_leave_what_was_there(argv, 
 
 def assert_told_of_a_full_disk(done):
     assert done.code == 2, done
-    # Orbax logs what its threads could not write; the last line of ours says it.
+    # TensorStore's own threads print what they could not hand to a loop that is closed; one line is ours.
     (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert "No space left on device" in line
     print(line)

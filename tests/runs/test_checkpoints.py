@@ -1,5 +1,7 @@
 import gc
 import json
+import logging
+import resource
 import shutil
 
 import jax
@@ -302,3 +304,16 @@ def test_restore_does_not_take_a_lack_of_memory_for_damage(tmp_path, monkeypatch
 
 def raise_it(error):
     raise error
+
+
+def test_save_raises_what_cannot_be_written_and_logs_no_traceback(tmp_path, caplog):
+    limits, levels = resource.getrlimit(resource.RLIMIT_FSIZE), [logging.getLogger(name).level for name in ("absl", "asyncio")]
+    noise = {"noise": jax.random.normal(jax.random.key(0), (2**15,))}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, limits[1]))
+        with pytest.raises(OSError, match="a checkpoint cannot be written"), open_checkpoints(tmp_path) as checkpoints:
+            save(checkpoints, 1, noise, 1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [logging.getLogger(name).level for name in ("absl", "asyncio")] == levels
