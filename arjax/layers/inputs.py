@@ -43,8 +43,16 @@ def pixel_features(x, spec: Spec | None, dtype, table=None, *, ones: bool = Fals
         features = x.astype(jnp.float32)
     else:
         features = 2 * x.astype(jnp.float32) / max(spec.vocab - 1, 1) - 1
-    features = features.reshape(*x.shape[: x.ndim - len(spec.event)], -1).astype(dtype)
+    # Not a reshape to -1, here and in the nets: of no examples that has no answer.
+    width = pixel_width(spec, None if table is None else table.shape[1])
+    features = features.reshape(*x.shape[: x.ndim - len(spec.event)], width).astype(dtype)
     return jnp.concatenate([features, jnp.ones_like(features[..., :1])], axis=-1) if ones else features
+
+
+def pixel_maps(features, spec: Spec | None):
+    """Returns the features [B, T, F] of data in raster order as maps [B, H, W, the features of a pixel's sites side by side]."""
+    height, width = spec.sites[:2]
+    return features.reshape(len(features), height, width, features.shape[1] // (height * width) * features.shape[2])
 
 
 def pixel_width(spec: Spec | None, embedding: int | None) -> int:

@@ -45,7 +45,7 @@ def local_conv_step(
 ) -> Float[Array, "B G"]:
     """y at the pixel (i, j), from a canvas that knows what has been generated, and nothing else."""
     window = read_canvas(canvas, len(w), len(w), i, j)
-    return dense(window.reshape(len(window), -1), w.reshape(-1, w.shape[-1]), b)
+    return dense(jax.lax.collapse(window, 1), w.reshape(-1, w.shape[-1]), b)
 
 
 def _shifts(h, kernel, *, outside):

@@ -99,7 +99,7 @@ def masked_conv_step(
     row, column = (at.row, at.column) if kernel > 1 else (0, 0)
     window = read_canvas(canvas, rows, kernel, row, column)
     w, b = (own_group(part, at, groups) for part in (w.reshape(-1, w.shape[-1]), b))
-    return dense(window.reshape(len(window), -1), w, b)
+    return dense(jax.lax.collapse(window, 1), w, b)
 
 
 def own_group(h: Float[Array, "*B G"], at: Place, groups: int) -> Float[Array, "*B D"]:

@@ -90,4 +90,4 @@ class ShiftedTranspose(nn.Module):
             before, same, after = (parts[..., e, :] for e in range(3))
             after += jnp.pad(before[:, :, :, 1:], ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)))
             parts = jnp.stack([same, after], axis=-2)
-        return parts.reshape(batch, 2 * height, 2 * width, -1) + self.b.astype(self.dtype)[None, None, None]
+        return parts.reshape(batch, 2 * height, 2 * width, parts.shape[-1]) + self.b.astype(self.dtype)[None, None, None]

@@ -149,7 +149,7 @@ class NeuralBayesNet(nn.Module):
         values = x[:, jnp.asarray(self.parents)[sites]]
         features = values[..., None].astype(jnp.float32) if self.spec.vocab == 2 else jax.nn.one_hot(values, self.spec.vocab)  # pyright: ignore[reportArgumentType]
         h = jnp.where(jnp.asarray(self.present)[sites][None, ..., None], features, 0)
-        h = h.reshape(*h.shape[:2], -1)
+        h = jax.lax.collapse(h, 2)
         for layer, (w, b) in enumerate(zip(self.w, self.b, strict=True)):
             h = jax.nn.relu(h) if layer else h
             h = h @ w if self.shared else jnp.einsum("bni,nio->bno", h, w[sites])

@@ -29,7 +29,7 @@ from arjax.cache import write_slice
 from arjax.errors import InputError
 from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
 from arjax.layers.dense import DtypeName, conv, dense
-from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, shift, start
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_maps, pixel_width, shift, start
 from arjax.layers.masked_conv import causal_mask, channel_groups, masked_normal, own_group, place
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, recomputed, split_key
@@ -124,7 +124,7 @@ class GatedPixelCNN(nn.Module):
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
-        maps = self._enter(x).reshape(len(x), height, width, -1)
+        maps = pixel_maps(self._enter(x), self.spec)
         pixels = jnp.arange(height * width).reshape(1, height, width)
         keys = split_key(key, 2 * (self.layers + 1))
 
@@ -136,7 +136,8 @@ class GatedPixelCNN(nn.Module):
             return dense(h, w[0], self.b[i]) if len(w) == 1 else conv(h, w[None], self.b[i], ((0, 0), (len(w) - 1, 0)))
 
         told = self._vertical(shift(maps), conv_rows, self._bias(cond), pixels, keys[::2], self.remat)
-        return self._horizontal(maps, conv_left, told, keys[1::2], self.remat).reshape(len(x), self.spec.num_sites, -1)  # pyright: ignore[reportAttributeAccessIssue]
+        theta = self._horizontal(maps, conv_left, told, keys[1::2], self.remat)
+        return theta.reshape(len(x), self.spec.num_sites, self.spec.param_size)  # pyright: ignore[reportAttributeAccessIssue]
 
     def init_cache(self, batch, order, cond=None):
         width, layers = self.spec.sites[1], self.layers + 1
@@ -172,7 +173,7 @@ class GatedPixelCNN(nn.Module):
             else:
                 window = windows[i] = _push(windows[i], h.astype(self._type(i)), at)
             w, b = (own_group(part, at, groups) for part in (self.w[i].reshape(-1, self.w[i].shape[-1]), self.b[i]))
-            return dense(window.reshape(len(window), -1), w, b)
+            return dense(jax.lax.collapse(window, 1), w, b)
 
         own = own_group(jax.lax.dynamic_index_in_dim(told, at.column, keepdims=False), at, groups)
         theta = self._horizontal(None, conv, own, split_key(None, self.layers + 1))
@@ -271,5 +272,5 @@ def _push(window, h, at):
 
 def _halves(h, share):
     """[..., n 2 share] -> two of [..., n share]: the two halves of what belongs to each of n channel groups, or to one."""
-    parts = h.reshape(*h.shape[:-1], -1, 2, share)
-    return tuple(parts[..., i, :].reshape(*h.shape[:-1], -1) for i in (0, 1))
+    parts = h.reshape(*h.shape[:-1], h.shape[-1] // (2 * share), 2, share)
+    return tuple(parts[..., i, :].reshape(*h.shape[:-1], h.shape[-1] // 2) for i in (0, 1))

@@ -31,7 +31,7 @@ from arjax.cache import init_canvas, write_canvas
 from arjax.errors import InputError
 from arjax.layers.checks import check_embedding, check_fields
 from arjax.layers.dense import DtypeName, along, product
-from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, start
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_maps, pixel_width, start
 from arjax.layers.local_mask import local_conv, local_conv_step, local_mask
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import concat_elu, dropout, split_key
@@ -117,11 +117,11 @@ class LMConv(nn.Module):
         def conv(i, h):
             return local_conv(h.astype(self.dtype), self.w[i], self.b[i], mask if i else strict)
 
-        h = conv(0, self._enter(x)[:, inverse(order)].reshape(len(x), *sites, -1))
+        h = conv(0, pixel_maps(self._enter(x)[:, inverse(order)], self.spec))
         h = h + coordinate_bias(self, jnp.arange(self.spec.num_sites).reshape(1, *sites))
         bias = label_bias(self.label_b, cond, self.spec, self.dtype)[:, None, None]
         theta = self._body(h, conv, bias, split_key(key, self.blocks))
-        return theta.reshape(len(x), self.spec.num_sites, -1)[:, order]
+        return theta.reshape(len(x), self.spec.num_sites, self.spec.param_size)[:, order]
 
     def init_cache(self, batch, order, cond=None):
         dtype = jnp.dtype(self.dtype)

@@ -102,8 +102,8 @@ class MADE(nn.Module):
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
-        rank, batch = inverse(order), x.shape[0]
-        inputs = self._embed(x)[:, rank].reshape(batch, -1)
+        rank = inverse(order)
+        inputs = jax.lax.collapse(self._embed(x)[:, rank], 1)
         input_rank = jnp.repeat(rank, self._features)
         h, seen = inputs, input_rank
         layer_keys = split_key(key, len(self.hidden))

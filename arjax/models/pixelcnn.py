@@ -25,7 +25,7 @@ import jax.numpy as jnp
 
 from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
 from arjax.layers.dense import DtypeName
-from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_width, start
+from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_maps, pixel_width, start
 from arjax.layers.masked_conv import (
     causal_mask,
     channel_groups,
@@ -101,7 +101,7 @@ class PixelCNN(nn.Module):
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
-        maps = pixel_features(x, self.spec, self.dtype, self.table).reshape(len(x), height, width, -1)
+        maps = pixel_maps(pixel_features(x, self.spec, self.dtype, self.table), self.spec)
 
         def conv(i, h):
             return masked_conv(h.astype(self._type(i)), self.w[i] * self.masks[i], self.b[i])
@@ -109,7 +109,7 @@ class PixelCNN(nn.Module):
         bias = label_bias(self.label_b, cond, self.spec, self.dtype)[:, None, None]
         h = conv(0, maps) + coordinate_bias(self, jnp.arange(height * width).reshape(1, height, width))
         theta = self._body(h, conv, bias, split_key(key, self.blocks))
-        return theta.reshape(len(x), self.spec.num_sites, -1)
+        return theta.reshape(len(x), self.spec.num_sites, self.spec.param_size)
 
     def init_cache(self, batch, order, cond=None):
         sites = self.spec.sites[:2]

@@ -35,7 +35,7 @@ from arjax.errors import InputError
 from arjax.layers.checks import check_fields, check_raster
 from arjax.layers.dense import DtypeName, along, product
 from arjax.layers.gated_resnet import GatedResnet
-from arjax.layers.inputs import label_bias, label_table, pixel_features, pixel_width, shift, start
+from arjax.layers.inputs import label_bias, label_table, pixel_features, pixel_maps, pixel_width, shift, start
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import split_key
 from arjax.layers.shifted_conv import ShiftedConv, ShiftedTranspose
@@ -253,15 +253,15 @@ class PixelCNNPP(nn.Module):
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], the pixels row by row -> theta [B, T, P]."""
         height, width = self.spec.sites[:2]
-        maps = self._enter(x).reshape(len(x), height, width, -1)
-        left = shift(maps.reshape(len(x) * height, width, -1)).reshape(maps.shape)
+        maps = pixel_maps(self._enter(x), self.spec)
+        left = shift(maps.reshape(len(x) * height, *maps.shape[2:])).reshape(maps.shape)
         u_keys, ul_keys = (split_key(key, self._num_blocks) for key in split_key(key, 2))
         u_bias, ul_bias = (bias[:, None, None] for bias in self._bias(cond))
         rows = shift(maps)
         h, above = self._placed(self.first(rows), self.above(rows), jnp.arange(height * width).reshape(height, width))
         _, told = self.u(h, u_bias, u_keys)
         h, _ = self.ul(above + self._left(left), ul_bias, ul_keys, told)
-        return self._theta(h).reshape(len(x), self.spec.num_sites, -1)
+        return self._theta(h).reshape(len(x), self.spec.num_sites, self.spec.param_size)
 
     def init_cache(self, batch, order, cond=None):
         width = self.spec.sites[1]

@@ -41,7 +41,7 @@ def ancestral(
 
 def _known(forced) -> np.int32:
     """The number of sites at the start that are forced in every row [B, T]."""
-    return forced.sum(axis=1).min().astype(np.int32)
+    return forced.sum(axis=1).min(initial=forced.shape[1]).astype(np.int32)
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -70,7 +70,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
         return new, jnp.minimum(jnp.maximum(final, unchanged) + 1, model.num_sites), evaluations + 1
 
     # What is observed comes first in the order of every row.
-    known = forced.sum(axis=1).min()
+    known = forced.sum(axis=1).min(initial=model.num_sites)
     guess = jnp.zeros_like(observed) if guess is None else guess
     start = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
     start = varying(start, params, key, order, cond, observed, forced, guess, transforms)
