@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
+from arjax.heads.noise import threefry
 from arjax.orders import arrange, inverse
 from arjax.protocol import Model
 from arjax.sampling import ancestral, naive
@@ -61,6 +62,7 @@ def check_samplers(model: Model, params, key) -> str | None:
 @functools.partial(jax.jit, static_argnames="head")
 def _drawn(head, key, theta):
     """The symbols [B, T, *E] that a head draws from theta [B, T, P], each site with its own key."""
+    key = threefry(key)
     keys = jax.vmap(lambda t: jax.random.fold_in(key, t))(jnp.arange(theta.shape[1]))
     return jax.vmap(head.sample, in_axes=(0, 1), out_axes=1)(keys, theta)
 
@@ -99,7 +101,7 @@ def check_head(model: Model, params, key) -> str | None:
 
 @functools.partial(jax.jit, static_argnames="head")
 def _sampled(head, key, theta):
-    return head.sample(key, theta)
+    return head.sample(threefry(key), theta)
 
 
 def check_completion(model: Model, params, key) -> str | None:

@@ -26,6 +26,11 @@ def test_PARTS_of_the_law_hold_for(row, part):
     part(*row, KEY)
 
 
+@pytest.mark.contract
+def test_check_passes_with_keys_of_another_implementation():
+    testing.check(ZOO["lstm"], key=jax.random.key(0, impl="rbg"))
+
+
 def test_QUICK_rows_are_rows_of_every_family():
     families = {type(model.net) for model in ZOO.values()} - {type(ZOO["bayes_neural"].net)}  # tables and nets are one family
     assert families == {type(ZOO[name].net) for name in QUICK}
