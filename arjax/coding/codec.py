@@ -35,7 +35,7 @@ def compress(
     order: [T], or None for the model's own. label: integers [N] for a model that knows classes; they are written as well, in
     log2(classes) bits each. None takes for each example the one under which it is most probable. lengths: N integers, how many of
     its sites, the first ones in generation order, are written of each example; none for all of all. batch: how many examples go
-    through `step` at once. note: any bytes, kept as they are.
+    through `step` at once, at most 4096. note: any bytes, kept as they are.
 
     InputError for a model of real values, one that needs features besides labels, or symbols outside the support.
     """

@@ -32,7 +32,7 @@ class Compress:
     """Where to write the stream, a file X.arj."""
     overwrite: Overwrite = False
     batch: int = 256
-    """Examples that go through the network at once, here and when they are decompressed."""
+    """Examples that go through the network at once, here and when they are decompressed; at most 4096."""
     raw: bool = False
     """The parameters as trained, not their moving average; decompress needs the same."""
     root: str | None = None

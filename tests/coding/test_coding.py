@@ -227,7 +227,7 @@ X = symbols(MADE_3X3, 2)
         (MADE_3X3, X + 1, {}, "x goes from . to 2, but the symbols are 0..1; correct it"),
         (MADE_3X3, X - 1, {}, "x goes from -1 to ., but the symbols are 0..1; correct it"),
         (MADE_3X3, X[:, :2], {}, r"x has shape .*; reshape it"),
-        (MADE_3X3, X / 2, {}, "x is float32, but Bernoulli wants integer symbols"),
+        (MADE_3X3, X / 2, {}, "x is float64, but Bernoulli wants integer symbols"),
         *(
             (MADE_3X3, X, {"batch": batch}, rf"batch={batch} examples at once must be in 1\.\.4096")
             for batch in (0, -1, 4097, 2**63)
