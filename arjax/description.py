@@ -9,6 +9,7 @@ dataclasses of this package, and of the modules the caller trusts, and nothing e
 import dataclasses
 import functools
 import importlib
+import math
 import numbers
 import types
 import typing
@@ -18,9 +19,8 @@ import flax.linen as nn
 
 from arjax.errors import InputError, brief, one_line, printable
 
-# No experiment comes near them.
+# No experiment comes near it.
 DEPTH = 50
-_MOST = 2**63
 
 
 def describe(value, defaults: bool = True) -> Any:
@@ -29,7 +29,7 @@ def describe(value, defaults: bool = True) -> Any:
     defaults: False leaves out the fields that are as their class has them, so that a description stays what it is when a class
     gains a field with a default.
     """
-    if value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and _MOST > value >= -_MOST):
+    if value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and _is_number(value)):
         return value
     if isinstance(value, tuple):
         return [describe(item, defaults) for item in value]
@@ -55,8 +55,8 @@ def rebuild(data, trusted: tuple[str, ...] = ()) -> Any:
 
 def _rebuild(data, trusted, depth) -> Any:
     if not isinstance(data, list | dict):
-        if isinstance(data, int | float) and not _MOST > data >= -_MOST:
-            raise InputError(f"the description holds {brief(data)}, which is no number of 64 bits; mend it")
+        if isinstance(data, int | float) and not _is_number(data):
+            raise InputError(f"the description holds {brief(data)}, which is no finite number of 64 bits; mend it")
         return data
     if not depth:
         raise InputError(f"the description nests deeper than {DEPTH} lists and classes; mend it")
@@ -96,6 +96,11 @@ def check_types(part) -> None:
 @functools.cache
 def _hints(cls) -> dict:
     return typing.get_type_hints(cls)
+
+
+def _is_number(value: int | float) -> bool:
+    """Is it finite, and if an integer one of 64 bits?"""
+    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
 
 
 def modules_of(data) -> set[str]:

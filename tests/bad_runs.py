@@ -24,6 +24,8 @@ MISDESCRIBED = (
     ("missing 1 required keyword-only argument: 'steps'", run_json("run", *HELD, steps=...)),
     ("wants <class 'int'> for 'steps', but is given True", run_json("run", *HELD, steps=True)),
     ("steps=0 must be at least 1", run_json("run", *HELD, steps=0)),
+    ("eval_batch_size=1000000000 is more than 1048576 at once", run_json("run", *HELD, eval_batch_size=10**9)),
+    ("holds 1000000000000000000000000000000, which is no finite number of 64 bits", run_json("run", *HELD, steps=10**30)),
     ("for 'site_shape', but is given (4.0, 4.0)", run_json("run", *MODEL, site_shape=[4.0, 4.0])),
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *HELD, task="density")),
     ("net=None is no flax.linen.Module", run_json("run", *MODEL, net=None)),

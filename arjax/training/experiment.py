@@ -14,6 +14,9 @@ from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh, check_batch, local_rows, place_padded
 from arjax.training.optimizers import AdamW
 
+# Examples; a description that someone else wrote must not ask for any amount of memory.
+_MOST_AT_ONCE = 2**20
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
@@ -63,6 +66,9 @@ class Experiment:
         for name in ("steps", "batch_size", "accumulate", "eval_every", "eval_batch_size", "log_every", "ensemble"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)} must be at least 1; choose a positive number")
+        for name in ("batch_size", "eval_batch_size", "ensemble", "samples"):
+            if getattr(self, name) > _MOST_AT_ONCE:
+                raise InputError(f"{name}={getattr(self, name)} is more than {_MOST_AT_ONCE} at once; choose fewer")
         if self.steps >= 2**31:
             raise InputError(f"steps={self.steps} is not below 2**31, where int32 ends that counts them; choose fewer")
         if self.samples < 0:

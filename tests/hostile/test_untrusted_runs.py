@@ -108,7 +108,7 @@ def test_rebuild_refuses_a_number_that_is_none_of_64_bits(run, place, number):
     data = json.loads((run / "run.json").read_text())["experiment"]
     *above, last = place
     functools.reduce(operator.getitem, above, data)[last] = "NUMBER"
-    with pytest.raises(ValueError, match=r"\A[^\n]*no number of 64 bits; mend it\Z"):
+    with pytest.raises(ValueError, match=r"\A[^\n]*no finite number of 64 bits; mend it\Z"):
         rebuild(json.loads(json.dumps(data).replace('"NUMBER"', str(number))))
 
 

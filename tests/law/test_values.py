@@ -81,7 +81,7 @@ def test_log_prob_refuses_what_are_no_finite_reals(x, message):
 @pytest.mark.parametrize("label", [[0, 1.5], [True, False], ["a", "b"], [0, 3], [0, 2**32 + 1]])
 def test_log_prob_refuses_labels_that_are_no_classes_in_one_line_and_takes_a_list(label):
     x = np.zeros((2, 3), int)
-    with pytest.raises(InputError, match="^label (is|holds|must be) .*$"):
+    with pytest.raises(InputError, match=r"^label (is|holds|must be) .*$"):
         log_prob(LABELLED, {}, x, cond=Cond(label=np.array(label)))
     params = lively_params(LABELLED, KEY)
     assert log_prob(LABELLED, params, x, cond=Cond(label=np.array([0, 2]))).shape == (2,)

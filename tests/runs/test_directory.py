@@ -44,7 +44,10 @@ def test_rebuild_gives_every_model_back(name):
     assert hash(again) == hash(ZOO[name])
 
 
-@pytest.mark.parametrize("value", [EXPERIMENT, Permutation((2, 0, 1)), AdamW(), Dynamic(1.0), Levels(256), None, (1, (2.5, "a"))])
+@pytest.mark.parametrize(
+    "value",
+    [EXPERIMENT, Permutation((2, 0, 1)), AdamW(1e30), 2**63 - 1, -(2**63), Dynamic(1.0), Levels(256), None, (1, (2.5, "a"))],
+)
 def test_rebuild_gives_whatever_an_experiment_is_made_of_back(value):
     assert through_json(value) == value
 
