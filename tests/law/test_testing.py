@@ -15,7 +15,7 @@ from normal import Normal
 from arjax import testing
 from arjax.heads import Bernoulli, Categorical
 from arjax.orders import AnyOrder, Permutation, Raster
-from arjax.protocol import Model
+from arjax.protocol import Model, NetCapabilities
 from arjax.sampling import ancestral
 from arjax.testing import LawBroken
 
@@ -266,6 +266,18 @@ RIGHT = [
 @pytest.mark.parametrize(("part", "good"), RIGHT, ids=[f"{part}-{i}" for i, (part, _) in enumerate(RIGHT)])
 def test_check_of_each_part_passes_what_is_right(part, good):
     getattr(testing, f"check_{part}")(good, testing.lively_params(good, KEY), KEY)
+
+
+class Undeclared(Linear):
+    """A right net that does not say what decays."""
+
+    decays: ClassVar[tuple[str, ...]] = NetCapabilities.decays
+
+
+def test_check_decays_says_of_a_net_that_declares_none_what_is_left_out():
+    own = model(Undeclared())
+    skipped = testing.check_decays(own, testing.lively_params(own, KEY), KEY)
+    assert skipped == "no `decays` is declared: weight decay leaves out w, which multiply activations"
 
 
 def test_work_ratio_of_a_step_that_recomputes_nothing_is_one():

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from test_contract import ROWS
-from zoo import ZOO
+from zoo import QUICK, ZOO
 
 from arjax import init, log_prob, sampling
 from arjax.testing.cases import lively_params, random_cond, random_symbols, to_data
@@ -30,6 +30,24 @@ def assert_same(narrow, wide, rounding):
 @pytest.mark.parametrize("model", [ZOO[name] for name in ("made_embedding", "pixelcnn_rgb", "lmconv_labels")])
 def test_ancestral_draws_the_same_with_64_bits(model):
     check_samplers(model, sampling.ancestral)
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_everything_is_traced_in_32_bits_with_64_enabled(name):
+    model, key = ZOO[name], jax.random.key(0)
+    params, cond = lively_params(model, key), random_cond(model, key, BATCH)
+    x = to_data(model, random_symbols(model, key, BATCH), model.permutation)
+    mask = np.argsort(model.permutation).reshape(model.site_shape) < model.num_sites // 2
+
+    def everything(params, key):
+        samples = [sampler(model, params, key, BATCH, cond=cond) for sampler in (sampling.ancestral, sampling.naive)]
+        settled, evaluations = sampling.fixed_point(model, params, key, BATCH, cond=cond)
+        samples += [settled, sampling.ancestral(model, params, key, BATCH, cond=cond, observed=x, mask=mask)]
+        return samples, evaluations, jax.value_and_grad(lambda p: log_prob(model, p, x, cond=cond, key=key).sum())(params)
+
+    with jax.enable_x64(True):
+        found = jax.eval_shape(everything, params, key)
+    assert all(leaf.dtype.itemsize == 4 for leaf in jax.tree.leaves(found))
 
 
 @pytest.mark.slow
