@@ -61,6 +61,8 @@ def check_output(
     above = path if path.is_dir() else next(parent for parent in path.parents if os.path.lexists(parent))
     if above == path or not above.is_dir():
         raise InputError(f"{path}: {above} is there already; choose another path")
+    if ".." in path.parts[len(above.parts) :]:  # once that folder is made, the path may be another's
+        raise InputError(f"{path} leads through a folder that is not there; choose another path")
     if not os.access(above, os.W_OK | os.X_OK):
         raise InputError(f"{path}: nothing can be written in {above}; choose another path, or change its permissions")
     if mode is None:

@@ -78,7 +78,7 @@ def test_check_output_refuses_what_must_not_be_replaced(make, says, overwrite, t
         check_output(f"../{tmp_path.name}/x", overwrite=overwrite, inputs=["no such file", "input", tmp_path / "x"])
 
 
-@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "file/x", "nothing/x", ".", "", "/"])
+@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "file/x", "nothing/x", "none/../file", ".", "", "/"])
 def test_check_output_refuses_where_no_file_can_be(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("")
