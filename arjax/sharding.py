@@ -53,16 +53,22 @@ def automatic(function, *, split: bool = False):
             return function(model, params, *given)
         inner = mesh.update_axis_types(dict.fromkeys(mesh.explicit_axes, AxisType.Auto))
         rows = {x.shape[0]: _rows(x) for x in jax.tree.leaves(given) if _is_array(x) and x.ndim and _rows(x)}
-        with jax.sharding.use_abstract_mesh(inner):
-            params, given = jax.tree.map(lambda x: jax.reshard(x, PartitionSpec()) if _is_array(x) else x, (params, given))
-            results = function(model, params, *given)
+
+        def untyped(x):
+            # What is on no mesh enters this one by a product: a reshard's gradient would leave it, which fails under vmap.
+            x = x * 1 if jax.typeof(x).sharding.mesh.empty and jnp.issubdtype(x.dtype, jnp.inexact) else x
+            with jax.sharding.use_abstract_mesh(inner):
+                return jax.reshard(x, PartitionSpec())
 
         def typed(x):
             free = _spec(mesh, x.shape, (BATCH,) if split else ())
-            spec = PartitionSpec(rows[x.shape[0]]) if x.ndim and x.shape[0] in rows else free
-            return jax.reshard(x, jax.sharding.NamedSharding(mesh, spec))
+            return jax.reshard(x, PartitionSpec(rows[x.shape[0]]) if x.ndim and x.shape[0] in rows else free)
 
-        return jax.tree.map(typed, results)
+        with jax.sharding.use_abstract_mesh(mesh):
+            params, given = jax.tree.map(lambda x: untyped(x) if _is_array(x) else x, (params, given))
+            with jax.sharding.use_abstract_mesh(inner):
+                results = function(model, params, *given)
+            return jax.tree.map(typed, results)
 
     return inside
 
