@@ -20,6 +20,7 @@ from arjax.arguments import check_table
 from arjax.errors import InputError
 from arjax.heads.mixture import Components, mix, standardize
 from arjax.heads.noise import Uniform
+from arjax.sharding import varying
 
 
 def check_bins(vocab: int) -> None:
@@ -65,7 +66,7 @@ def quantile(components: Components, u: Uniform, vocab: int):
         return jnp.where(reached, low, middle + 1), jnp.where(reached, middle, high)
 
     bounds = jnp.zeros(u.u.shape, jnp.int32), jnp.full(u.u.shape, vocab - 1, jnp.int32)
-    return jax.lax.fori_loop(0, (vocab - 1).bit_length(), halve, bounds)[0]
+    return jax.lax.fori_loop(0, (vocab - 1).bit_length(), halve, varying(bounds, components, u))[0]
 
 
 def mean(components: Components, vocab: int):
@@ -75,7 +76,7 @@ def mean(components: Components, vocab: int):
         at = jnp.full(total.shape, v)
         return total + mix(components.log_weight, jax.nn.sigmoid(-_edge(components, at, vocab)))
 
-    return jax.lax.fori_loop(1, vocab, add, jnp.zeros(components.mean.shape[:-1], jnp.float32))
+    return jax.lax.fori_loop(1, vocab, add, varying(jnp.zeros(components.mean.shape[:-1], jnp.float32), components))
 
 
 def _edges(vocab) -> np.ndarray:

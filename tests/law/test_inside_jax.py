@@ -14,14 +14,14 @@ from arjax import Cond, CondSpec, Model
 from arjax.heads import Categorical, MixtureOfGaussians
 from arjax.models import MADE, RNN, Transformer
 from arjax.orders import AnyOrder
-from arjax.sampling import fixed_point, generate, naive
+from arjax.sampling import MinP, Temperature, TopP, fixed_point, generate, naive
 from arjax.testing import lively_params
 
 ANY = Model(MADE(hidden=(4,)), Categorical(3), (3,), AnyOrder())
 EACH = Model(Transformer(4, 1, 1, any_order=True), Categorical(3), (3,), AnyOrder())  # an order for each example
 TOLD = Model(RNN(width=4), Categorical(3), (3,), cond=CondSpec(classes=2, local=2))  # one order, and conditions
 TEXT = Model(Transformer(4, 1, 1), Categorical(3), (6,))
-REAL = Model(MADE(hidden=(4,)), MixtureOfGaussians(2), (3,))
+REAL = Model(MADE(hidden=(4,), activation="tanh"), MixtureOfGaussians(2), (3,))
 
 KEY = jax.random.key(0)
 KEYS = jax.random.split(jax.random.key(1), 3)
@@ -50,6 +50,10 @@ def draw(key=KEY, params=P[ANY], model=ANY, sampler=arjax.sample, **given):
 
 def told_draw(cond):
     return draw(KEY, P[TOLD], TOLD, cond=cond)
+
+
+def decoded_by(transform, key=KEY):
+    return draw(key, transforms=(transform,))
 
 
 def completed(mask, key=KEY, model=ANY, sampler=arjax.sample):
@@ -165,6 +169,12 @@ PROBES = {
         lambda: jax.jit(lambda mask: completed(mask, sampler=fixed_point))(HOLES[1]),
         lambda: completed(HOLES[1]),
     ),
+    "jit: sample takes a traced temperature": (
+        lambda: jax.jit(lambda value: decoded_by(Temperature(value)))(0.3),
+        lambda: decoded_by(Temperature(0.3)),
+    ),
+    "jit: sample takes a traced top-p": (lambda: jax.jit(lambda p: decoded_by(TopP(p)))(0.5), lambda: decoded_by(TopP(0.5))),
+    "jit: sample takes a traced min-p": (lambda: jax.jit(lambda p: decoded_by(MinP(p)))(0.9), lambda: decoded_by(MinP(0.9))),
     "jit: generate continues traced prompts": (lambda: jax.jit(continued)(PROMPTS), lambda: continued(list(PROMPTS))),
     "jit: generate takes traced lengths": (
         lambda: jax.jit(lambda lengths: continued(PROMPTS, lengths=lengths))(np.array([2, 1])),
@@ -179,6 +189,10 @@ PROBES = {
     "vmap: sample maps over conditions": (
         lambda: jax.vmap(told_draw)(jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1], leaf]), COND)),
         lambda: np.stack([told_draw(COND), told_draw(jax.tree.map(lambda leaf: leaf[::-1], COND)), told_draw(COND)]),
+    ),
+    "vmap: sample maps over temperatures": (
+        lambda: jax.vmap(lambda value: decoded_by(Temperature(value)))(jnp.array([0.1, 1, 3])),
+        lambda: np.stack([decoded_by(Temperature(value)) for value in (0.1, 1.0, 3.0)]),
     ),
     "vmap: conditional_log_prob maps over masks": (
         lambda: jax.vmap(hidden)(np.stack([*HOLES, ~HOLES[0]])),
@@ -228,3 +242,7 @@ def test_everything_public_computes_inside_a_transformation_what_it_does_outside
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         exact = jnp.issubdtype(jnp.result_type(other), jnp.integer)
         np.testing.assert_allclose(one, other, **({"rtol": 0, "atol": 0} if exact else {"rtol": 2e-3, "atol": 2e-4}))
+
+
+def test_there_are_forty_probes():
+    assert len(PROBES) == 40
