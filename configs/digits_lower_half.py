@@ -1,16 +1,15 @@
 """The lower half of scikit-learn's 8x8 digits, binarized, given the upper half: a memory that a transformer attends to.
 
 Command: python train.py configs/digits_lower_half.py
-Hardware and time: 2 CPU cores, about 4 minutes of processor time in one thread (43 minutes by the clock, on a machine that was
-busy with other work throughout)
-Result: test -log p(lower | upper) = 8.45 +- 0.21 nats per example (0.381 bits/dim) with seed 0, chosen on validation (7.97) at
-step 600 of 800; independent Bernoulli 13.06
+Hardware and time: 2 CPU cores, 147 seconds of processor time on a busy machine
+Result: test -log p(lower | upper) = 8.38 +- 0.20 nats per example (0.378 bits/dim) with seed 0, chosen on validation (7.92) at
+step 500 of 800; independent Bernoulli 13.06
 
 Beside it: a transformer over the whole digit with the same fields, optimizer and steps, but without an encoder, a memory or a
-label (configs/digits_igpt.py without `cond`), needs 8.57 +- 0.17 for the same halves (8.14 on validation): the sum over sites
-t >= 32, row by row, of its -log p(x_t | x_<t). Image by image the difference is 0.12 +- 0.14 (0.17 +- 0.13 on validation), so
+label (configs/digits_igpt.py without `cond`), needs 8.44 +- 0.18 for the same halves (8.11 on validation): the sum over sites
+t >= 32, row by row, of its -log p(x_t | x_<t). Image by image the difference is 0.07 +- 0.12 (0.20 +- 0.11 on validation), so
 that the memory is about as good as having the upper half in the sequence, and the cache half as long. What it holds is used:
-given the memory of another digit, a lower half costs 14.41.
+given the memory of another digit, a lower half costs 14.42.
 """
 
 import arjax
