@@ -32,7 +32,7 @@ def threefry(key):
     """
     if not isinstance(key, jax.Array | np.ndarray):
         raise InputError(f"key={key!r} is no random key; give one, as jax.random.key(0)")
-    key = key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(key)
+    key = key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(jnp.asarray(key))
     if key.shape:
         raise InputError(f"key holds keys of shape {key.shape}; give one of them, or map over them by jax.vmap")
     if str(jax.random.key_impl(key)) == _THREEFRY:

@@ -56,14 +56,14 @@ def generate(
     more, once for each eighth of the model's sites that the shortest prompt may end in.
     """
     key = threefry(key)
-    x, lengths, width, *given = _prepare(model, prompts, lengths, tokens, cond, transforms, stop)
-    if not _is_traced((params, key, x, lengths, given)):
-        (generated,) = _chunks(model, params, key, x, lengths, width, *given, model.num_sites)
+    x, lengths, width, cond, transforms, last = _prepare(model, prompts, lengths, tokens, cond, transforms, stop)
+    if not _is_traced((params, key, x, lengths, cond, transforms)):
+        (generated,) = _chunks(model, params, key, x, lengths, width, cond, transforms, last, model.num_sites)
         return generated
-    (cond, transforms, stop), order = given, model.permutation
+    order = model.permutation
     cache, t = _start(model, params, x, lengths, order, cond)
     end, until = lengths + np.int32(tokens), np.int32(model.num_sites)
-    _, x, t, end = _advance_kept(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms)
+    _, x, t, end = _advance_kept(model, params, key, cache, x, t, end, until, lengths, last, order, cond, transforms)
     return Generated(x[:, :width], jnp.minimum(end, jnp.maximum(lengths, t)))
 
 

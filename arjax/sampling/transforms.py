@@ -12,6 +12,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from arjax.errors import InputError
@@ -45,7 +46,7 @@ class Transforms:
 
 def _known(value) -> bool:
     """Is the value there to be checked?"""
-    return not isinstance(value, jax.core.Tracer)
+    return not isinstance(value, Tracer)
 
 
 def _float32(value):
@@ -60,7 +61,7 @@ class Temperature:
     """p(v) proportional to p(v)^(1 / value). Its limit, Temperature(0), is greedy: the most probable symbol for certain, and of
     several the first. A traced value below 1.2e-38 may be zero to the device."""
 
-    value: jax.typing.ArrayLike
+    value: Any
 
     def __post_init__(self):
         if _known(self.value) and not (self.value >= 0 and math.isfinite(self.value)):
@@ -98,7 +99,7 @@ class TopP:
     """Keep the smallest set of most probable symbols whose probabilities sum to at least p, up to rounding, and those as probable
     as the last of them (Holtzman et al. 2020)."""
 
-    p: jax.typing.ArrayLike
+    p: Any
 
     def __post_init__(self):
         if _known(self.p) and not 0 < self.p <= 1:
@@ -120,7 +121,7 @@ class TopP:
 class MinP:
     """Keep the symbols that are at least p times as probable as the most probable one (Nguyen et al. 2024)."""
 
-    p: jax.typing.ArrayLike
+    p: Any
 
     def __post_init__(self):
         if _known(self.p) and not 0 <= self.p <= 1:

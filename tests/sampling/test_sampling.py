@@ -9,10 +9,10 @@ from history import Copies
 
 import arjax
 from arjax import Model
-from arjax.heads import Bernoulli, Categorical
+from arjax.heads import Bernoulli
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Spiral
-from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral, fixed_point, naive
+from arjax.sampling import ancestral, fixed_point, naive
 from arjax.testing import lively_params
 
 KEY = jax.random.key(0)
@@ -23,117 +23,6 @@ SAMPLERS = {"ancestral": ancestral, "naive": naive, "fixed_point": lambda *args,
 @functools.cache
 def params_of(model):
     return lively_params(model, KEY)
-
-
-# Transforms
-
-
-def top_p_by_hand(theta, p):
-    out = []
-    for row in np.asarray(theta, np.float64):
-        probs, total, kept = np.exp(row - row.max()) / np.exp(row - row.max()).sum(), 0.0, []
-        for v in sorted(range(len(row)), key=lambda v: -row[v]):
-            if total >= p:
-                break
-            kept.append(v)
-            total += probs[v]
-        out.append([row[v] if v in kept else -np.inf for v in range(len(row))])
-    return np.array(out)
-
-
-THETA = np.random.default_rng(0).normal(scale=2, size=(20, 7)).astype(np.float32)
-
-
-@pytest.mark.parametrize("k", [1, 3, 6])
-def test_top_k_keeps_the_k_most_probable(k):
-    least = np.sort(THETA, axis=1)[:, -k, None]
-    np.testing.assert_array_equal(TopK(k)(jnp.asarray(THETA)), np.where(least <= THETA, THETA, -np.inf))
-
-
-@pytest.mark.parametrize("p", [1e-6, 0.3, 0.9, 0.999])
-def test_top_p_keeps_the_smallest_set_that_reaches_p(p):
-    np.testing.assert_allclose(TopP(p)(jnp.asarray(THETA)), top_p_by_hand(THETA, p), rtol=1e-6)
-
-
-@pytest.mark.parametrize("p", [1e-3, 0.05, 0.5, 1.0])
-def test_min_p_keeps_what_is_at_least_p_times_as_probable_as_the_most_probable(p):
-    probs = np.exp(THETA.astype(np.float64))
-    expected = np.where(probs >= p * probs.max(axis=1, keepdims=True), THETA, -np.inf)
-    np.testing.assert_array_equal(MinP(p)(jnp.asarray(THETA)), expected)
-
-
-@pytest.mark.parametrize("transform", [TopK(7), TopK(100), TopP(1.0), MinP(0.0)], ids=str)
-def test_transforms_that_keep_every_symbol_change_nothing(transform):
-    theta = np.concatenate([THETA, [[0, -20, -40, -60, 30, -300, 5]]]).astype(np.float32)
-    np.testing.assert_array_equal(transform(jnp.asarray(theta)), theta)
-
-
-def test_transforms_keep_ties_together():
-    theta = jnp.array([[1.0, 1.0, 1.0, 0.0]])
-    for transform in (TopK(1), TopK(2), TopP(0.1), TopP(0.5), MinP(1.0), MinP(0.5)):
-        np.testing.assert_array_equal(transform(theta), [[1, 1, 1, -np.inf]])
-
-
-def test_temperature_sharpens_and_flattens():
-    expected = (THETA - THETA.max(axis=1, keepdims=True)) / 2
-    np.testing.assert_allclose(Temperature(2.0)(jnp.asarray(THETA)), expected)
-
-
-def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
-    theta = jnp.array([[0.5, 2.0, 2.0, -1.0], [-3.0, -1.0, -2.0, -1.0], [-jnp.inf, -jnp.inf, 0.0, -jnp.inf]])
-    expected = [[-np.inf, 2, -np.inf, -np.inf], [-np.inf, -1, -np.inf, -np.inf], [-np.inf, -np.inf, 0, -np.inf]]
-    np.testing.assert_array_equal(Temperature(0)(theta), expected)
-    np.testing.assert_array_equal(Temperature(-0.0)(theta.astype(jnp.bfloat16)).astype(jnp.float32), expected)
-
-
-def test_ancestral_at_temperature_zero_draws_the_most_probable_symbols():
-    model = Model(MADE(hidden=(6,)), Categorical(4), (3,))
-    x = np.asarray(ancestral(model, params_of(model), KEY, 2, transforms=(Temperature(0),)))
-    expected = np.zeros((1, 3), np.int32)
-    for t in range(3):
-        expected[0, t] = np.argmax(arjax.theta(model, params_of(model), expected)[0, t])
-    np.testing.assert_array_equal(x, np.repeat(expected, 2, axis=0))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: Temperature(-0.5),
-            r"Temperature\(-0\.5\) must be finite and not below 0; choose 1 to .*, 0 to be greedy",
-        ),
-        (lambda: Temperature(float("nan")), r"Temperature\(nan\) must be finite"),
-        (lambda: Temperature(float("inf")), r"Temperature\(inf\) must be finite"),
-        (lambda: Temperature(jnp.inf * jnp.ones(())), r"Temperature\(inf\) must be finite"),
-        (lambda: MinP(-0.1), r"MinP\(-0\.1\) is not in \[0, 1\]; choose 0 to keep every symbol"),
-        (lambda: MinP(1.1), r"MinP\(1\.1\) is not in \[0, 1\]"),
-        (lambda: MinP(float("nan")), r"MinP\(nan\) is not in"),
-        (lambda: TopK(0), r"TopK\(0\) leaves no symbol; choose at least 1"),
-        (lambda: TopP(0.0), r"TopP\(0\.0\) is not in \(0, 1\]; choose 1 to keep every symbol"),
-        (lambda: TopP(1.5), r"TopP\(1\.5\) is not in \(0, 1\]"),
-    ],
-)
-def test_transforms_refuse_impossible_values(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-def test_transforms_are_applied_in_turn_by_every_sampler():
-    model = Model(MADE(hidden=(6,)), Categorical(4), (3,))
-    params = params_of(model)
-    transforms = (Temperature(0.5), TopK(2))
-    samples = [sampler(model, params, KEY, 32, transforms=transforms) for sampler in SAMPLERS.values()]
-    np.testing.assert_array_equal(samples[0], samples[1])
-    np.testing.assert_array_equal(samples[0], samples[2])
-    said = np.asarray(arjax.theta(model, params, samples[0]))
-    for row, symbols in zip(said, np.asarray(samples[0]), strict=True):
-        for theta, symbol in zip(row, symbols, strict=True):
-            assert symbol in np.argsort(theta)[-2:]
-
-
-def test_transforms_are_refused_where_theta_is_not_one_logit_a_symbol():
-    with pytest.raises(ValueError, match=r"TopK\(k=1\) needs one logit a symbol, which Bernoulli\(\) has not; use a Categorical"):
-        ancestral(MODEL, params_of(MODEL), KEY, 2, transforms=(TopK(1),))
 
 
 # Samples
