@@ -99,7 +99,7 @@ COMMANDS = (
     ("sample run --label 0", "run has no classes; leave it out"),
     ("sample classes --label 3", "label must be in 0..2"),
     ("sample run --temperature 0.5", "Categorical"),
-    ("sample rows --temperature nan", "Temperature(nan) must not be below 0"),
+    ("sample rows --temperature nan", "Temperature(nan) must be finite and not below 0"),
     ("sample rows --top-k 0", "TopK(0) leaves no symbol"),
     ("sample rows --top-p 1.5", "TopP(1.5) is not in (0, 1]"),
     ("sample rows --min-p 2", "MinP(2.0) is not in [0, 1]"),

@@ -64,10 +64,10 @@ class SpokenDigits:
     medium = property(lambda self: Sound(self.values, self.sample_rate))
 
     def __post_init__(self):
-        check_types(self)
-        _check(self)
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
+        check_types(self)
+        _check(self)
 
     @property
     def title(self) -> str:

@@ -103,9 +103,9 @@ class BinaryDensity:
     medium: ClassVar[Any] = Table()
 
     def __post_init__(self):
-        check_types(self)
         if self.name not in get_args(Name):
             raise InputError(f"there is no binary density set {self.name!r}; choose one of {', '.join(get_args(Name))}")
+        check_types(self)
 
     @property
     def title(self) -> str:

@@ -87,7 +87,7 @@ def zip_of_other_things(path):
     [
         (lambda path: path.unlink(), "there is no file"),
         (lambda path: path.write_bytes(path.read_bytes()[:-30]), "is not a readable .npz"),
-        (lambda path: (path.unlink(), path.mkdir()), "is not a readable .npz"),
+        (lambda path: (path.unlink(), path.mkdir()), "is a folder, no file"),
         (damaged, "is not a readable .npz"),
         (zip_of_other_things, "has no array train, valid, test "),
         (lambda path: np.savez(path, train=X, test=X), "has no array valid (it has train, test); save all three of"),
