@@ -157,7 +157,7 @@ class NetCapabilities:
     biases, scales, embeddings and tables nor what multiplies a one-hot vector, which is a table too. A name also stands for
     itself with a number ("w": w, w0, w1); a path may begin with "params", at the net itself ("params.table")."""
     step: Callable | None = None
-    """`Net.step`, with `Net.init_cache`. A net without is trained and scored, and sampled by `naive` and `fixed_point`."""
+    """`Net.step`, with `Net.init_cache`. A net without is trained and scored, and sampled by a pass for each site."""
     prefill: Callable | None = None
     """prefill(cache, x [B, L, *E], n [], order, cond) -> the cache after the first n <= L symbols, which enter in one pass."""
     attention: Callable | None = None
@@ -313,8 +313,8 @@ class Model:
         """Run one of the net's methods with these parameters. InputError where a net without `step` is to have a cache."""
         if method == "init_cache" and self.capabilities.step is None:
             raise InputError(
-                f"{type(self.net).__name__} has no step, and cannot draw or code one site after the other; draw with "
-                "arjax.sampling.naive or fixed_point, or give it init_cache and step"
+                f"{type(self.net).__name__} has no step, by which texts are continued and data are coded; give it "
+                "init_cache and step, or draw whole examples by arjax.sample"
             )
         return self.bound.apply({"params": params}, *args, method=method, **kwargs)
 

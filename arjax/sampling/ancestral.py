@@ -20,7 +20,8 @@ from arjax.sharding import BATCH, automatic, constrain, constrain_batch, varying
 def ancestral(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
 ) -> Shaped[Array, "{batch} *data"]:
-    """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
+    """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask). For a net without
+    `step`, `naive` draws them.
 
     order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
     observed: [B, *site_shape, *E], or B = 1; outside the mask it does not matter. What all rows observe enters in one parallel
@@ -31,6 +32,10 @@ def ancestral(
 
     InputError where one does not fit the model.
     """
+    if model.capabilities.step is None:
+        from arjax.sampling.naive import naive  # which imports this module
+
+        return naive(model, params, key, batch, order=order, cond=cond, observed=observed, mask=mask, transforms=transforms)
     key, order, cond, x, forced, transforms = prepare(model, key, batch, order, cond, observed, mask, transforms)
     # A traced mask may show nothing, which a net need not be able to take in at once.
     enters = observed is not None and model.capabilities.prefill is not None and not isinstance(forced, Tracer)

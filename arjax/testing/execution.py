@@ -14,7 +14,6 @@ from arjax.protocol import Model
 from arjax.sampling import ancestral
 from arjax.testing.cases import BATCH, accepted_orders, given_order, random_cond, random_symbols, split, to_data
 from arjax.testing.flops import executed_flops
-from arjax.testing.samples import sampler
 from arjax.testing.shape import LawBroken
 from arjax.testing.steps import NO_STEP
 
@@ -26,7 +25,7 @@ def check_compilation(model: Model, params, key) -> None:
         order_key, cond_key, key = split(key, 3)
         cond = random_cond(model, cond_key, BATCH)
         for order in accepted_orders(model, order_key):
-            x = sampler(model)(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
+            x = ancestral(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
             jax.block_until_ready(theta(model, params, x, order=given_order(model, order), cond=cond))
 
     key, another_key = split(key, 2)

@@ -12,7 +12,7 @@ from arjax.errors import InputError
 from arjax.heads.noise import threefry
 from arjax.orders import arrange, inverse
 from arjax.protocol import Model
-from arjax.sampling import ancestral, naive
+from arjax.sampling import ancestral
 from arjax.testing.cases import (
     BATCH,
     ENUMERABLE,
@@ -45,9 +45,7 @@ def check_samplers(model: Model, params, key) -> str | None:
     cond = random_cond(model, cond_key, BATCH)
     for order in accepted_orders(model, order_key):
         # The law wants one key for both.
-        drawn = np.asarray(
-            sampler(model)(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond)
-        )
+        drawn = np.asarray(ancestral(model, params, jax.random.clone(key), BATCH, order=given_order(model, order), cond=cond))
         _require_support(model, drawn, order)
         x = arrange(drawn, order, model.site_shape)
         _require_same_samples(model, x, _drawn(model.head, jax.random.clone(key), parallel(model, params, x, order, cond)), order)
@@ -65,11 +63,6 @@ def _drawn(head, key, theta):
     key = threefry(key)
     keys = jax.vmap(lambda t: jax.random.fold_in(key, t))(jnp.arange(theta.shape[1]))
     return jax.vmap(head.sample, in_axes=(0, 1), out_axes=1)(keys, theta)
-
-
-def sampler(model):
-    """The sampler that a model has: with its cache, or for a net without `step` by a pass for each site."""
-    return naive if model.capabilities.step is None else ancestral
 
 
 def check_head(model: Model, params, key) -> str | None:
@@ -132,12 +125,12 @@ def check_completion(model: Model, params, key) -> str | None:
 def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
     """Enough samples for a chi-square test, under the condition of the first example."""
     cond, keys = repeat_cond(cond, BATCH), split(key, SAMPLES // BATCH)
-    return np.concatenate([sampler(model)(model, params, key, BATCH, cond=cond, **completion) for key in keys])
+    return np.concatenate([ancestral(model, params, key, BATCH, cond=cond, **completion) for key in keys])
 
 
 def _require_refusal(model, params, key, cond, observed, mask):
     with contextlib.suppress(InputError):
-        sampler(model)(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
+        ancestral(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
         raise LawBroken("a mask that is no prefix of the order was accepted by a net that generates in one order only")
 
 

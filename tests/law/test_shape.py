@@ -17,7 +17,7 @@ from arjax.errors import InputError
 from arjax.heads import Bernoulli, Categorical
 from arjax.orders import Raster
 from arjax.protocol import Model
-from arjax.sampling import ancestral, fixed_point, naive
+from arjax.sampling import ancestral, fixed_point, generate, naive
 from arjax.testing import LawBroken
 
 KEY = jax.random.key(0)
@@ -204,12 +204,13 @@ def test_check_passes_a_net_without_step_and_says_what_it_left_out():
     assert 0 < summary.seconds == sum(part.seconds for part in summary.parts)
 
 
-def test_ancestral_refuses_a_net_without_step_which_others_sample():
-    model = Model(NoStep(), COIN, (4,))
-    params = testing.lively_params(model, KEY)
-    with pytest.raises(
-        InputError, match=r"NoStep has no step, .* draw with arjax.sampling.naive or fixed_point, or give it init"
-    ):
-        ancestral(model, params, KEY, 2)
-    x, _ = fixed_point(model, params, KEY, 2)
-    np.testing.assert_array_equal(naive(model, params, jax.random.clone(KEY), 2), x)
+def test_ancestral_draws_for_a_net_without_step_what_others_draw_and_generate_refuses_it():
+    model = Model(NoStep(), Categorical(3), (4,))
+    params, x = testing.lively_params(model, KEY), np.array([[1, 0, 2, 0]])
+    drawn = ancestral(model, params, jax.random.clone(KEY), 2)
+    np.testing.assert_array_equal(drawn, naive(model, params, jax.random.clone(KEY), 2))
+    np.testing.assert_array_equal(drawn, fixed_point(model, params, jax.random.clone(KEY), 2)[0])
+    completed = ancestral(model, params, jax.random.clone(KEY), 2, observed=x, mask=np.arange(4) < 2)
+    np.testing.assert_array_equal(completed[:, :2], np.broadcast_to(x[:, :2], (2, 2)))
+    with pytest.raises(InputError, match=r"NoStep has no step, by which texts are continued .* give it init_cache and step, or"):
+        generate(model, params, KEY, [[1]], tokens=2)

@@ -277,7 +277,7 @@ class Undeclared(Linear):
 def test_check_decays_says_of_a_net_that_declares_none_what_is_left_out():
     own = model(Undeclared())
     skipped = testing.check_decays(own, testing.lively_params(own, KEY), KEY)
-    assert skipped == "no `decays` is declared: weight decay leaves out w, which multiply activations"
+    assert skipped == "the net declares no `decays`, and weight decay leaves out w, which multiply activations"
 
 
 def test_work_ratio_of_a_step_that_recomputes_nothing_is_one():
