@@ -5,6 +5,7 @@ a caller's own `jit` they are only as constants.
 """
 
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -246,6 +247,16 @@ def _of_kind(name, x, shape, words, kind) -> np.ndarray | jax.Array:
     if x.shape != shape or not jnp.issubdtype(x.dtype, kind):
         raise InputError(f"{name} is {x.dtype} of shape {x.shape}; give {words} of shape {shape}")
     return x
+
+
+def check_count(name: str, count, least: int = 1) -> int:
+    """`count` as an int. InputError unless it is a whole number of at least `least`."""
+    try:
+        if not isinstance(count, bool) and (whole := operator.index(count)) >= least:
+            return whole
+    except TypeError:  # what is traced, too
+        pass
+    raise InputError(f"{name}={count!r} is no whole number of at least {least}; choose one that is")
 
 
 def _is_integer(x) -> bool:

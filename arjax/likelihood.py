@@ -58,7 +58,7 @@ def log_prob(
     the order, is summed. Padding after the end of a sequence does not count then; a window of one counts what follows given its
     first sites. What does not count has to be valid, too: a symbol, or a finite number. (Inside a jit it enters as zero.)
     """
-    order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
+    order, cond = check_order(model, order, _batch(x)), check_cond(model, cond, _batch(x))
     if prefix:
         x, counted = check_prefix(model, x, order, counted)
     return _log_prob(model, params, check_x(model, x), order, cond, key, check_counted(model, counted, len(x)))
@@ -81,7 +81,7 @@ def log_probs(
 
     The other arguments and errors are those of `theta`.
     """
-    order, cond, length = check_order(model, order, len(x)), check_cond(model, cond, len(x)), np.shape(x)[1:2]
+    order, cond, length = check_order(model, order, _batch(x)), check_cond(model, cond, _batch(x)), np.shape(x)[1:2]
     if prefix:
         x, _ = check_prefix(model, x, order, None)
     each = _log_probs(model, params, check_x(model, x), order, cond, key)
@@ -107,7 +107,7 @@ def conditional_log_prob(
     cannot be checked: a net of one order assumes it.
     """
     x = check_x(model, x)
-    order, cond = check_order(model, order, len(x)), check_cond(model, cond, len(x))
+    order, cond = check_order(model, order, _batch(x)), check_cond(model, cond, _batch(x))
     counted = check_counted(model, counted, len(x))
     order, mask = observed_first(model, order, mask, len(x))
     return _log_prob(model, params, x, order, cond, None, jnp.asarray(~mask) if counted is None else counted & ~mask)
@@ -166,6 +166,11 @@ def nats_per_dim(nats: float, dims: int | float) -> float:
 def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> float | np.ndarray:
     """Nats per example -> bits per dimension; of many examples arrays [N]."""
     return nats / (dims * math.log(2))
+
+
+def _batch(x) -> int:
+    """The number of examples; 0 where there are none that could be counted, which `check_x` refuses."""
+    return np.shape(x)[0] if np.ndim(x) else 0
 
 
 @functools.partial(jax.jit, static_argnames="model")

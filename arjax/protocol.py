@@ -316,6 +316,8 @@ class Model:
                 f"{type(self.net).__name__} has no step, by which texts are continued and data are coded; give it "
                 "init_cache and step, or draw whole examples by arjax.sample"
             )
+        if kwargs.get("key") is not None:  # of dropout
+            kwargs["key"] = check_key(kwargs["key"])
         return self.bound.apply({"params": params}, *args, method=method, **kwargs)
 
     def example_cond(self, batch: int) -> Cond:
@@ -326,9 +328,22 @@ class Model:
         return Cond(label, member, **{name: jnp.zeros((batch, *shape), jnp.float32) for name, shape in shapes.items()})
 
 
+def check_key(key) -> jax.Array:
+    """`key` as a key of JAX. InputError unless it is one, or the words of one."""
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise InputError(f"key={key!r} is no random key; give one, as jax.random.key(0)")
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key  # pyright: ignore[reportReturnType]
+    try:
+        return jax.random.wrap_key_data(jnp.asarray(key))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"key is {key.dtype} of shape {key.shape}, no random key; give one, as jax.random.key(0)") from error
+
+
 @functools.partial(jax.jit, static_argnames="model")
 def init(model: Model, key: jax.Array):
     """The net's initial parameters, a tree of float32 arrays, the same whether or not JAX has 64 bits enabled."""
+    key = check_key(key)
     with jax.enable_x64(False):
         x = jnp.zeros((1, model.num_sites, *model.head.event_shape), model.dtype)
         drawn = model.bound.init(key, x, jnp.asarray(model.permutation), model.example_cond(1))

@@ -1,9 +1,11 @@
 """Arguments of another type or out of range: a call each, and how the message begins. `python odd_arguments.py` makes the calls
 as a user does, since under pytest jaxtyping looks at every argument first, and prints what is not as it should be."""
 
+import jax
 import numpy as np
 
-from arjax import Arrays, CondSpec, Model
+import arjax
+from arjax import Arrays, Cond, CondSpec, Model, coding, sampling
 from arjax.data.values import Levels
 from arjax.errors import InputError
 from arjax.heads import Bernoulli, Categorical, MixtureOfLogistics, Ordinal
@@ -47,6 +49,58 @@ TYPES = [
     (lambda: experiment(mesh=None), "mesh=None of Experiment is of the type NoneType; give Mesh"),
 ]
 
+KEY, PARAMS = jax.random.key(0), arjax.init(MODEL, jax.random.key(0))
+LABELS = Model(MADE(hidden=(4,)), Categorical(2), (3,), cond=CondSpec(classes=4))
+LABELS_PARAMS, REAL = arjax.init(LABELS, KEY), Model(MADE(hidden=(4,)), MixtureOfLogistics(1), (3,))
+REAL_PARAMS = arjax.init(REAL, KEY)
+
+
+def labelled(label):
+    return arjax.log_prob(LABELS, LABELS_PARAMS, X, cond=Cond(label))
+
+
+def continued(**given):
+    return sampling.generate(MODEL, PARAMS, KEY, [[1]], **{"tokens": 1} | given)
+
+
+CALLS = [
+    *(
+        (lambda draw=draw, batch=batch: draw(MODEL, PARAMS, KEY, batch), f"batch={batch!r} is no whole number of at least 0")
+        for draw in (arjax.sample, sampling.naive, sampling.fixed_point)
+        for batch in (-1, 2.5, True, "2", None)
+    ),
+    *(
+        (lambda draw=draw, key=key: draw(MODEL, PARAMS, key, 2), f"key={key!r} is no random key; give one, as jax.random.key(0)")
+        for draw in (arjax.sample, sampling.naive, sampling.fixed_point)
+        for key in (None, 0, "key")
+    ),
+    (lambda: arjax.sample(MODEL, PARAMS, np.zeros(3), 2), "key is float64 of shape (3,), no random key"),
+    (lambda: arjax.init(MODEL, 0), "key is int32 of shape (), no random key; give one, as jax.random.key(0)"),
+    (lambda: arjax.init(MODEL, None), "key=None is no random key; give one, as jax.random.key(0)"),
+    (lambda: arjax.log_prob(MODEL, PARAMS, X, key=0), "key is int32 of shape (), no random key"),
+    *(
+        (lambda tokens=tokens: continued(tokens=tokens), f"tokens={tokens!r} is no whole number of at least 1")
+        for tokens in (2.7, -1, 0, True, "1")
+    ),
+    (lambda: continued(stop=0.5), "stop=0.5 is no whole number of at least 0"),
+    (lambda: continued(stop=2), "stop=2 is no symbol of the model's"),
+    (lambda: sampling.stream(MODEL, PARAMS, KEY, [[1]], tokens=1, every=1.5), "every=1.5 is no whole number of at least 1"),
+    (lambda: coding.compress(MODEL, PARAMS, X, batch=2.5), "batch=2.5 is no whole number of at least 1"),
+    (lambda: labelled([0.0, 1.0]), "label is float64 of shape (2,); give integers of shape (2,)"),
+    (lambda: labelled(np.zeros(2, bool)), "label is bool of shape (2,); give integers of shape (2,)"),
+    (lambda: labelled([0, 7]), "label must be in 0..3, but goes from 0 to 7"),
+    (lambda: labelled(["a", "b"]), "label "),
+    (lambda: arjax.log_prob(MODEL, PARAMS, X + 0j), "x is complex128, but Bernoulli wants integer symbols 0..1; convert it"),
+    (lambda: arjax.log_prob(MODEL, PARAMS, X.astype(str)), "x "),
+    (lambda: arjax.log_prob(REAL, REAL_PARAMS, X + 0j), "x is complex128, but MixtureOfLogistics wants real numbers; convert it"),
+    (lambda: arjax.log_prob(REAL, REAL_PARAMS, X.astype(str)), "x "),
+    (lambda: arjax.log_prob(MODEL, PARAMS, 3), "x "),
+    (lambda: arjax.log_prob(MODEL, PARAMS, None), "x "),
+    (lambda: arjax.theta(MODEL, PARAMS, "abc"), "x "),
+    (lambda: arjax.fit(MODEL, Arrays(X, X, X, Levels(2)), steps="10"), "steps='10' is no whole number of at least 1"),
+    (lambda: arjax.fit(MODEL, Arrays(X, X, X, Levels(2)), steps=1, batch_size=2.5), "batch_size=2.5 of Experiment"),
+]
+
 
 def refusal(call) -> str:
     """The message with which a call is refused in one line; what else happens, in brackets."""
@@ -59,8 +113,9 @@ def refusal(call) -> str:
 
 
 if __name__ == "__main__":
-    for call, begins in TYPES:
+    for call, begins in TYPES + CALLS:
         if not (said := refusal(call)).startswith(begins) or "\n" in said:
             print(f"{begins!r} is wanted, not {said}")
     # NumPy's scalars are numbers like Python's.
+    assert (labelled([0, 3]) == labelled((0, 3))).all()
     assert MADE(hidden=(np.int64(64),), dropout=np.float32(0.5)).hidden == (64,)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32, Shaped
 
-from arjax.arguments import check_cond, check_order, check_x, native
+from arjax.arguments import check_cond, check_count, check_order, check_x, native
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
 from arjax.coding.stream import MAX_BATCH, MAX_VALUES, Header, read, runs_of, write
@@ -42,7 +42,7 @@ def compress(
     order, x = _check(model, order), native(np.asarray(x))
     _check_values(model, x)
     lengths = tuple(int(length) for length in lengths)
-    if not 1 <= batch <= MAX_BATCH:
+    if check_count("batch", batch) > MAX_BATCH:
         raise InputError(f"batch={batch} examples at once must be in 1..{MAX_BATCH}; choose a number that is")
     if lengths and (len(lengths) != len(x) or not all(0 <= length <= model.num_sites for length in lengths)):
         raise InputError(

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from arjax.errors import InputError
+from arjax.protocol import check_key
 
 
 class Uniform(NamedTuple):
@@ -30,9 +30,7 @@ def threefry(key):
     Of other implementations (rbg) vmapped draws are others than single ones: samplers that draw the sites of one key in different
     ways would part.
     """
-    if not isinstance(key, jax.Array | np.ndarray):
-        raise InputError(f"key={key!r} is no random key; give one, as jax.random.key(0)")
-    key = key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(jnp.asarray(key))
+    key = check_key(key)
     if key.shape:
         raise InputError(f"key holds keys of shape {key.shape}; give one of them, or map over them by jax.vmap")
     if str(jax.random.key_impl(key)) == _THREEFRY:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from arjax.arguments import check_count
 from arjax.runs.load import learn, restore
 from arjax.runs.log import read_metrics
 from arjax.runs.loop import train
@@ -43,6 +44,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
     InputError where the parts do not fit together; FloatingPointError where numbers do not stay finite; KeyboardInterrupt after
     Ctrl-C, once the run is saved.
     """
+    steps = check_count("steps", steps)
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
     experiment = Experiment(model=model, data=data, steps=steps, **(usual | fields))
     with contextlib.ExitStack() as stack:

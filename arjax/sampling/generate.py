@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Int32
 
-from arjax.arguments import check_cond, check_values
+from arjax.arguments import check_cond, check_count, check_values
 from arjax.errors import InputError
 from arjax.heads.noise import threefry
 from arjax.protocol import Cond, Model
@@ -74,8 +74,7 @@ def stream(
     prompt. The last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the
     call."""
     key, given = threefry(key), _prepare(model, prompts, None, tokens, cond, transforms, stop)
-    if every < 1:
-        raise InputError(f"every={every} must be at least 1; choose after how many sites to look")
+    every = check_count("every", every)
     if _is_traced((params, key, given)):
         raise InputError("stream shows what is drawn on the way, which nothing inside a trace can; use generate")
     return _chunks(model, params, key, *given, every)
@@ -84,9 +83,11 @@ def stream(
 def _prepare(model, prompts, lengths, tokens, cond, transforms, stop):
     """(x int32 [B, T], zero behind each prompt; lengths int32 [B]; the width of what is generated; cond, transforms, stop)."""
     _check_model(model)
+    tokens = check_count("tokens", tokens)
+    stop = None if stop is None else check_count("stop", stop, least=0)
     x, lengths, longest = _check_prompts(model, prompts, lengths)
     _check_room(model, longest, tokens)
-    if stop is not None and not 0 <= stop < model.head.vocab:
+    if stop is not None and stop >= model.head.vocab:
         raise InputError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
     cond, transforms = check_cond(model, cond, len(x)), check_transforms(model, transforms)
     return x, lengths, int(longest.max() + tokens), cond, transforms, np.int32(-1 if stop is None else stop)
@@ -218,8 +219,6 @@ def _check_room(model, lengths, tokens):
     """InputError unless there are prompts, and room for at least one more symbol behind each of them."""
     if not len(lengths):
         raise InputError("there is no prompt to continue; give at least one")
-    if tokens < 1:
-        raise InputError(f"tokens={tokens} must be at least 1; choose how many symbols to draw")
     longest = int(lengths.max())
     if longest + tokens > model.num_sites:
         raise InputError(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.arguments import check_cond, check_order, check_x, observed_first
+from arjax.arguments import check_cond, check_count, check_order, check_x, observed_first
 from arjax.errors import InputError
 from arjax.heads.noise import threefry
 from arjax.orders import arrange
@@ -19,7 +19,7 @@ def prepare(model, key, batch, order, cond, observed, mask, transforms):
 
     The key is a threefry key, so that all samplers draw the same. What is not observed is zero, whatever it was.
     """
-    key = threefry(key)
+    key, batch = threefry(key), check_count("batch", batch, least=0)
     order = check_order(model, order, batch)
     cond = check_cond(model, cond, batch)
     transforms = check_transforms(model, transforms)

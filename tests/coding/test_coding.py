@@ -228,10 +228,7 @@ X = symbols(MADE_3X3, 2)
         (MADE_3X3, X - 1, {}, "x goes from -1 to ., but the symbols are 0..1; correct it"),
         (MADE_3X3, X[:, :2], {}, r"x has shape .*; reshape it"),
         (MADE_3X3, X / 2, {}, "x is float64, but Bernoulli wants integer symbols"),
-        *(
-            (MADE_3X3, X, {"batch": batch}, rf"batch={batch} examples at once must be in 1\.\.4096")
-            for batch in (0, -1, 4097, 2**63)
-        ),
+        *((MADE_3X3, X, {"batch": batch}, rf"batch={batch} ") for batch in (0, -1, 4097, 2**63)),
         (MADE_3X3, X, {"lengths": (9,)}, "1 lengths for 2 examples"),
         (MADE_3X3, X, {"lengths": (9, 10)}, r"2 lengths for 2 examples; give each example one of 0..9"),
         (MADE_3X3, X, {"label": np.zeros(2, int)}, "the model has no classes"),

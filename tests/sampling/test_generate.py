@@ -160,10 +160,10 @@ def test_stream_does_not_grow_in_memory(model):
         ([[0], [-1]], {}, r"prompt 1 has the value -1 at \[0\]"),
         ([[0.5]], {}, r"prompt 0 is float64, but Categorical wants integer symbols 0\.\.3; convert it"),
         ([[[1]]], {}, r"prompt 0 has shape \(1, 1\); give integers of shape \[length\]"),
-        ([[1]], {"tokens": 0}, r"tokens=0 must be at least 1"),
+        ([[1]], {"tokens": 0}, r"tokens=0 is no whole number of at least 1"),
         ([[1]], {"stop": 4}, r"stop=4 is no symbol of the model's; choose one of 0\.\.3, or None"),
-        ([[1]], {"stop": -1}, r"stop=-1 is no symbol"),
-        ([[1]], {"every": 0}, r"every=0 must be at least 1"),
+        ([[1]], {"stop": -1}, r"stop=-1 is no whole number"),
+        ([[1]], {"every": 0}, r"every=0 is no whole number of at least 1"),
         ([[1]], {"cond": Cond(label=jnp.array([0]))}, r"the model has no classes"),
     ],
 )
