@@ -37,7 +37,10 @@ def as_array(name: str, x) -> np.ndarray | jax.Array:
     numbers, as dates or strings."""
     if isinstance(x, jax.Array):
         return x
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"{name} is no array: its rows differ in length; make them equal") from error
     if x.dtype.kind in "OSUmM" or x.dtype.type is np.void:
         raise InputError(f"{name} holds {x.dtype}, no numbers; convert it")
     return native(x)

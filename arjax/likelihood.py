@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from arjax.arguments import check_cond, check_counted, check_order, check_prefix, check_x, observed_first
+from arjax.arguments import as_array, check_cond, check_counted, check_order, check_prefix, check_x, observed_first
 from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
@@ -170,7 +170,8 @@ def bits_per_dim(nats: float | np.ndarray, dims: int | float | np.ndarray) -> fl
 
 def _batch(x) -> int:
     """The number of examples; 0 where there are none that could be counted, which `check_x` refuses."""
-    return np.shape(x)[0] if np.ndim(x) else 0
+    x = as_array("x", x)
+    return len(x) if x.ndim else 0
 
 
 @functools.partial(jax.jit, static_argnames="model")

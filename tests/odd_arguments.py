@@ -94,6 +94,7 @@ CALLS = [
     (lambda: arjax.log_prob(MODEL, PARAMS, X.astype(str)), "x "),
     (lambda: arjax.log_prob(REAL, REAL_PARAMS, X + 0j), "x is complex128, but MixtureOfLogistics wants real numbers; convert it"),
     (lambda: arjax.log_prob(REAL, REAL_PARAMS, X.astype(str)), "x "),
+    (lambda: arjax.log_prob(MODEL, PARAMS, [[1], [2, 3]]), "x is no array: its rows differ in length; make them equal"),
     (lambda: arjax.log_prob(MODEL, PARAMS, 3), "x "),
     (lambda: arjax.log_prob(MODEL, PARAMS, None), "x "),
     (lambda: arjax.theta(MODEL, PARAMS, "abc"), "x "),
