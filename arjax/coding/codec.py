@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32, Shaped
 
-from arjax.arguments import check_cond, check_count, check_order, check_x, native
+from arjax.arguments import check_cond, check_count, check_order, check_values, check_x, native
 from arjax.coding.conditionals import walk
 from arjax.coding.fingerprint import digest_of_model, digest_of_params, digest_of_platform, platform_here
 from arjax.coding.stream import MAX_BATCH, MAX_VALUES, Header, read, runs_of, write
@@ -133,8 +133,7 @@ def _check_values(model, x) -> None:
     check_x(model, x[:0])  # shape and type; all of x may be more than a device holds
     if x.size > MAX_VALUES:
         raise InputError(f"x holds {x.size} values, more than the {MAX_VALUES} of one stream; compress it in parts")
-    if x.size and (x.min() < 0 or x.max() >= model.head.vocab):
-        raise InputError(f"x goes from {x.min()} to {x.max()}, but the symbols are 0..{model.head.vocab - 1}; correct it")
+    check_values(model, x, "x")
 
 
 def _check_written_here(model, params, order, header: Header) -> None:

@@ -7,9 +7,10 @@
     decoded        tokens as `ancestral` draws them, and the images they stand for, in one program
     generate       continues sequences of several lengths, as `ancestral` would, until they end; `stream` shows them on the way
 
-Site t draws its noise from `fold_in(key, t)`, so they return the same samples (on accelerators whose matrix products
-round to fewer bits by default, under `jax.default_matmul_precision("highest")`). `observed` and `mask` complete data: the
-observed sites come first in the order and are forced, so what follows is drawn from the exact conditional.
+Site t draws its noise from `fold_in(key, t)`, so they return the same samples, whatever the key's implementation (on
+accelerators whose matrix products round to fewer bits by default, under `jax.default_matmul_precision("highest")`).
+`observed` and `mask` complete data: the observed sites come first in the order and are forced, so what follows is drawn
+from the exact conditional.
 """
 
 from arjax.sampling.ancestral import ancestral

@@ -20,8 +20,9 @@ from arjax.sharding import BATCH, automatic, constrain, constrain_batch, varying
 def ancestral(
     model: Model, params, key, batch: int, *, order=None, cond: Cond | None = None, observed=None, mask=None, transforms=()
 ) -> Shaped[Array, "{batch} *data"]:
-    """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask). For a net without
-    `step`, `naive` draws them.
+    """Draws `batch` samples [B, *site_shape, *E] from p(x | cond), or from p(x | cond, x = observed where mask).
+
+    For a net without `step`, `naive` draws them.
 
     order: [T], or [B, T] where the net takes one for each example, or None for the model's own.
     observed: [B, *site_shape, *E], or B = 1; outside the mask it does not matter. What all rows observe enters in one parallel

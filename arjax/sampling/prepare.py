@@ -43,7 +43,12 @@ def _nothing(batch, num_sites, event_shape, dtype):
 def check_transforms(model, transforms) -> Transforms:
     """`transforms` as one argument of a jitted sampler. InputError if there are any and theta is not one logit a symbol."""
     transforms = tuple(transforms)
+    if not transforms:
+        return _NONE
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.
-    if transforms and not model.head_capabilities.logits:
+    if not model.head_capabilities.logits:
         raise InputError(f"{transforms[0]} needs one logit a symbol, which {model.head} has not; use a Categorical head")
     return Transforms.of(transforms)
+
+
+_NONE = Transforms.of(())

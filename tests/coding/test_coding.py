@@ -224,8 +224,8 @@ X = symbols(MADE_3X3, 2)
 @pytest.mark.parametrize(
     ("model", "x", "arguments", "message"),
     [
-        (MADE_3X3, X + 1, {}, "x goes from . to 2, but the symbols are 0..1; correct it"),
-        (MADE_3X3, X - 1, {}, "x goes from -1 to ., but the symbols are 0..1; correct it"),
+        (MADE_3X3, X + 1, {}, r"x has the value 2 at \[.*\], but Bernoulli wants symbols 0..1; correct it"),
+        (MADE_3X3, X - 1, {}, r"x has the value -1 at \[.*\], but Bernoulli wants symbols 0..1; correct it"),
         (MADE_3X3, X[:, :2], {}, r"x has shape .*; reshape it"),
         (MADE_3X3, X / 2, {}, "x is float64, but Bernoulli wants integer symbols"),
         *((MADE_3X3, X, {"batch": batch}, rf"batch={batch} ") for batch in (0, -1, 4097, 2**63)),
