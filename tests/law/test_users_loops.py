@@ -87,7 +87,7 @@ def free_energy(params):
 
 def standard_errors(params, worth, batch):
     """Of a score gradient, for every parameter, with the mean as its baseline: by enumeration in float64."""
-    slopes = jax.vmap(lambda x: jax.grad(lambda params: arjax.log_prob(MODEL, params, x[None])[0])(params))(SPACE)
+    slopes = jax.jit(jax.vmap(jax.grad(lambda params, x: arjax.log_prob(MODEL, params, x[None])[0]), (None, 0)))(params, SPACE)
     p = np.exp(np.asarray(arjax.log_prob(MODEL, params, SPACE), np.float64))
     excess = np.asarray(worth, np.float64) - (p * np.asarray(worth)).sum()
 
