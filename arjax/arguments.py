@@ -15,6 +15,7 @@ from jax.core import Tracer
 from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
 from arjax.protocol import ANY_ORDER, Cond, Model
+from arjax.sharding import automatic
 
 # Entries of a table that a net makes on the host: what someone else describes must not take any amount of memory.
 MAX_TABLE = 2**26
@@ -187,13 +188,13 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | 
     InputError where none of this is possible: a net would ignore what it has not been shown yet. Where mask or order is traced,
     a net of one order is assumed to be given a prefix of it, and masks of their own to differ.
     """
-    traced, alone = _is_traced(mask) or _is_traced(order), np.ndim(mask) == len(model.site_shape) or batch == 1
+    alone, traced = np.ndim(mask) == len(model.site_shape) or batch == 1, _is_traced(mask) or _is_traced(order)
     mask = _check_mask(model, mask, batch)
     if traced:
-        order, mask = jnp.asarray(order), jnp.asarray(mask)
+        return (_rearranged_inside(model, (), order, mask, alone) if model.capabilities.any_order else order), mask
     ranked = arrange(mask, order, model.site_shape)
     late = ranked[:, 1:] & ~ranked[:, :-1]
-    if not (model.capabilities.any_order if traced else late.any()):
+    if not late.any():
         return order, mask
     if not model.capabilities.any_order:
         site = int(order[np.argwhere(late)[0][1] + 1])
@@ -201,14 +202,22 @@ def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | 
             f"site {site} is observed but comes after unobserved ones in {model.order}, and {type(model.net).__name__} generates "
             f"in no other order; observe a prefix of the order, or choose {ANY_ORDER}"
         )
-    # The observed sites of every row, then the others, each in the order they had.
-    first = (~ranked).argsort(axis=1, stable=True)
-    if order.ndim == 1 and (alone if traced else (ranked == ranked[0]).all()):
-        return order[first[0]], mask
+    return _rearranged(model, (), order, mask, (ranked == ranked[0]).all()), mask
+
+
+def _rearranged(model, _, order, mask, alone):
+    """The order [T], or [B, T] unless the masks are `alone`, one for all: the observed sites of every row, then the others, each
+    in the order that they had."""
+    first = (~arrange(mask, order, model.site_shape)).argsort(axis=1, stable=True)
+    if order.ndim == 1 and alone:
+        return order[first[0]]
     if not model.capabilities.order_per_example:
-        may = "may differ" if traced else "differs"
+        may = "may differ" if _is_traced(mask) else "differs"
         raise InputError(f"the mask {may} between examples and is no prefix of the order; complete one mask at a time")
-    return arrange(order if order.ndim == 2 else order[None].repeat(batch, axis=0), first, (model.num_sites,)), mask
+    return arrange(order if order.ndim == 2 else order[None].repeat(len(mask), axis=0), first, (model.num_sites,))
+
+
+_rearranged_inside = jax.jit(automatic(_rearranged), static_argnames=("model", "alone"))
 
 
 def _check_mask(model, mask, batch) -> np.ndarray | jax.Array:

@@ -51,7 +51,7 @@ def fixed_point(
     does not fit the model.
     """
     key, order, cond, observed, forced, transforms = prepare(model, key, batch, order, cond, observed, mask, transforms)
-    guess = None if start is None else arrange(_check_start(model, start, batch), order, model.site_shape)
+    guess = None if start is None else _check_start(model, start, batch)
     return _fixed_point(model, params, key, order, cond, observed, forced, guess, transforms)
 
 
@@ -71,7 +71,7 @@ def _fixed_point(model, params, key, order, cond, observed, forced, guess, trans
 
     # What is observed comes first in the order of every row.
     known = forced.sum(axis=1).min(initial=model.num_sites)
-    guess = jnp.zeros_like(observed) if guess is None else guess
+    guess = jnp.zeros_like(observed) if guess is None else arrange(guess, order, model.site_shape)
     start = constrain(force(forced, observed, guess), BATCH), known.astype(jnp.int32), jnp.int32(0)
     start = varying(start, params, key, order, cond, observed, forced, guess, transforms)
     x, _, evaluations = jax.lax.while_loop(lambda carry: carry[1] < model.num_sites, evaluate, start)

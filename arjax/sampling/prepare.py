@@ -11,6 +11,7 @@ from arjax.errors import InputError
 from arjax.heads.noise import threefry
 from arjax.orders import arrange
 from arjax.sampling.transforms import Transforms
+from arjax.sharding import automatic
 
 
 def prepare(model, key, batch, order, cond, observed, mask, transforms):
@@ -30,8 +31,17 @@ def prepare(model, key, batch, order, cond, observed, mask, transforms):
     if np.shape(observed)[:1] not in ((1,), (batch,)):
         raise InputError(f"observed has shape {np.shape(observed)} for a batch of {batch}; give one example, or one for each")
     order, mask = observed_first(model, order, mask, batch)
-    x = arrange(check_x(model, observed, "observed", mask), order, model.site_shape)
-    return key, order, cond, x, arrange(mask, order, model.site_shape), transforms
+    x = _arranged(model, (), check_x(model, observed, "observed", mask), order)
+    concrete = isinstance(mask, np.ndarray) and isinstance(order, np.ndarray)
+    forced = arrange(mask, order, model.site_shape) if concrete else _arranged(model, (), mask, order)
+    return key, order, cond, x, forced, transforms
+
+
+@functools.partial(jax.jit, static_argnames="model")
+@automatic
+def _arranged(model, _, x, order):
+    """[B, *site_shape, *E] in generation order [B, T, *E]."""
+    return arrange(x, order, model.site_shape)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))  # dispatched one by one, they take as long as a tiny model's samples

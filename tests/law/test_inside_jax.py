@@ -270,4 +270,5 @@ def test_everything_public_computes_inside_a_transformation_what_it_does_outside
 
 
 def test_there_are_forty_probes():
-    assert len(PROBES) == 40 and SLOW < PROBES.keys()
+    assert len(PROBES) == 40
+    assert PROBES.keys() > SLOW

@@ -13,6 +13,7 @@ from zoo import QUICK, ZOO
 import arjax
 from arjax.heads import Categorical
 from arjax.models import Transformer
+from arjax.orders import AnyOrder
 from arjax.sampling import fixed_point, generate, naive
 from arjax.testing import lively_params
 from arjax.testing.cases import random_cond, random_symbols, tolerance
@@ -48,6 +49,9 @@ SAMPLERS = {
     ),
 }
 
+QUICKEST = ["log_prob", "sample", "step", "generate"]
+REST = [pytest.param(name, marks=pytest.mark.slow) for name in ("theta", "naive", "fixed_point")]
+
 
 def on_one_device(name, key=KEYS[0], rows=slice(None)):
     """The oracle, of some of the examples."""
@@ -66,10 +70,8 @@ def assert_split(array):
     assert array.sharding.shard_shape(array.shape)[0] == len(array) // DEVICES
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(AxisType.Auto, marks=pytest.mark.slow, id="auto"), pytest.param(AxisType.Explicit, id="explicit")]
-)
-@pytest.mark.parametrize("name", [*SCORERS, *SAMPLERS, "step"])
+@pytest.mark.parametrize("kind", [AxisType.Explicit, pytest.param(AxisType.Auto, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("name", QUICKEST + REST)
 def test_a_mesh_splits_the_batch_and_changes_no_result(kind, name):
     mesh = mesh_of(kind)
     with jax.set_mesh(mesh):
@@ -84,10 +86,7 @@ def test_a_mesh_splits_the_batch_and_changes_no_result(kind, name):
         assert_split(found)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["sample", "step", *(pytest.param(name, marks=pytest.mark.slow) for name in [*SCORERS, *SAMPLERS] if name != "sample")],
-)
+@pytest.mark.parametrize("name", QUICKEST + REST)
 def test_shard_map_computes_each_devices_share_as_one_device_does(name):
     mapped = functools.partial(jax.shard_map, mesh=mesh_of(AxisType.Auto))
     if name in SAMPLERS:
@@ -124,6 +123,39 @@ def test_sample_on_the_mesh_that_make_mesh_gives_splits_what_it_draws(names):
         found = arjax.sample(MODEL, PARAMS, KEYS[0], DEVICES, cond=cond)
     assert_same(found, on_one_device("sample"))
     assert found.sharding.shard_shape(found.shape)[0] == (1 if "fsdp" in names else 2)
+
+
+@pytest.mark.slow
+def test_completion_on_an_explicit_mesh_takes_masks_and_orders_that_are_split():
+    model, rng = arjax.Model(Transformer(4, 1, 1, any_order=True), Categorical(3), (3,), AnyOrder()), np.random.default_rng(0)
+    params, masks, orders = (
+        lively_params(model, KEYS[0]),
+        rng.random((DEVICES, 3)) < 0.5,
+        rng.permuted([[0, 1, 2]] * DEVICES, axis=1),
+    )
+
+    def completed(x, masks, orders):
+        drawn = arjax.sample(model, params, KEYS[0], DEVICES, order=orders, observed=x, mask=masks)
+        return drawn, arjax.conditional_log_prob(model, params, x, masks, order=orders)
+
+    expected, mesh = completed(X, masks, orders), mesh_of(AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        split = jax.device_put((X, masks, orders), NamedSharding(mesh, ROWS))
+        for found in (completed(*split), completed(split[0], masks, orders), jax.jit(completed)(*split)):
+            assert_same(found, expected)
+
+
+@pytest.mark.slow
+def test_gradients_of_each_example_on_an_explicit_mesh_need_no_parameters_on_it():
+    def each(x, label):
+        score = lambda params: arjax.log_prob(MODEL, params, x[None], cond=arjax.Cond(label=label[None]))[0]  # noqa: E731
+        return jax.grad(score)(PARAMS)
+
+    expected, mesh = jax.vmap(each)(X, COND.label), mesh_of(AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        split = jax.device_put((X, COND.label), NamedSharding(mesh, ROWS))
+        assert_same(jax.jit(jax.vmap(each))(*split), expected)
+        assert_same(jax.vmap(each)(*split), expected)
 
 
 def test_log_prob_follows_the_type_of_its_data_without_a_mesh_in_context():
