@@ -19,7 +19,7 @@ from arjax.heads.noise import threefry
 from arjax.protocol import Cond, Model
 from arjax.sampling.ancestral import init_cache, step
 from arjax.sampling.prepare import check_transforms
-from arjax.sharding import automatic, varying
+from arjax.sharding import BATCH, automatic, constrain, varying
 
 
 class Generated(NamedTuple):
@@ -149,6 +149,7 @@ def _advanced(model, params, key, cache, x, t, end, until, lengths, stop, order,
         cache, new = step(model, params, key, cache, before, t, order, cond, x[:, t], ~drawn, transforms)
         return cache, x.at[:, t].set(new), t + 1, jnp.where(drawn & (new == stop), t + 1, end)
 
+    x = constrain(x, BATCH)
     start = varying((cache, x, t, end), params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms)
     return jax.lax.while_loop(unfinished, body, start)
 
