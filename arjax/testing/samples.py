@@ -5,7 +5,6 @@ import functools
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
@@ -57,12 +56,10 @@ def check_samplers(model: Model, params, key) -> str | None:
     return None
 
 
-@functools.partial(jax.jit, static_argnames="head")
-def _drawn(head, key, theta):
+def _drawn(head, key, theta) -> np.ndarray:
     """The symbols [B, T, *E] that a head draws from theta [B, T, P], each site with its own key."""
-    key = threefry(key)
-    keys = jax.vmap(lambda t: jax.random.fold_in(key, t))(jnp.arange(theta.shape[1]))
-    return jax.vmap(head.sample, in_axes=(0, 1), out_axes=1)(keys, theta)
+    key, sites = threefry(key), range(theta.shape[1])
+    return np.stack([_sampled(head, jax.random.fold_in(key, t), theta[:, t]) for t in sites], axis=1)
 
 
 def check_head(model: Model, params, key) -> str | None:
@@ -84,7 +81,8 @@ def check_head(model: Model, params, key) -> str | None:
         if not (logs[len(symbols) :] == -np.inf).all():
             which = outside[np.argmax(logs[len(symbols) :] != -np.inf)].tolist()
             raise LawBroken(f"log_prob of the symbol {which} is finite, outside of 0..{head.vocab - 1}; return -inf there")
-        samples = np.asarray(_sampled(head, jax.random.clone(key), np.repeat(theta, SAMPLES, axis=0)))
+        samples = _drawn(head, jax.random.clone(key), np.broadcast_to(theta, (BATCH, SAMPLES // BATCH, head.param_size)))
+        samples = samples.reshape(SAMPLES, *head.event_shape)
         if (samples < 0).any() or (samples >= head.vocab).any():
             raise LawBroken(f"the head draws symbols outside of 0..{head.vocab - 1}, from {samples.min()} to {samples.max()}")
         probs = np.exp(logs[: len(symbols)].astype(np.float64))
@@ -94,7 +92,7 @@ def check_head(model: Model, params, key) -> str | None:
 
 @functools.partial(jax.jit, static_argnames="head")
 def _sampled(head, key, theta):
-    return head.sample(threefry(key), theta)
+    return head.sample(key, theta)
 
 
 def check_completion(model: Model, params, key) -> str | None:
