@@ -21,7 +21,8 @@ from PIL import Image
 from trained import write_random_run, write_run_of_random_parameters
 
 from arjax.data import Levels
-from arjax.data.waveforms import write_wav
+from arjax.data.waveforms import wav
+from arjax.files import write_whole
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.orders import AnyOrder
@@ -67,7 +68,7 @@ def write_folder() -> None:
     np.savez("tiny.npz", **arrays())
     Path("text.txt").write_text("hello world\n" * 30)
     for i in range(5):
-        write_wav(Path("sounds") / f"{i}.wav", np.sin(np.arange(20.0) + i) / 2, 8000)
+        write_whole(Path("sounds") / f"{i}.wav", wav(np.sin(np.arange(20.0) + i) / 2, 8000))
     write_random_run(Path("run"), load_config("tiny.py"))
     images, text = load_config("tiny.py").data, load_config("text.py").data
     given = Model(MADE(hidden=(4,)), Bernoulli(), (4, 4), AnyOrder(), CondSpec(classes=3))

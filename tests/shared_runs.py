@@ -7,7 +7,8 @@ import pytest
 from trained import write_run_of_random_parameters
 
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, Threshold, WavFolder
-from arjax.data.waveforms import MuLaw, write_wav
+from arjax.data.waveforms import MuLaw, wav
+from arjax.files import write_whole
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import MADE, RNN, LMConv, PixelCNN, Transformer, WaveNet
 from arjax.orders import AnyOrder, Random, Snake, s_curves
@@ -64,7 +65,7 @@ def runs(tmp_path_factory):
     (folder / "text.txt").write_text(TEXT)
     (folder / "letters.txt").write_text("abcacb\n" * 60)
     for i, size in enumerate(SIZES):
-        write_wav(folder / "sounds" / f"{i}.wav", np.sin(np.arange(size) * (i + 1) / 3) / 2, RATE)
+        write_whole(folder / "sounds" / f"{i}.wav", wav(np.sin(np.arange(size) * (i + 1) / 3) / 2, RATE))
 
     def run(name: str) -> Path:
         if not (folder / name).exists():

@@ -11,7 +11,10 @@ import tyro
 from arjax.commands import completing
 from arjax.commands.completing import Hidden
 from arjax.commands.flags import (
+    Modules,
     Overwrite,
+    Raw,
+    Root,
     Run,
     data_files,
     require_model,
@@ -33,7 +36,6 @@ class Complete:
     them."""
 
     run: Run
-    """The directory that train.py wrote."""
     mask: str | None = None
     """What is hidden of images: lower (the default), upper, left or right half, centre (half as high and wide), random (half of
     the pixels), or a picture in which what is to be hidden is white (transparent is black), or an .npy of booleans, of the
@@ -60,29 +62,27 @@ class Complete:
     completions: int | None = None
     """Completions of each; by default 8 of images, 3 of text and sound."""
     seed: int = 0
-    raw: bool = False
-    """The parameters as trained, not their moving average."""
+    raw: Raw = False
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png, with
     -2, -3, ... behind it as long as that is there. Texts and sounds are named likewise."""
     overwrite: Overwrite = False
-    root: str | None = None
-    """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         self._check_flags()
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
         self._check_medium(data.medium)
-        examples, completions = (given or default for given, default in zip(self._counts, data.medium.at_once, strict=True))
+        examples, completions = data.medium.at_once
+        completions = self.completions or completions
 
         # What is hidden of which examples, and in words.
         name, said, shape = None, "blanks hidden", completing.grid(model)
         if "seconds" in data.medium.flags:
-            hidden, kept = self._behind(model, data.medium)
-            said = f"{kept / data.medium.sample_rate:g} s kept"
+            kept = completing.samples_kept(model, data.medium.sample_rate, self.seconds, self.audio)
+            hidden, said = np.arange(model.num_sites) >= kept, f"{kept / data.medium.sample_rate:g} s kept"
         elif self.text is None:
             name = self.mask or ("lower" if shape[0] > 1 else "right")
             hidden, said = completing.over_sites(model, completing.read_mask(name, *shape, self.seed)), f"{name} hidden"
@@ -108,10 +108,6 @@ class Complete:
         say(f"{what}, {said}, and {completions} completions of each in {where}{seen}")
         if cost is not None:
             say(cost)
-
-    @property
-    def _counts(self) -> tuple[int | None, int | None]:
-        return self.examples, self.completions
 
     @property
     def _own(self) -> str | None:
@@ -140,11 +136,6 @@ class Complete:
             raise InputError("--truth belongs to --text; give one, or leave it out")
         if self.text is not None and self.mask is not None:
             raise InputError(f"--mask {self.mask}: --text marks what is hidden by {self.blank!r}; leave it out")
-
-    def _behind(self, model, medium) -> tuple[np.ndarray, int]:
-        """(what is hidden of a recording, how many of its samples are kept)."""
-        kept = completing.samples_kept(model, medium.sample_rate, self.seconds, self.audio)
-        return np.arange(model.num_sites) >= kept, kept
 
     def _of_own(self, experiment, hidden, cond) -> Hidden:
         if self.text is not None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from arjax.commands.flags import require_label
 from arjax.data.archive import parse_array
 from arjax.data.batches import gather
 from arjax.data.image_files import parse_image
@@ -51,8 +52,8 @@ def grid(model) -> tuple[int, int]:
 
 def over_sites(model, hidden: np.ndarray) -> np.ndarray:
     """Returns bool [*site_shape] of what is hidden on the grid [H, W]: a pixel with all of its channels."""
-    height_and_width = hidden.reshape(model.site_shape[:2])
-    return np.broadcast_to(height_and_width.reshape(*model.site_shape[:2], *[1] * (len(model.site_shape) - 2)), model.site_shape)
+    pixels = hidden.reshape(*model.site_shape[:2], *[1] * (len(model.site_shape) - 2))
+    return np.broadcast_to(pixels, model.site_shape)
 
 
 def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
@@ -232,13 +233,10 @@ def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
     only test examples have, or where the label is not one of its classes."""
     if features := model.cond.features(model.site_shape):
         raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
+    require_label(run, model, label)
     classes = model.cond.classes
-    if classes is None and label is not None:
-        raise InputError(f"--label {label}: {run} has no classes; leave it out")
     if classes is not None and label is None:
         raise InputError(f"{flag}: {run} is given the class of what it completes; name it with --label, 0..{classes - 1}")
-    if label is not None and not 0 <= label < classes:
-        raise InputError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
     return Cond(None if label is None else np.array([label], np.int32))
 
 
@@ -252,11 +250,8 @@ def order_for(model, case: Hidden):
     """
     if not model.capabilities.any_order:
         return None
-    hidden, chosen = case.hidden.reshape(-1), None
-    for order in named(model.order, model.site_shape):
-        if not (hidden[order][:-1] & ~hidden[order][1:]).any():
-            chosen = order
-            break
+    hidden, orders = case.hidden.reshape(-1), named(model.order, model.site_shape)
+    chosen = next((order for order in orders if not (hidden[order][:-1] & ~hidden[order][1:]).any()), None)
     if len(case.x) > 1 or case.inside.all():
         return chosen
     order = model.permutation if chosen is None else chosen

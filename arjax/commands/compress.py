@@ -10,7 +10,18 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from arjax.commands.flags import Overwrite, Run, data_files, require_model, require_outputs, require_positive, require_suffix, run
+from arjax.commands.flags import (
+    Modules,
+    Overwrite,
+    Root,
+    Run,
+    data_files,
+    require_model,
+    require_outputs,
+    require_positive,
+    require_suffix,
+    run,
+)
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same
 from arjax.errors import InputError, one_line, require, say
@@ -25,7 +36,6 @@ class Compress:
     says more, as one of two pages or with transparency, is refused; an image's texts, dates and resolution are left out."""
 
     run: Run
-    """The directory that train.py wrote."""
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
     """What to compress."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
@@ -35,10 +45,8 @@ class Compress:
     """Examples that go through the network at once, here and when they are decompressed; at most 4096."""
     raw: bool = False
     """The parameters as trained, not their moving average; decompress needs the same."""
-    root: str | None = None
-    """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         from arjax.coding import compress
@@ -82,7 +90,6 @@ class Decompress:
     refused."""
 
     run: Run
-    """The directory that train.py wrote."""
     stream: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="X.arj")]
     """What compress wrote."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path(".")
@@ -90,10 +97,8 @@ class Decompress:
     overwrite: Overwrite = False
     raw: bool = False
     """The parameters as trained, if these were used."""
-    root: str | None = None
-    """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         from arjax.coding import decompress

@@ -9,7 +9,19 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import Overwrite, Run, data_files, npz, require_model, require_outputs, require_suffix, run
+from arjax.commands.flags import (
+    Modules,
+    Overwrite,
+    Raw,
+    Root,
+    Run,
+    data_files,
+    npz,
+    require_model,
+    require_outputs,
+    require_suffix,
+    run,
+)
 from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
 from arjax.files import write_all
@@ -31,12 +43,10 @@ class Evaluate:
     another run on the same examples."""
 
     run: Run
-    """The directory that train.py wrote."""
     split: Literal["train", "valid", "test"] = "test"
     ensemble: int | None = None
     """Orders and members to average over, as probabilities; by default as the experiment says."""
-    raw: bool = False
-    """The parameters as trained, not their moving average."""
+    raw: Raw = False
     out: Path | None = None
     """Where to write every example's own as .npz: log_prob [N] in nats, counts [N], how many values were counted in each, label
     where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
@@ -49,10 +59,8 @@ class Evaluate:
     it?"""
     other_run: str | None = None
     """A run over the same data to compare with, example by example."""
-    root: str | None = None
-    """Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         require_suffix(".npz", out=self.out)

@@ -8,7 +8,18 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.flags import Overwrite, data_files, require_model, require_outputs, require_positive, require_suffix, run
+from arjax.commands.flags import (
+    Modules,
+    Overwrite,
+    Raw,
+    Root,
+    data_files,
+    require_model,
+    require_outputs,
+    require_positive,
+    require_suffix,
+    run,
+)
 from arjax.data.batches import gather
 from arjax.errors import InputError, say
 from arjax.files import free_stem, write_all
@@ -37,12 +48,9 @@ class Figures:
     """Of a run: which of its test examples to look at."""
     site: tuple[int, ...] | None = None
     """Of a run over images: the site to be generated, as row and column; by default in the centre."""
-    raw: bool = False
-    """Of a run: the parameters as trained, not their moving average."""
-    root: str | None = None
-    """Of a run: where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    raw: Raw = False
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)

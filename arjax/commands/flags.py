@@ -2,6 +2,7 @@
 read or written."""
 
 import io
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,11 @@ from arjax.protocol import Model
 from arjax.runs.config import read_flags
 from arjax.runs.directory import read_run
 
-Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="The directory that train.py wrote.")]
+Raw = Annotated[bool, tyro.conf.arg(help="The parameters as trained, not their moving average.")]
+Root = Annotated[str | None, tyro.conf.arg(help="Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax.")]
+_TRUSTED = "Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."
+Modules = Annotated[tuple[str, ...], tyro.conf.arg(help=_TRUSTED)]
 Overwrite = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Replace files that are there already; without it they stay.")
 ]
@@ -53,6 +58,15 @@ def require_seed(seed: int) -> None:
         raise InputError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
 
 
+def require_label(run: str, model, label: int | None) -> None:
+    """Raises InputError unless --label, if it is given, is one of the classes of the run's model."""
+    classes = model.cond.classes
+    if label is not None and classes is None:
+        raise InputError(f"--label {label}: {run} has no classes; leave it out")
+    if label is not None and not 0 <= label < classes:
+        raise InputError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
+
+
 def require_suffix(suffix: str, **paths: Path | None) -> None:
     """Raises InputError unless every path, by the name of its flag, ends in `suffix`, or is None."""
     for name, path in paths.items():
@@ -78,8 +92,17 @@ def require_outputs(overwrite: bool, *inputs: str | Path | None, **paths: Path |
 def data_files(run: str, root: str | None, modules: tuple[str, ...]) -> list[Path]:
     """Lists what the data of a run name that may be a file or a folder, as given and under their root."""
     described = describe(read_run(run, modules).data)
-    names = [Path(value).expanduser() for name, value in described.items() if name != "root" and isinstance(value, str) and value]
-    return [path for name in names for path in (name, data_root(root or described.get("root")) / name)]
+    folder = data_root(root or described.get("root"))
+    return [path for name in map(os.path.expanduser, _strings(described)) for path in (Path(name), folder / name)]
+
+
+def _strings(described) -> list[str]:
+    """Those of a description, also of data within data, but for roots."""
+    if isinstance(described, dict):
+        described = [value for name, value in described.items() if name != "root"]
+    if isinstance(described, list):
+        return [string for part in described for string in _strings(part)]
+    return [described] if isinstance(described, str) and described else []
 
 
 def npz(**arrays) -> bytes:

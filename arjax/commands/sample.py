@@ -9,10 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.commands.flags import (
+    Modules,
     Overwrite,
+    Raw,
+    Root,
     Run,
     data_files,
     npz,
+    require_label,
     require_model,
     require_outputs,
     require_positive,
@@ -33,7 +37,6 @@ class Sample:
     arrays."""
 
     run: Run
-    """The directory that train.py wrote."""
     batch: int | None = None
     """By default 64, or with --prompt 1."""
     seed: int = 0
@@ -50,8 +53,7 @@ class Sample:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
-    raw: bool = False
-    """The parameters as trained, not their moving average."""
+    raw: Raw = False
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
     Texts and sounds are named likewise."""
@@ -59,10 +61,8 @@ class Sample:
     """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
     their length, of images drawn as tokens also these)."""
     overwrite: Overwrite = False
-    root: str | None = None
-    """Where the data lie that local features or a memory are taken from, if not in $ARJAX_DATA or ~/.cache/arjax."""
-    modules: tuple[str, ...] = ()
-    """Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."""
+    root: Root = None
+    modules: Modules = ()
 
     def __call__(self) -> None:
         batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
@@ -75,10 +75,7 @@ class Sample:
             raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
         model, data = require_model(self.run, experiment), experiment.data
-        if self.label is not None and model.cond.classes is None:
-            raise InputError(f"--label {self.label}: {self.run} has no classes; leave it out")
-        if self.label is not None and not 0 <= self.label < model.cond.classes:
-            raise InputError(f"--label {self.label}: label must be in 0..{model.cond.classes - 1}; choose one that is")
+        require_label(self.run, model, self.label)
         # Only features have to come from data, which need not be there otherwise.
         cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:

@@ -87,11 +87,6 @@ def unpack_text(symbols: np.ndarray, rest: bytes, alphabet: str) -> bytes:
         raise InputError("the text has characters that are none; restore the file") from error
 
 
-def utf8(text: str) -> np.ndarray:
-    """Returns a string as its bytes in UTF-8, uint8 [N]."""
-    return np.frombuffer(text.encode(), np.uint8)
-
-
 def utf8_lengths(alphabet: str) -> np.ndarray:
     """Counts the bytes that each character of an alphabet takes in UTF-8, [len(alphabet)]."""
     return np.array([len(character.encode()) for character in alphabet])

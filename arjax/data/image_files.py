@@ -1,10 +1,11 @@
 """Files of images: read as a picture shows, and packed as symbols so that what they show comes back.
 
-What comes back of a .png, .bmp, .pgm, .ppm or .tif is one picture of the same size and mode (black and white, gray or RGB) with
-the same 8-bit level of every value. How the file wrote these is not kept (compression, interlacing, fewer bits than eight), nor
-what it says besides without a change to what is seen (texts, dates, resolution). `check_same` refuses a file for whatever else it
-says and would lose: further pages or frames, transparency, an orientation, a colour profile or gamma, levels of more than 8 bits
-or of another scale than 0..255, further channels, bytes behind the picture.
+What comes back of a .png, .bmp, .pgm or .ppm is one picture of the same size and mode (black and white, gray or RGB) with the
+same 8-bit level of every value. How the file wrote these is not kept (compression, interlacing, fewer bits than eight), nor what
+it says besides without a change to what is seen (texts, dates, resolution). `check_same` refuses a file for whatever else it says
+and would lose: further pages or frames, transparency, an orientation, a colour profile or gamma, levels of more than 8 bits or of
+another scale than 0..255, further channels, bytes behind the picture. A .tif, which has many ways to say more, comes back byte
+for byte as Pillow writes it without compression, or is refused.
 """
 
 import contextlib
@@ -112,7 +113,7 @@ def _seen(name, content) -> dict[str, Any]:
         if _is_several(image):
             return {"several pages or frames": True}
         parts = {"PNG": _of_png, "BMP": _of_bmp, "PPM": _of_ppm, "TIFF": _of_tiff}[image.format](content, image)
-        parts["an orientation"] = image.getexif().get(0x0112, 1)
+        parts = {"an orientation": image.getexif().get(0x0112, 1)} | parts
         return parts | {"another mode": image.mode, "pixels that change": np.asarray(image).tobytes()}
 
 
@@ -149,59 +150,8 @@ def _of_ppm(content, image) -> dict[str, Any]:
     return {"numbers that are no bytes 0..255": tile.codec_name != "raw"} | _behind(content, tile.offset + row * image.height)
 
 
-# Tags that say how pixels are written, or what is not seen.
-_UNSEEN_TAGS = (
-    *(
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        266,
-        269,
-        270,
-        271,
-        272,
-        273,
-        274,
-        277,
-        278,
-        279,
-        282,
-        283,
-        284,
-        285,
-        296,
-        297,
-        305,
-        306,
-    ),
-    *(315, 316, 317, 322, 323, 324, 325, 339, 347, 529, 530, 531, 532, 700, 33432, 33723, 34665),
-)
-
-_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # bytes of a value of each kind
-
-
 def _of_tiff(content, image) -> dict[str, Any]:
-    from PIL import TiffTags
-
-    tags = dict(image.tag_v2)
-    parts = {"more than 8 bits a channel": max(tags.get(258, (1,))) > 8, "further channels": tags.get(277, 1)}
-    parts |= {f"the tag {TiffTags.lookup(tag).name}": value for tag, value in tags.items() if tag not in _UNSEEN_TAGS}
-    order = "<" if content[:2] == b"II" else ">"
-    magic, directory = struct.unpack(order + "HI", content[2:8])
-    if magic != 42:
-        return parts | {"addresses of 64 bits": True}
-    start, (count,) = directory + 2, struct.unpack(order + "H", content[directory : directory + 2])
-    ends = [start + 12 * count + 4]
-    for kind, number, place in struct.iter_unpack(order + "2xHII", content[start : start + 12 * count]):
-        size = number * _TIFF_SIZES.get(kind, 0)
-        ends += [place + size] if size > 4 else []
-    for places, sizes in ((273, 279), (324, 325)):
-        ends += map(sum, zip(tags.get(places, ()), tags.get(sizes, ()), strict=True))
-    return parts | _behind(content, max(ends))
+    return {"tags or a compression of its own": content}
 
 
 def _behind(content, end) -> dict[str, Any]:

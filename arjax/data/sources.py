@@ -31,7 +31,7 @@ class Source:
 
 def data_root(root: str | None) -> Path:
     """Returns the folder of the data files: `root`, else $ARJAX_DATA, else ~/.cache/arjax."""
-    return Path(root or os.environ.get("ARJAX_DATA") or "~/.cache/arjax").expanduser()
+    return Path(os.path.expanduser(root or os.environ.get("ARJAX_DATA") or "~/.cache/arjax"))
 
 
 def find(source: Source, root: str | None) -> Path | None:
@@ -59,7 +59,7 @@ def read(source: Source, root: str | None) -> bytes:
 
 def locate(path: str, root: str | None, kind: str = "file") -> Path:
     """Finds a user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing."""
-    found = Path(path).expanduser()
+    found = Path(os.path.expanduser(path))  # pathlib's own raises where there is no such user
     if not found.exists():
         found = data_root(root) / found  # an absolute path stays as it is
     if not found.exists():

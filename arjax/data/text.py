@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from arjax.data.characters import decoded, encode, utf8
+from arjax.data.characters import decoded, encode, read_utf8
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
 from arjax.data.splits import Dataset, Parts, Split, Splits, check_fractions, cut, each
@@ -93,7 +93,7 @@ def _texts(data) -> Parts:
     where, content = data._read()
     if data.medium.alphabet is None:
         return cut(np.frombuffer(content, np.uint8), data.valid, data.test)
-    return each(utf8, cut(decoded(content, where), data.valid, data.test))
+    return each(read_utf8, cut(decoded(content, where), data.valid, data.test))
 
 
 @dataclasses.dataclass(frozen=True)

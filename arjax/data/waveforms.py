@@ -27,7 +27,7 @@ import numpy as np
 
 from arjax.description import check_types
 from arjax.errors import InputError, one_line, require
-from arjax.files import check_file, write_whole
+from arjax.files import check_file
 
 # Of an int16 sample: as a waveform it is a multiple of 1 / _SCALE.
 _SCALE = 2**15
@@ -190,11 +190,6 @@ def wav(waveform: np.ndarray, sample_rate: int) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, to_int16(waveform), sample_rate, "PCM_16", format="WAV")
     return file.getvalue()
-
-
-def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
-    """Writes a waveform [T] in [-1, 1] as a 16-bit file, and makes its folder."""
-    write_whole(path, wav(waveform, sample_rate))
 
 
 def _data_bytes(path: Path) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from trained import cells, failure, write_run_of_random_parameters
 import arjax
 from arjax.__main__ import main
 from arjax.commands.completing import read_mask
-from arjax.data.waveforms import MuLaw, read_wav, write_wav
+from arjax.data.waveforms import MuLaw, read_wav, wav
 from arjax.errors import printable
+from arjax.files import write_whole
 from arjax.heads import Bernoulli
 from arjax.models import MADE
 from arjax.orders import Flipped, Spiral
@@ -285,7 +286,7 @@ def test_complete_continues_test_recordings_from_their_start_and_scores_their_tr
 
 def test_complete_continues_a_recording_of_ones_own_behind_all_of_it_or_the_seconds_that_are_kept(runs, tmp_path, capsys):
     run, sound = runs("sound"), tmp_path / "mine.wav"
-    write_wav(sound, np.sin(np.arange(20) / 2) / 2, RATE)
+    write_whole(sound, wav(np.sin(np.arange(20) / 2) / 2, RATE))
     flags = ["complete", str(run), "--audio", str(sound), "--completions", "4", "--overwrite", "--png", str(tmp_path / "x.png")]
     main(flags)
     (line,) = capsys.readouterr().out.splitlines()

@@ -14,7 +14,8 @@ import train as script
 from arjax.__main__ import main
 from arjax.data import Characters, MuLaw, Sound, alphabet
 from arjax.data.characters import encode
-from arjax.data.waveforms import write_wav
+from arjax.data.waveforms import wav
+from arjax.files import write_whole
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model
@@ -98,7 +99,7 @@ experiment = Experiment(
 @pytest.mark.slow
 def test_train_leaves_sound_and_its_picture_and_reports_bits_per_sample_beside_two_tables(tmp_path, capsys, monkeypatch):
     for i in range(8):
-        write_wav(tmp_path / "waves" / f"{i}.wav", np.sin((200 + 50 * i) * np.arange(150 + 10 * i) / 1000) / 3, 8000)
+        write_whole(tmp_path / "waves" / f"{i}.wav", wav(np.sin((200 + 50 * i) * np.arange(150 + 10 * i) / 1000) / 3, 8000))
     (tmp_path / "tiny.py").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
     assert script.main(["tiny.py", "--run", "run"]) == 0

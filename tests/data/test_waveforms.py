@@ -11,7 +11,8 @@ import soundfile
 from faults import fault
 
 from arjax.data import Linear, MuLaw
-from arjax.data.waveforms import read_wav, to_int16, write_wav
+from arjax.data.waveforms import read_wav, to_int16, wav
+from arjax.files import write_whole
 
 RAW = np.arange(-32768, 32768, dtype=np.int16)
 EVERY = [Linear(2), Linear(65536), MuLaw(2), MuLaw(255), MuLaw(256), MuLaw(1024)]
@@ -75,12 +76,11 @@ def test_to_int16_takes_the_nearest_samples():
 
 
 @pytest.mark.parametrize("wrong", [1.5, -1.5, 1.0001, -16000, np.nan, np.inf])
-def test_to_int16_symbols_and_write_wav_refuse_what_is_beyond_or_not_finite(wrong, tmp_path):
+def test_to_int16_symbols_and_wav_refuse_what_is_beyond_or_not_finite(wrong):
     waveform, says = [0.0, wrong], f"up to {abs(wrong):.6g}; divide them by that" if np.isfinite(wrong) else "not finite"
     for call in (to_int16, MuLaw(256).symbols, Linear(256).symbols):
         assert says in fault(call, waveform)
-    assert says in fault(write_wav, tmp_path / "x.wav", waveform, RATE)
-    assert not list(tmp_path.iterdir())
+    assert says in fault(wav, waveform, RATE)
 
 
 @pytest.mark.parametrize("values", [Linear(256), MuLaw(256)], ids=str)
@@ -111,8 +111,8 @@ def put(path, samples=ALL, subtype="PCM_16", rate=RATE):
     return path
 
 
-def test_read_wav_gives_what_write_wav_wrote(tmp_path):
-    write_wav(tmp_path / "deep" / "y.wav", ALL / 32768, RATE)
+def test_read_wav_gives_what_wav_wrote(tmp_path):
+    write_whole(tmp_path / "deep" / "y.wav", wav(ALL / 32768, RATE))
     np.testing.assert_array_equal(read_wav(tmp_path / "deep" / "y.wav", RATE), ALL)
 
 
