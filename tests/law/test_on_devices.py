@@ -3,6 +3,7 @@ defaults. Each call is held against the same one on a single device."""
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.orders import AnyOrder
 from arjax.sampling import fixed_point, generate, naive
+from arjax.sharding import varying
 from arjax.testing import lively_params
 from arjax.testing.cases import random_cond, random_symbols, tolerance
 
@@ -123,6 +125,48 @@ def test_sample_on_the_mesh_that_make_mesh_gives_splits_what_it_draws(names):
         found = arjax.sample(MODEL, PARAMS, KEYS[0], DEVICES, cond=cond)
     assert_same(found, on_one_device("sample"))
     assert found.sharding.shard_shape(found.shape)[0] == (1 if "fsdp" in names else 2)
+
+
+class Sums(nn.Module):
+    """A net of a user's own, which has a table and a loop and declares nothing: theta_t = W sum_{s < t} a^(t - s) table[x_s]."""
+
+    spec: arjax.Spec | None = None
+
+    def setup(self):
+        self.table = self.param("table", nn.initializers.normal(1.0), (self.spec.vocab, 4))
+        self.w = self.param("w", nn.initializers.normal(1.0), (4, self.spec.param_size))
+
+    def __call__(self, x, order, cond=None, *, key=None):
+        entered = jnp.moveaxis(self.table[x], 1, 0)
+        start = varying(jnp.zeros(entered.shape[1:]), entered)
+        h = jax.lax.scan(lambda h, e: (0.5 * h + e, h), start, entered)[1]
+        return jnp.moveaxis(h, 0, 1) @ self.w
+
+    def init_cache(self, batch, order, cond=None):
+        return jnp.zeros((batch, 4))
+
+    def step(self, cache, x, t, order, cond=None):
+        h = jnp.where(t == 0, 0, jnp.where(t == 1, 0, 0.5) * cache + self.table[x])
+        return h, h @ self.w
+
+
+@pytest.mark.slow
+def test_a_users_own_net_has_the_same_rights_on_a_mesh_and_in_shard_map():
+    model, mesh = arjax.Model(Sums(), Categorical(3), (3,)), mesh_of(AxisType.Explicit)
+    params = lively_params(model, KEYS[0])
+    arjax.testing.check_step(model, params, KEYS[0])
+
+    def both(params, keys, x):
+        return arjax.sample(model, params, keys[0], len(x)), arjax.log_prob(model, params, x), step(model, params, x, None)
+
+    expected = jax.jit(both)(params, KEYS, X)
+    with jax.set_mesh(mesh):
+        x = jax.device_put(X, NamedSharding(mesh, ROWS))
+        assert_same(jax.jit(both)(params, KEYS, x), expected)
+    mapped = jax.shard_map(both, mesh=mesh_of(AxisType.Auto), in_specs=(WHOLE, ROWS, ROWS), out_specs=ROWS)
+    drawn, scores, _ = jax.jit(mapped)(params, KEYS, X)
+    assert_same(scores, expected[1])
+    assert_same(drawn, np.concatenate([arjax.sample(model, params, key, 1) for key in KEYS]))
 
 
 @pytest.mark.slow
