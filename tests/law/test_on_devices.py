@@ -209,28 +209,35 @@ def test_log_prob_follows_the_type_of_its_data_without_a_mesh_in_context():
     assert_split(found)
 
 
-# Every family, with what needs a program of its own for each: about a minute of compilation.
+# Every family: a program for each, and one for its oracle.
+FAMILIES = [(AxisType.Explicit, name) for name in sorted(ZOO)] + [(AxisType.Auto, name) for name in sorted(QUICK)]
+
+
+@pytest.mark.contract
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
-@pytest.mark.parametrize("name", sorted(ZOO))
+@pytest.mark.parametrize(("kind", "name"), FAMILIES, ids=str)
 def test_every_family_trains_scores_and_samples_on_a_mesh(kind, name):
     model, mesh = ZOO[name], mesh_of(kind, (4, 2), ("data", "fsdp"))
     params, key = lively_params(model, KEYS[0]), KEYS[1]
     x, cond = random_symbols(model, key, DEVICES), random_cond(model, key, DEVICES)
     x = x.reshape(DEVICES, *model.site_shape, *model.head.event_shape)
-    calls = [lambda p, x, c: arjax.log_prob(model, p, x, cond=c), lambda p, x, c: step(model, p, x, c)]
-    calls += [lambda p, x, c: arjax.sample(model, p, key, DEVICES, cond=c)]
-    if len(model.site_shape) == 1 < model.num_sites and model.head.vocab and (np.diff(model.permutation) == 1).all():
-        calls += [lambda p, x, c: SAMPLERS["generate"](model, p, key, DEVICES, cond=c)]
-    expected = [jax.jit(call)(params, x, cond) for call in calls]
+    line = len(model.site_shape) == 1 < model.num_sites and model.head.vocab and (np.diff(model.permutation) == 1).all()
+
+    @jax.jit
+    def all_of_it(params, x, cond):
+        drawn = arjax.sample(model, params, key, DEVICES, cond=cond)
+        more = SAMPLERS["generate"](model, params, key, DEVICES, cond=cond) if line else drawn
+        return arjax.log_prob(model, params, x, cond=cond), step(model, params, x, cond), drawn, more
+
+    expected = all_of_it(params, x, cond)
     with jax.set_mesh(mesh):
         rows, whole = NamedSharding(mesh, PartitionSpec(("data", "fsdp"))), NamedSharding(mesh, WHOLE)
         params, x = jax.device_put(params, whole), jax.device_put(x, rows)
         cond = jax.tree.map(lambda leaf: jax.device_put(leaf, rows if leaf.ndim else whole), cond)
-        for call, other in zip(calls, expected, strict=True):
-            assert_same(jax.jit(call)(params, x, cond), other, 100 * tolerance(model).theta)
+        assert_same(all_of_it(params, x, cond), expected, 100 * tolerance(model).theta)
 
 
+@pytest.mark.contract
 @pytest.mark.slow  # the same, inside shard_map
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_every_family_trains_scores_and_samples_inside_shard_map(name):
