@@ -121,8 +121,9 @@ def check_completion(model: Model, params, key) -> str | None:
 
 
 def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
-    """Enough samples for a chi-square test, under the condition of the first example."""
-    cond, keys = repeat_cond(cond, BATCH), split(key, SAMPLES // BATCH)
+    """Samples under the condition of the first example: where the space is enumerable, enough for a chi-square test."""
+    batches = 1 if enumerate_space(model) is None else SAMPLES // BATCH
+    cond, keys = repeat_cond(cond, BATCH), split(key, batches)
     return np.concatenate([ancestral(model, params, key, BATCH, cond=cond, **completion) for key in keys])
 
 
