@@ -9,25 +9,26 @@ from arjax.runs import cache_compilations
 
 
 class Command(NamedTuple):
-    """A function of the arguments behind the command's name, as "module:function"; what it does, in a line; does it keep what JAX
-    compiles for the next start?"""
+    """A dataclass of arjax/commands/ whose fields are the flags, or a function of the arguments, as "module:name"; what it does,
+    in a line; do further flags edit a config? Does it keep what JAX compiles for the next start?"""
 
-    function: str
+    found: str
     summary: str
+    edits: bool = False
     caches: bool = True
 
 
 COMMANDS = {
-    "train": Command("arjax.commands.train:main", "fit the model of a config, as train.py does"),
+    "train": Command("train:main", "fit the model of a config, as train.py does"),
     # It says how long programs take to compile.
-    "bench": Command("arjax.commands.bench:main", "time training, scoring and sampling of a config", caches=False),
-    "compare": Command("arjax.commands.compare:main", "fit several configs for the same time and compare them"),
-    "evaluate": Command("arjax.commands.evaluate:main", "score a trained run on one of its splits"),
-    "sample": Command("arjax.commands.sample:main", "draw from a trained run, or continue a text"),
-    "complete": Command("arjax.commands.complete:main", "hide a part of examples and draw it anew"),
-    "compress": Command("arjax.commands.compress:main", "compress files without loss by a run's probabilities"),
-    "decompress": Command("arjax.commands.compress:decompress_main", "write these files again"),
-    "figures": Command("arjax.commands.figures:main", "draw orders, masks, receptive fields and attention"),
+    "bench": Command("bench:Bench", "time training, scoring and sampling of a config", edits=True, caches=False),
+    "compare": Command("compare:Compare", "fit several configs for the same time and compare them", edits=True),
+    "evaluate": Command("evaluate:Evaluate", "score a trained run on one of its splits"),
+    "sample": Command("sample:Sample", "draw from a trained run, or continue a text"),
+    "complete": Command("complete:Complete", "hide a part of examples and draw it anew"),
+    "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),
+    "decompress": Command("compress:Decompress", "write these files again"),
+    "figures": Command("figures:Figures", "draw orders, masks, receptive fields and attention"),
 }
 
 
@@ -44,9 +45,15 @@ def main(argv: list[str] | None = None) -> int | None:
             return 0
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")
-        if COMMANDS[name].caches and not {"-h", "--help"} & set(rest):
+        chosen = COMMANDS[name]
+        if chosen.caches and not {"-h", "--help"} & set(rest):
             cache_compilations()
-        return pkgutil.resolve_name(COMMANDS[name].function)(rest)
+        found = pkgutil.resolve_name(f"arjax.commands.{chosen.found}")
+        if not isinstance(found, type):
+            return found(rest)
+        from arjax.commands.flags import run
+
+        return run(found, name, rest, chosen.edits)
 
 
 def usage() -> str:

@@ -111,7 +111,7 @@ COMMANDS = (
     ("sample text --prompt Hello", "has 'H', first at character 0, which the alphabet of 9 lacks"),
     ("sample text --prompt hellohell", "of 9 symbols is longer than the model's 8 sites"),
     ("sample text --prompt hello --tokens 4", "past the model's 8 sites"),
-    ("sample text --prompt h --tokens 0", "tokens=0 must be at least 1"),
+    ("sample text --prompt h --tokens 0", "--tokens 0 must be at least 1; choose"),
     ("sample text --prompt h --stop lo", "--stop 'lo' is 2 symbols; choose one"),
     ("complete run --mask middle", "--mask middle is none of lower, upper, left, right, centre, random, and no file"),
     ("complete run --mask sounds", "sounds is a folder, no file"),

@@ -7,9 +7,9 @@ from typing import Annotated
 import jax
 import tyro
 
-from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, run_editing
+from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive
 from arjax.errors import InputError, say, show
-from arjax.files import write_whole
+from arjax.files import write_all
 from arjax.measure.bench import benchmark, report
 from arjax.measure.results import as_json, overview, ratios, read_results
 from arjax.protocol import Model
@@ -52,7 +52,7 @@ class Bench:
         for config, figures in self._every() if self.all else [(self.config, self._of(self.config, flags))]:
             results[config] = figures
             if self.json:  # all of them take long: what there is stays if they are cut short
-                write_whole(self.json, as_json(results) + "\n")
+                write_all({self.json: as_json(results) + "\n"}, overwrite=self.overwrite or len(results) > 1)
         if self.all:
             show(overview(results))
 
@@ -76,8 +76,3 @@ class Bench:
         figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
         show(report(figures), end="\n\n" if self.all else "\n")
         return figures
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run_editing(Bench, "bench", argv)

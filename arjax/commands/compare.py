@@ -11,7 +11,7 @@ import jax
 import tyro
 
 from arjax import pictures
-from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, require_suffix, run_editing
+from arjax.commands.flags import Overwrite, require_model, require_outputs, require_positive, require_suffix
 from arjax.data import evenly_spaced
 from arjax.errors import InputError, say, show
 from arjax.files import free_stem, write_all
@@ -72,7 +72,8 @@ class Compare:
             rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
             say(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s")
             # One after the other takes long: what there is stays if it is cut short.
-            write_all(dict(zip(files, _contents(about, rows, first.data.title), strict=True)), overwrite=True)
+            contents = dict(zip(files, _contents(about, rows, first.data.title), strict=True))
+            write_all(contents, overwrite=self.overwrite or len(rows) > 1)
             jax.clear_caches()
         show(f"\n{about}\n\n{markdown(rows)}\n")
         say(f"written to {files[0]}, .json and .png")
@@ -134,8 +135,3 @@ def _check_comparable(first_name, first, name, experiment) -> None:
 
 def _of(value, form) -> str:
     return "-" if math.isnan(value) else form.format(value)
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run_editing(Compare, "compare", argv)

@@ -22,7 +22,6 @@ from arjax.commands.flags import (
     require_positive,
     require_seed,
     require_suffix,
-    run,
 )
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
@@ -149,8 +148,3 @@ class Complete:
         what = [self.image.stem] if self.image else ["text"] if self.text is not None else []
         what += [mask if mask in completing.MASKS else Path(mask).stem] if mask is not None else []
         return Path(self.run) / "samples" / "_".join(["complete", *what, str(self.seed)])
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Complete, "complete", argv)

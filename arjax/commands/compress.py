@@ -20,7 +20,6 @@ from arjax.commands.flags import (
     require_outputs,
     require_positive,
     require_suffix,
-    run,
 )
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same
@@ -152,13 +151,3 @@ def unpacked(medium, name: str, packed: Packed, model) -> bytes:
         return medium.unpack(name, packed, model)
     except (KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise InputError(f"the stream does not say how to write {name} again ({one_line(error)}); restore the stream") from error
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Compress, "compress", argv)
-
-
-def decompress_main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Decompress, "decompress", argv)

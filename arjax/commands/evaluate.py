@@ -20,7 +20,6 @@ from arjax.commands.flags import (
     require_model,
     require_outputs,
     require_suffix,
-    run,
 )
 from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
@@ -213,8 +212,3 @@ def _rate(score: Score, batch_size: int) -> str:
         return f"{score.examples / score.seconds:,.0f} examples/s, compilation included"
     rate = (score.examples - batch_size) / score.result.rest
     return f"{rate:,.0f} examples/s behind the first {batch_size}, which took {score.result.first:.1f} s with compilation"
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Evaluate, "evaluate", argv)

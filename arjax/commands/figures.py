@@ -18,7 +18,6 @@ from arjax.commands.flags import (
     require_outputs,
     require_positive,
     require_suffix,
-    run,
 )
 from arjax.data.batches import gather
 from arjax.errors import InputError, say
@@ -102,8 +101,3 @@ class Figures:
             whole = self.what == "dependence"
             picture, drawn = figures.draw_influences(model, params, x, cond_of(model, batch), self.site, whole)
         return picture, f"{self.what} at test example {self.example}, {drawn},"
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Figures, "figures", argv)

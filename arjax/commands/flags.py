@@ -27,15 +27,17 @@ Overwrite = Annotated[
 ]
 
 
-def run(command, name: str, argv: list[str]) -> None:
-    """Reads `argv` into the fields of a command, a dataclass, and calls it."""
-    read_flags(command, argv, f"python -m arjax {name}")()
+def run(command: type, name: str, argv: list[str], edits: bool) -> None:
+    """Reads `argv` into the fields of a command, a dataclass, and calls it.
 
-
-def run_editing(command, name: str, argv: list[str]) -> None:
-    """Reads as `run` does, of a command that is called with the flags that are none of its own: they edit a config."""
-    parsed, flags = read_flags(command, argv, f"python -m arjax {name}", return_unknown_args=True)
-    parsed(flags)
+    edits: is it called with the flags that are none of its own, which edit a config?
+    """
+    read = read_flags(command, argv, f"python -m arjax {name}", return_unknown_args=edits)
+    if edits:
+        parsed, flags = read
+        parsed(flags)
+    else:
+        read()
 
 
 def require_model(name: str, experiment):

@@ -22,7 +22,6 @@ from arjax.commands.flags import (
     require_positive,
     require_seed,
     require_suffix,
-    run,
 )
 from arjax.data.media import Exhibit
 from arjax.errors import InputError, say, show
@@ -66,7 +65,7 @@ class Sample:
 
     def __call__(self) -> None:
         batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
-        require_positive(batch=batch)
+        require_positive(batch=batch, tokens=self.tokens)
         require_suffix(".npz", out=self.out)
         require_suffix(".png", png=self.png)
         require_outputs(self.overwrite, *data_files(self.run, self.root, self.modules), out=self.out, png=self.png)
@@ -135,8 +134,3 @@ class Sample:
         if self.out:
             say(f"{len(arrays['x'])} samples in {self.out}")
         say(f"{len(arrays['x'])} {what} in {where}")
-
-
-def main(argv: list[str]) -> None:
-    """Runs it."""
-    run(Sample, "sample", argv)

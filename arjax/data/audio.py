@@ -39,6 +39,7 @@ Label = Literal["digit", "speaker", "both"]
 
 
 def _check(data) -> None:
+    check_types(data)
     check_context(data.length, data.context)
     if not isinstance(data.values, Audible):
         raise InputError(f"values={data.values} cannot become sound again; choose MuLaw(256) or Linear(256)")
@@ -66,7 +67,6 @@ class SpokenDigits:
     def __post_init__(self):
         if self.label not in get_args(Label):
             raise InputError(f"label={self.label!r} is none of {', '.join(get_args(Label))}; choose one of them")
-        check_types(self)
         _check(self)
 
     @property
@@ -124,7 +124,6 @@ class WavFolder:
     medium = property(lambda self: Sound(self.values, self.sample_rate))
 
     def __post_init__(self):
-        check_types(self)
         _check(self)
         check_fractions(self.valid, self.test)
         if self.sample_rate < 1:

@@ -55,6 +55,12 @@ def _unrepresentable(x):
     return ~_within(x, -limit, limit)
 
 
+def _check_highest(values) -> None:
+    check_types(values)
+    if not values.highest > 0:
+        raise InputError(f"{values} must be positive; give the raw value that becomes 1")
+
+
 def _up_to_highest(values) -> str:
     return f"numbers from 0 to {values.highest:g}"
 
@@ -125,11 +131,7 @@ class Dynamic:
     title: ClassVar[str] = "dynamic binarization"
     random: ClassVar[bool] = True
 
-    def __post_init__(self):
-        check_types(self)
-        if not self.highest > 0:
-            raise InputError(f"Dynamic(highest={self.highest}) must be positive; give the raw value that is always 1")
-
+    __post_init__ = _check_highest
     support = property(_up_to_highest)
     outside = _outside_highest
 
@@ -162,11 +164,7 @@ class Scaled:
     random: ClassVar[bool] = False
     title: ClassVar[str] = "scaled to [0, 1]"
 
-    def __post_init__(self):
-        check_types(self)
-        if not self.highest > 0:
-            raise InputError(f"Scaled(highest={self.highest}) must be positive; give the raw value that becomes 1")
-
+    __post_init__ = _check_highest
     support = property(_up_to_highest)
     outside = _outside_highest
 

@@ -88,14 +88,11 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
     return found
 
 
-def check_writable(folder: Path, overwrite: bool) -> None:
-    """Raises InputError unless the folder's two files can be written, and are not there or may be replaced."""
+def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], overwrite: bool) -> None:
+    """Writes the folder's two files, each of which is whole at any time. InputError where they cannot be written, or are there
+    and must not be replaced."""
     for name in (TENSORS, CONFIG):
         check_output(folder / name, overwrite=overwrite)
-
-
-def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], overwrite: bool) -> None:
-    """Writes the folder's two files, each of which is whole at any time."""
     save = require("safetensors.numpy", extra="interop").save
     # C order: the format knows no strides, and the library would write a transposed array's memory as it lies. "pt": without
     # it transformers refuses the file; it means that shapes are laid out as PyTorch has them.

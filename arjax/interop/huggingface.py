@@ -12,7 +12,7 @@ from pathlib import Path
 
 from arjax.errors import InputError, brief
 from arjax.interop import gpt2, imagegpt
-from arjax.interop.folder import check_writable, read_settings, read_tensors, write
+from arjax.interop.folder import read_settings, read_tensors, write
 from arjax.interop.settings import require_expressible
 from arjax.interop.weights import BUFFERS, PREFIX
 from arjax.protocol import Model
@@ -49,7 +49,6 @@ def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwri
     The folder is made if it is not there. InputError, naming the field and its value, where neither can be the model, or the
     params are another model's.
     """
-    check_writable(Path(folder), overwrite)
     require_expressible(model)
     net = model.net
     if net.norm == "layer" and net.bos is None:

@@ -63,7 +63,7 @@ class Weight(NamedTuple):
 
 def weights(net: Transformer, sites: int, table_rows: int, head_rows: int | None) -> Iterator[Weight]:
     """All of them, without PREFIX. table_rows: symbols that enter; head_rows: those that come out, None where the head is tied to
-    the table. An iterator, because a damaged file may ask for any number of layers."""
+    the table."""
     yield Weight(None, "wte.weight", (table_rows, net.width))
     if head_rows is not None:
         yield Weight(None, "lm_head.weight", (head_rows, net.width))

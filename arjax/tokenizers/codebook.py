@@ -63,6 +63,18 @@ class Quantizer(Protocol):
         ...
 
 
+def _check(codebook) -> None:
+    check_types(codebook)
+    if codebook.size < 1 or codebook.width < 1:
+        raise InputError(f"size={codebook.size} and width={codebook.width} must be at least 1; choose positive numbers")
+    if not 0 <= codebook.decay < 1:
+        raise InputError(f"decay={codebook.decay} is not in [0, 1); choose what a moving average keeps at every step")
+    if not 0 <= codebook.commitment < math.inf:
+        raise InputError(f"commitment={codebook.commitment} must be finite and not negative; choose 0 for none")
+    if not 0 <= codebook.revive < 1:
+        raise InputError(f"revive={codebook.revive} is not in [0, 1); choose a part of the uniform share, 0 to revive no code")
+
+
 @dataclasses.dataclass(frozen=True)
 class EMACodebook:
     """A codebook that follows the means of what it stands for. All of it is `state`: codes and sums [K, D], usage [K].
@@ -77,9 +89,7 @@ class EMACodebook:
     commitment: float = 0.25
     revive: float = 0.1
 
-    def __post_init__(self):
-        check_types(self)
-        _check(self)
+    __post_init__ = _check
 
     def init(self, key):
         """Draws ({}, {"codes", "sums", "usage"}); the codes are random, and used by nobody yet."""
@@ -128,9 +138,7 @@ class Codebook:
     commitment: float = 0.25
     revive: float = 0.1
 
-    def __post_init__(self):
-        check_types(self)
-        _check(self)
+    __post_init__ = _check
 
     def init(self, key):
         """Draws ({"codes"}, {"offset", "usage"})."""
@@ -157,17 +165,6 @@ class Codebook:
 
 
 _FAINT = 1e-6
-
-
-def _check(codebook):
-    if codebook.size < 1 or codebook.width < 1:
-        raise InputError(f"size={codebook.size} and width={codebook.width} must be at least 1; choose positive numbers")
-    if not 0 <= codebook.decay < 1:
-        raise InputError(f"decay={codebook.decay} is not in [0, 1); choose what a moving average keeps at every step")
-    if not 0 <= codebook.commitment < math.inf:
-        raise InputError(f"commitment={codebook.commitment} must be finite and not negative; choose 0 for none")
-    if not 0 <= codebook.revive < 1:
-        raise InputError(f"revive={codebook.revive} is not in [0, 1); choose a part of the uniform share, 0 to revive no code")
 
 
 def _initial_codes(codebook, key):
