@@ -26,11 +26,14 @@ TENSOR = "tensor"
 
 def constrain(x: jax.Array, *axes) -> jax.Array:
     """x, whose i-th axis is split over the mesh axes `axes[i]` (BATCH, TENSOR, or None for whole; None for those not given). An
-    axis that cannot be split equally stays whole."""
+    axis that cannot be split equally stays whole. On a mesh of other axes than AXES, what is not split is the compiler's."""
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or mesh.size == 1 or set(mesh.axis_types) != {AxisType.Auto} or not isinstance(x, Tracer):
         return x
-    return jax.lax.with_sharding_constraint(x, _spec(mesh, x.shape, axes))
+    spec = _spec(mesh, x.shape, axes)
+    if mesh.axis_names != AXES:
+        spec = PartitionSpec(*(PartitionSpec.UNCONSTRAINED if names is None else names for names in spec))
+    return jax.lax.with_sharding_constraint(x, spec)
 
 
 def constrain_batch(tree, batch: int):

@@ -133,6 +133,14 @@ def test_constrain_splits_over_the_axes_that_a_mesh_has(names, spec):
     assert split.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec(*spec)), 2)
 
 
+def test_constrain_gathers_no_weights_on_a_mesh_of_other_axes():
+    mesh = jax.make_mesh((4, 2), ("data", "model"), axis_types=(AxisType.Auto,) * 2)
+    split = NamedSharding(mesh, PartitionSpec(None, "model"))
+    with jax.set_mesh(mesh):
+        kept = jax.jit(lambda w: constrain(w) + 1)(jax.device_put(jnp.ones((8, 4)), split))
+    assert kept.sharding.is_equivalent_to(split, 2)
+
+
 def test_constrain_changes_nothing_without_a_mesh_and_outside_a_computation():
     x = jnp.ones((8, 4))
     assert constrain(x, BATCH) is x
