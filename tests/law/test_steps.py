@@ -35,6 +35,11 @@ def says_nan_at_three(net, cache, x, t, order):
     return cache, jnp.where(t == 3, jnp.nan, theta)
 
 
+def says_nan_at_the_start(net, cache, x, t, order):
+    cache, theta = one_site(net, cache, x, t, order)
+    return cache, jnp.where(t == 0, jnp.nan, theta)
+
+
 def keeps_nothing(net, cache, x, t, order):
     return cache, one_site(net, cache, x, t, order)[1]
 
@@ -49,11 +54,6 @@ def shifts_once_more(net, cache, x, t, order):
     return one_site(net, cache, x, t, order)[0], theta
 
 
-def of_the_next(net, cache, x, t, order):
-    cache, _ = one_site(net, cache, x, t, order)
-    return cache, parallel(net, cache, order)[:, jnp.minimum(t + 1, T - 1)]
-
-
 OWN, BACKWARDS = r"in order \[0, 1, 2, 3, 4\]", r"in order \[4, 3, 2, 1, 0\]"
 
 
@@ -64,6 +64,7 @@ OWN, BACKWARDS = r"in order \[0, 1, 2, 3, 4\]", r"in order \[4, 3, 2, 1, 0\]"
         (forgets_its_place_backwards, rf"t=3 {BACKWARDS}: relative difference 0\.\d+$"),
         (listens_at_the_start, "disagree at site t=0 .*: relative difference .*; at t = 0 step reads its x, which is no symbol"),
         (says_nan_at_three, "disagree at site t=3 .*: relative difference nan$"),
+        (says_nan_at_the_start, "disagree at site t=0 .*: relative difference nan$"),
         (keeps_nothing, r"disagree at site t=2 .*; step returns the cache as it was given: return it with symbol t-1 in it"),
         (sees_the_last_alone, r"disagree at site t=2 .*; theta of step does not depend on the cache"),
         (shifts_once_more, r"disagree at site t=1 .*; theta of step at t is that of call at t - 1: .* do not shift it once more"),
