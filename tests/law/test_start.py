@@ -11,7 +11,8 @@ STAGES = (
     "import arjax.heads, arjax.models, arjax.orders, arjax.coding, arjax.interop, arjax.testing",
     "import arjax.data, arjax.tokenizers, arjax.pictures",
     "import arjax.training; arjax.load",
-    "import pkgutil, arjax.__main__ as program; [pkgutil.resolve_name(f'arjax.commands.{c.found}') for c in program.COMMANDS.values()]",
+    "import pkgutil; from arjax.__main__ import COMMANDS; "
+    "[pkgutil.resolve_name(f'arjax.commands.{command.found}') for command in COMMANDS.values()]",
 )
 HEAVY = (
     "PIL", "constriction", "matplotlib", "orbax", "pooch", "safetensors", "scipy", "sklearn", "soundfile", "tensorboardX",
