@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from arjax.arguments import check_count
 from arjax.runs.load import learn, restore
 from arjax.runs.log import read_metrics
@@ -48,6 +50,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
     experiment = Experiment(model=model, data=data, steps=steps, **(usual | fields))
     with contextlib.ExitStack() as stack:
+        stack.enter_context(jax.set_mesh(experiment.mesh.build()))  # not the caller's
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)
         if quiet:
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))

@@ -42,6 +42,12 @@ def test_fit_escapes_what_the_encoding_of_stdout_lacks(monkeypatch):
     assert rb" \xb1 " in stdout.buffer.getvalue()
 
 
+def test_fit_trains_on_its_own_mesh_whatever_the_callers():
+    with jax.set_mesh(jax.make_mesh((8,), ("batch",))):
+        inside = fit(quiet=True)
+    np.testing.assert_array_equal(inside.params["theta"], fit(quiet=True).params["theta"])
+
+
 def test_fit_validates_ten_times_and_keeps_nothing_without_a_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
