@@ -4,7 +4,8 @@ All that this package prints goes through `say` and `show` (rich's tables and ba
 would steer a terminal: a name, a text or a message may come from anyone.
 
 2    an InputError, raised where input is checked, or a file that cannot be used
-1    the run itself failed: numbers stopped being finite, or nobody reads the output any more, as after `| head -1`
+1    the run itself failed: numbers stopped being finite, memory was not enough, or nobody reads the output any more, as after
+     `| head -1`
 130  interrupted (Ctrl-C)
 
 Any other exception is a fault of the program and shows its traceback. ARJAX_TRACEBACK=1 shows that of every error.
@@ -70,7 +71,7 @@ def one_line_errors():
             # Python would try to write what is left once more as it ends, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(1) from None
-        except (InputError, FloatingPointError, OSError, KeyboardInterrupt) as error:
+        except (InputError, FloatingPointError, OSError, MemoryError, KeyboardInterrupt) as error:
             # The standard library raises an OSError with a file's name wherever a path cannot be used, and without one where an
             # open file cannot be written.
             unknown = isinstance(error, OSError) and error.filename is None and error.errno not in _FULL
@@ -90,6 +91,8 @@ def _ending(error) -> tuple[int, str]:
             return 2, str(error)
         case FloatingPointError():
             return 1, str(error)
+        case MemoryError():
+            return 1, f"there is not enough memory ({error}); choose less at once"
         case OSError():
             file = error.filename or "a file that was being written"
             return 2, f"{error.strerror or error}: {file}; check the path, its permissions and the free space"

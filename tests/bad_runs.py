@@ -150,6 +150,7 @@ COMMANDS = (
     ("decompress run tiny.npz", "tiny.npz: this is no arjax stream: it begins with b'PK"),
     ("decompress run tiny.npz -o tiny.py", "--out tiny.py is no folder; choose another"),
     ("figures orders --height 0", "--height 0 must be at least 1"),
+    ("figures orders --height 65 --width 64", "--height 65 --width 64 make more than 4096 sites"),
     ("figures orders --run run", "orders are not drawn of a run"),
     ("figures attention --run run", "run is a MADE, which has no method"),
     ("bench", "CONFIG"),

@@ -80,7 +80,8 @@ class Compress:
         values = sum(lengths) * model.num_dims // model.num_sites
         rate = f", {8 * len(stream) / values:.4f} bits/{medium.unit}" if values else ""
         before = sum(map(len, contents))
-        say(f"{len(self.files)} files of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
+        what = self.files[0].name if len(self.files) == 1 else f"{len(self.files)} files"
+        say(f"{what} of {before:,} bytes in {self.out} of {len(stream):,}{rate}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Decompress:
         for name, _ in files:
             require_outputs(self.overwrite, *read, out=self.out / name)
         write_all({self.out / name: content for name, content in files}, overwrite=self.overwrite)
-        say(f"{len(files)} files in {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
+        say(f"written to {self.out}: {', '.join(name for name, _ in files[:8])}{', ...' * (len(files) > 8)}")
 
 
 def _note(names: list[str], files: list[Packed]) -> bytes:

@@ -53,6 +53,10 @@ class Figures:
 
     def __call__(self) -> None:
         require_positive(height=self.height, width=self.width)
+        if self.height * self.width > figures.MOST_SITES:
+            raise InputError(
+                f"--height {self.height} --width {self.width} make more than {figures.MOST_SITES} sites; choose fewer"
+            )
         require_suffix(".png", out=self.out)
         read = [] if self.run is None else data_files(self.run, self.root, self.modules)
         require_outputs(self.overwrite, *read, out=self.out)

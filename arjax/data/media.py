@@ -64,7 +64,7 @@ class Exhibit(NamedTuple):
         write_all({path[ending]: content for ending, content in contents.items()} | (also or {}), overwrite=overwrite)
         written = [str(path[".txt"])] if self.texts else []
         if sounds:
-            written.append(f"{path[sounds[0]]} to {path[sounds[-1]].name}")
+            written.append(str(path[sounds[0]]) + (f" to {path[sounds[-1]].name}" if len(sounds) > 1 else ""))
         if self.picture is not None:
             written.append(f"the first {pictures.SOUNDS} drawn in {path['.png']}" if sounds else str(path[".png"]))
         return ", ".join(written)

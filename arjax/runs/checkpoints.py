@@ -23,7 +23,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 
 from arjax.errors import InputError
-from arjax.files import check_file, read_file
+from arjax.files import check_file, free_stem, read_file
 from arjax.runs.hosts import by_first
 
 
@@ -179,8 +179,7 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
 def _set_aside(folder: Path, steps: Iterable[int]) -> None:
     # Orbax takes no folder for a checkpoint whose name is no number.
     for step in steps:
-        names = itertools.chain([f"damaged.{step}"], (f"damaged.{step}.{i}" for i in itertools.count(2)))
-        (folder / str(step)).rename(next(path for path in map(folder.joinpath, names) if not path.exists()))
+        (folder / str(step)).rename(free_stem(folder / f"damaged.{step}", [""]))
 
 
 def _steps(folder: Path) -> list[int]:

@@ -94,7 +94,7 @@ def test_restore_latest_sets_a_damaged_checkpoint_aside_for_the_one_before(tmp_p
     with open_checkpoints(tmp_path) as checkpoints:
         for step in (1, 2):
             save(checkpoints, step, tree(float(step)), 1.0)
-    for kept in ("damaged.2", "damaged.2.2"):
+    for kept in ("damaged.2", "damaged.2-2"):
         break_step(tmp_path, 2)
         before = contents(tmp_path / "2")
         restored = restore_latest(tmp_path, ABSTRACT)

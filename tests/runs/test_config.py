@@ -195,6 +195,10 @@ def test_one_line_errors_are_those_of_a_config_and_not_those_of_a_library(tmp_pa
     assert capsys.readouterr().err == "error: my data are not here; fetch them\n"
     with pytest.raises(ValueError, match="Expecting property name"), one_line_errors():
         json.loads("{")
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise MemoryError("Unable to allocate 37.3 GiB")
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "error: there is not enough memory (Unable to allocate 37.3 GiB); choose less at once\n"
 
 
 def test_load_config_names_those_that_come_near(tmp_path):

@@ -2,10 +2,7 @@
 tests/hostile/ kill processes."""
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -21,7 +18,6 @@ from arjax.runs.load import open_run
 from arjax.training import Likelihood
 from arjax.training.objective import Score
 
-ROOT = Path(__file__).parents[2]
 CONFIG = """
 import arjax
 from arjax.data import Digits
@@ -340,18 +336,3 @@ def test_train_and_open_run_take_an_objective_and_data_of_ones_own(capsys):
         open_run("runs/own", root="here", modules=(f"{Path.cwd().name}.own",))
     assert script.main(["own.py"]) == 0
     assert "is finished" in capsys.readouterr().out
-
-
-@pytest.mark.slow  # two processes from start to end
-def test_train_compiles_nothing_at_a_second_start(config, tmp_path):
-    cache = tmp_path / "arjax" / "jax"
-    env = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-    env |= {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    listings = []
-    for run in ("first", "second"):
-        argv = [sys.executable, str(ROOT / "train.py"), config, "--run", str(tmp_path / run), "--steps", "6"]
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=300)
-        assert (done.returncode, done.stderr) == (0, "")
-        listings.append({path.name for path in cache.iterdir() if path.name.endswith("-cache")})
-    assert listings[0]
-    assert listings[0] == listings[1]
