@@ -133,11 +133,12 @@ def refuse_text(self, text: str) -> np.ndarray:
     raise InputError(f"the run models {self.noun}, which no text can begin; leave --prompt out")
 
 
-def _none(self, x) -> None:
-    """Medium.original and original_bytes of what is no token and no text."""
+def no_original(self, x) -> None:
+    """Stands for Medium.original and original_bytes of what is no token and no text: returns None."""
 
 
-def _unpack_array(self, name, packed, model) -> bytes:
+def unpack_symbols_alone(self, name: str, packed: Packed, model) -> bytes:
+    """Stands for Medium.unpack where a file is an array of symbols."""
     return unpack_array(packed)
 
 
@@ -169,7 +170,7 @@ class Images:
         return Exhibit(completed_images(images[:, 0], hidden.reshape(*hidden.shape[:2], -1)[..., 0], images[:, 1:]))
 
     encode = refuse_text
-    original = original_bytes = _none
+    original = original_bytes = no_original
 
     def pack(self, name, content, model):
         return pack_image(name, content, model) or pack_array(name, content, model, images=True)
@@ -206,7 +207,7 @@ class Text:
         text = without_mark(text)
         return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
 
-    original = _none
+    original = no_original
 
     def original_bytes(self, x):
         sizes = np.ones(256, int) if self.alphabet is None else utf8_lengths(self.alphabet)
@@ -255,9 +256,9 @@ class Sound:
         return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
 
     encode = refuse_text
-    original = original_bytes = _none
+    original = original_bytes = no_original
     pack = staticmethod(pack_array)
-    unpack = _unpack_array
+    unpack = unpack_symbols_alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -284,9 +285,9 @@ class Table:
         return Exhibit(texts=tuple(texts), rule="\n")
 
     encode = refuse_text
-    original = original_bytes = _none
+    original = original_bytes = no_original
     pack = staticmethod(pack_array)
-    unpack = _unpack_array
+    unpack = unpack_symbols_alone
 
 
 def _cell(value) -> str:

@@ -39,11 +39,6 @@ class Restored(NamedTuple):
     records: int
     damaged: tuple[int, ...]
 
-    @property
-    def set_aside(self) -> str:
-        """Names in words the steps that could not be read."""
-        return "".join(f"; checkpoint {step} is damaged and set aside" for step in self.damaged)
-
 
 @contextlib.contextmanager
 def open_checkpoints(folder: Path) -> Iterator:

@@ -123,7 +123,8 @@ class Log:
         gap = "; metrics.jsonl is not what this run recorded until there" if other else ""
         if self.lost and not other:
             gap = f"; metrics.jsonl lacks {self.lost} of the {saved.records} records until there, and loss.png will lack them"
-        self.note(f"continuing from step {saved.step}{saved.set_aside}{gap}")
+        damaged = "".join(f"; checkpoint {step} is damaged and set aside" for step in saved.damaged)
+        self.note(f"continuing from step {saved.step}{damaged}{gap}")
 
     def train(self, step: int, metrics: dict) -> None:
         """Takes the metrics of the update that made it `step` steps, which was handed to the device. FloatingPointError if the

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from arjax.data.contents import pack_array, unpack_array
-from arjax.data.media import Images, refuse_text
+from arjax.data.contents import pack_array
+from arjax.data.media import Images, no_original, refuse_text, unpack_symbols_alone
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
@@ -43,19 +43,11 @@ class ImageTokens:
         drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
         return self._shown_by.completed(x, hidden, drawn, inside, title=title, blank=blank)
 
-    encode = refuse_text
+    encode, original_bytes, unpack = refuse_text, no_original, unpack_symbols_alone
+    pack = staticmethod(pack_array)
 
     def original(self, x):
         return in_parts(self.fitted.decode, np.asarray(x))
-
-    def original_bytes(self, x):
-        return None
-
-    def pack(self, name, content, model):
-        return pack_array(name, content, model)
-
-    def unpack(self, name, packed, model):
-        return unpack_array(packed)
 
     @property
     def _shown_by(self):
@@ -74,13 +66,8 @@ class TokenizedImages:
     tokenizer: Tokenizer
     learned: Learned
 
-    @property
-    def root(self):
-        return self.data.root
-
-    @property
-    def values(self) -> Levels:
-        return Levels(self.tokenizer.vocab)
+    root = property(lambda self: self.data.root)
+    values = property(lambda self: Levels(self.tokenizer.vocab))
 
     @property
     def medium(self) -> ImageTokens:
@@ -127,6 +114,11 @@ class TokenizedImages:
 
     def _encode(self, x) -> np.ndarray:
         return np.asarray(self.tokenizer.encode(self.learned, self._examples(x)))
+
+
+def over_images(self, data, learned: Learned) -> TokenizedImages:
+    """Stands for Tokenizer.over of a tokenizer of images."""
+    return TokenizedImages(data, self, learned)
 
 
 def in_parts(function, x):

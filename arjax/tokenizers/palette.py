@@ -10,7 +10,7 @@ import numpy as np
 
 from arjax.description import check_types
 from arjax.errors import InputError, require
-from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.images import over_images
 from arjax.tokenizers.pixels import check_levels
 from arjax.tokenizers.tokenizer import check_learned, check_range
 
@@ -87,8 +87,7 @@ class Palette:
         found = colours[jnp.asarray(tokens)]
         return found if found.shape[-1] == 3 else found[..., 0]
 
-    def over(self, data, learned):
-        return TokenizedImages(data, self, learned)
+    over = over_images
 
 
 @jax.jit

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from arjax.description import check_types
 from arjax.errors import InputError
-from arjax.tokenizers.images import TokenizedImages
+from arjax.tokenizers.images import over_images
 from arjax.tokenizers.tokenizer import check_learned, check_range
 
 
@@ -30,10 +30,6 @@ def _fit(self, data):
 
 def _check(self, learned):
     check_learned("tokenizer that learns nothing", learned, {})
-
-
-def _over(self, data, learned):
-    return TokenizedImages(data, self, learned)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Bits:
         width = self.levels // self.vocab
         return jnp.asarray(tokens, jnp.int32) * width + width // 2
 
-    token_shape, fit, check, over = _token_shape, _fit, _check, _over
+    token_shape, fit, check, over = _token_shape, _fit, _check, over_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +98,7 @@ class Binary:
         check_range("token", tokens, 2)
         return jnp.asarray(tokens, jnp.int32) * (self.levels - 1)
 
-    token_shape, fit, check, over = _token_shape, _fit, _check, _over
+    token_shape, fit, check, over = _token_shape, _fit, _check, over_images
 
 
 def check_levels(data, levels: int) -> None:

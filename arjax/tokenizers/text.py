@@ -8,7 +8,7 @@ import numpy as np
 
 from arjax.data.characters import read_utf8, show_utf8, without_mark
 from arjax.data.contents import pack_symbols, unpack_symbols
-from arjax.data.media import Exhibit, bytes_of, completed_texts
+from arjax.data.media import Exhibit, bytes_of, completed_texts, no_original
 from arjax.data.splits import Splits, each
 from arjax.data.text import title_of, windows
 from arjax.data.values import Levels
@@ -27,6 +27,7 @@ class TextTokens:
     flags: ClassVar[frozenset[str]] = frozenset({"mask"})
     at_once: ClassVar[tuple[int, int]] = (3, 3)
     lossless = property(lambda self: self.fitted.tokenizer.lossless)
+    original = no_original
 
     def exhibit(self, x, title=""):
         return Exhibit(texts=tuple(map(self._text, np.asarray(x))))
@@ -36,9 +37,6 @@ class TextTokens:
 
     def encode(self, text):
         return self.fitted.encode(read_utf8(without_mark(text)))
-
-    def original(self, x):
-        return None
 
     def original_bytes(self, x):
         return bytes_of(self.fitted.tokenizer.bytes_per_symbol(self.fitted.learned), x)
@@ -64,21 +62,10 @@ class TokenizedText:
     tokenizer: Tokenizer
     learned: Learned
 
-    @property
-    def root(self) -> str | None:
-        return self.data.root
-
-    @property
-    def values(self) -> Levels:
-        return Levels(self.tokenizer.vocab)
-
-    @property
-    def medium(self) -> TextTokens:
-        return TextTokens(Fitted(self.tokenizer, self.learned))
-
-    @property
-    def title(self) -> str:
-        return title_of(self.data, self.tokenizer.title)
+    root = property(lambda self: self.data.root)
+    values = property(lambda self: Levels(self.tokenizer.vocab))
+    medium = property(lambda self: TextTokens(Fitted(self.tokenizer, self.learned)))
+    title = property(lambda self: title_of(self.data, self.tokenizer.title))
 
     def load(self) -> Splits:
         tokens = each(functools.partial(self.tokenizer.encode, self.learned), self.data.texts())

@@ -29,7 +29,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from arjax.description import check_types
 from arjax.errors import InputError
 from arjax.tokenizers.codebook import EMACodebook
-from arjax.tokenizers.images import TokenizedImages, in_parts
+from arjax.tokenizers.images import in_parts, over_images
 from arjax.tokenizers.tokenizer import check_learned, check_range
 
 
@@ -144,8 +144,7 @@ class VQVAE:
         check_range("token", tokens, self.vocab)
         return in_parts(functools.partial(_decode, self, dict(learned)), tokens)
 
-    def over(self, data, learned):
-        return TokenizedImages(data, self, learned)
+    over = over_images
 
     @property
     def _channels(self) -> int:
