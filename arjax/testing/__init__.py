@@ -7,11 +7,14 @@ about 64 sites; spaces of up to 4096 outcomes are enumerated, and only there can
     arjax.testing.check(model, report=print)  # a line for each part
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType
 
 from arjax.protocol import Model
 from arjax.testing.cases import accepted_orders, enumerate_space, lively_params, random_cond, split
@@ -98,13 +101,14 @@ def check(model: Model, params=None, key=None, report: Callable[[str], object] |
     params: None draws lively ones, no leaf at zero, so that nothing passes for being absent.
     report: takes a line after each part, as `print` does; None is quiet.
 
-    Matrix products are computed in full float32, also where an accelerator would round them to fewer bits by default.
+    Matrix products are computed in full float32, also where an accelerator would round them to fewer bits by default, and all of
+    it on one device, whatever mesh the caller has set.
     """
-    key = jax.random.key(0) if key is None else key
-    params_key, *keys = split(key, 1 + len(PARTS))
-    params = lively_params(model, params_key) if params is None else params
     parts = []
-    with jax.default_matmul_precision("highest"):
+    with jax.default_matmul_precision("highest"), _one_device():
+        key = jax.random.key(0) if key is None else key
+        params_key, *keys = split(key, 1 + len(PARTS))
+        params = lively_params(model, params_key) if params is None else jax.tree.map(jnp.asarray, jax.device_get(params))
         for part, part_key in zip(PARTS, keys, strict=True):
             began = time.perf_counter()
             skipped = part(model, params, part_key)
@@ -112,3 +116,10 @@ def check(model: Model, params=None, key=None, report: Callable[[str], object] |
             if report is not None:
                 report(str(parts[-1]))
     return Summary(tuple(parts))
+
+
+def _one_device():
+    """A context without the caller's mesh: the kit applies nets itself, which are written for Auto axes."""
+    if jax.sharding.get_abstract_mesh().empty:
+        return contextlib.nullcontext()
+    return jax.set_mesh(jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,), devices=jax.devices()[:1]))

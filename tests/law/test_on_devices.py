@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from nets import stepped
 from zoo import QUICK, ZOO
 
 import arjax
@@ -16,7 +17,7 @@ from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.orders import AnyOrder
 from arjax.sampling import fixed_point, generate, naive
-from arjax.sharding import varying
+from arjax.sharding import automatic, varying
 from arjax.testing import lively_params
 from arjax.testing.cases import random_cond, random_symbols, tolerance
 
@@ -154,7 +155,6 @@ class Sums(nn.Module):
 def test_a_users_own_net_has_the_same_rights_on_a_mesh_and_in_shard_map():
     model, mesh = arjax.Model(Sums(), Categorical(3), (3,)), mesh_of(AxisType.Explicit)
     params = lively_params(model, KEYS[0])
-    arjax.testing.check_step(model, params, KEYS[0])
 
     def both(params, keys, x):
         return arjax.sample(model, params, keys[0], len(x)), arjax.log_prob(model, params, x), step(model, params, x, None)
@@ -163,6 +163,11 @@ def test_a_users_own_net_has_the_same_rights_on_a_mesh_and_in_shard_map():
     with jax.set_mesh(mesh):
         x = jax.device_put(X, NamedSharding(mesh, ROWS))
         assert_same(jax.jit(both)(params, KEYS, x), expected)
+        # What applies a net itself, as a sampler of one's own does, passes `automatic`.
+        theta = jax.jit(automatic(stepped.__wrapped__), static_argnums=0)(model, params, x, jnp.arange(3))
+        assert_same(theta, arjax.theta(model, params, X))
+        assert_split(theta)
+        arjax.testing.check(model, jax.device_put(params, NamedSharding(mesh, WHOLE)))
     mapped = jax.shard_map(both, mesh=mesh_of(AxisType.Auto), in_specs=(WHOLE, ROWS, ROWS), out_specs=ROWS)
     drawn, scores, _ = jax.jit(mapped)(params, KEYS, X)
     assert_same(scores, expected[1])
@@ -245,14 +250,13 @@ def test_every_family_trains_scores_and_samples_inside_shard_map(name):
     params, key = lively_params(model, KEYS[0]), KEYS[1]
     x, cond = random_symbols(model, key, DEVICES), random_cond(model, key, DEVICES)
     x = x.reshape(DEVICES, *model.site_shape, *model.head.event_shape)
-    specs = jax.tree.map(lambda leaf: ROWS if leaf.ndim else WHOLE, cond)
 
     def each(params, keys, x, cond):
         mean = lambda scores: jax.lax.pmean(scores.mean(), "data")  # noqa: E731
         drawn = arjax.sample(model, params, keys[0], 1, cond=cond)
         return step(model, params, x, cond, mean), arjax.log_prob(model, params, x, cond=cond), drawn
 
-    mapped = jax.shard_map(each, mesh=mesh, in_specs=(WHOLE, ROWS, ROWS, specs), out_specs=(WHOLE, ROWS, ROWS))
+    mapped = jax.shard_map(each, mesh=mesh, in_specs=(WHOLE, ROWS, ROWS, ROWS), out_specs=(WHOLE, ROWS, ROWS))
     updated, scores, drawn = jax.jit(mapped)(params, KEYS, x, cond)
     assert_same(updated, jax.jit(step, static_argnums=0)(model, params, x, cond))
     assert_same(scores, arjax.log_prob(model, params, x, cond=cond))
