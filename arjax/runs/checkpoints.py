@@ -178,7 +178,7 @@ def _set_aside(folder: Path, steps: Iterable[int]) -> None:
 
 
 def _steps(folder: Path) -> list[int]:
-    return [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return [int(path.name) for path in folder.glob("*") if re.fullmatch("0|[1-9][0-9]*", path.name)]
 
 
 def _note(folder: Path, step: int) -> dict | None:

@@ -217,6 +217,8 @@ def test_open_checkpoints_does_not_count_one_that_was_not_finished(tmp_path):
             save(checkpoints, step, tree(float(step)), 1.0)
     # What a killed writer leaves: the directory under its temporary name.
     (tmp_path / "2").rename(tmp_path / "2.orbax-checkpoint-tmp-1")
+    for name in ("²", "mine"):  # and folders of somebody else, one named by a digit that int() does not take
+        (tmp_path / name).mkdir()
     with open_checkpoints(tmp_path) as checkpoints:
         assert list(checkpoints.all_steps()) == [1]
     assert restore_latest(tmp_path, ABSTRACT).step == 1
