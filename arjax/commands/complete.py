@@ -8,21 +8,8 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands import completing
+from arjax.commands import completing, flags
 from arjax.commands.completing import Hidden
-from arjax.commands.flags import (
-    Modules,
-    Overwrite,
-    Raw,
-    Root,
-    Run,
-    data_files,
-    require_model,
-    require_outputs,
-    require_positive,
-    require_seed,
-    require_suffix,
-)
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 
@@ -34,7 +21,7 @@ class Complete:
     completions; of text and of the rows of a table these; of sound .wav files of the first seconds, continued, and a picture of
     them."""
 
-    run: Run
+    run: flags.Run
     mask: str | None = None
     """What is hidden of images: lower (the default), upper, left or right half, centre (half as high and wide), random (half of
     the pixels), or a picture in which what is to be hidden is white (transparent is black), or an .npy of booleans, of the
@@ -61,18 +48,18 @@ class Complete:
     completions: int | None = None
     """Completions of each; by default 8 of images, 3 of text and sound."""
     seed: int = 0
-    raw: Raw = False
+    raw: flags.Raw = False
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png, with
     -2, -3, ... behind it as long as that is there. Texts and sounds are named likewise."""
-    overwrite: Overwrite = False
-    root: Root = None
-    modules: Modules = ()
+    overwrite: flags.Overwrite = False
+    root: flags.Root = None
+    modules: flags.Modules = ()
 
     def __call__(self) -> None:
         self._check_flags()
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = require_model(self.run, experiment), experiment.data
+        model, data = flags.require_model(self.run, experiment), experiment.data
         self._check_medium(data.medium)
         examples, completions = data.medium.at_once
         completions = self.completions or completions
@@ -114,11 +101,11 @@ class Complete:
         return next((name for name in ("image", "text", "audio") if getattr(self, name) is not None), None)
 
     def _check_flags(self) -> None:
-        require_positive(examples=self.examples, completions=self.completions)
-        require_seed(self.seed)
-        require_suffix(".png", png=self.png)
-        read = data_files(self.run, self.root, self.modules)
-        require_outputs(self.overwrite, self.image, self.mask, *read, png=self.png)
+        flags.require_positive(examples=self.examples, completions=self.completions)
+        flags.require_seed(self.seed)
+        flags.require_suffix(".png", png=self.png)
+        read = flags.data_files(self.run, self.root, self.modules)
+        flags.require_outputs(self.overwrite, self.image, self.mask, *read, png=self.png)
         if self.label is not None and self._own is None:
             raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
         if self._own is not None and self.examples is not None:

@@ -8,21 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.commands.flags import (
-    Modules,
-    Overwrite,
-    Raw,
-    Root,
-    Run,
-    data_files,
-    npz,
-    require_label,
-    require_model,
-    require_outputs,
-    require_positive,
-    require_seed,
-    require_suffix,
-)
+from arjax.commands import flags
 from arjax.data.media import Exhibit
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
@@ -35,7 +21,7 @@ class Sample:
     """Draw from a trained run: a picture, text, continuations of a prompt, or sound with a picture of it; and with --out the
     arrays."""
 
-    run: Run
+    run: flags.Run
     batch: int | None = None
     """By default 64, or with --prompt 1."""
     seed: int = 0
@@ -52,29 +38,29 @@ class Sample:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
-    raw: Raw = False
+    raw: flags.Raw = False
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
     Texts and sounds are named likewise."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
     their length, of images drawn as tokens also these)."""
-    overwrite: Overwrite = False
-    root: Root = None
-    modules: Modules = ()
+    overwrite: flags.Overwrite = False
+    root: flags.Root = None
+    modules: flags.Modules = ()
 
     def __call__(self) -> None:
         batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
-        require_positive(batch=batch, tokens=self.tokens)
-        require_suffix(".npz", out=self.out)
-        require_suffix(".png", png=self.png)
-        require_outputs(self.overwrite, *data_files(self.run, self.root, self.modules), out=self.out, png=self.png)
-        require_seed(self.seed)
+        flags.require_positive(batch=batch, tokens=self.tokens)
+        flags.require_suffix(".npz", out=self.out)
+        flags.require_suffix(".png", png=self.png)
+        flags.require_outputs(self.overwrite, *flags.data_files(self.run, self.root, self.modules), out=self.out, png=self.png)
+        flags.require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
             raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = require_model(self.run, experiment), experiment.data
-        require_label(self.run, model, self.label)
+        model, data = flags.require_model(self.run, experiment), experiment.data
+        flags.require_label(self.run, model, self.label)
         # Only features have to come from data, which need not be there otherwise.
         cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
         if self.label is not None:
@@ -128,7 +114,7 @@ class Sample:
     def _write(self, what, exhibit, cond, **arrays) -> None:
         """Writes what was drawn, and the arrays where --out says so."""
         given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-        also = {self.out: npz(**arrays, **given)} if self.out else {}
+        also = {self.out: flags.npz(**arrays, **given)} if self.out else {}
         stem = Path(self.run) / "samples" / f"seed_{self.seed}"
         where = exhibit.save(stem, self.png, also=also, overwrite=self.overwrite)
         if self.out:
