@@ -3,9 +3,13 @@
 A parameter does where its product with data is summed over, by `dot_general` or a convolution. Data are the symbols and the
 condition, and what is computed of them; the order, the member and what is computed of them (masks, places) are not. The product
 with a one-hot vector looks up a row: that parameter is a table, as one is that symbols index.
+
+A product element by element may be summed over later, as a cumulative sum over sites does, or never: a parameter of several axes
+that has such products with data may decay or not.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +27,19 @@ _KEEPS = {"broadcast_in_dim", "concatenate", "convert_element_type", "copy", "ga
 _KEEPS |= {"slice", "squeeze", "transpose"}
 
 
+class _Found(NamedTuple):
+    """The dotted paths of parameters whose products with an activation are summed over, or taken element by element."""
+
+    summed: set[str]
+    scaled: set[str]
+
+
 def multipliers(model: Model, params, key) -> set[str]:
     """Returns the dotted paths of the parameters that multiply an activation."""
+    return _products(model, params, key).summed
+
+
+def _products(model, params, key) -> _Found:
     x_key, cond_key = split(key, 2)
     # A single example: for many, a net may look up its products with an embedding instead of computing each.
     x, cond, order = random_symbols(model, x_key, 1), random_cond(model, cond_key, 1), jnp.asarray(model.permutation)
@@ -32,28 +47,34 @@ def multipliers(model: Model, params, key) -> set[str]:
     def theta(params, x, told):
         return model.apply(params, x, order, told.replace(member=cond.member))
 
-    return summed_over(theta, params, x, cond.replace(member=None))
+    return _read(theta, params, x, cond.replace(member=None))
 
 
 def check_decays(model: Model, params, key) -> str | None:
     """Checks that a net that declares `decays` names in it what multiplies an activation, and nothing else."""
     paths = jax.tree_util.tree_leaves_with_path(decaying(params, model.capabilities.decays))
     declared = {jax.tree_util.keystr(path, simple=True, separator=".") for path, decays in paths if decays}
-    found = multipliers(model, params, key)
-    if (missing := found - declared) and model.capabilities.decays == NetCapabilities.decays:
+    found = _products(model, params, key)
+    if (missing := found.summed - declared) and model.capabilities.decays == NetCapabilities.decays:
         return (
             f"the net declares no `decays`, and weight decay leaves out {', '.join(sorted(missing))}, which multiply activations"
         )
     if missing:
         raise LawBroken(f"{', '.join(sorted(missing))} multiply an activation, but `decays` does not name them")
-    if wrong := declared - found:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    tables = {jax.tree_util.keystr(path, simple=True, separator=".") for path, leaf in leaves if leaf.ndim > 1}
+    if wrong := declared - found.summed - (found.scaled & tables):
         raise LawBroken(f"`decays` names {', '.join(sorted(wrong))}, which multiply no activation")
     return None
 
 
 def summed_over(function, params, *data) -> set[str]:
     """Returns the dotted paths of those of `params` whose product with an activation function(params, *data) sums over."""
-    program, found = jax.make_jaxpr(function)(params, *data), set()
+    return _read(function, params, *data).summed
+
+
+def _read(function, params, *data) -> _Found:
+    program, found = jax.make_jaxpr(function)(params, *data), _Found(set(), set())
     paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     _follow(program.jaxpr, [frozenset([path]) for path in paths] + [_DATA] * len(jax.tree.leaves(data)), found)
     return found
@@ -81,10 +102,10 @@ def _results(eqn, args, found) -> list:
             return [functools.reduce(_both, (args[0], *kinds)) for kinds in zip(*each, strict=True)]
         case "while":
             return [_DATA] * len(eqn.outvars)
-        case "dot_general" | "conv_general_dilated":
+        case "dot_general" | "conv_general_dilated" | "mul":
             for one, other in (args[:2], args[1::-1]):
                 if isinstance(one, frozenset) and other == _DATA:
-                    found |= one
+                    (found.scaled if name == "mul" else found.summed).update(one)
     if bodies:
         return _follow(bodies[0], args, found)
     kind = functools.reduce(_both, args, frozenset())

@@ -59,7 +59,7 @@ def test_decays_of_a_vqvae_are_its_kernels_and_not_its_codes(quantizer):
 
 
 class Looked(nn.Module):
-    """A user's own net, of one bit before each: what its two parameters multiply, by their names."""
+    """A user's own net, of one bit before each: what its parameters multiply, by their names."""
 
     decays: tuple[str, ...]
     spec: Any = None
@@ -67,13 +67,21 @@ class Looked(nn.Module):
     @nn.compact
     def __call__(self, x, order, cond=None, *, key=None):
         before, ones = jnp.pad(x, ((0, 0), (1, 0)))[:, :-1], nn.initializers.ones
-        h = jax.nn.one_hot(before, 2) @ self.param("table", ones, (2, 3))
+        h = jax.nn.one_hot(before, 2) @ self.param("table", ones, (2, 3)) * self.param("scale", ones, (3,))[None, None]
+        h += jnp.cumsum(before[..., None] * self.param("summed", ones, (4, 3))[None], axis=1)
         return h @ self.param("w", ones, (3, 1)) + self.param("b", ones, (1, 4, 1))
 
 
 @pytest.mark.parametrize(
     ("decays", "part"),
-    [(("w",), None), ((), "w multiply an activation"), (("w", "table"), "names table"), (("w", "b"), "names b, which")],
+    [
+        (("w",), None),
+        (("w", "summed"), None),
+        ((), "w multiply an activation"),
+        (("w", "table"), "names table"),
+        (("w", "b"), "names b, which"),
+        (("w", "scale"), "names scale, which"),
+    ],
 )
 def test_check_decays_finds_what_is_declared_wrongly(decays, part):
     model = Model(Looked(decays), Bernoulli(), (4,))
