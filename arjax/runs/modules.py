@@ -6,9 +6,11 @@ lies in the current directory.
 """
 
 import importlib.util
+import itertools
 import os
 import sys
 import types
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from arjax.errors import InputError
@@ -38,7 +40,16 @@ def trusted(modules: tuple[str, ...]) -> tuple[str, ...]:
     """
     _reach(str(Path.cwd()), first=False)
     given = (*modules, *filter(None, os.environ.get(VARIABLE, "").split(",")))
-    return tuple(_executed(check_file(Path(module))) if module.endswith(".py") else module for module in given)
+    named = (_names(check_file(Path(module))) if module.endswith(".py") else (module,) for module in given)
+    return tuple(itertools.chain.from_iterable(named))
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """The names under which runs know the classes of a file: as it is executed, and as files beside it import it."""
+    executed, there = _executed(path), sys.modules.get(path.stem)
+    found = PathFinder.find_spec(path.stem) if there is None else there.__spec__
+    beside = found is not None and found.origin == str(path.resolve())
+    return (executed, path.stem) if beside else (executed,)
 
 
 def _executed(path: Path) -> str:

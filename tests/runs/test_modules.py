@@ -85,11 +85,27 @@ def test_read_run_takes_the_file_that_defines_a_net(run):
     assert type(read_run(run, (file,)).model.net) is type(net)
 
 
+def test_read_run_takes_the_file_of_a_net_that_the_config_imported_from_beside_it(mine):
+    (mine / "my_nets.py").write_text(NET)
+    (mine / "config.py").write_text("import arjax\nfrom my_nets import Fair\n" + CONFIG)
+    experiment = load_config(mine / "config.py")
+    write_run(mine / "run", experiment, experiment.data.load())
+    del sys.modules["mine.config"], sys.modules["my_nets"]
+    sys.path.remove(str(mine))
+    net = read_run(mine / "run", (str(mine / "my_nets.py"),)).model.net
+    assert (type(net).__module__, net.weight) == ("my_nets", 0.5)
+
+
+def test_trusted_takes_no_name_that_another_module_has(mine):
+    (mine / "json.py").write_text("")
+    assert trusted((str(mine / "json.py"),)) == ("mine.json",)
+
+
 def test_read_run_trusts_the_modules_of_the_environment(run, monkeypatch):
     assert "or in $ARJAX_MODULES" in fault(read_run, run)
     monkeypatch.setenv("ARJAX_MODULES", f"json,{run.parent / 'config.py'}")
     assert read_run(run).model.net.weight == 0.5
-    assert trusted(()) == ("json", "mine.config")
+    assert trusted(()) == ("json", "mine.config", "config")
 
 
 def test_read_run_says_where_a_module_that_is_not_there_could_be_put(run):
