@@ -128,7 +128,7 @@ class Complete:
             return completing.of_text(experiment, self.text, self.truth, self.blank, cond)
         if self.audio is not None:
             return completing.of_recording(experiment, self.audio, hidden, cond, self.seed)
-        return completing.of_image(experiment, self.run, self.modules, self.image, hidden, cond, self.seed)
+        return completing.of_image(experiment, self.run, self.root, self.modules, self.image, hidden, cond, self.seed)
 
     def _stem(self, mask: str | None) -> Path:
         """RUN/samples/complete_WHAT_SEED, without a suffix."""

@@ -11,7 +11,7 @@ from arjax.commands.flags import require_label
 from arjax.data.archive import parse_array
 from arjax.data.batches import gather
 from arjax.data.image_files import parse_image
-from arjax.data.splits import Split, Splits
+from arjax.data.splits import Split, Splits, rooted
 from arjax.data.waveforms import read_wav
 from arjax.errors import InputError
 from arjax.files import read_file
@@ -184,11 +184,11 @@ def of_recording(experiment, audio: Path, hidden: np.ndarray, cond: Cond, seed: 
     return Hidden(x, hidden, inside, cond, true=bool((inside & hidden).any()))
 
 
-def of_image(experiment, run: str, modules, image: Path, hidden: np.ndarray, cond: Cond, seed: int) -> Hidden:
+def of_image(experiment, run: str, root: str | None, modules, image: Path, hidden: np.ndarray, cond: Cond, seed: int) -> Hidden:
     """Reads --image as the model sees it: its raw values are those of the training split, and become tokens where the run has
     some."""
     described = read_run(run, modules)
-    source = dataclasses.replace(described.data, root=experiment.data.root)
+    source = rooted(described.data, root)
     train, flag = source.load().train.x, f"--image {image}"
     shape, content = train.shape[1:], read_file(image)
     if image.suffix == ".npy":
@@ -219,7 +219,6 @@ class _One:
     like: Any
     x: np.ndarray
 
-    root = property(lambda self: self.like.root)
     values = property(lambda self: self.like.values)
     medium = property(lambda self: self.like.medium)
     title = property(lambda self: self.like.title)

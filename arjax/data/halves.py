@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from arjax.data.splits import Split, Splits, check_splits
+from arjax.data.splits import Split, Splits, check_splits, rooted
 from arjax.description import check_types
 from arjax.errors import InputError
 
@@ -40,7 +40,7 @@ class LowerHalf:
         return f"{self.data.title}, the lower half given the upper"
 
     def load(self) -> Splits:
-        splits = dataclasses.replace(self.data, root=self.root or self.data.root).load()
+        splits = rooted(self.data, self.root).load()
         shape, parts = splits.train.x.shape[1:], splits.train._asdict()
         extra = [name for name in ("local", "counted", "memory") if parts[name] is not None]
         if len(shape) != 2 or shape[0] < 2 or extra:

@@ -1,5 +1,6 @@
 """A data set is three named splits; no part of it is ever split at random."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -59,6 +60,16 @@ class Dataset(Protocol):
     def load(self) -> Splits:
         """Returns the three splits, checked. InputError in one line where a file is missing or is not what it should be."""
         ...
+
+
+def has_root(data) -> bool:
+    """Has a Dataset a field `root`? Data without files need none."""
+    return "root" in (field.name for field in dataclasses.fields(data))
+
+
+def rooted(data, root: str | None):
+    """Returns a Dataset whose files lie under `root`; the same one where that is None, or where it has no files."""
+    return dataclasses.replace(data, root=root) if root is not None and has_root(data) else data
 
 
 def fingerprint(splits: Splits) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from arjax.data.splits import Splits
+from arjax.data.splits import Splits, has_root, rooted
 from arjax.description import describe, modules_of
 from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all
@@ -60,9 +60,9 @@ def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = No
     """Opens a run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
     experiment = read_run(run, modules)
     if root is not None:
-        if "root" not in (field.name for field in dataclasses.fields(experiment.data)):  # data of a user's own need none
+        if not has_root(experiment.data):
             raise InputError(f"root={root}: {experiment.data.title} lies in no folder; leave it out")
-        experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, root=root))
+        experiment = dataclasses.replace(experiment, data=rooted(experiment.data, root))
     experiment = over_tokens(experiment, read_tokenizer(run, experiment))
     return Trained(experiment, *restore(run, experiment, raw))
 

@@ -8,7 +8,7 @@ from trained import write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
-from arjax.data import MNIST, Digits, Dynamic, Levels, LowerHalf, Npz, Real, Threshold
+from arjax.data import MNIST, Arrays, Digits, Dynamic, Levels, LowerHalf, Npz, Real, Threshold
 from arjax.data.splits import fingerprint
 from arjax.description import describe, rebuild
 from arjax.heads import Bernoulli
@@ -25,6 +25,11 @@ MODEL = Model(Transformer(8, 1, 2, encoder_layers=1), Bernoulli(), (4, 8), cond=
 def saved(tmp_path, x, values, **more):
     np.savez(tmp_path / "mine.npz", **dict.fromkeys(("train", "valid", "test"), x), **more)
     return Npz(str(tmp_path / "mine.npz"), values)
+
+
+def test_lower_half_takes_data_without_files():
+    x = np.arange(8 * 16).reshape(8, 4, 4) % 2
+    np.testing.assert_array_equal(LowerHalf(Arrays(x, x), root="nowhere").load().test.x, x[:, 2:])
 
 
 def test_lower_half_is_the_example_and_the_upper_its_memory_patch_by_patch():

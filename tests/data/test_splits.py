@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from faults import fault
 
-from arjax.data import Dynamic, Levels, Real, Split, Splits, check_splits, evenly_spaced
-from arjax.data.splits import fingerprint
+from arjax.data import Arrays, Digits, Dynamic, Levels, Real, Split, Splits, check_splits, evenly_spaced
+from arjax.data.splits import fingerprint, rooted
 
 BINARY = Levels(2)
 GOOD = Split(np.array([[0, 1, 1], [1, 0, 0]]), np.array([4, 0]))
@@ -95,3 +95,10 @@ def test_fingerprint_copies_little():
     tracemalloc.stop()
     assert len(set(found.values())) == 1
     assert peak < 40e6 < x.nbytes
+
+
+def test_rooted_changes_data_that_have_files_and_no_others():
+    data = Arrays(GOOD.x, GOOD.x)
+    assert rooted(data, "here") is data
+    assert rooted(Digits(), "here").root == "here"
+    assert rooted(Digits(root="there"), None).root == "there"
