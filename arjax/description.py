@@ -128,7 +128,7 @@ def _find_class(path, trusted):
     if module not in trusted and not ours:
         raise InputError(
             f"the description names the class {brief(path)}, which is none of this package's; if you trust its module, name it: "
-            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])} or --modules FILE.py, or in $ARJAX_MODULES"
+            f"modules=({brief(module)},), or on the command line --modules {printable(module[:120])}, or in $ARJAX_MODULES"
         )
     try:
         found = importlib.import_module(module)

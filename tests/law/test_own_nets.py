@@ -1,0 +1,28 @@
+"""Nets of a user's own under the law: a NADE, the README's (test_readme.py), and these."""
+
+import jax
+import pytest
+from own_nets import PARTS, LinearAttention, StateSpace
+
+import arjax
+from arjax import testing
+from arjax.heads import Bernoulli, Categorical
+from arjax.orders import AnyOrder, Random
+
+MODELS = {
+    "a state-space net": arjax.Model(StateSpace(), Categorical(3), (4,)),
+    "linear attention": arjax.Model(LinearAttention(), Bernoulli(), (2, 2), AnyOrder(Random(1)), arjax.CondSpec(classes=3)),
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_check_passes_a_net_that_a_user_wrote(model):
+    params = testing.lively_params(model, jax.random.key(0))
+    skipped = {part.__name__ for part in PARTS if part(model, params, jax.random.key(1))}
+    assert skipped == (set() if isinstance(model.net, StateSpace) else {"check_prefill"})
+
+
+@pytest.mark.slow  # the kit as a user calls it, on every net
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_check_passes_all_of_a_net_that_a_user_wrote(model):
+    assert len(testing.check(model).parts) == len(testing.PARTS)
