@@ -35,7 +35,7 @@ def describe(value, defaults: bool = True) -> Any:
         return [describe(item, defaults) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         cls = type(value)
-        values = {field: getattr(value, field.name) for field in _fields(cls)}
+        values = {field: getattr(value, field.name) for field in fields_of(cls)}
         fields = {f.name: describe(v, defaults) for f, v in values.items() if defaults or v != f.default}
         return {"class": f"{cls.__module__}:{cls.__qualname__}"} | fields
     raise InputError(
@@ -65,7 +65,7 @@ def _rebuild(data, trusted, depth) -> Any:
     cls = _find_class(data.get("class"), trusted)
     values = {name: _rebuild(value, trusted, depth - 1) for name, value in data.items() if name != "class"}
     hints = _hints(cls)
-    known = {field.name for field in _fields(cls)}
+    known = {field.name for field in fields_of(cls)}
     for name, value in values.items():
         if name not in known:
             raise InputError(f"{data['class']} has no field {brief(name)}; it was written by another version of its module")
@@ -84,7 +84,7 @@ def _rebuild(data, trusted, depth) -> Any:
 def check_types(part) -> None:
     """Raises InputError unless every field of a dataclass is of the type that it is annotated with."""
     hints = _hints(type(part))
-    for field in _fields(type(part)):
+    for field in fields_of(type(part)):
         value, hint = getattr(part, field.name), hints[field.name]
         if not _fits(value, hint):
             wanted = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
@@ -112,7 +112,8 @@ def modules_of(data) -> set[str]:
     return {str(data.get("class")).partition(":")[0]}.union(*map(modules_of, data.values()))
 
 
-def _fields(cls):
+def fields_of(cls: type) -> list[dataclasses.Field]:
+    """Lists the fields of a dataclass that describe its objects."""
     # Linen gives every module two fields of its own, and Model fills in `spec`.
     hidden = ("spec", "parent", "name") if issubclass(cls, nn.Module) else ()
     fields = [field for field in dataclasses.fields(cls) if field.init and field.name not in hidden]

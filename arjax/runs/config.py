@@ -15,6 +15,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any
 
+from arjax.description import fields_of
 from arjax.errors import KEPT, InputError, printable, show
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
@@ -136,13 +137,11 @@ def _rules():
     def net(info):
         if not (isinstance(info.type, type) and issubclass(info.type, nn.Module)):
             return None
-        fields = [f for f in dataclasses.fields(info.type) if f.name not in ("spec", "parent", "name")]
         # A field's own type is a string where its module postpones the evaluation of annotations.
         hints = typing.get_type_hints(info.type, include_extras=True)
-        return tyro.constructors.StructConstructorSpec(
-            instantiate=info.type,
-            fields=tuple(tyro.constructors.StructFieldSpec(f.name, hints[f.name], getattr(info.default, f.name)) for f in fields),
-        )
+        names = [field.name for field in fields_of(info.type)]
+        fields = (tyro.constructors.StructFieldSpec(name, hints[name], getattr(info.default, name)) for name in names)
+        return tyro.constructors.StructConstructorSpec(instantiate=info.type, fields=tuple(fields))
 
     return registry
 

@@ -113,8 +113,8 @@ def own_directory(run: Path) -> Iterator[Path]:
 
 
 class Interruption:
-    """On Ctrl-C or SIGTERM a loop finishes its step, saves and ends; a second signal ends it at once. A context manager, for the
-    processes that compute on `mesh`."""
+    """On Ctrl-C or SIGTERM a loop finishes the step or the validation that is under way, saves and ends; a second signal ends it
+    at once. A context manager, for the processes that compute on `mesh`."""
 
     def __init__(self, mesh: jax.sharding.Mesh):
         self._mesh, self._signal, self._latest = mesh, 0, 0
