@@ -33,8 +33,8 @@ ROUNDING = 1e-5
 def check_causality(model: Model, params, key) -> None:
     """Checks that theta ignores the future: changing the symbol at s leaves theta[:, :s+1] bit-identical, for every order the
     model accepts; and for some s it changes something after s. Real symbols: the Jacobian is exactly zero there, too. The same
-    arguments give the same theta twice, whatever the other examples of the batch are."""
-    x_key, cond_key, order_key = split(key, 3)
+    arguments give the same theta twice, whatever the other examples of the batch are. Each part of the condition moves it."""
+    x_key, cond_key, order_key, told_key = split(key, 4)
     rows = np.arange(max(BATCH, model.num_sites))
     sites = rows % model.num_sites  # what is changed in each row
     x, cond = random_symbols(model, x_key, len(rows)), random_cond(model, cond_key, len(rows))
@@ -64,6 +64,21 @@ def check_causality(model: Model, params, key) -> None:
                 along[rows, sites, *value] = 1
                 slope = _slope(model, params, x, along, order, cond)
                 _refuse_future(order, _by_site(model, np.abs(slope)), "the symbol at t={s} moves by one (its Jacobian)")
+    _require_condition(model, params, x, cond, random_cond(model, told_key, len(rows)))
+
+
+def _require_condition(model, params, x, cond, other):
+    """LawBroken if theta stays when a part of the condition is replaced by that of `other`."""
+    before = parallel(model, params, x, model.permutation, cond)
+    for name in ("label", "local", "memory"):
+        told = getattr(other, name)
+        if told is None or np.array_equal(told, getattr(cond, name)):
+            continue
+        if np.array_equal(before, parallel(model, params, x, model.permutation, cond.replace(**{name: told}))):
+            raise LawBroken(
+                f"theta does not depend on the condition's {name}, which the model declares; use cond.{name} in the net, or "
+                "leave it out of CondSpec"
+            )
 
 
 def check_order_per_example(model: Model, params, key, tolerance: float | None = None) -> str | None:

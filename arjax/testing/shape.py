@@ -202,14 +202,15 @@ def _require(owner, method, found, expected, axes):
     if array.shape != expected.shape:
         raise LawBroken(f"{what} shape {array.shape}; return {axes} = {expected.shape}")
     kind = jnp.floating if jnp.issubdtype(expected.dtype, jnp.floating) else jnp.integer
-    if not jnp.issubdtype(array.dtype, kind):
+    if not jnp.issubdtype(array.dtype, kind) or array.dtype.itemsize < expected.dtype.itemsize:
         raise LawBroken(f"{what} {array.dtype}; return {expected.dtype}")
 
 
 def _require_same_cache(model, method, before, after, hint):
     """LawBroken unless the cache that a method returns has the structure, shapes and dtypes of the one it was given."""
     if before.structure != after.structure:
-        raise LawBroken(f"{_name(model)}.{method} returns {after} for the cache {before}; keep its structure{hint}")
+        shown = (after, before) if str(after) != str(before) else (after.structure, before.structure)  # a list for a tuple
+        raise LawBroken(f"{_name(model)}.{method} returns {shown[0]} for the cache {shown[1]}; keep its structure{hint}")
     for path, old, new in zip(before.paths, before.leaves, after.leaves, strict=True):
         if old != new:
             raise LawBroken(

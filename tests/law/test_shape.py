@@ -109,6 +109,11 @@ def wraps(net, cache, x, t, order):
     return {"x": cache}, theta
 
 
+def lists(net, cache, x, t, order):
+    (cache,), theta = cache, one_site(net, cache[0], x, t, order)[1]
+    return [cache], theta
+
+
 def shares_a_row(net, cache, x, t, order):
     new, theta = one_site(net, jnp.broadcast_to(cache, (len(x), T)), x, t, order)
     return new, theta
@@ -136,6 +141,10 @@ BROKEN = {
     "theta's rank": (Linear(changed(parallel, lambda theta: theta[..., 0])), r"__call__ .* \(3, 5\); return .* = \(3, 5, 1\)"),
     "theta's width": (Linear(changed(parallel, lambda theta: jnp.repeat(theta, 2, -1))), r"\(3, 5, 2\); return \[B, T, P\] = "),
     "theta's dtype": (Linear(changed(parallel, lambda theta: theta.astype(int))), "__call__ returns int32; return float32"),
+    "theta's precision": (
+        Linear(changed(parallel, lambda theta: theta.astype(jnp.bfloat16))),
+        "__call__ returns bfloat16; return float32",
+    ),
     "several theta": (
         Linear(changed(parallel, lambda theta: (theta, theta))),
         r"returns \[0\]: float32\[3, 5, 1\], .*return one array",
@@ -165,6 +174,10 @@ BROKEN = {
     "a cache that grows": (Linear(one=grows), r"step makes cache float32\[3, 6\] of float32\[3, 5\]; .* write into it at t$"),
     "a cache's dtype": (Linear(one=rounds), r"step makes cache bfloat16\[3, 5\] of float32\[3, 5\]"),
     "a cache's structure": (Linear(one=wraps), r"step returns \['x'\]: float32\[3, 5\] for the cache float32\[3, 5\]; keep its"),
+    "a list": (
+        Linear(first=lambda batch: (jnp.zeros((batch, T)),), one=lists),
+        r"step returns PyTreeDef\(\[\*\]\) for the cache PyTreeDef\(\(\*,\)\); keep its structure",
+    ),
     "one row": (Linear(first=lambda batch: jnp.zeros((1, T)), one=shares_a_row), f"step makes cache .*{ROWS}"),
     "too many rows": (Linear(first=lambda batch: jnp.zeros((16, T))), f"step fails at linear.py.*{ROWS}"),
     "no init_cache": (StepAlone(), r"StepAlone has step but no init_cache; give it init_cache\(self, batch"),

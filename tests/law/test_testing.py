@@ -15,7 +15,7 @@ from normal import Normal
 from arjax import testing
 from arjax.heads import Bernoulli, Categorical
 from arjax.orders import AnyOrder, Permutation, Raster
-from arjax.protocol import Model, NetCapabilities
+from arjax.protocol import CondSpec, Model, NetCapabilities
 from arjax.sampling import ancestral
 from arjax.testing import LawBroken
 
@@ -231,6 +231,7 @@ BROKEN = [
     ("causality", model(Linear(sees_the_time)), "theta of the same symbols differs from call to call; draw from `key` alone"),
     ("causality", model(Linear(adds_and_subtracts)), r"the present .* by \de-\d+ .* so little is rounding: a sum that adds"),
     ("causality", model(Linear(slope_without_value), Normal()), r"the present at site t=0 .* \(its Jacobian\)"),
+    ("causality", Model(Linear(), COIN, (T,), cond=CondSpec(classes=2)), "theta does not depend on the condition's label, which"),
     ("normalization", model(Linear(sees_itself)), r"all 32 outcomes in order .* sum to \d\.\d+, not 1"),
     ("normalization", model(head=Altered(too_likely)), rf"the symbols at site t=\d {OWN} sum to 1\.0100\d\d, not 1"),
     ("order_per_example", model(EACH.clone(pick=lambda orders: orders[:1]), order=AnyOrder()), PER_EXAMPLE),
