@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+import flax.errors
 import flax.linen as nn
 import flax.struct
 import jax
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.description import check_types
-from arjax.errors import InputError
+from arjax.errors import InputError, one_line
 from arjax.orders import AnyOrder, Order, Raster, check_permutation
 
 
@@ -206,6 +207,12 @@ def _declared(kind, part):
 # What to choose where one order is not enough; a net of a user's own declares it, too.
 ANY_ORDER = "a net with any_order=True, as MADE, LMConv and Transformer(any_order=True) have"
 
+_OTHER_PARAMS = (
+    flax.errors.ScopeParamNotFoundError,
+    flax.errors.ScopeParamShapeError,
+    flax.errors.ApplyScopeInvalidVariablesStructureError,
+)
+
 # More than any model has: a description that someone else wrote must not ask for any amount of memory.
 MAX_SITES = 2**22
 
@@ -318,7 +325,13 @@ class Model:
             )
         if kwargs.get("key") is not None:  # of dropout
             kwargs["key"] = check_key(kwargs["key"])
-        return self.bound.apply({"params": params}, *args, method=method, **kwargs)
+        try:
+            return self.bound.apply({"params": params}, *args, method=method, **kwargs)
+        except _OTHER_PARAMS as error:
+            raise InputError(
+                f"params do not fit {type(self.net).__name__}: {one_line(error).partition(' (https://')[0]}; give those that "
+                "arjax.init, fit or load made for this model, in which every method finds all of its parameters"
+            ) from error
 
     def example_cond(self, batch: int) -> Cond:
         """A condition of the declared kind, all zeros, for shapes and tests."""

@@ -96,3 +96,18 @@ def test_log_prob_refuses_labels_in_place_of_a_condition(untyped):
     model = arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4,), cond=arjax.CondSpec(classes=3))
     x, labels = np.zeros((2, 4), int), np.array([0, 1])
     assert "cond is a ndarray; give a Cond, as Cond(label=...)" in fault(lambda: arjax.log_prob(model, {}, x, cond=labels))
+
+
+def test_apply_names_what_parameters_of_another_model_lack():
+    model, another = (arjax.Model(MADE(hidden=(width,)), Bernoulli(), (3,)) for width in (2, 4))
+    params, x = arjax.init(model, jax.random.key(0)), np.zeros((2, 3), int)
+    remedy = "give those that arjax.init, fit or load made for this model"
+    for wrong, lacks in [
+        ({"w": jnp.zeros(3)}, 'parameter named "w0"'),
+        (arjax.init(another, jax.random.key(0)), 'parameter "w0"'),
+        ({"params": params}, "an extra params layer"),
+    ]:
+        line = fault(arjax.log_prob, model, wrong, x)
+        assert line.startswith("params do not fit MADE: ")
+        assert lacks in line
+        assert remedy in line
