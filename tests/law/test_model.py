@@ -1,6 +1,7 @@
 """A Model looks at what it is given: one line with the remedy, before anything is traced."""
 
 import dataclasses
+import itertools
 from typing import ClassVar
 
 import flax.linen as nn
@@ -78,7 +79,7 @@ GOOD = {"net": MADE(hidden=(4,)), "head": Bernoulli(), "site_shape": (4,)}
         ({"order": (3, 2, 1, 0)}, "order=(3, 2, 1, 0) is no order"),
         ({"cond": 10}, "cond=10 must be a CondSpec"),
     ],
-    ids=str,
+    ids=itertools.count(),
 )
 def test_Model_refuses(given, said, untyped):
     assert said in fault(lambda: arjax.Model(**(GOOD | given)))
