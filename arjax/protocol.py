@@ -16,9 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-import flax.errors
+import flax
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -206,13 +205,6 @@ def _declared(kind, part):
 
 # What to choose where one order is not enough; a net of a user's own declares it, too.
 ANY_ORDER = "a net with any_order=True, as MADE, LMConv and Transformer(any_order=True) have"
-
-_OTHER_PARAMS = (
-    flax.errors.ScopeParamNotFoundError,
-    flax.errors.ScopeParamShapeError,
-    flax.errors.ApplyScopeInvalidVariablesStructureError,
-)
-
 # More than any model has: a description that someone else wrote must not ask for any amount of memory.
 MAX_SITES = 2**22
 
@@ -235,9 +227,7 @@ class Model:
         try:
             hash((self.net, self.head, self.site_shape, self.order, self.cond))
         except TypeError as error:
-            raise InputError(
-                "a model must be hashable, to be static under jit, and a part of it is not; use tuples, not lists"
-            ) from error
+            raise InputError(f"a model must be hashable, but has an {error}; use tuples, not lists") from error
         for name, part in (("net", self.net), ("head", self.head), ("order", self.order), ("cond", self.cond)):
             if isinstance(part, type):
                 raise InputError(f"{name}={part.__name__} is a class; give an instance of it, as {part.__name__}()")
@@ -261,17 +251,13 @@ class Model:
                 f"site_shape={self.site_shape} must name at least one axis, each of at least one site; give that of the data"
             )
         if math.prod(self.site_shape) > MAX_SITES:
-            raise InputError(
-                f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows of the data"
-            )
+            raise InputError(f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows")
         if isinstance(self.order, AnyOrder) and not self.capabilities.any_order:
             raise InputError(
                 f"{type(self.net).__name__} generates in one order only, not in AnyOrder(); choose a fixed order, or {ANY_ORDER}"
             )
         if self.cond.hop > 1 and len(self.site_shape) > 1:
-            raise InputError(
-                f"CondSpec(hop={self.cond.hop}) needs data on one axis, but site_shape={self.site_shape}; choose hop=1"
-            )
+            raise InputError(f"CondSpec(hop={self.cond.hop}) needs data on one axis, not {self.site_shape}; choose hop=1")
         check_permutation(self.permutation, math.prod(self.site_shape))
         if self.capabilities.check_model is not None:
             self.capabilities.check_model(self)
@@ -327,11 +313,12 @@ class Model:
             kwargs["key"] = check_key(kwargs["key"])
         try:
             return self.bound.apply({"params": params}, *args, method=method, **kwargs)
-        except _OTHER_PARAMS as error:
-            raise InputError(
-                f"params do not fit {type(self.net).__name__}: {one_line(error).partition(' (https://')[0]}; give those that "
-                "arjax.init, fit or load made for this model, in which every method finds all of its parameters"
-            ) from error
+        except (flax.errors.ScopeParamNotFoundError, flax.errors.ScopeParamShapeError) as error:
+            what, remedy = (
+                one_line(error).partition(" (https://")[0],
+                "give those that arjax.init, fit or load made for it",
+            )
+            raise InputError(f"params do not fit {type(self.net).__name__}: {what}; {remedy}") from error
 
     def example_cond(self, batch: int) -> Cond:
         """A condition of the declared kind, all zeros, for shapes and tests."""
