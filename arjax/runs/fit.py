@@ -54,7 +54,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)
         if quiet:
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        if train(experiment, folder, again="the same call of arjax.fit"):
+        if train(experiment, folder, again="the same call of arjax.fit", kept=run is not None):
             raise KeyboardInterrupt
         fitted = over_tokens(experiment, learn(experiment, folder))
         params, state = restore(folder, fitted)

@@ -13,10 +13,10 @@ from arjax.training.state import abstract_state, compile_step, draw_state, memor
 
 
 @any_encoding()
-def train(described: Experiment, run: Path, again: str) -> int:
+def train(described: Experiment, run: Path, again: str, kept: bool = True) -> int:
     """Fits an experiment in the directory `run`, or goes on with what that holds, exactly.
 
-    again: what continues the run, for whoever interrupts it.
+    again: what continues the run, for whoever interrupts it. kept: is the directory there afterwards?
 
     Returns 0, or 128 and the number of the signal that interrupted the run, which is saved then. InputError where the parts do
     not fit together or `run` is of another experiment, before anything is written; FloatingPointError where numbers do not stay
@@ -82,5 +82,5 @@ def train(described: Experiment, run: Path, again: str) -> int:
                 run_log.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
             test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **options)
             run_log.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
-        report.closing_table(experiment, run, run_log.records)
+        report.closing_table(experiment, run, run_log.records, kept)
     return 0

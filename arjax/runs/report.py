@@ -171,8 +171,11 @@ def beside(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return image_grid(np.concatenate(filled), columns=columns)
 
 
-def closing_table(experiment, run: Path, records: list[dict]) -> None:
-    """Prints the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole."""
+def closing_table(experiment, run: Path, records: list[dict], kept: bool = True) -> None:
+    """Prints the result of a run: the last record of metrics.jsonl, that of the test split. InputError if it is not whole.
+
+    kept: is the directory there afterwards?
+    """
     test = records[-1]
     if "parameters" not in test:
         raise InputError(
@@ -185,11 +188,12 @@ def closing_table(experiment, run: Path, records: list[dict]) -> None:
         "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
-        "written to": f"{run}/: {' '.join(name for name in names if (run / name).exists())}",
     }
+    if kept:
+        rows["written to"] = f"{run}/: {' '.join(name for name in names if (run / name).exists())}"
     if "records_lost" in test:
         rows["lost"] = f"{test['records_lost']} records of metrics.jsonl, which wall time and loss.png may lack"
-    result_table(experiment, str(run), "test", test, rows)
+    result_table(experiment, str(run) if kept else "no directory is kept", "test", test, rows)
 
 
 def result_table(experiment, title: str, split: str, record: dict, rows: dict[str, str]) -> None:

@@ -53,7 +53,9 @@ def test_fit_validates_ten_times_and_keeps_nothing_without_a_run(tmp_path, monke
     monkeypatch.setattr("tempfile.tempdir", None)
     fitted = fit(steps=20)
     assert [record["step"] for record in fitted.records if record["split"] == "valid"] == [*range(2, 21, 2)]
-    assert "step 20  valid" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "step 20  valid" in printed
+    assert "written to" not in printed
     assert not list(tmp_path.iterdir())
 
 
