@@ -85,6 +85,17 @@ CALLS = [
     (lambda: continued(stop=0.5), "stop=0.5 is no whole number of at least 0"),
     (lambda: continued(stop=2), "stop=2 is no symbol of the model's"),
     (lambda: sampling.stream(MODEL, PARAMS, KEY, [[1]], tokens=1, every=1.5), "every=1.5 is no whole number of at least 1"),
+    (lambda: sampling.Temperature("1"), "Temperature(1) must be finite and not below 0; choose 1"),
+    (lambda: sampling.Temperature(np.ones(2)), "Temperature([1. 1.]) must be finite"),
+    (lambda: sampling.TopP(None), "TopP(None) is not in (0, 1]"),
+    (lambda: sampling.TopK(2.5), "k=2.5 of TopK is of the type float; give int"),
+    *(
+        (
+            lambda given=given: arjax.sample(MODEL, PARAMS, KEY, 2, transforms=given),
+            f"transforms={given!r} is no tuple of",
+        )
+        for given in (sampling.Temperature(0.5), len, (3,), 2)
+    ),
     (lambda: coding.compress(MODEL, PARAMS, X, batch=2.5), "batch=2.5 is no whole number of at least 1"),
     (lambda: labelled([0.0, 1.0]), "label is float64 of shape (2,); give integers of shape (2,)"),
     (lambda: labelled(np.zeros(2, bool)), "label is bool of shape (2,); give integers of shape (2,)"),

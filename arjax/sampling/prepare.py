@@ -52,7 +52,8 @@ def _nothing(batch, num_sites, event_shape, dtype):
 
 def check_transforms(model, transforms) -> Transforms:
     """`transforms` as one argument of a jitted sampler. InputError if there are any and theta is not one logit a symbol."""
-    transforms = tuple(transforms)
+    if not isinstance(transforms, tuple | list) or not all(map(callable, transforms)):
+        raise InputError(f"transforms={transforms!r} is no tuple of functions of theta; give one, as (Temperature(0.8),)")
     if not transforms:
         return _NONE
     # A head says so itself: that it has as many parameters as symbols may be a coincidence.

@@ -15,9 +15,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from arjax.description import check_types
 from arjax.errors import InputError
 
-EPSILON = float(jnp.finfo(jnp.float32).eps)
+EPSILON, TINY, HUGE = (float(getattr(np.finfo(np.float32), name)) for name in ("eps", "tiny", "max"))
 
 
 @flax.struct.dataclass
@@ -44,16 +45,17 @@ class Transforms:
         return theta
 
 
-def _known(value) -> bool:
-    """Is the value there to be checked?"""
-    return not isinstance(value, Tracer)
+def _holds(value, rule) -> bool:
+    """Is the value one number, and where it is there to be checked, does it keep the rule?"""
+    number = isinstance(value, int | float | np.generic | np.ndarray | jax.Array) and np.shape(value) == ()
+    return number and (isinstance(value, Tracer) or bool(rule(value)))
 
 
 def _float32(value):
     """A number of Python's as float32, never rounded to zero; anything else as it is."""
     if not isinstance(value, int | float):
         return value
-    return np.float32(value if value <= 0 else np.clip(value, float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)))
+    return np.float32(value if value <= 0 else min(max(value, TINY), HUGE))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Temperature:
     value: Any
 
     def __post_init__(self):
-        if _known(self.value) and not (self.value >= 0 and math.isfinite(self.value)):
+        if not _holds(self.value, lambda value: 0 <= value < math.inf):
             raise InputError(
                 f"Temperature({self.value}) must be finite and not below 0; choose 1 to change nothing, less to sharpen, 0 to be "
                 "greedy"
@@ -86,6 +88,7 @@ class TopK:
     k: int
 
     def __post_init__(self):
+        check_types(self)
         if self.k < 1:
             raise InputError(f"TopK({self.k}) leaves no symbol; choose at least 1")
 
@@ -102,7 +105,7 @@ class TopP:
     p: Any
 
     def __post_init__(self):
-        if _known(self.p) and not 0 < self.p <= 1:
+        if not _holds(self.p, lambda p: 0 < p <= 1):
             raise InputError(f"TopP({self.p}) is not in (0, 1]; choose 1 to keep every symbol")
 
     def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
@@ -124,7 +127,7 @@ class MinP:
     p: Any
 
     def __post_init__(self):
-        if _known(self.p) and not 0 <= self.p <= 1:
+        if not _holds(self.p, lambda p: 0 <= p <= 1):
             raise InputError(f"MinP({self.p}) is not in [0, 1]; choose 0 to keep every symbol")
 
     def __call__(self, theta: Float[Array, "*B V"]) -> Float[Array, "*B V"]:
