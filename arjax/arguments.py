@@ -14,11 +14,13 @@ from jax.core import Tracer
 
 from arjax.errors import InputError
 from arjax.orders import arrange, check_permutation
-from arjax.protocol import ANY_ORDER, Cond, Model
+from arjax.protocol import ANY_ORDER, Cond, CondSpec, Model
 from arjax.sharding import automatic
 
 # Entries of a table that a net makes on the host: what someone else describes must not take any amount of memory.
 MAX_TABLE = 2**26
+
+LIMIT, UNCONDITIONED = np.finfo(np.float32).max, CondSpec()
 
 
 def check_table(what: str, *shape: int, limit: int = MAX_TABLE) -> None:
@@ -47,8 +49,8 @@ def as_array(name: str, x) -> np.ndarray | jax.Array:
     return native(x)
 
 
-def check_x(model: Model, x, name="x", where: np.ndarray | jax.Array | None = None) -> jax.Array:
-    """`x` as the model's dtype. InputError unless it is [B, *site_shape, *E], and as `check_values` wants it. `where`, bool
+def check_x(model: Model, x, name="x", where: np.ndarray | jax.Array | None = None) -> np.ndarray | jax.Array:
+    """`x` in the model's dtype. InputError unless it is [B, *site_shape, *E], and as `check_values` wants it. `where`, bool
     [B, *site_shape]: all else is zero, whatever it was."""
     x = as_array(name, x)
     expected = (*model.site_shape, *model.head.event_shape)
@@ -59,7 +61,7 @@ def check_x(model: Model, x, name="x", where: np.ndarray | jax.Array | None = No
         with jax.ensure_compile_time_eval():  # what is concrete remains so inside somebody's jit
             x = (np if isinstance(x, np.ndarray) and not _is_traced(keep) else jnp).where(keep, x, 0)
     check_values(model, x, name)
-    return jnp.asarray(x, model.dtype) if model.head.vocab is None else _int32(x, model.head.vocab)
+    return _cast(x, jnp.float32) if model.head.vocab is None else _int32(x, model.head.vocab)
 
 
 def check_values(model: Model, x: np.ndarray | jax.Array, name: str) -> None:
@@ -73,25 +75,30 @@ def check_values(model: Model, x: np.ndarray | jax.Array, name: str) -> None:
     if _is_traced(x) or not x.size:
         return
     low, high = _range(x)
-    limit = np.finfo(np.float32).max
     # Not "outside": a NaN is not inside.
-    if (low >= 0 and high < vocab) if vocab is not None else (-limit <= low and high <= limit):
+    if (low >= 0 and high < vocab) if vocab is not None else (low >= -LIMIT and high <= LIMIT):
         return
     x = np.asarray(x)
-    inside = (x >= 0) & (x < vocab) if vocab is not None else np.abs(x.astype(np.float64)) <= limit
+    inside = (x >= 0) & (x < vocab) if vocab is not None else np.abs(x.astype(np.float64)) <= LIMIT
     index = tuple(int(i) for i in np.argwhere(~inside)[0])
     wants = f"symbols 0..{vocab - 1}" if vocab is not None else "finite values of float32"
     raise InputError(f"{name} has the value {x[index]} at {list(index)}, but {head} wants {wants}; correct it")
 
 
-def _int32(x: np.ndarray | jax.Array, count) -> jax.Array:
+def _int32(x: np.ndarray | jax.Array, count) -> np.ndarray | jax.Array:
     """`x` as int32. What is traced and not in 0..count-1 remains so: 64 bits would wrap around."""
-    return jnp.asarray(x.clip(-1, count) if _is_traced(x) and x.dtype.itemsize > 4 else x, jnp.int32)
+    return _cast(x.clip(-1, count) if _is_traced(x) and x.dtype.itemsize > 4 else x, jnp.int32)
+
+
+def _cast(x: np.ndarray | jax.Array, dtype) -> np.ndarray | jax.Array:
+    """`x` in this dtype, NumPy's as it was: a jitted function takes it in faster than jnp.asarray does."""
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def _range(x) -> tuple:
     """(the least value, the greatest), or NaN where there is one."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray) or (x.size < 2**16 and x.is_fully_addressable):
+        x = np.asarray(x)  # so few come to the host as fast as two do
         return x.min(), x.max()
     with jax.ensure_compile_time_eval():  # also where a concrete array is used inside somebody's jit
         return jax.device_get(_extremes(x))
@@ -139,45 +146,41 @@ def check_order(model: Model, order, batch: int) -> np.ndarray | jax.Array:
         if np.ndim(order) == 2:
             return np.stack([check_permutation(row, model.num_sites) for row in np.asarray(order)])
         return check_permutation(order, model.num_sites)
-    if order.shape[-1:] != (model.num_sites,) or order.ndim > 2 or not _is_integer(order):
+    if order.shape[-1:] != (model.num_sites,) or order.ndim > 2 or not jnp.issubdtype(order.dtype, jnp.integer):
         raise InputError(f"order is {order.dtype} of shape {order.shape}; give a permutation of {model.num_sites} sites")
     return order
 
 
 def check_cond(model: Model, cond: Cond | None, batch: int) -> Cond:
     """`cond` with int32 arrays. InputError if it is not of the kind that the model declares."""
+    if cond is None and model.cond == UNCONDITIONED:
+        return Cond()
     cond = Cond() if cond is None else cond
     if not isinstance(cond, Cond):
         raise InputError(f"cond is a {type(cond).__name__}; give a Cond, as Cond(label=...)")
-    if (cond.label is None) != (model.cond.classes is None):
-        has, remedy = ("no classes", "leave out the label") if model.cond.classes is None else ("classes", "pass Cond(label=...)")
-        raise InputError(f"the model has {has}, but the condition's label is {cond.label}; {remedy}")
-    if cond.member is not None and model.cond.members is None:
-        raise InputError("the model has no members, but the condition names one; leave it out or declare CondSpec(members=...)")
-    if cond.local is None and model.cond.local is not None:
-        raise InputError("the model has local features, but the condition has none; pass Cond(local=...)")
-    if cond.local is not None and model.cond.local is None:
-        raise InputError("the model has no local features, but the condition has some; leave them out")
-    if (cond.memory is None) != (model.cond.memory is None):
-        has, remedy = ("no memory", "leave it out") if model.cond.memory is None else ("a memory", "pass Cond(memory=...)")
-        raise InputError(f"the model has {has}, but the condition has {'none' if cond.memory is None else 'one'}; {remedy}")
+    kinds = (("label", "classes", "classes"), ("member", "members", "members"))
+    kinds += (("local", "local", "local features"), ("memory", "memory", "memory"))
+    for part, kind, words in kinds:
+        given, declared = getattr(cond, part) is not None, getattr(model.cond, kind) is not None
+        if given and not declared:
+            raise InputError(f"the model has no {words}, but the condition gives {part}; leave it out, or declare {kind}")
+        if declared and not given and part != "member":
+            raise InputError(f"the model has {words}, but the condition gives no {part}; pass Cond({part}=...)")
     if cond.memory_mask is not None and cond.memory is None:
         raise InputError("the condition has a memory_mask but no memory; give both, or leave the mask out")
-    local_shape = None if model.cond.local is None else (batch, *model.cond.local_shape(model.site_shape))
+    shapes = {name: (batch, *shape) for name, shape in model.cond.features(model.site_shape).items()}
+    real = {name: _of_kind(name, getattr(cond, name), shape, "real numbers", jnp.floating) for name, shape in shapes.items()}
     return Cond(
         label=None if cond.label is None else _check_index("label", cond.label, (batch,), model.cond.classes),
         member=None if cond.member is None else _check_index("member", cond.member, (), model.cond.members),
-        local=None if cond.local is None else _check_real("local", cond.local, local_shape),
-        memory=None if cond.memory is None else _check_real("memory", cond.memory, (batch, *model.cond.memory)),
         memory_mask=None if cond.memory_mask is None else _check_memory_mask(model, cond.memory_mask, batch),
+        **{name: _cast(x, jnp.float32) for name, x in real.items()},
     )
 
 
-def check_counted(model: Model, counted, batch: int) -> jax.Array | None:
+def check_counted(model: Model, counted, batch: int) -> np.ndarray | jax.Array | None:
     """`counted` as an array. InputError unless it is None or bool [B, *site_shape]."""
-    if counted is None:
-        return None
-    return jnp.asarray(_of_kind("counted", counted, (batch, *model.site_shape), "booleans", jnp.bool_))
+    return None if counted is None else _of_kind("counted", counted, (batch, *model.site_shape), "booleans", jnp.bool_)
 
 
 def observed_first(model: Model, order, mask, batch: int) -> tuple[np.ndarray | jax.Array, np.ndarray | jax.Array]:
@@ -230,20 +233,15 @@ def _check_mask(model, mask, batch) -> np.ndarray | jax.Array:
     return (jnp if _is_traced(mask) else np).broadcast_to(mask, (batch, *model.site_shape))
 
 
-def _check_real(name, features, shape) -> jax.Array:
-    """`features` as float32. InputError unless they are real numbers of this shape, which the model declares."""
-    return jnp.asarray(_of_kind(name, features, shape, "real numbers", jnp.floating), jnp.float32)
-
-
-def _check_memory_mask(model, mask, batch) -> jax.Array:
+def _check_memory_mask(model, mask, batch) -> np.ndarray | jax.Array:
     """`mask` as an array. InputError unless it is bool [B, S] and, where concrete, shows every example something."""
-    given = jnp.asarray(_of_kind("memory_mask", mask, (batch, model.cond.memory[0]), "booleans", jnp.bool_))
+    given = _of_kind("memory_mask", mask, (batch, model.cond.memory[0]), "booleans", jnp.bool_)
     if not _is_traced(mask) and not np.asarray(mask).any(axis=1).all():
         raise InputError("memory_mask hides all of an example's memory; leave something to look at, or choose another model")
     return given
 
 
-def _check_index(name, index, shape, count) -> jax.Array:
+def _check_index(name, index, shape, count) -> np.ndarray | jax.Array:
     """`index` as int32. InputError unless it has this shape and, where concrete, lies in 0..count-1."""
     index = _of_kind(name, index, shape, "integers", jnp.integer)
     if not _is_traced(index) and np.size(index):
@@ -269,10 +267,6 @@ def check_count(name: str, count, least: int = 1) -> int:
     except TypeError:  # what is traced, too
         pass
     raise InputError(f"{name}={count!r} is no whole number of at least {least}; choose one that is")
-
-
-def _is_integer(x) -> bool:
-    return jnp.issubdtype(jnp.result_type(x), jnp.integer)
 
 
 def _is_traced(x) -> bool:

@@ -110,7 +110,7 @@ def conditional_log_prob(
     order, cond = check_order(model, order, _batch(x)), check_cond(model, cond, _batch(x))
     counted = check_counted(model, counted, len(x))
     order, mask = observed_first(model, order, mask, len(x))
-    return _log_prob(model, params, x, order, cond, None, jnp.asarray(~mask) if counted is None else counted & ~mask)
+    return _log_prob(model, params, x, order, cond, None, ~mask if counted is None else counted & ~mask)
 
 
 class Ensemble(NamedTuple):

@@ -42,15 +42,13 @@ class CondSpec:
 
     def __post_init__(self):
         check_types(self)
-        for name in ("classes", "members", "local"):
+        for name in ("classes", "members", "local", "hop"):
             count = getattr(self, name)
             if count is not None and count < 1:
-                raise InputError(f"CondSpec({name}={count}) needs at least one; choose a positive number or None")
-        if not isinstance(self.hop, int) or self.hop < 1 or (self.hop > 1 and self.local is None):
-            raise InputError(
-                f"CondSpec(hop={self.hop}) is the number of sites that share local features; choose 1, or give local"
-            )
-        if self.memory is not None and (len(self.memory) != 2 or any(size < 1 for size in self.memory)):
+                raise InputError(f"CondSpec({name}={count}) needs at least one; choose a positive number or leave it out")
+        if self.hop > 1 and self.local is None:
+            raise InputError(f"CondSpec(hop={self.hop}) is the number of sites that share local features; give local, too")
+        if self.memory is not None and min(self.memory) < 1:
             raise InputError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
 
     def require(self, net: str, *kinds: str) -> None:
@@ -63,13 +61,11 @@ class CondSpec:
                     f"{net} knows {known}, not CondSpec({name}={getattr(self, name)}); leave it out, or choose another net"
                 )
 
-    def local_shape(self, sites: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of one example's local features: (*sites, F), or where `hop` sites share them (ceil(T / hop), F)."""
-        return (*(sites if self.hop == 1 else (-(-sites[0] // self.hop),)), self.local)  # pyright: ignore[reportReturnType]
-
     def features(self, sites: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """The shape of one example's features of each declared kind: "local" and "memory"."""
-        shapes = {"local": self.local and self.local_shape(sites), "memory": self.memory}
+        """The shape of one example's features of each declared kind: "local", (*sites, F), or where `hop` sites share them
+        (ceil(T / hop), F); and "memory"."""
+        shared = sites if self.hop == 1 else (-(-sites[0] // self.hop),)
+        shapes = {"local": self.local and (*shared, self.local), "memory": self.memory}
         return {name: shape for name, shape in shapes.items() if shape is not None}
 
 

@@ -31,16 +31,18 @@ def threefry(key):
     Of other implementations (rbg) vmapped draws are others than single ones: samplers that draw the sites of one key in different
     ways would part.
     """
+    if isinstance(key, jax.Array) and _is_threefry(key.dtype) and not key.shape:
+        return key  # the usual one, whose checks would take a tenth of a tiny model's samples
     key = check_key(key)
     if key.shape:
         raise InputError(f"key holds keys of shape {key.shape}; give one of them, or map over them by jax.vmap")
-    return key if _is_threefry(key.dtype) else _hashed(jax.random.key_data(key))
+    return key if _is_threefry(key.dtype) else _hashed(jax.random.key_data(key))  # raw words may be threefry's
 
 
 _THREEFRY = "threefry2x32"
 
 
-@functools.cache  # asking the key itself would take a tenth of a tiny model's samples
+@functools.cache
 def _is_threefry(dtype) -> bool:
     return dtype == jax.eval_shape(lambda: jax.random.key(0, impl=_THREEFRY)).dtype
 

@@ -57,7 +57,7 @@ def test_local_features_reach_the_net_as_they_are():
 @pytest.mark.parametrize(
     ("local", "message"),
     [
-        (None, r"the model has local features, but the condition has none; pass Cond\(local=...\)"),
+        (None, r"the model has local features, but the condition gives no local; pass Cond\(local=...\)"),
         (np.zeros((1, 2, 1)), r"local is float\S+ of shape \(1, 2, 1\); give real numbers of shape \(1, 3, 1\)"),
         (np.zeros((1, 3, 1), int), r"local is int\S+ of shape \(1, 3, 1\); give real numbers of shape \(1, 3, 1\)"),
     ],
@@ -70,7 +70,7 @@ def test_local_features_that_do_not_fit_are_named(local, message):
 
 def test_local_features_for_a_model_without_are_refused():
     model = Model(MADE(hidden=(3,)), Bernoulli(), (3,))
-    with pytest.raises(ValueError, match="the model has no local features, but the condition has some; leave them out"):
+    with pytest.raises(ValueError, match="the model has no local features, but the condition gives local; leave it out"):
         arjax.log_prob(model, arjax.init(model, jax.random.key(0)), np.zeros((1, 3), int), cond=Cond(local=np.zeros((1, 3, 1))))
 
 

@@ -277,11 +277,11 @@ def test_check_model_refuses_what_no_transformer_fits(build, message):
 @pytest.mark.parametrize(
     ("cond", "message"),
     [
-        (None, "the model has a memory, but the condition has none"),
+        (None, "the model has memory, but the condition gives no memory"),
         (Cond(memory=np.zeros((2, 3, 4))), r"memory is float\d+ of shape \(2, 3, 4\); give real numbers of shape \(2, 3, 5\)"),
         (Cond(memory=np.zeros((2, 3, 5)), memory_mask=np.zeros((2, 3))), r"memory_mask is float\d+"),
         (Cond(memory=np.zeros((2, 3, 5)), memory_mask=np.zeros((2, 3), bool)), "memory_mask hides all of an example's memory"),
-        (Cond(memory_mask=np.ones((2, 3), bool), memory=None), "the model has a memory, but the condition has none"),
+        (Cond(memory_mask=np.ones((2, 3), bool), memory=None), "the model has memory, but the condition gives no memory"),
     ],
 )
 def test_memory_that_does_not_fit_is_named(cond, message):
