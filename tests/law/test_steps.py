@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from history import History, through
-from linear import Linear, T, nothing_yet, one_site, parallel
+from linear import Linear, T, one_site, parallel
 
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import RNN
@@ -44,10 +44,6 @@ def keeps_nothing(net, cache, x, t, order):
     return cache, one_site(net, cache, x, t, order)[1]
 
 
-def sees_the_last_alone(net, cache, x, t, order):
-    return one_site(net, cache, x, t, order)[0], one_site(net, nothing_yet(len(x)), x, t, order)[1]
-
-
 def shifts_once_more(net, cache, x, t, order):
     # The cache has symbol t - 1 only after theta is computed.
     theta = jnp.where(t == 0, net.c[order[0]], parallel(net, cache, order)[:, jnp.maximum(t - 1, 0)])
@@ -66,7 +62,6 @@ OWN, BACKWARDS = r"in order \[0, 1, 2, 3, 4\]", r"in order \[4, 3, 2, 1, 0\]"
         (says_nan_at_three, "disagree at site t=3 .*: relative difference nan$"),
         (says_nan_at_the_start, "disagree at site t=0 .*: relative difference nan$"),
         (keeps_nothing, r"disagree at site t=2 .*; step returns the cache as it was given: return it with symbol t-1 in it"),
-        (sees_the_last_alone, r"disagree at site t=2 .*; theta of step does not depend on the cache"),
         (shifts_once_more, r"disagree at site t=1 .*; theta of step at t is that of call at t - 1: .* do not shift it once more"),
     ],
 )

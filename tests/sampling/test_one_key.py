@@ -13,7 +13,7 @@ from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.protocol import Model
 from arjax.sampling import ancestral, fixed_point, generate, naive, stream
-from arjax.testing import PARTS, lively_params
+from arjax.testing import lively_params
 
 MODEL = Model(RNN(width=5), Categorical(4), (6,))
 PARAMS = lively_params(MODEL, jax.random.key(0))
@@ -68,10 +68,3 @@ def test_samplers_of_an_rbg_key_agree_on_eight_devices():
     env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | given
     run = subprocess.run([sys.executable, "-c", ON_EIGHT], env=env, capture_output=True, text=True)
     assert (run.stdout, run.returncode) == ("agree on 8\n", 0), run.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.contract
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
-def test_PARTS_of_the_law_hold_with_rbg_keys(part):
-    part(MODEL, PARAMS, jax.random.key(0, impl="rbg"))
