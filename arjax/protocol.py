@@ -186,13 +186,12 @@ class HeadCapabilities:
 
 def decaying(params, decays: tuple[str, ...]):
     """Returns the same tree of bool: does the path of a leaf end in one of these names, as of `NetCapabilities.decays`?"""
-    name = re.compile(rf"\.({'|'.join(map(re.escape, decays))})\d*$")
+    ends = re.compile(rf"\.({'|'.join(map(re.escape, decays))})\d*$" if decays else "(?!)")  # the last is found nowhere
 
-    def matches(path, _):
-        dotted = f".params.{jax.tree_util.keystr(path, simple=True, separator='.')}"
-        return bool(decays) and name.search(dotted) is not None
+    def decays_at(path, _):
+        return ends.search(f".params.{jax.tree_util.keystr(path, simple=True, separator='.')}") is not None
 
-    return jax.tree_util.tree_map_with_path(matches, params)
+    return jax.tree_util.tree_map_with_path(decays_at, params)
 
 
 def _declared(kind, part):
@@ -224,28 +223,23 @@ class Model:
             hash((self.net, self.head, self.site_shape, self.order, self.cond))
         except TypeError as error:
             raise InputError(f"a model must be hashable, but has an {error}; use tuples, not lists") from error
-        for name, part in (("net", self.net), ("head", self.head), ("order", self.order), ("cond", self.cond)):
+        for name, part, kind, remedy in (
+            ("net", self.net, nn.Module, "give a flax.linen.Module, as MADE()"),
+            ("head", self.head, Head, "a head has event_shape, vocab, param_size, log_prob and sample, as Bernoulli()"),
+            ("order", self.order, Order, "give one, as Raster(), or a class with permutation(site_shape)"),
+            ("cond", self.cond, CondSpec, "choose CondSpec() for no condition"),
+        ):
             if isinstance(part, type):
                 raise InputError(f"{name}={part.__name__} is a class; give an instance of it, as {part.__name__}()")
-        if not isinstance(self.net, nn.Module):
-            raise InputError(f"net={self.net!r} is no flax.linen.Module; give a net, as MADE()")
+            if not isinstance(part, kind):
+                raise InputError(f"{name}={part!r} is no {kind.__name__}; {remedy}")
         if "spec" not in (field.name for field in dataclasses.fields(self.net)):
             net = type(self.net).__name__
             raise InputError(f"{net} has no field that Model can fill in; add `spec: arjax.Spec | None = None` to its class")
-        if not isinstance(self.head, Head):
-            raise InputError(
-                f"head={self.head!r} is no head; a head has event_shape, vocab, param_size, log_prob and sample, as Bernoulli()"
-            )
-        if not isinstance(self.order, Order):
-            raise InputError(f"order={self.order!r} is no order; give one, as Raster(), or a class with permutation(site_shape)")
-        if not isinstance(self.cond, CondSpec):
-            raise InputError(f"cond={self.cond!r} must be a CondSpec; choose CondSpec() for no condition")
         if not isinstance(self.site_shape, tuple) or not all(isinstance(size, int) for size in self.site_shape):
             raise InputError(f"site_shape={self.site_shape!r} must be a tuple of whole numbers; write it as (64,) or (28, 28)")
         if not self.site_shape or min(self.site_shape) < 1:
-            raise InputError(
-                f"site_shape={self.site_shape} must name at least one axis, each of at least one site; give that of the data"
-            )
+            raise InputError(f"site_shape={self.site_shape} must name at least one axis, each of a site or more; give the data's")
         if math.prod(self.site_shape) > MAX_SITES:
             raise InputError(f"site_shape={self.site_shape} has more than {MAX_SITES} sites; choose fewer, as windows")
         if isinstance(self.order, AnyOrder) and not self.capabilities.any_order:
@@ -310,11 +304,8 @@ class Model:
         try:
             return self.bound.apply({"params": params}, *args, method=method, **kwargs)
         except (flax.errors.ScopeParamNotFoundError, flax.errors.ScopeParamShapeError) as error:
-            what, remedy = (
-                one_line(error).partition(" (https://")[0],
-                "give those that arjax.init, fit or load made for it",
-            )
-            raise InputError(f"params do not fit {type(self.net).__name__}: {what}; {remedy}") from error
+            what = f"params do not fit {type(self.net).__name__}: {one_line(error).partition(' (https://')[0]}"
+            raise InputError(f"{what}; give those that arjax.init, fit or load made for it") from error
 
     def example_cond(self, batch: int) -> Cond:
         """A condition of the declared kind, all zeros, for shapes and tests."""

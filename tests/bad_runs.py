@@ -28,7 +28,7 @@ MISDESCRIBED = (
     ("holds 1000000000000000000000000000000, which is no finite number of 64 bits", run_json("run", *HELD, steps=10**30)),
     ("for 'site_shape', but is given (4.0, 4.0)", run_json("run", *MODEL, site_shape=[4.0, 4.0])),
     ("arjax.training.experiment:Experiment cannot be built", run_json("run", *HELD, task="density")),
-    ("net=None is no flax.linen.Module", run_json("run", *MODEL, net=None)),
+    ("net=None is no Module", run_json("run", *MODEL, net=None)),
 )
 BAD_RUNS = (
     *(Bad("-m arjax evaluate run", says, spoil) for says, spoil in MISDESCRIBED),

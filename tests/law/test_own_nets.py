@@ -25,4 +25,4 @@ def test_check_passes_a_net_that_a_user_wrote(model):
 @pytest.mark.slow  # the kit as a user calls it, on every net
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_check_passes_all_of_a_net_that_a_user_wrote(model):
-    assert len(testing.check(model).parts) == len(testing.PARTS)
+    assert len(testing.check(model)) == len(testing.PARTS)

@@ -140,12 +140,12 @@ def test_step_of_odd_sizes_is_the_pass_and_probabilities_sum_to_one(hidden, site
     ("make", "message"),
     [
         (lambda: Model(MADE(), Bernoulli(), ()), r"site_shape=\(\) must name at least one axis"),
-        (lambda: Model(MADE(), Bernoulli(), (3, 0)), r"site_shape=\(3, 0\) must name .*, each of at least one site"),
+        (lambda: Model(MADE(), Bernoulli(), (3, 0)), r"site_shape=\(3, 0\) must name .*, each of a site or more"),
         (lambda: CondSpec(classes=0), r"CondSpec\(classes=0\) needs at least one"),
         (lambda: CondSpec(members=-1), r"CondSpec\(members=-1\) needs at least one"),
         (lambda: Model(MADE(), Bernoulli(), [2, 3]), r"a model must be hashable, .* use tuples, not lists"),
         (lambda: Model(MADE(hidden=[8]), Bernoulli(), (2, 3)), r"hidden=\[8\] of MADE is of the type list"),
-        (lambda: Model(MADE(), Bernoulli(), (2, 3), cond=None), r"cond=None must be a CondSpec; choose CondSpec\(\)"),
+        (lambda: Model(MADE(), Bernoulli(), (2, 3), cond=None), r"cond=None is no CondSpec; choose CondSpec\(\)"),
     ],
 )
 def test_model_refuses_what_makes_no_sense(make, message, monkeypatch):
