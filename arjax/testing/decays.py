@@ -27,19 +27,15 @@ _KEEPS = {"broadcast_in_dim", "concatenate", "convert_element_type", "copy", "ga
 _KEEPS |= {"slice", "squeeze", "transpose"}
 
 
-class _Found(NamedTuple):
+class Products(NamedTuple):
     """The dotted paths of parameters whose products with an activation are summed over, or taken element by element."""
 
     summed: set[str]
     scaled: set[str]
 
 
-def multipliers(model: Model, params, key) -> set[str]:
-    """Returns the dotted paths of the parameters that multiply an activation."""
-    return _products(model, params, key).summed
-
-
-def _products(model, params, key) -> _Found:
+def products_of(model: Model, params, key) -> Products:
+    """Reads which parameters of a net multiply an activation."""
     x_key, cond_key = split(key, 2)
     # A single example: for many, a net may look up its products with an embedding instead of computing each.
     x, cond, order = random_symbols(model, x_key, 1), random_cond(model, cond_key, 1), jnp.asarray(model.permutation)
@@ -47,37 +43,36 @@ def _products(model, params, key) -> _Found:
     def theta(params, x, told):
         return model.apply(params, x, order, told.replace(member=cond.member))
 
-    return _read(theta, params, x, cond.replace(member=None))
+    return products(theta, params, x, cond.replace(member=None))
 
 
 def check_decays(model: Model, params, key) -> str | None:
     """Checks that a net that declares `decays` names in it what multiplies an activation, and nothing else."""
-    paths = jax.tree_util.tree_leaves_with_path(decaying(params, model.capabilities.decays))
-    declared = {jax.tree_util.keystr(path, simple=True, separator=".") for path, decays in paths if decays}
-    found = _products(model, params, key)
+    declared = set(_paths(decaying(params, model.capabilities.decays), bool))
+    found = products_of(model, params, key)
     if (missing := found.summed - declared) and model.capabilities.decays == NetCapabilities.decays:
         return (
             f"the net declares no `decays`, and weight decay leaves out {', '.join(sorted(missing))}, which multiply activations"
         )
     if missing:
         raise LawBroken(f"{', '.join(sorted(missing))} multiply an activation, but `decays` does not name them")
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    tables = {jax.tree_util.keystr(path, simple=True, separator=".") for path, leaf in leaves if leaf.ndim > 1}
-    if wrong := declared - found.summed - (found.scaled & tables):
+    if wrong := declared - found.summed - (found.scaled & set(_paths(params, lambda leaf: leaf.ndim > 1))):
         raise LawBroken(f"`decays` names {', '.join(sorted(wrong))}, which multiply no activation")
     return None
 
 
-def summed_over(function, params, *data) -> set[str]:
-    """Returns the dotted paths of those of `params` whose product with an activation function(params, *data) sums over."""
-    return _read(function, params, *data).summed
-
-
-def _read(function, params, *data) -> _Found:
-    program, found = jax.make_jaxpr(function)(params, *data), _Found(set(), set())
-    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    _follow(program.jaxpr, [frozenset([path]) for path in paths] + [_DATA] * len(jax.tree.leaves(data)), found)
+def products(function, params, *data) -> Products:
+    """Reads which of `params` function(params, *data) multiplies with an activation."""
+    program, found = jax.make_jaxpr(function)(params, *data), Products(set(), set())
+    args = [frozenset([path]) for path in _paths(params)] + [_DATA] * len(jax.tree.leaves(data))
+    _follow(program.jaxpr, args, found)
     return found
+
+
+def _paths(tree, wanted=lambda _: True) -> list[str]:
+    """The dotted paths of the leaves that are `wanted`."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, leaf in leaves if wanted(leaf)]
 
 
 def _follow(program, args, found) -> list:

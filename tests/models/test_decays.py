@@ -13,7 +13,7 @@ from zoo import ZOO
 from arjax.heads import Bernoulli
 from arjax.protocol import Model, decaying, init
 from arjax.testing import LawBroken
-from arjax.testing.decays import check_decays, multipliers, summed_over
+from arjax.testing.decays import check_decays, products, products_of
 from arjax.tokenizers import FSQ, VQVAE, Codebook, EMACodebook
 from arjax.training import AdamW
 from arjax.training.objective import declared
@@ -43,7 +43,7 @@ def test_decays_of_every_net_are_what_multiplies_an_activation_and_nothing_else_
     model = ZOO[name]
     params = jax.eval_shape(lambda key: init(model, key), KEY)
     check_decays(model, params, KEY)
-    found = multipliers(model, params, KEY)
+    found = products_of(model, params, KEY).summed
     assert moved(params, model.capabilities.decays) == found
     assert not found or type(model.net).__name__ not in ("Histogram", "BayesNet")
 
@@ -53,7 +53,7 @@ def test_decays_of_a_vqvae_are_its_kernels_and_not_its_codes(quantizer):
     model = VQVAE((4, 4), (2,), 3, 2, 1, quantizer)
     params, _ = jax.eval_shape(model.init, KEY)
     x, q = jnp.zeros((1, 4, 4)), jnp.zeros((1, 2, 2, quantizer.width))
-    found = summed_over(model.features, params, x) | summed_over(model.picture, params, q)
+    found = products(model.features, params, x).summed | products(model.picture, params, q).summed
     assert moved(params, declared(model).decays) == found
     assert found == {path for path in paths(jax.tree.map(lambda _: True, params)) if path.endswith("kernel")}
 
