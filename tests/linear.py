@@ -1,12 +1,26 @@
-"""A linear net, right in any order, whose parts tests replace by broken ones."""
+"""A linear net, right in any order, and a head, whose parts tests replace by broken ones."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-T = 5
+from arjax.heads import Bernoulli
+
+T, COIN = 5, Bernoulli()
+
+
+@dataclasses.dataclass(frozen=True)
+class Altered:
+    """Bernoulli with one method replaced."""
+
+    log_prob: Callable = COIN.log_prob
+    sample: Callable = COIN.sample
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    vocab: ClassVar[int] = 2
+    param_size: ClassVar[int] = 1
 
 
 def earlier(order):

@@ -116,7 +116,9 @@ def check_completion(model: Model, params, key) -> str | None:
             joint = np.where(possible, enumerated(model, params, space, order, cond), 0)
             _require_law(model, samples, space, joint / joint.sum(), "completions do not follow the enumerated conditional")
     if model.num_sites > 1 and not model.capabilities.any_order:
-        _require_refusal(model, params, key, cond, observed, scattered)
+        with contextlib.suppress(InputError):
+            ancestral(model, params, jax.random.clone(key), 1, observed=observed, mask=scattered, cond=cond)
+            raise LawBroken("a mask that is no prefix of the order was accepted by a net that generates in one order only")
     return None if space is not None else f"the law of completions: the space has more than {ENUMERABLE} outcomes"
 
 
@@ -125,12 +127,6 @@ def _many_samples(model, params, key, cond, **completion) -> np.ndarray:
     batches = 1 if enumerate_space(model) is None else SAMPLES // BATCH
     cond, keys = repeat_cond(cond, BATCH), split(key, batches)
     return np.concatenate([ancestral(model, params, key, BATCH, cond=cond, **completion) for key in keys])
-
-
-def _require_refusal(model, params, key, cond, observed, mask):
-    with contextlib.suppress(InputError):
-        ancestral(model, params, jax.random.clone(key), 1, observed=observed, mask=mask, cond=cond)
-        raise LawBroken("a mask that is no prefix of the order was accepted by a net that generates in one order only")
 
 
 def _require_same_samples(model, x, other, order):

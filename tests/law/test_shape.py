@@ -1,7 +1,5 @@
 """The kit's first part against nets and heads that JAX or Flax would answer with an error of their own, or with none."""
 
-import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -10,18 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from history import History
-from linear import Linear, T, one_site, parallel
+from linear import COIN, Altered, Linear, T, one_site, parallel
 
 from arjax import testing
 from arjax.errors import InputError
-from arjax.heads import Bernoulli, Categorical
+from arjax.heads import Categorical
 from arjax.orders import Raster
 from arjax.protocol import Model
 from arjax.sampling import ancestral, fixed_point, generate, naive
 from arjax.testing import LawBroken
 
 KEY = jax.random.key(0)
-COIN = Bernoulli()
 
 
 class Blind(nn.Module):
@@ -117,17 +114,6 @@ def lists(net, cache, x, t, order):
 def shares_a_row(net, cache, x, t, order):
     new, theta = one_site(net, jnp.broadcast_to(cache, (len(x), T)), x, t, order)
     return new, theta
-
-
-@dataclasses.dataclass(frozen=True)
-class Altered:
-    """Bernoulli with one method replaced."""
-
-    log_prob: Callable = COIN.log_prob
-    sample: Callable = COIN.sample
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[int] = 2
-    param_size: ClassVar[int] = 1
 
 
 def changed(function, change):

@@ -1,7 +1,5 @@
 """The conformance kit against nets, heads and samplers that break the law in one way each."""
 
-import dataclasses
-from collections.abc import Callable
 from typing import ClassVar
 
 import jax
@@ -9,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from history import History
-from linear import Linear, T, earlier, one_site, parallel
+from linear import COIN, Altered, Linear, T, earlier, one_site, parallel
 from normal import Normal
 
 from arjax import testing
@@ -20,19 +18,6 @@ from arjax.sampling import ancestral
 from arjax.testing import LawBroken
 
 KEY = jax.random.key(0)
-
-COIN = Bernoulli()
-
-
-@dataclasses.dataclass(frozen=True)
-class Altered:
-    """Bernoulli with one method replaced."""
-
-    log_prob: Callable = COIN.log_prob
-    sample: Callable = COIN.sample
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    vocab: ClassVar[int] = 2
-    param_size: ClassVar[int] = 1
 
 
 def model(net=None, head=None, order=None):
