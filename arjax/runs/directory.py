@@ -130,7 +130,7 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
     path, expected = Path(run) / _TOKENIZER, str(_read(Path(run)).get("tokenizer"))
     safetensors = require("safetensors", extra="tokens")
     if not path.is_file():
-        raise InputError(f"{path} is missing; restore it, or train again elsewhere")
+        raise InputError(f"{path} is missing, or no file; restore it, or train again elsewhere")
     try:
         learned = require("safetensors.numpy", extra="tokens").load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

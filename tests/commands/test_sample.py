@@ -1,5 +1,7 @@
 """`python -m arjax sample`: what it prints and writes, with a prompt and without."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def sample(capsys, run, *flags):
     """(what is printed above the last line, the last line, the file's text)"""
     main(["sample", str(run), *flags])
     *printed, last = capsys.readouterr().out.removesuffix("\n").rsplit("\n", 1)
-    (path,) = (run / "samples").glob("seed_*.txt")
+    path = Path(last.rpartition(" in ")[2])
     text = path.read_bytes().decode()
     path.unlink()
     return printed[0] + "\n", last, text

@@ -32,8 +32,11 @@ def test_load_config_prefers_the_config_of_that_name_in_this_folder(monkeypatch,
     assert load_config("mixture_toy").seed == 7
 
 
-def test_train_lists_what_came_with_the_package_where_there_are_no_configs(capsys, monkeypatch, tmp_path):
+def test_train_help_lists_what_came_with_the_package_where_there_are_no_configs(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["train", "nothing"])
-    assert "name one that came with the package: bayes_net_nltcs, " in capsys.readouterr().err
+    assert "there is no config nothing; `arjax train --help` lists the configs" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert "name one that came with the package: bayes_net_nltcs, " in capsys.readouterr().out

@@ -52,8 +52,8 @@ SAMPLERS = {
     ),
 }
 
-QUICKEST = ["log_prob", "sample", "step", "generate"]
-REST = [pytest.param(name, marks=pytest.mark.slow) for name in ("theta", "naive", "fixed_point")]
+QUICKEST = ["log_prob", "sample"]
+REST = [pytest.param(name, marks=pytest.mark.slow) for name in ("theta", "naive", "fixed_point", "generate", "step")]
 
 
 def on_one_device(name, key=KEYS[0], rows=slice(None)):

@@ -118,11 +118,13 @@ def test_gradient_through_log_prob_of_samples_is_the_enumerated_one(step, exact,
         assert (np.abs(np.asarray(found) - np.asarray(true)) <= 5 * error + 1e-6).all()
 
 
+@pytest.mark.slow  # 300 and 800 steps
 def test_reinforce_finds_the_symbols_of_the_highest_reward():
     params, rewards = train(reinforce_step, lively_params(MODEL, KEY), jax.random.key(2), steps=300, batch=256)
     assert rewards[0] < 3 < 4.7 < expected_reward(params) <= reward(SPACE).max() == 5
 
 
+@pytest.mark.slow
 def test_free_energy_descends_to_that_of_the_ising_model_and_never_below():
     start = lively_params(MODEL, KEY)
     exact = -np.log(np.exp(-BETA * np.asarray(energy(SPACE), np.float64)).sum())

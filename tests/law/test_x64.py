@@ -27,6 +27,7 @@ def assert_same(narrow, wide, rounding):
         np.testing.assert_allclose(one, other, rtol=rounding, atol=rounding)
 
 
+@pytest.mark.slow  # 4 s each, and the row below traces every family
 @pytest.mark.parametrize("model", [ZOO[name] for name in ("made_embedding", "pixelcnn_rgb", "lmconv_labels")])
 def test_ancestral_draws_the_same_with_64_bits(model):
     check_samplers(model, sampling.ancestral)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from zoo import ZOO
+from zoo import QUICK, ZOO
 
 from arjax.heads import Bernoulli
 from arjax.protocol import Model, decaying, init
@@ -38,7 +38,7 @@ def moved(params, decays) -> set[str]:
     return paths(updates)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ZOO])
 def test_decays_of_every_net_are_what_multiplies_an_activation_and_nothing_else_moves_without_gradient(name):
     model = ZOO[name]
     params = jax.eval_shape(lambda key: init(model, key), KEY)

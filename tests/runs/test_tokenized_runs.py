@@ -169,8 +169,8 @@ CHANGED = "is not the tokenizer that this run was trained with"
 DAMAGES = {
     "another": (lambda path: safetensors.numpy.save_file({"colours": np.arange(5, dtype=np.float32)[:, None]}, path), CHANGED),
     "truncate": (lambda path: path.write_bytes(path.read_bytes()[:-3]), "cannot be read"),
-    "replace by a folder": (lambda path: (path.unlink(), path.mkdir()), "cannot be read"),
-    "remove": (lambda path: path.unlink(), "is missing"),
+    "replace by a folder": (lambda path: (path.unlink(), path.mkdir()), "is missing, or no file"),
+    "remove": (lambda path: path.unlink(), "is missing, or no file"),
     "forget": (lambda path: forget(path.with_name("run.json")), CHANGED),
 }
 
