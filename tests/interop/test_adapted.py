@@ -58,9 +58,10 @@ def nnx_with_state(spec, key):
     return net
 
 
+@pytest.mark.slow
 def test_from_nnx_obeys_the_law():
     model = Model(from_nnx(nnx_net), Bernoulli(), (2, 3))
-    assert [part.name for part in arjax.testing.check(model).parts if part.skipped] == ["prefill", "order_per_example"]
+    assert [part.name for part in arjax.testing.check(model) if part.skipped] == ["prefill", "order_per_example"]
 
 
 def test_from_nnx_scores_as_the_net_itself():

@@ -41,4 +41,4 @@ def test_from_equinox_obeys_the_law():
     model = Model(from_equinox(nade, decays=("v",)), Bernoulli(), (2, 3))
     assert model == Model(from_equinox(nade, decays=("v",)), Bernoulli(), (2, 3))
     assert set(init(model, jax.random.key(0))["net"]) == {"b", "v", "w"}
-    assert [part.name for part in testing.check(model).parts if part.skipped] == ["prefill", "order_per_example"]
+    assert [part.name for part in testing.check(model) if part.skipped] == ["prefill", "order_per_example"]

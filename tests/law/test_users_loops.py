@@ -99,6 +99,7 @@ def standard_errors(params, worth, batch):
     return jax.tree.map(error, slopes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "exact", "worth"),
     [

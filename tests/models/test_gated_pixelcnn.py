@@ -137,6 +137,7 @@ def test_label_b_shifts_both_gates_of_every_layer():
             assert not moved[0].any()
 
 
+@pytest.mark.slow
 def test_init_keeps_the_size_of_signals_through_the_vertical_stack_and_every_parameter_takes_part():
     # Without the scale that makes up for the gates, four of them would leave less than a fiftieth of a gradient.
     model = Model(GatedPixelCNN(width=16, layers=5, kernel=3, head=(), embedding=2, coordinates=True), Categorical(3), (3, 3))

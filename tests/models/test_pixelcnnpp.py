@@ -160,6 +160,7 @@ def test_theta_depends_on_every_earlier_pixel_that_its_taps_can_reach_and_no_oth
 # The start and the cache
 
 
+@pytest.mark.slow
 def test_init_gives_finite_and_small_theta_even_at_extreme_pictures():
     model = Model(PixelCNNPP(width=4, resnets=1, levels=2), DiscretizedMixtureOfLogistics(256, 3), (4, 4))
     # A key whose draws compile faster than the default's.

@@ -231,6 +231,7 @@ def test_theta_is_the_same_under_masks_that_hide_nothing():
 # Gradients
 
 
+@pytest.mark.slow
 def test_log_prob_has_a_gradient_in_every_parameter():
     made = model(TINY(positions="axial", any_order=True, kv_heads=1, layers=1), order=AnyOrder(), cond=CONDITION)
     params, cond = lively_params(made, KEY), random_cond(made, KEY, 12)

@@ -54,6 +54,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_evaluate_judges_an_autoencoder_by_its_error_and_the_use_of_its_codes(folder, capsys):
     main(["evaluate", str(folder / "first")])
     printed = words(capsys)
