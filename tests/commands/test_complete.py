@@ -85,6 +85,7 @@ def test_complete_gives_every_completion_the_label_of_its_image(runs, tmp_path):
     np.testing.assert_array_equal(cells(tmp_path / "c.png", 1, 8)[0, 2:, ..., 0], 255 * expected)
 
 
+@pytest.mark.slow
 def test_complete_takes_of_the_orders_it_was_trained_in_one_that_ends_with_the_hidden_part(runs, capsys):
     run = runs("curves")
     main(["complete", str(run), "--mask", "upper", "--images", "3", "--completions", "2"])
@@ -284,6 +285,7 @@ def test_complete_continues_test_recordings_from_their_start_and_scores_their_tr
         assert min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_complete_continues_a_recording_of_ones_own_behind_all_of_it_or_the_seconds_that_are_kept(runs, tmp_path, capsys):
     run, sound = runs("sound"), tmp_path / "mine.wav"
     write_whole(sound, wav(np.sin(np.arange(20) / 2) / 2, RATE))

@@ -51,6 +51,7 @@ def log_probs(run, split="test"):
     return np.asarray(arjax.log_prob(model, params, part.x > 7, cond=cond), np.float64)
 
 
+@pytest.mark.slow
 def test_evaluate_out_holds_what_every_example_scored_and_what_it_takes_to_pair_two_runs(runs, tmp_path, capsys):
     held = []
     for name in ("digits", "labelled"):

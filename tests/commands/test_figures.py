@@ -33,6 +33,7 @@ def test_draw_receptive_fields_sees_something_in_every_net(monkeypatch):
         assert not (seen & ~earlier).any(), title
 
 
+@pytest.mark.slow
 def test_figures_of_a_run_over_images_draws_one_site_and_over_text_all(runs, tmp_path, capsys):
     main(["figures", "attention", "--run", str(runs("attention")), "--site", "5", "2", "--example", "4"])
     path = runs("attention") / "samples" / "attention.png"

@@ -101,6 +101,7 @@ def test_step_is_what_one_pass_gives_in_every_order():
         check_steps(model, params, x, jnp.asarray(order.permutation((4, 5))))
 
 
+@pytest.mark.slow
 def test_sample_completes_a_half_hidden_picture_from_the_half_that_is_seen():
     model = Model(LMConv(width=6, blocks=1, kernel=3), Bernoulli(), (4, 4), AnyOrder(s_curves()[0], s_curves()))
     params, rng = lively_params(model, KEY), np.random.default_rng(0)
