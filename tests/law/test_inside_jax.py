@@ -16,6 +16,7 @@ from arjax.orders import AnyOrder
 from arjax.sampling import MinP, Temperature, TopP, fixed_point, generate, naive
 from arjax.testing import lively_params
 
+pytestmark = pytest.mark.contract
 ANY = Model(MADE(hidden=(4,)), Categorical(3), (3,), AnyOrder())
 EACH = Model(Transformer(4, 1, 1, any_order=True), Categorical(3), (3,), AnyOrder())  # an order for each example
 TOLD = Model(RNN(width=4), Categorical(3), (3,), cond=CondSpec(classes=2, local=2))  # one order, and conditions

@@ -9,6 +9,7 @@ from zoo import QUICK, ZOO
 from arjax import conditional_log_prob, log_prob, sampling, theta
 from arjax.testing.cases import lively_params
 
+pytestmark = pytest.mark.contract
 FEW = ("made", "gated_pixelcnn", "lmconv")
 
 

@@ -21,6 +21,7 @@ from arjax.sharding import automatic, varying
 from arjax.testing import lively_params
 from arjax.testing.cases import random_cond, random_symbols, tolerance
 
+pytestmark = pytest.mark.contract
 DEVICES = 8
 MODEL = arjax.Model(Transformer(4, 1, 1), Categorical(3), (3,), cond=arjax.CondSpec(classes=2))
 PARAMS, KEYS = lively_params(MODEL, jax.random.key(0)), jax.random.split(jax.random.key(1), DEVICES)
@@ -218,7 +219,6 @@ def test_log_prob_follows_the_type_of_its_data_without_a_mesh_in_context():
 FAMILIES = [(AxisType.Explicit, name) for name in sorted(ZOO)] + [(AxisType.Auto, name) for name in sorted(QUICK)]
 
 
-@pytest.mark.contract
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), FAMILIES, ids=str)
 def test_every_family_trains_scores_and_samples_on_a_mesh(kind, name):
@@ -242,7 +242,6 @@ def test_every_family_trains_scores_and_samples_on_a_mesh(kind, name):
         assert_same(all_of_it(params, x, cond), expected, 100 * tolerance(model).theta)
 
 
-@pytest.mark.contract
 @pytest.mark.slow  # the same, inside shard_map
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_every_family_trains_scores_and_samples_inside_shard_map(name):

@@ -5,13 +5,24 @@ import functools
 import jax
 import numpy as np
 import pytest
-from test_contract import ROWS
 from zoo import QUICK, ZOO
 
 from arjax import init, log_prob, sampling
 from arjax.testing.cases import lively_params, random_cond, random_symbols, to_data
 
 BATCH = 3
+# A row of every family in CI, all of them in `make contract`.
+ROWS = [
+    pytest.param(model, id=name, marks=pytest.mark.slow if name in QUICK else pytest.mark.torture) for name, model in ZOO.items()
+]
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture(autouse=True)
+def released():
+    """A process can hold only so many compiled programs."""
+    yield
+    jax.clear_caches()
 
 
 def both(function):
@@ -51,7 +62,6 @@ def test_everything_is_traced_in_32_bits_with_64_enabled(name):
     assert all(leaf.dtype.itemsize == 4 for leaf in jax.tree.leaves(found))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ROWS)
 def test_everything_is_the_same_with_64_bits(model):
     key = jax.random.key(0)
