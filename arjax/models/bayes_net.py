@@ -147,7 +147,10 @@ class NeuralBayesNet(nn.Module):
     def _theta(self, x, sites, cond):
         """x [B, T] in site layout -> theta [B, n, P] of these n sites."""
         values = x[:, jnp.asarray(self.parents)[sites]]
-        features = values[..., None].astype(jnp.float32) if self.spec.vocab == 2 else jax.nn.one_hot(values, self.spec.vocab)  # pyright: ignore[reportArgumentType]
+        if self.spec.vocab == 2:
+            features = values[..., None].astype(jnp.float32)
+        else:
+            features = jax.nn.one_hot(values, self.spec.vocab, dtype=jnp.float32)  # pyright: ignore[reportArgumentType]
         h = jnp.where(jnp.asarray(self.present)[sites][None, ..., None], features, 0)
         h = jax.lax.collapse(h, 2)
         for layer, (w, b) in enumerate(zip(self.w, self.b, strict=True)):

@@ -163,7 +163,7 @@ class MADE(nn.Module):
         elif self.spec.vocab is None or self.spec.vocab == 2:
             features = x.astype(jnp.float32)
         else:
-            features = jax.nn.one_hot(x, self.spec.vocab)
+            features = jax.nn.one_hot(x, self.spec.vocab, dtype=jnp.float32)
         return features.reshape(*x.shape[: x.ndim - len(self.spec.event)], self._features)
 
     def _activate(self, h):

@@ -135,11 +135,6 @@ class _Damaged(Exception):
     """A checkpoint is not what was saved."""
 
 
-# What orbax and TensorStore raise over a file that is damaged or gone. A lack of memory, of the host or of a device, is not among
-# them: the checkpoint is whole, and an older one would be continued for nothing.
-_STUMBLES = (_Damaged, ValueError, OSError, LookupError, TypeError, AttributeError, EOFError, AssertionError, RecursionError)
-
-
 @contextlib.contextmanager
 def _writing(checkpoints):
     """Turns what orbax raises where a file cannot be written, of whatever kind, into an OSError."""
@@ -161,7 +156,9 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
             return _restore(folder, step, abstract)._replace(damaged=tuple(damaged))
         except _Misfit as misfit:
             raise InputError(str(misfit)) from None
-        except _STUMBLES as error:
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            raise  # for a lack of memory, of the host or of a device, an older checkpoint would be continued for nothing
+        except Exception as error:  # whatever orbax and TensorStore stumble over in a file that is damaged or gone
             damaged.append(step)
             reason = str(error) if isinstance(error, _Damaged | InputError) else type(error).__name__
     if damaged:
