@@ -72,23 +72,24 @@ def density_over_histogram(points, density, data, title: str = "") -> np.ndarray
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def histograms(sets: list[tuple[str, np.ndarray]], xlabel: str, title: str = "") -> np.ndarray:
-    """uint8 [h, w, 3]: for every (name, values [N]) the fraction of the values in each of 60 bins that all of them share, and
-    their mean as a line. What is not finite has no bin; the name says how many there are."""
-    finite = [np.asarray(values, np.float64)[np.isfinite(values)] for _, values in sets]
-    everything = np.concatenate(finite)
+def histograms(sets: list[tuple[str, np.ndarray, np.ndarray]], xlabel: str, ylabel: str, title: str = "") -> np.ndarray:
+    """uint8 [h, w, 3]: for every (name, values [N], weights [N]) the share of the weight in each of 60 bins that all of them
+    share, and the weighted mean as a line and as a number. What is not finite has no bin; the name says how many there are."""
+    finite = [np.isfinite(values) for _, values, _ in sets]
+    everything = np.concatenate([values[there] for (_, values, _), there in zip(sets, finite, strict=True)])
     low, high = (everything.min(), everything.max()) if len(everything) else (0.0, 1.0)
     edges = np.linspace(low, high, 61) if high > low else np.linspace(low - 0.5, low + 0.5, 61)
     figure, axes = _figure(title)
-    for i, ((name, values), shown) in enumerate(zip(sets, finite, strict=True)):
-        lost = f", {len(values) - len(shown)} of them infinite" if len(shown) < len(values) else ""
-        weights = np.full(len(shown), 1 / len(values))
-        axes.hist(
-            shown, edges, weights=weights, color=f"C{i}", alpha=0.55, label=textwrap.fill(f"{name} ({len(values)}{lost})", 100)
-        )
+    for i, ((name, values, weights), there) in enumerate(zip(sets, finite, strict=True)):
+        shown, shares = values[there], weights[there] / weights.sum()
+        if not there.all():
+            name += f", {np.count_nonzero(~there)} of them infinite"
         if len(shown):
-            axes.axvline(shown.mean(), color=f"C{i}", linewidth=1.2, linestyle="--")
-    axes.set(xlabel=f"{xlabel}; dashed: the mean", ylabel="fraction of the examples")
+            mean = np.average(shown, weights=shares)
+            name += f"; mean {mean:.4f}"
+            axes.axvline(mean, color=f"C{i}", linewidth=1.2, linestyle="--")
+        axes.hist(shown, edges, weights=shares, color=f"C{i}", alpha=0.55, label=textwrap.fill(name, 100))
+    axes.set(xlabel=f"{xlabel}; dashed: the mean", ylabel=ylabel)
     figure.legend(loc="outside lower center", fontsize="small")
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

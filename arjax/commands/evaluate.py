@@ -51,7 +51,7 @@ class Evaluate:
     where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
     other_log_prob and other_counts, of another run other_run_log_prob."""
     png: Path | None = None
-    """Where to draw a histogram of what the examples cost a value, in bits; with --other-data of both."""
+    """Where to draw a histogram of what values cost in each example, in bits; with --other-data of both."""
     overwrite: Overwrite = False
     other_data: str | None = None
     """A config file or run directory, over whose data, the same split of them, the model is scored too: do they look unlikely to
@@ -90,12 +90,12 @@ class Evaluate:
         arrays, drawn = {}, []
         if scored.result is not None:
             arrays = {"log_prob": scored.result.log_probs, "counts": scored.result.counts}
-            drawn = [(f"{self.split}: {experiment.data.title}", _bits(scored.result))]
+            drawn = [self._drawn(experiment, scored.result)]
         if other:
             outside = self._each(*other, params, options)
             rows |= self._other_data_rows(other[0], scored.result, outside)
             arrays |= {"other_log_prob": outside.log_probs, "other_counts": outside.counts}
-            drawn.append((f"{self.split}: {other[0].data.title}", _bits(outside)))
+            drawn.append(self._drawn(other[0], outside))
         if rival:
             (there, there_params, _), there_splits = rival
             if self.ensemble is not None:
@@ -108,8 +108,9 @@ class Evaluate:
         if self.out:
             files[self.out] = npz(**arrays, **self._about(experiment, split))
         if self.png:
-            title = f"{self.run}, {self._weights(experiment)}"
-            files[self.png] = pictures.png(pictures.histograms(drawn, f"-log p(x), bits/{experiment.data.medium.unit}", title))
+            unit, title = experiment.data.medium.unit, f"{self.run}, {self._weights(experiment)}"
+            picture = pictures.histograms(drawn, f"-log p(x), bits/{unit}", f"fraction of the {unit}s counted", title)
+            files[self.png] = pictures.png(picture)
         write_all(files, overwrite=self.overwrite)
         if self.out:
             say(f"{len(arrays['log_prob'])} examples in {self.out}")
@@ -168,6 +169,10 @@ class Evaluate:
     def _each(self, experiment, splits, params, options) -> Evaluation:
         split, values = getattr(splits, self.split), experiment.data.values
         return evaluate(experiment.model, params, split, values, ensemble=experiment.ensemble, **options)
+
+    def _drawn(self, experiment, result: Evaluation) -> tuple[str, np.ndarray, np.ndarray]:
+        """A set of the histogram. Its mean is the table's: examples weigh as many values as are counted in them."""
+        return f"{self.split}: {experiment.data.title} ({len(result.counts)} examples)", _bits(result), result.counts
 
     def _weights(self, experiment) -> str:
         if self.raw or experiment.ema == 0:

@@ -12,6 +12,7 @@ from shared_runs import DIGITS
 from trained import write_run_of_random_parameters
 
 import arjax
+from arjax import pictures
 from arjax.__main__ import main
 from arjax.data import Dynamic, Npz
 from arjax.heads import Bernoulli
@@ -68,12 +69,19 @@ def test_evaluate_out_holds_what_every_example_scored_and_what_it_takes_to_pair_
     assert "299 examples in" in capsys.readouterr().out
 
 
-def test_evaluate_counts_in_no_example_what_does_not_count(runs, tmp_path):
-    main(["evaluate", str(runs("sound")), "--out", str(tmp_path / "x.npz"), "--png", str(tmp_path / "x.png")])
+def test_evaluate_counts_in_no_example_what_does_not_count(runs, tmp_path, capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "histograms", lambda sets, *labels: drawn.extend(sets) or np.zeros((2, 2, 3), np.uint8))
+    rows = table(capsys, runs("sound"), "--out", tmp_path / "x.npz", "--png", tmp_path / "x.png")
     with np.load(tmp_path / "x.npz") as arrays:
         # Two recordings of 50 and 20 samples, each counted once.
         assert arrays["counts"].tolist() == [32, 18, 20]
         assert "label" not in arrays
+        bits = -arrays["log_prob"].sum(dtype=np.float64) / np.log(2) / 70
+    # The picture and the table give one mean, that over all samples that count.
+    _, values, weights = drawn[0]
+    assert np.average(values, weights=weights) == pytest.approx(bits)
+    assert f"= {bits:.4f} bits/sample" in rows["test -log p(x)"]
 
 
 def test_evaluate_names_data_split_unit_and_baseline(runs, capsys):

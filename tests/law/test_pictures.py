@@ -97,17 +97,24 @@ def test_order_pictures_is_a_picture(orders):
         assert len(np.unique(np.asarray(picture.convert("L")))) > 2
 
 
-def test_histograms_share_their_bins_and_show_the_fraction_of_each_set():
+def test_histograms_share_their_bins_and_show_the_share_of_each_set():
     few, many = np.array([0.0, 0.1, 0.2, np.inf]), np.linspace(0.5, 1, 500)
-    one, both = histograms([("few", few)], "bits"), histograms([("few", few), ("many", many)], "bits", "title")
+    one = histograms([("few", few, np.ones(4))], "bits", "share")
+    both = histograms([("few", few, np.ones(4)), ("many", many, np.ones(500))], "bits", "share", "title")
     assert one.dtype == both.dtype == np.uint8
     assert one.ndim == both.ndim == 3
     # The second set is drawn in a colour of its own, at the right where its values are.
     orange = (both[..., 0] > 230) & (np.abs(both[..., 1].astype(int) - 180) < 30) & (both[..., 2] < 160)
     left, right = orange[:300, : both.shape[1] // 2].sum(), orange[:300, both.shape[1] // 2 :].sum()
     assert left < 20 < right
-    assert histograms([("alike", np.ones(3))], "bits").shape == one.shape
-    assert histograms([("nothing", np.array([np.inf]))], "bits").ndim == 3
+    assert histograms([("alike", np.ones(3), np.ones(3))], "bits", "share").shape == one.shape
+    assert histograms([("nothing", np.array([np.inf]), np.ones(1))], "bits", "share").ndim == 3
+
+
+def test_histograms_count_a_value_as_often_as_its_weight_says():
+    weighted = histograms([("x", np.array([0.0, 0.4, 1.0]), np.array([3.0, 1.0, 2.0]))], "bits", "share")
+    repeated = histograms([("x", np.array([0.0, 0.0, 0.0, 0.4, 1.0, 1.0]), np.ones(6))], "bits", "share")
+    np.testing.assert_array_equal(weighted, repeated)
 
 
 def test_sound_picture_draws_a_mark_in_every_panel():
