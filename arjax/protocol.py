@@ -166,7 +166,7 @@ class NetCapabilities:
     @classmethod
     def of(cls, net) -> "NetCapabilities":
         """Reads what `net` declares, which was told about its data (Model.bound)."""
-        return _declared(cls, net)
+        return declared_by(cls, net)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +182,7 @@ class HeadCapabilities:
     @classmethod
     def of(cls, head) -> "HeadCapabilities":
         """Reads what `head` declares."""
-        return _declared(cls, head)
+        return declared_by(cls, head)
 
 
 def decaying(params, decays: tuple[str, ...]):
@@ -195,7 +195,8 @@ def decaying(params, decays: tuple[str, ...]):
     return jax.tree_util.tree_map_with_path(decays_at, params)
 
 
-def _declared(kind, part):
+def declared_by(kind, part):
+    """Returns what `part` declares of the capabilities `kind`, a dataclass of defaults."""
     return kind(**{field.name: getattr(part, field.name, field.default) for field in dataclasses.fields(kind)})
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from arjax.commands.flags import require_label
 from arjax.data.archive import parse_array
 from arjax.data.batches import gather
+from arjax.data.dataset import rooted
 from arjax.data.image_files import parse_image
-from arjax.data.splits import Split, Splits, rooted
+from arjax.data.splits import Split, Splits
 from arjax.data.waveforms import read_wav
 from arjax.errors import InputError
 from arjax.files import read_file

@@ -21,7 +21,8 @@ from arjax.commands.flags import (
     require_outputs,
     require_suffix,
 )
-from arjax.data.splits import rooted, split_fingerprint
+from arjax.data.dataset import examine, rooted
+from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
 from arjax.files import write_all
 from arjax.likelihood import bits_per_dim
@@ -121,7 +122,7 @@ class Evaluate:
         """(the run's experiment over the data of --other-data, their splits). Raw data become symbols as that config says, tokens
         as the run's tokenizer makes them. InputError where they do not fit the model."""
         path, described = self.other_data, read_run(self.run, self.modules)
-        there = (read_run(path, self.modules) if Path(path).is_dir() else load_config(path)).data
+        there = examine((read_run(path, self.modules) if Path(path).is_dir() else load_config(path)).data).data
         there, here = rooted(there, self.root), described.data
         text = "text" in there.medium.flags
         if described.tokenizer is None and there.medium.unit != here.medium.unit:

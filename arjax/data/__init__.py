@@ -3,13 +3,14 @@
 from arjax.data.arrays import Arrays
 from arjax.data.audio import SpokenDigits, WavFolder, tile
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
+from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
 from arjax.data.images import MNIST, BinarizedMNIST, Cifar10Subset, Digits, FashionMNIST
 from arjax.data.media import Images, Medium, Sound, Table, Text
 from arjax.data.npz import Npz
 from arjax.data.sources import Source, data_root
-from arjax.data.splits import Dataset, Split, Splits, check_splits, evenly_spaced
+from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
 from arjax.data.waveforms import Linear, MuLaw
@@ -23,9 +24,11 @@ __all__ = [
     "Bytes",
     "Characters",
     "Cifar10Subset",
+    "DataCapabilities",
     "Dataset",
     "Digits",
     "Dynamic",
+    "Examined",
     "FashionMNIST",
     "Images",
     "Levels",

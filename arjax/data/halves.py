@@ -10,7 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from arjax.data.splits import Split, Splits, check_splits, rooted
+from arjax.data.dataset import rooted
+from arjax.data.splits import Split, Splits, check_splits
 from arjax.description import check_types
 from arjax.errors import InputError
 

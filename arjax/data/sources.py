@@ -57,8 +57,11 @@ def read(source: Source, root: str | None) -> bytes:
     return content
 
 
-def locate(path: str, root: str | None, kind: str = "file") -> Path:
-    """Finds a user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing."""
+def locate(path: str | None, root: str | None, kind: str = "file") -> Path:
+    """Finds a user's own file or folder: `path` as given, or relative to the data root. InputError if there is nothing, or if no
+    path is given."""
+    if not path:
+        raise InputError(f"the data have no path; name the {kind} by --data.path")
     found = Path(os.path.expanduser(path))  # pathlib's own raises where there is no such user
     if not found.exists():
         found = data_root(root) / found  # an absolute path stays as it is

@@ -1,8 +1,7 @@
-"""A data set is three named splits; no part of it is ever split at random."""
+"""The three splits of a data set: made, checked, identified by what they hold."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,41 +34,6 @@ class Splits(NamedTuple):
     train: Split
     valid: Split
     test: Split
-
-
-class Dataset(Protocol):
-    """A frozen dataclass that names a data set, how its values are read, and where its files are.
-
-    Text that a tokenizer of text can be given is a `TextDataset` too, see text.py. Tokens whose `medium.lossless` is false have
-    `distortion() -> float`: the mean squared error of the test split's images in [0, 1], encoded and decoded.
-    """
-
-    root: str | None
-    """The folder of the files; None stands for $ARJAX_DATA, else ~/.cache/arjax. A field `dataclasses.field(default=None,
-    compare=False)`: where the files lie is no part of an experiment's identity. Data without files need none."""
-    values: Any
-    """A Values: what raw values become. Typed Any so that command lines can edit its fields."""
-    medium: Any
-    """A Medium: what the examples are to a person and to a file."""
-
-    @property
-    def title(self) -> str:
-        """Data set, values and split in one line: what every result is reported with."""
-        ...
-
-    def load(self) -> Splits:
-        """Returns the three splits, checked. InputError in one line where a file is missing or is not what it should be."""
-        ...
-
-
-def has_root(data) -> bool:
-    """Has a Dataset a field `root`? Data without files need none."""
-    return "root" in (field.name for field in dataclasses.fields(data))
-
-
-def rooted(data, root: str | None):
-    """Returns a Dataset whose files lie under `root`; the same one where that is None, or where it has no files."""
-    return dataclasses.replace(data, root=root) if root is not None and has_root(data) else data
 
 
 def fingerprint(splits: Splits) -> dict[str, str]:

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from arjax.data.characters import decoded, encode, read_utf8
+from arjax.data.dataset import Dataset
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
-from arjax.data.splits import Dataset, Parts, Split, Splits, check_fractions, cut, each
+from arjax.data.splits import Parts, Split, Splits, check_fractions, cut, each
 from arjax.data.values import Levels
 from arjax.errors import InputError
 

@@ -20,6 +20,7 @@ from arjax.errors import KEPT, InputError, printable, show
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
 from arjax.training.experiment import Experiment
+from arjax.training.recipe import settle
 
 USAGE = "python train.py configs/NAME.py [flags]"
 
@@ -76,7 +77,8 @@ def load_config(path: str | Path) -> Experiment:
 
 
 def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tuple[Experiment, Path]:
-    """Applies `flags` to `experiment`: (experiment, run directory), which is `run` unless the flag --run says otherwise."""
+    """Applies `flags` to `experiment`, and settles what its data decide: (experiment, run directory), which is `run` unless the
+    flag --run says otherwise."""
     import tyro
 
     @dataclasses.dataclass(frozen=True)
@@ -94,7 +96,7 @@ def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tu
         default=Command(experiment, run),
         registry=_rules(),
     )
-    return command.experiment, Path(command.run)
+    return settle(command.experiment), Path(command.run)
 
 
 def read_flags(form, flags: list[str], program: str, **options):

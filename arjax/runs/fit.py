@@ -13,6 +13,7 @@ from arjax.runs.load import learn, restore
 from arjax.runs.log import read_metrics
 from arjax.runs.loop import train
 from arjax.training.experiment import Experiment, over_tokens
+from arjax.training.recipe import settle
 
 
 class Fit(NamedTuple):
@@ -34,7 +35,7 @@ class Fit(NamedTuple):
 def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool = False, **fields) -> Fit:
     """Fits `model` to `data` as train.py does, and returns the parameters.
 
-    model: an arjax.Model, or what the `task` among the fields fits.
+    model: an arjax.Model, an arjax.training.ModelFor that the data make one, or what the `task` among the fields fits.
     data: a data set, as `arjax.Arrays(x_train, x_valid, x_test)`.
     steps: updates in the whole run.
     run: a directory for checkpoints, metrics and samples. The same call continues what it holds, exactly. None is a temporary
@@ -48,7 +49,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
     """
     steps = check_count("steps", steps)
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
-    experiment = Experiment(model=model, data=data, steps=steps, **(usual | fields))
+    experiment = settle(Experiment(model=model, data=data, steps=steps, **(usual | fields)))
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.set_mesh(experiment.mesh.build()))  # not the caller's
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)

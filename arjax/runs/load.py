@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from arjax.data.splits import Splits, has_root, rooted
+from arjax.data.dataset import has_root, rooted
+from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
 from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all

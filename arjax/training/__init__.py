@@ -9,5 +9,6 @@ from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
 from arjax.training.objective import Objective, Score
 from arjax.training.optimizers import Adam, AdamW
+from arjax.training.recipe import ModelFor, settle
 
-__all__ = ["Adam", "AdamW", "Autoencoding", "Experiment", "Likelihood", "Mesh", "Objective", "Score"]
+__all__ = ["Adam", "AdamW", "Autoencoding", "Experiment", "Likelihood", "Mesh", "ModelFor", "Objective", "Score", "settle"]

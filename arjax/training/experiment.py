@@ -13,6 +13,7 @@ from arjax.errors import InputError
 from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh, check_batch, local_rows, place_padded
 from arjax.training.optimizers import AdamW
+from arjax.training.recipe import is_open
 
 # Examples; a description that someone else wrote must not ask for any amount of memory.
 _MOST_AT_ONCE = 2**20
@@ -26,7 +27,7 @@ class Experiment:
     data: Any
     """The data set, and how its values become symbols."""
     model: Any
-    """The arjax.Model to fit, or what another objective fits."""
+    """The arjax.Model to fit, a ModelFor that the data make one, or what another objective fits."""
     task: Any = dataclasses.field(default_factory=Likelihood)
     """What the run is for: an Objective."""
     tokenizer: Any = None
@@ -80,6 +81,8 @@ class Experiment:
         if self.batch_size % self.accumulate:
             raise InputError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
         self.optimizer.build(self.steps)
+        if is_open(self):
+            return  # checked once it is settled
         if self.tokenizer is not None and self.data.values.random:
             raise InputError(
                 f"{self.data.values} draws values at random, which a tokenizer cannot encode once and for all; fix them"

@@ -7,7 +7,8 @@ import pytest
 from faults import fault
 
 from arjax.data import Arrays, Digits, Dynamic, Levels, Real, Split, Splits, check_splits, evenly_spaced
-from arjax.data.splits import fingerprint, rooted
+from arjax.data.dataset import rooted
+from arjax.data.splits import fingerprint
 
 BINARY = Levels(2)
 GOOD = Split(np.array([[0, 1, 1], [1, 0, 0]]), np.array([4, 0]))

@@ -1,0 +1,83 @@
+"""What a data set is: examples in three named splits, what their values become, and what they are to a person.
+
+A reader of a user's own files is *open* until it has seen them: how many classes there are, which characters. `examine` reads
+what its files decide and fills it in, so that what a run directory describes is whole, and needs no files to be understood.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from arjax.data.splits import Splits
+from arjax.protocol import declared_by
+
+
+class Dataset(Protocol):
+    """A frozen dataclass that names a data set, how its values are read, and where its files are.
+
+    Text that a tokenizer of text can be given is a `TextDataset` too, see text.py. Tokens whose `medium.lossless` is false have
+    `distortion() -> float`: the mean squared error of the test split's images in [0, 1], encoded and decoded.
+    """
+
+    root: str | None
+    """The folder of the files; None stands for $ARJAX_DATA, else ~/.cache/arjax. A field `dataclasses.field(default=None,
+    compare=False)`: where the files lie is no part of an experiment's identity. Data without files need none."""
+    values: Any
+    """A Values: what raw values become. Typed Any so that command lines can edit its fields."""
+    medium: Any
+    """A Medium: what the examples are to a person and to a file."""
+
+    @property
+    def title(self) -> str:
+        """Data set, values and split in one line: what every result is reported with."""
+        ...
+
+    def load(self) -> Splits:
+        """Returns the three splits, checked. InputError in one line where a file is missing or is not what it should be."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class DataCapabilities:
+    """What a data set may declare by an attribute or a method of the same name. One that does not mention it has the default."""
+
+    classes: tuple[str, ...] | None = None
+    """The names of its classes, in the order of their labels."""
+    open: bool = False
+    """Is there something that only its files can decide, and that `examined` fills in?"""
+    examined: Callable | None = None
+    """examined() -> Examined. InputError where the files cannot be read."""
+    model: Callable | None = None
+    """model(net, *, head, order, classes) -> the arjax.Model of its examples. head: None for the one that suits its values.
+    classes: how many the model is conditioned on, or None."""
+    subwords: int | None = None
+    """How many byte-pair tokens are made of its text; None models its symbols as they are."""
+
+    @classmethod
+    def of(cls, data) -> "DataCapabilities":
+        """Reads what `data` declares."""
+        return declared_by(cls, data)
+
+
+class Examined(NamedTuple):
+    """A data set with everything filled in that its files decide, and `notes`, a sentence each: what was changed or left out of
+    them, and why."""
+
+    data: Any
+    notes: tuple[str, ...] = ()
+
+
+def examine(data) -> Examined:
+    """Returns the data set as its files fill it in; one that is not open as it is. InputError where they cannot be read."""
+    capabilities = DataCapabilities.of(data)
+    return capabilities.examined() if capabilities.open and capabilities.examined is not None else Examined(data)
+
+
+def has_root(data) -> bool:
+    """Has a Dataset a field `root`? Data without files need none."""
+    return "root" in (field.name for field in dataclasses.fields(data))
+
+
+def rooted(data, root: str | None):
+    """Returns a Dataset whose files lie under `root`; the same one where that is None, or where it has no files."""
+    return dataclasses.replace(data, root=root) if root is not None and has_root(data) else data
