@@ -22,7 +22,7 @@ from arjax.heads import Categorical
 from arjax.likelihood import bits_per_dim
 from arjax.models import Transformer
 from arjax.tokenizers import BPE
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 from arjax.training.evaluation import evaluate
 from arjax.training.state import init_state, train_step
 
@@ -68,7 +68,7 @@ def measure(data, steps: int, batch: int) -> list[str]:
     splits, vocab = data.load(), data.values.vocab
     net = Transformer(width=128, layers=4, heads=4, tied=True)
     model = arjax.Model(net=net, head=Categorical(vocab), site_shape=splits.train.x.shape[1:])
-    optimizer = AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0)
+    optimizer = AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1, b2=0.99, clip=64.0)
     experiment = Experiment(data=data, model=model, optimizer=optimizer, steps=steps, eval_every=steps, ema=0.99)
     batches = training_batches(splits.train, batch, seed=0)
     state = jax.jit(functools.partial(init_state, experiment))(jax.random.key(0))

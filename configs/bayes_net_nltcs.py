@@ -14,7 +14,7 @@ from arjax.data import BinaryDensity
 from arjax.heads import Bernoulli
 from arjax.models import NeuralBayesNet
 from arjax.orders import Topological
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 ORDER = (0, 2, 6, 1, 7, 5, 3, 8, 9, 12, 14, 10, 11, 13, 4, 15)
 EDGES = tuple((parent, child) for i, child in enumerate(ORDER) for parent in ORDER[:i])
@@ -22,7 +22,7 @@ EDGES = tuple((parent, child) for i, child in enumerate(ORDER) for parent in ORD
 experiment = Experiment(
     data=BinaryDensity("nltcs"),
     model=arjax.Model(net=NeuralBayesNet(EDGES, hidden=(32,)), head=Bernoulli(), site_shape=(16,), order=Topological(EDGES)),
-    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1),
     batch_size=100,
     steps=6000,
     eval_every=500,

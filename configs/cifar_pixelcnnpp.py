@@ -12,7 +12,7 @@ import arjax
 from arjax.data import Cifar10Subset
 from arjax.heads import CoupledDiscretizedMixtureOfLogistics
 from arjax.models import PixelCNNPP
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=Cifar10Subset(),
@@ -21,7 +21,7 @@ experiment = Experiment(
         head=CoupledDiscretizedMixtureOfLogistics(256, 10),
         site_shape=(32, 32),
     ),
-    optimizer=Adam(learning_rate=1e-3, warmup=1000, b1=0.95, b2=0.9995),
+    optimizer=Adam(learning_rate=1e-3, schedule=Cosine(warmup=1000), b1=0.95, b2=0.9995),
     ema=0.9995,
     batch_size=64,
     steps=200_000,

@@ -8,7 +8,7 @@ import arjax
 from arjax.data import Cifar10Subset
 from arjax.heads import CoupledDiscretizedMixtureOfLogistics
 from arjax.models import PixelCNNPP
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=Cifar10Subset(),
@@ -17,7 +17,7 @@ experiment = Experiment(
         head=CoupledDiscretizedMixtureOfLogistics(256, 5),
         site_shape=(32, 32),
     ),
-    optimizer=Adam(learning_rate=2e-3, warmup=100, b2=0.99),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=100), b2=0.99),
     batch_size=32,
     steps=3000,
     eval_every=1000,

@@ -10,7 +10,7 @@ from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import LMConv
 from arjax.orders import AnyOrder, Snake, s_curves
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=Digits(values=Threshold(7)),
@@ -20,7 +20,7 @@ experiment = Experiment(
         site_shape=(8, 8),
         order=AnyOrder(Snake(), s_curves()),
     ),
-    optimizer=Adam(learning_rate=3e-3, warmup=50, clip=1.0),
+    optimizer=Adam(learning_rate=3e-3, schedule=Cosine(warmup=50), clip=1.0),
     batch_size=50,
     steps=1000,
     eval_every=250,

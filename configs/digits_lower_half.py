@@ -16,7 +16,7 @@ import arjax
 from arjax.data import Digits, LowerHalf, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import Transformer
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=LowerHalf(Digits(values=Threshold(7)), patch=2),
@@ -26,7 +26,7 @@ experiment = Experiment(
         site_shape=(4, 8),
         cond=arjax.CondSpec(memory=(8, 4)),
     ),
-    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1),
     batch_size=100,
     steps=800,
     ema=0.99,

@@ -10,7 +10,7 @@ import arjax
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import PixelCNN
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=Digits(values=Threshold(7)),
@@ -20,7 +20,7 @@ experiment = Experiment(
         site_shape=(8, 8),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1),
     batch_size=100,
     steps=1500,
     eval_every=250,

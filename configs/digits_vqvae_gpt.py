@@ -11,7 +11,7 @@ from arjax.data import Digits, Scaled
 from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.tokenizers import VQVAE, EMACodebook
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=Digits(values=Scaled(16)),
@@ -23,7 +23,7 @@ experiment = Experiment(
         site_shape=(4, 4),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1),
     batch_size=100,
     steps=800,
     ema=0.99,

@@ -8,7 +8,7 @@ Result: test mean squared error 0.00440 of pixels in [0, 1] with seed 0, all 512
 
 from arjax.data import FashionMNIST, Scaled
 from arjax.tokenizers import FSQ, VQVAE
-from arjax.training import AdamW, Autoencoding, Experiment
+from arjax.training import AdamW, Autoencoding, Cosine, Experiment
 
 experiment = Experiment(
     data=FashionMNIST(values=Scaled()),
@@ -21,7 +21,7 @@ experiment = Experiment(
         quantizer=FSQ((8, 8, 8)),
     ),
     task=Autoencoding(variance=0.1),
-    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=1e-4),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=100), weight_decay=1e-4),
     batch_size=128,
     steps=4000,
     ema=0,

@@ -8,7 +8,7 @@ import arjax
 from arjax.data import FashionMNIST, Levels
 from arjax.heads import DiscretizedMixtureOfLogistics
 from arjax.models import PixelCNNPP
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=FashionMNIST(values=Levels(256)),
@@ -18,7 +18,7 @@ experiment = Experiment(
         site_shape=(28, 28),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=Adam(learning_rate=2e-3, warmup=100, b2=0.99),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=100), b2=0.99),
     batch_size=32,
     steps=6000,
     eval_every=2000,

@@ -8,7 +8,7 @@ of the mean image 0.08664
 
 from arjax.data import FashionMNIST, Scaled
 from arjax.tokenizers import VQVAE, EMACodebook
-from arjax.training import AdamW, Autoencoding, Experiment
+from arjax.training import AdamW, Autoencoding, Cosine, Experiment
 
 experiment = Experiment(
     data=FashionMNIST(values=Scaled()),
@@ -21,7 +21,7 @@ experiment = Experiment(
         quantizer=EMACodebook(512, 64, decay=0.97, revive=0.1),
     ),
     task=Autoencoding(variance=0.1),
-    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=1e-4),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=100), weight_decay=1e-4),
     batch_size=128,
     steps=4000,
     ema=0,

@@ -12,7 +12,7 @@ from arjax.data import FashionMNIST, Scaled
 from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.tokenizers import VQVAE, EMACodebook
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=FashionMNIST(values=Scaled()),
@@ -31,7 +31,7 @@ experiment = Experiment(
         site_shape=(7, 7),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=100), weight_decay=0.1),
     batch_size=64,
     steps=3000,
     ema=0.99,

@@ -12,7 +12,7 @@ from arjax.data import BinarizedMNIST
 from arjax.heads import Bernoulli
 from arjax.models import Transformer
 from arjax.orders import AnyOrder
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=BinarizedMNIST(),
@@ -22,7 +22,7 @@ experiment = Experiment(
         site_shape=(28, 28),
         order=AnyOrder(),
     ),
-    optimizer=AdamW(learning_rate=2e-3, warmup=200, weight_decay=0.05, b2=0.99),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=200), weight_decay=0.05, b2=0.99),
     batch_size=32,
     steps=10000,
     eval_every=1000,

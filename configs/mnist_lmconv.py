@@ -13,7 +13,7 @@ from arjax.data import BinarizedMNIST
 from arjax.heads import Bernoulli
 from arjax.models import LMConv
 from arjax.orders import AnyOrder, Snake, s_curves
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=BinarizedMNIST(),
@@ -23,7 +23,7 @@ experiment = Experiment(
         site_shape=(28, 28),
         order=AnyOrder(Snake(), s_curves()),
     ),
-    optimizer=Adam(learning_rate=2e-3, warmup=200, b2=0.99, clip=10.0),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=200), b2=0.99, clip=10.0),
     batch_size=32,
     steps=9000,
     eval_every=1500,

@@ -12,7 +12,7 @@ from arjax.data import MNIST, Levels
 from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.tokenizers import Palette
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=MNIST(values=Levels(256)),
@@ -23,7 +23,7 @@ experiment = Experiment(
         site_shape=(28, 28),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=AdamW(learning_rate=3e-3, warmup=50, weight_decay=0.1),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=50), weight_decay=0.1),
     batch_size=8,
     steps=600,
     ema=0.99,

@@ -12,7 +12,7 @@ import arjax
 from arjax.data import BinarizedMNIST
 from arjax.heads import Bernoulli
 from arjax.models import PixelCNN
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=BinarizedMNIST(),
@@ -22,7 +22,7 @@ experiment = Experiment(
         site_shape=(28, 28),
         cond=arjax.CondSpec(classes=10),
     ),
-    optimizer=Adam(learning_rate=2e-3, warmup=200, b2=0.99, clip=1.0),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=200), b2=0.99, clip=1.0),
     batch_size=32,
     steps=1500,
     eval_every=500,

@@ -9,7 +9,7 @@ import arjax
 from arjax.data import BinarizedMNIST
 from arjax.heads import Bernoulli
 from arjax.models import RNN
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=BinarizedMNIST(),
@@ -18,7 +18,7 @@ experiment = Experiment(
         head=Bernoulli(),
         site_shape=(28, 28),
     ),
-    optimizer=Adam(learning_rate=2e-3, warmup=100, clip=1.0),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=100), clip=1.0),
     batch_size=32,
     steps=2000,
     eval_every=500,

@@ -12,7 +12,7 @@ from arjax.data import TinyShakespeare
 from arjax.heads import Categorical
 from arjax.models import Transformer
 from arjax.tokenizers import BPE
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 64  # tokens
 
@@ -20,7 +20,7 @@ experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),
     tokenizer=BPE(1024),
     model=arjax.Model(net=Transformer(width=128, layers=4, heads=4, tied=True), head=Categorical(1024), site_shape=(LENGTH,)),
-    optimizer=AdamW(learning_rate=3e-3, warmup=100, weight_decay=0.1, b2=0.99, clip=64.0),
+    optimizer=AdamW(learning_rate=3e-3, schedule=Cosine(warmup=100), weight_decay=0.1, b2=0.99, clip=64.0),
     batch_size=12,
     steps=1500,
     ema=0.99,

@@ -12,7 +12,7 @@ import arjax
 from arjax.data import TinyShakespeare
 from arjax.heads import Categorical
 from arjax.models import Transformer
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 256
 
@@ -21,7 +21,7 @@ experiment = Experiment(
     model=arjax.Model(
         net=Transformer(width=384, layers=6, heads=6, tied=True, dropout=0.2), head=Categorical(65), site_shape=(LENGTH,)
     ),
-    optimizer=AdamW(learning_rate=1e-3, warmup=100, weight_decay=0.1, b2=0.99, final=0.1),
+    optimizer=AdamW(learning_rate=1e-3, schedule=Cosine(warmup=100, final=0.1), weight_decay=0.1, b2=0.99),
     batch_size=64,
     steps=5000,
     ema=0.99,

@@ -14,14 +14,14 @@ import arjax
 from arjax.data import TinyShakespeare
 from arjax.heads import Categorical
 from arjax.models import RNN
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 256
 
 experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),
     model=arjax.Model(net=RNN(cell="lstm", width=512, embedding=64, dropout=0.4), head=Categorical(65), site_shape=(LENGTH,)),
-    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=0.01),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=100), weight_decay=0.01),
     batch_size=32,
     steps=3600,
     ema=0.995,

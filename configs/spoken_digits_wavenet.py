@@ -15,7 +15,7 @@ import arjax
 from arjax.data import SpokenDigits
 from arjax.heads import Categorical
 from arjax.models import WaveNet
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 4096
 NET = WaveNet(stacks=2, layers=9, width=48, skip=128, readout=128)
@@ -23,7 +23,7 @@ NET = WaveNet(stacks=2, layers=9, width=48, skip=128, readout=128)
 experiment = Experiment(
     data=SpokenDigits(length=LENGTH, context=NET.receptive_field),
     model=arjax.Model(net=NET, head=Categorical(256), site_shape=(LENGTH,), cond=arjax.CondSpec(classes=10)),
-    optimizer=AdamW(learning_rate=2e-3, warmup=100, weight_decay=0.01),
+    optimizer=AdamW(learning_rate=2e-3, schedule=Cosine(warmup=100), weight_decay=0.01),
     batch_size=8,
     steps=1200,
     ema=0.995,

@@ -76,7 +76,7 @@ BAD_FLAGS = tuple(
         ("--ema nan", "ema=nan is a decay rate"),
         ("--tokenizer-from run", "tokenizer_from=run needs a tokenizer"),
         ("--mesh.data 99", "Mesh(data=99, fsdp=1, tensor=1) asks for more devices than there are (8)"),
-        ("--optimizer.warmup 2", "warmup=2 must be less than steps=2"),
+        ("--optimizer.schedule.warmup 2", "warmup=2 must be less than steps=2"),
         ("--model.site-shape 16", "has examples of shape (4, 4), but the model's are (16,)"),
         ("--model.cond.classes 2", "set --model.cond.classes 3"),
         ("--run tiny.npz", "tiny.npz is a file, not a directory"),

@@ -24,12 +24,12 @@ import arjax
 from arjax.data import Digits
 from arjax.heads import Bernoulli
 from arjax.models import MADE
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 experiment = Experiment(
     data=Digits(),
     model=arjax.Model(MADE(hidden=(16,), dropout=0.2), Bernoulli(), (8, 8)),
-    optimizer=AdamW(learning_rate=1e-2, warmup=5),
+    optimizer=AdamW(learning_rate=1e-2, schedule=Cosine(warmup=5)),
     batch_size=32, steps=60, eval_every=4, log_every=6, eval_batch_size=512, samples=0,
 )
 """

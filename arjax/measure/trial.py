@@ -32,6 +32,7 @@ from arjax.testing.cases import random_symbols, to_data
 from arjax.testing.flops import sequential_steps
 from arjax.training.evaluation import evaluate
 from arjax.training.experiment import Experiment, run_keys
+from arjax.training.optimizers import OptimizerCapabilities
 
 _TRIED = 5  # steps that tell how long one takes
 
@@ -95,8 +96,9 @@ def fit(experiment: Experiment, split, seconds: float):
 def _shortened(experiment: Experiment, steps: int) -> Experiment:
     """The experiment in so many steps, of which the learning rate's warm-up takes a tenth at most."""
     optimizer = experiment.optimizer
-    if getattr(optimizer, "warmup", 0) > steps // 10:
-        optimizer = dataclasses.replace(optimizer, warmup=steps // 10)
+    schedule = OptimizerCapabilities.of(optimizer).schedule
+    if schedule is not None and schedule.warmup > steps // 10:
+        optimizer = dataclasses.replace(optimizer, schedule=dataclasses.replace(schedule, warmup=steps // 10))
     return dataclasses.replace(experiment, steps=steps, optimizer=optimizer)
 
 

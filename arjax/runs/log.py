@@ -218,7 +218,9 @@ class Log:
             self._board.record(record)
 
 
-_SLOWER = "try, with another --run, a smaller --optimizer.learning-rate or --optimizer.clip, or a longer --optimizer.warmup"
+_SLOWER = (
+    "try, with another --run, a smaller --optimizer.learning-rate or --optimizer.clip, or a longer --optimizer.schedule.warmup"
+)
 _IMPOSSIBLE = "under the model at least one example is impossible; check that its head covers every value in the data"
 # What may be the cause, and what to do, where the data raise no doubts.
 _START = f"these are the initial parameters, before any learning: {_IMPOSSIBLE}"

@@ -10,5 +10,21 @@ from arjax.training.mesh import Mesh
 from arjax.training.objective import Objective, Score
 from arjax.training.optimizers import Adam, AdamW
 from arjax.training.recipe import ModelFor, settle
+from arjax.training.schedules import Constant, Cosine, Linear, WarmupStableDecay
 
-__all__ = ["Adam", "AdamW", "Autoencoding", "Experiment", "Likelihood", "Mesh", "ModelFor", "Objective", "Score", "settle"]
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Autoencoding",
+    "Constant",
+    "Cosine",
+    "Experiment",
+    "Likelihood",
+    "Linear",
+    "Mesh",
+    "ModelFor",
+    "Objective",
+    "Score",
+    "WarmupStableDecay",
+    "settle",
+]

@@ -18,7 +18,7 @@ from arjax.orders import Topological
 from arjax.protocol import Model
 from arjax.testing import lively_params
 from arjax.testing.flops import sequential_steps
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 KEY = jax.random.key(0)
 CONFIG = """
@@ -26,7 +26,7 @@ import arjax
 from arjax.data import Digits, Threshold
 from arjax.heads import Bernoulli
 from arjax.models import MADE, Histogram
-from arjax.training import Adam, Experiment
+from arjax.training import Adam, Cosine, Experiment
 
 experiment = Experiment(
     data=Digits(values=Threshold(7)), model=arjax.Model({net}, Bernoulli(), (8, 8)),
@@ -64,11 +64,12 @@ def test_sequential_steps_are_as_many_as_loops_are_long(net, steps):
 
 def test_fit_takes_the_seconds_it_is_given_and_learns():
     model = Model(MADE(hidden=(16,)), Bernoulli(), (8, 8))
+    optimizer = Adam(1e-2, schedule=Cosine(warmup=900))
     experiment = Experiment(
-        data=Digits(values=Threshold(7)), model=model, optimizer=Adam(1e-2, warmup=900), batch_size=32, steps=1000, eval_every=1
+        data=Digits(values=Threshold(7)), model=model, optimizer=optimizer, batch_size=32, steps=1000, eval_every=1
     )
     fitted, state, rate = fit(experiment, experiment.data.load().train, 0.2)
-    warmed = Adam(1e-2, warmup=min(900, fitted.steps // 10))  # a tenth of the steps there is time for
+    warmed = Adam(1e-2, schedule=Cosine(warmup=min(900, fitted.steps // 10)))  # a tenth of the steps there is time for
     assert fitted == dataclasses.replace(experiment, steps=fitted.steps, optimizer=warmed)
     assert int(state.step) == fitted.steps > 1
     assert rate > 0

@@ -82,7 +82,7 @@ def test_edit_gives_every_model_back(name):
         (["--model.net.hidden", "0"], "hidden=(0,) must be at least 1"),
         (["--optimizer.learning-rate", "-1"], "learning_rate=-1.0 must be positive"),
         (["--batch-size", "10", "--accumulate", "3"], "batch_size=10 is not divisible by accumulate=3"),
-        (["--optimizer.warmup", "10"], "warmup=10 must be less than steps=10"),
+        (["--optimizer.schedule.warmup", "10"], "warmup=10 must be less than steps=10"),
         (["--ema", "1"], "ema=1.0"),
         (["--seed", "-1"], "seed=-1"),
         (["--seed", "99999999999999999999"], "seed=99999999999999999999 is not in 0..2**32-1"),

@@ -23,12 +23,12 @@ import arjax
 from arjax.data import Digits
 from arjax.heads import Bernoulli
 from arjax.models import MADE
-from arjax.training import AdamW, Experiment, Mesh
+from arjax.training import AdamW, Cosine, Experiment, Mesh
 
 experiment = Experiment(
     data=Digits(),
     model=arjax.Model(MADE(hidden=(16,), dropout=0.2), Bernoulli(), (8, 8), arjax.orders.AnyOrder(), arjax.CondSpec(members=2)),
-    optimizer=AdamW(learning_rate=1e-2, warmup=5), mesh=Mesh(1),
+    optimizer=AdamW(learning_rate=1e-2, schedule=Cosine(warmup=5)), mesh=Mesh(1),
     batch_size=32, accumulate=2, steps=30, eval_every=10, log_every=4, eval_batch_size=300, samples=4, ensemble=2,
 )
 """
@@ -248,7 +248,7 @@ def test_train_ends_with_the_next_best_checkpoint_where_the_best_is_damaged(monk
     restore_best = checkpoints.restore_best
     monkeypatch.setattr(checkpoints, "restore_best", damaged)
     # Every step is better than the one before: the only parameters are those of independent sites.
-    assert script.main(["narrow.py", "--optimizer.warmup", "0"]) == 0
+    assert script.main(["narrow.py", "--optimizer.schedule.warmup", "0"]) == 0
     assert "checkpoint 2 was better on validation but is damaged; the result is that of step 1" in capfd.readouterr().out
 
 
@@ -262,7 +262,7 @@ def test_train_does_not_blame_the_optimizer_for_a_result_that_is_not_finite(monk
 
 
 def test_train_stops_where_a_loss_is_not_finite_and_keeps_the_last_good_checkpoint(config, tmp_path, capsys):
-    wild = ["--optimizer.learning-rate", "1e30", "--optimizer.warmup", "25", "--optimizer.clip", "None"]
+    wild = ["--optimizer.learning-rate", "1e30", "--optimizer.schedule.warmup", "25", "--optimizer.clip", "None"]
     with pytest.raises(SystemExit) as end, one_line_errors():
         script.main([config, "--run", str(tmp_path / "run"), "--eval-every", "1", "--samples", "0", *wild])
     line = capsys.readouterr().err

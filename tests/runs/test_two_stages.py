@@ -23,14 +23,14 @@ from arjax.data import Digits, Scaled
 from arjax.heads import Categorical
 from arjax.models import MADE
 from arjax.tokenizers import VQVAE, EMACodebook
-from arjax.training import AdamW, Autoencoding, Experiment
+from arjax.training import AdamW, Autoencoding, Cosine, Experiment
 
 settings = dict(batch_size=40, steps=4, ema=0.5, eval_every=2, log_every=2)
 """
 FIRST = f"""{IMPORTS}
 experiment = Experiment(
     data=Digits(values=Scaled(16)), model={VQ}, samples=5,
-    task=Autoencoding(variance=0.14), optimizer=AdamW(learning_rate=1e-2, warmup=1), **settings,
+    task=Autoencoding(variance=0.14), optimizer=AdamW(learning_rate=1e-2, schedule=Cosine(warmup=1)), **settings,
 )
 """
 SECOND = f"""{IMPORTS}

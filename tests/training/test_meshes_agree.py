@@ -22,13 +22,13 @@ import arjax
 from arjax.data import Digits
 from arjax.heads import Bernoulli
 from arjax.models import Transformer
-from arjax.training import AdamW, Experiment
+from arjax.training import AdamW, Cosine, Experiment
 
 net = Transformer(width=32, layers=2, heads=4, dropout=0.1)
 experiment = Experiment(
     data=Digits(),
     model=arjax.Model(net, Bernoulli(), (8, 8), cond=arjax.CondSpec(classes=10)),
-    optimizer=AdamW(learning_rate=1e-3, warmup=5),
+    optimizer=AdamW(learning_rate=1e-3, schedule=Cosine(warmup=5)),
     batch_size=32, steps=50, eval_every=20, log_every=1, eval_batch_size=128, samples=0,
 )
 """

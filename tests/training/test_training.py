@@ -19,7 +19,6 @@ from arjax.orders import AnyOrder
 from arjax.protocol import Cond, CondSpec, Model, init
 from arjax.training import Adam, AdamW, Likelihood, Mesh
 from arjax.training.mesh import check_batch, place_batch, replicated
-from arjax.training.optimizers import schedule
 from arjax.training.state import init_state, train_step
 
 MODEL = Model(MADE(hidden=(12,)), Bernoulli(), (2, 3))
@@ -41,16 +40,6 @@ def run(model=MODEL, values=BITS, optimizer=None, batches=({"x": X},) * 5, devic
         states.append(jax.device_get(state))
         metrics.append(jax.device_get(of_step))
     return states, metrics
-
-
-def test_schedule_rises_in_a_line_and_falls_along_a_cosine():
-    rate = schedule(AdamW(learning_rate=2.0, warmup=10, final=0.1), 110)
-    expected = [2.0 * t / 10 if t < 10 else 0.2 + 1.8 * (1 + np.cos(np.pi * (t - 10) / 100)) / 2 for t in range(111)]
-    np.testing.assert_allclose([rate(t) for t in range(111)], expected, rtol=1e-5, atol=1e-6)
-
-
-def test_schedule_without_a_warm_up_begins_with_the_full_learning_rate():
-    assert schedule(Adam(learning_rate=0.5), 10)(0) == 0.5
 
 
 def test_adamw_shrinks_what_a_net_declares_and_nothing_else():
@@ -78,7 +67,7 @@ def test_adamw_with_everything_declared_is_that_of_optax_and_has_its_state():
     params = {"w": jnp.arange(3.0), "b": jnp.ones(2)}
     ours = AdamW(learning_rate=0.1, weight_decay=0.5, clip=None)
     everything = jax.tree.map(lambda _: True, params)
-    theirs = optax.chain(optax.identity(), optax.adamw(schedule(ours, 10), weight_decay=0.5, mask=everything))
+    theirs = optax.chain(optax.identity(), optax.adamw(ours.schedule.build(0.1, 10), weight_decay=0.5, mask=everything))
     states, gradient = [ours.build(10).init(params), theirs.init(params)], jax.tree.map(lambda leaf: 2 - leaf, params)
     assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])
     for _ in range(3):
@@ -108,8 +97,6 @@ def test_train_step_fits_a_histogram_as_well_with_weight_decay_as_without():
         (lambda: AdamW(weight_decay=-1), "weight_decay=-1"),
         (lambda: Adam(b2=1.0), "b2=1.0"),
         (lambda: Adam(clip=0.0), "clip=0.0"),
-        (lambda: Adam(final=2.0), "final=2.0"),
-        (lambda: Adam(warmup=10).build(10), "warmup=10 must be less than steps=10"),
         (lambda: Mesh(0), "Mesh(data=0)"),
         (lambda: Mesh(9).build(), "more devices than there are (8)"),
         (lambda: check_batch(12, 1, Mesh(8).build()), "batch_size=12 is not divisible by 8 devices; choose 16"),
