@@ -92,7 +92,7 @@ class TokenizedImages:
             return Split(in_parts(self._encode, split.x).astype(dtype), split.label)
 
         valid = encoded(splits.valid)
-        # Where they are one, baselines must not be fitted on what they are tested on.
+        # Where they are one, it is encoded once.
         one = np.may_share_memory(splits.valid.x, splits.test.x)
         return Splits(encoded(splits.train), valid, valid if one else encoded(splits.test))
 

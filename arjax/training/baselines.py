@@ -1,5 +1,5 @@
-"""What a result is held beside: models that count, in closed form, their tables fitted on the training and validation splits, or
-where the validation split is the test split again, on the training split alone.
+"""What a result is held beside: models that count, in closed form. Their tables are fitted on the training split alone, as the
+model is: a baseline that counted the validation split too would beat the same table trained by gradient, with data it never saw.
 
     independent            every site on its own                                   p(x_t = v) = table[t, v]
     histogram              of a stream: all its values have one law                p(x_t = v) = table[v]
@@ -22,21 +22,21 @@ from arjax.training.evaluation import drawn_examples
 _MAX_ENTRIES = 2**26
 
 
-def baselines(data, splits, *, batch_size: int, key: jax.Array, classes: int | None = None) -> dict[str, float]:
-    """Nats per test example of each model that applies, by its name; none for real values. A first value's predecessor is a
-    symbol of its own, "nothing"."""
+def baselines(data, train, scored, *, batch_size: int, key: jax.Array, classes: int | None = None) -> dict[str, float]:
+    """Computes the nats per example of the split `scored` of each model that applies, by its name; none for real values. A first
+    value's predecessor is a symbol of its own, "nothing"."""
     vocab = data.values.vocab
     if vocab is None:
         return {}
     if not data.medium.stream:
         contexts = {"independent Bernoulli" if vocab == 2 else "independent categorical": _site}
-        sizes = [math.prod(splits.train.x.shape[1:])]
+        sizes = [math.prod(train.x.shape[1:])]
     else:
         contexts, sizes = {"histogram": _nothing, "first-order Markov table": _previous}, [1, vocab + 1]
-        splits = splits._replace(train=_without_overlap(splits.train))
+        train = _without_overlap(train)
     options = {"values": data.values, "batch_size": batch_size, "key": key}
     return {
-        name: _fitted_nats(splits, context, size, classes, options)
+        name: _fitted_nats(train, scored, context, size, classes, options)
         for (name, context), size in zip(contexts.items(), sizes, strict=True)
         if (classes or 1) * size * vocab <= _MAX_ENTRIES
     }
@@ -54,16 +54,15 @@ def _previous(x, vocab):
     return np.concatenate([np.full_like(x[:, :1], vocab), x[:, :-1]], axis=1)
 
 
-def _fitted_nats(splits, context, size, classes, options) -> float:
-    """Nats per test example of the table [labels, contexts, V] that the other two splits fill."""
+def _fitted_nats(train, scored, context, size, classes, options) -> float:
+    """Nats per example scored of the table [labels, contexts, V] that the training split fills."""
     shape = (classes or 1, size, options["values"].vocab)
     # Most data are binary images, and bincount would take longer over them than many a model.
     count = _binary_counts if context is _site and shape[2] == 2 else functools.partial(_counts, context=context)
-    fitted = (splits.train,) if np.may_share_memory(splits.valid.x, splits.test.x) else (splits.train, splits.valid)
-    seen = sum(count(batch, shape=shape) for split in fitted for batch in drawn_examples(split, **options))
+    seen = sum(count(batch, shape=shape) for batch in drawn_examples(train, **options))
     nats = np.log(seen.sum(axis=2, keepdims=True) + shape[2]) - np.log(seen + 1)
-    tested = sum(count(batch, shape=shape) for batch in drawn_examples(splits.test, **options))
-    return float((tested * nats).sum() / len(splits.test.x))
+    found = sum(count(batch, shape=shape) for batch in drawn_examples(scored, **options))
+    return float((found * nats).sum() / len(scored.x))
 
 
 def _counts(batch, context, shape) -> np.ndarray:

@@ -82,10 +82,10 @@ class Likelihood:
         result = evaluate(model, params, split, data.values, ensemble=experiment.ensemble, place=place, **scoring)
         seconds = time.perf_counter() - began
         record = _record(experiment, split, result)
-        if which == "test":  # what they are held beside is fitted on the other two
-            record["baselines"] = baselines(data, splits, classes=model.cond.classes, **scoring)
-            if lossy(data):
-                record["distortion"] = data.distortion()
+        if which != "train":  # what they are held beside is fitted on that one
+            record["baselines"] = baselines(data, splits.train, split, classes=model.cond.classes, **scoring)
+        if which == "test" and lossy(data):
+            record["distortion"] = data.distortion()
         return Score(result.nats, record, len(result.log_probs), seconds, result)
 
     def learned(self, experiment, params, state):
