@@ -53,6 +53,7 @@ BAD_RUNS = (
         file("run/metrics.jsonl", '{"step": 2, "split": "test", "seconds": 1, "nats": 9.0}\n'),
     ),
     Bad("-m arjax evaluate run", "run holds no checkpoint yet", gone("run/checkpoints")),
+    Bad("train.py tiny.py --params-from run", "run holds no checkpoint yet; train", gone("run/checkpoints")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", gone("classes/checkpoints/1/default/_METADATA")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", file("classes/checkpoints/1/metrics/metrics", "{")),
     Bad("-m arjax evaluate run", "does not match the model: ema.b0 is float32[4]", run_json("run", *MODEL, "net", hidden=[5])),

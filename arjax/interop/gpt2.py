@@ -6,6 +6,8 @@ It has no start of its own: its first symbol is a token, so theta of x is its lo
 inputs make as many sites. Attention dropout is not known here; `dropout` is what GPT-2 drops of what blocks add (resid_pdrop).
 """
 
+import dataclasses
+
 import numpy as np
 
 from arjax.errors import InputError
@@ -19,21 +21,32 @@ from arjax.protocol import Model
 MODEL_TYPE = "gpt2"
 
 
-def load(settings: Settings, tensors: dict[str, np.ndarray]):
-    """(model, params). InputError as in `load_huggingface`."""
+def model_of(settings: Settings) -> Model:
+    """The model that config.json describes. InputError as in `load_huggingface`."""
     vocab, sites = settings.integer("vocab_size"), settings.integer("n_positions")
     bos, tied = settings.integer("bos_token_id", least=0), settings.flag("tie_word_embeddings", True)
     if bos >= vocab:
         raise InputError(
             f"{settings.file}: bos_token_id={bos} is no token of vocab_size={vocab}; choose one of them to start with"
         )
-    net = Transformer(**common(settings, "gelu_new"), norm="layer", tied=tied, bos=bos)
+    return Model(Transformer(**common(settings, "gelu_new"), norm="layer", tied=tied, bos=bos), Categorical(vocab), (sites,))
+
+
+def params_of(model: Model, settings: Settings, tensors: dict[str, np.ndarray]) -> dict:
+    """The model's parameters. InputError as in `load_huggingface`."""
+    tied, vocab = model.net.tied, model.head.vocab
     tensors = _without_copy(settings, tensors) if tied else tensors
-    ours, rest = fit(tensors, weights(net, sites, vocab, None if tied else vocab))
+    ours, rest = fit(tensors, weights(model.net, model.num_sites, vocab, None if tied else vocab))
     ours["table"] = rest["wte.weight"][None]
     if not tied:
         ours["v"] = rest["lm_head.weight"].T
-    return Model(net, Categorical(vocab), (sites,)), to_params(ours)
+    return to_params(ours)
+
+
+def shortened(model: Model, params: dict, sites: int):
+    """(model, params) of the first `sites` positions, or of all if there are no more."""
+    positions = {"table": params["next"]["table"][:sites]}
+    return dataclasses.replace(model, site_shape=(min(sites, model.num_sites),)), params | {"next": positions}
 
 
 def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:

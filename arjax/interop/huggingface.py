@@ -18,8 +18,10 @@ from arjax.interop.weights import BUFFERS, PREFIX
 from arjax.protocol import Model
 
 
-def load_huggingface(folder: str | os.PathLike):
+def load_huggingface(folder: str | os.PathLike, *, sites: int | None = None):
     """Returns (model, params) of the GPT-2 or Image GPT in `folder`: config.json and model.safetensors, or several and an index.
+
+    sites: of a GPT-2, a model of the first so many of its positions; None, or more than there are: of all.
 
     GPT-2 becomes a model of n_positions sites that starts with bos_token_id: `arjax.theta(model, params, x)` is its logits on
     [bos, x] without the last. Image GPT becomes one of vocab_size - 1 symbols with a learned start, on a square where
@@ -30,13 +32,17 @@ def load_huggingface(folder: str | os.PathLike):
     """
     folder = Path(folder)
     settings = read_settings(folder)
-    kind = settings.values.get("model_type")
-    for architecture in (gpt2, imagegpt):
-        if kind == architecture.MODEL_TYPE:
-            return architecture.load(settings, read_tensors(folder, BUFFERS))
-    raise InputError(
-        f"{settings.file}: model_type={brief(kind)} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are"
-    )
+    architecture = _architecture(settings)
+    model = architecture.model_of(settings)
+    params = architecture.params_of(model, settings, read_tensors(folder, BUFFERS))
+    shorter = architecture is gpt2 and sites is not None
+    return gpt2.shortened(model, params, sites) if shorter else (model, params)
+
+
+def huggingface_model(folder: str | os.PathLike):
+    """Returns the model of `load_huggingface` alone, of which only config.json is read."""
+    settings = read_settings(Path(folder))
+    return _architecture(settings).model_of(settings)
 
 
 def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwrite: bool = False) -> None:
@@ -59,3 +65,13 @@ def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwri
     settings, tensors = architecture.save(model, params)
     tensors = {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()}
     write(Path(folder), settings, tensors, overwrite)
+
+
+def _architecture(settings):
+    kind = settings.values.get("model_type")
+    for architecture in (gpt2, imagegpt):
+        if kind == architecture.MODEL_TYPE:
+            return architecture
+    raise InputError(
+        f"{settings.file}: model_type={brief(kind)} is not read; only {gpt2.MODEL_TYPE} and {imagegpt.MODEL_TYPE} are"
+    )

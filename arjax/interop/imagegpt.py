@@ -22,14 +22,19 @@ from arjax.protocol import Model
 MODEL_TYPE = "imagegpt"
 
 
-def load(settings: Settings, tensors: dict[str, np.ndarray]):
-    """(model, params). InputError as in `load_huggingface`."""
+def model_of(settings: Settings) -> Model:
+    """The model that config.json describes. InputError as in `load_huggingface`."""
     vocab, sites = settings.integer("vocab_size", least=2) - 1, settings.integer("n_positions")
     settings.require("tie_word_embeddings", False)
-    net = Transformer(**common(settings, "quick_gelu"), norm="rms")
-    ours, rest = fit(tensors, weights(net, sites, vocab + 1, vocab))
+    return Model(Transformer(**common(settings, "quick_gelu"), norm="rms"), Categorical(vocab), _picture(sites))
+
+
+def params_of(model: Model, settings: Settings, tensors: dict[str, np.ndarray]) -> dict:
+    """The model's parameters. InputError as in `load_huggingface`."""
+    vocab = model.head.vocab
+    ours, rest = fit(tensors, weights(model.net, model.num_sites, vocab + 1, vocab))
     ours |= {"table": rest["wte.weight"][None, :-1], "start": rest["wte.weight"][-1], "v": rest["lm_head.weight"].T}
-    return Model(net, Categorical(vocab), _picture(sites)), to_params(ours)
+    return to_params(ours)
 
 
 def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:

@@ -80,13 +80,18 @@ def check_run(run: Path, experiment: Experiment) -> None:
         raise InputError(f"{run} is not empty and holds no run.json; choose another directory with --run")
 
 
-def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None = None) -> None:
+def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None = None, params: str | None = None) -> None:
     """Makes `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
     already stays as it is. InputError if that was begun on other data, as in `check_run`, or if processes that train together
-    were given different ones."""
+    were given different ones.
+
+    params: the sha256 of the parameters that it begins with, where these are not drawn.
+    """
     content = {"experiment": describe(experiment), "data": fingerprint(splits)}
     if learned is not None:
         content["tokenizer"] = sha256_of_all(learned)
+    if params is not None:
+        content["params"] = params
     check_same("the experiment, its tokenizer or its data", content)
     by_first(lambda: _write(run, experiment, content, learned))
 
@@ -127,7 +132,7 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
     read, is not what the run was trained with, which run.json says, or not what such a tokenizer learns."""
     if experiment.tokenizer is None:
         return None
-    path, expected = Path(run) / _TOKENIZER, str(_read(Path(run)).get("tokenizer"))
+    path, expected = Path(run) / _TOKENIZER, str(recorded(run, "tokenizer"))
     safetensors = require("safetensors", extra="tokens")
     if not path.is_file():
         raise InputError(f"{path} is missing, or no file; restore it, or train again elsewhere")
@@ -145,6 +150,12 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return learned
+
+
+def recorded(run: str | os.PathLike, what: str) -> str | None:
+    """Returns the sha256 that run.json has of `what`: of its "tokenizer", or of the "params" it began with; None for none."""
+    found = _read(Path(run)).get(what)
+    return None if found is None else str(found)
 
 
 def _read(run: Path) -> dict:

@@ -5,11 +5,11 @@ from pathlib import Path
 import jax
 
 from arjax.errors import any_encoding, say
-from arjax.runs import checkpoints, directory, hosts, load, log, report
+from arjax.runs import checkpoints, directory, hosts, load, log, report, start
 from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import doubts, place_batch, title
-from arjax.training.state import abstract_state, compile_step, draw_state, memory, only, trace_step
+from arjax.training.state import abstract_state, compile_step, memory, only, trace_step
 
 
 @any_encoding()
@@ -37,10 +37,11 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     abstract = abstract_state(experiment, mesh)
     trace_step(experiment, abstract, batches[0], keys.train)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
+    given = start.taken(experiment, abstract, run, learned)
     doubtful = columns.doubts(experiment, splits, keys.train)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
-        directory.write_run(run, described, raw, learned)
+        directory.write_run(run, described, raw, learned, given.digest)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
         for line in (*doubts(mesh, experiment.model), *doubtful):
             say(f"note: {line}")
@@ -49,7 +50,8 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
         saved = checkpoints.restore_latest(run / "checkpoints", abstract)
         update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
         say(f"memory of a step, as it was compiled: {memory(update)}")
-        state = draw_state(experiment, abstract, keys.init) if saved.state is None else saved.state
+        state = start.begin(experiment, abstract, keys.init, given, run) if saved.state is None else saved.state
+        del given  # the host's copy of the parameters
 
         with (
             checkpoints.open_checkpoints(run / "checkpoints") as writer,

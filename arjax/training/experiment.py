@@ -35,6 +35,11 @@ class Experiment:
     # What it learned counts, and is compared as such, not where it lay.
     tokenizer_from: str | None = dataclasses.field(default=None, compare=False)
     """A run whose tokenizer is used, or which trained it as its model."""
+    # What was taken counts, and run.json has its sha256, not where it lay.
+    params_from: str | None = dataclasses.field(default=None, compare=False)
+    """Where training starts: a run, whose best parameters are taken over, or a Hugging Face folder; None draws them."""
+    params_only: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """Takes over only parameters whose dotted names begin so, as blocks or table, and draws the others."""
     optimizer: Any = dataclasses.field(default_factory=AdamW)
     """The optimizer; its learning-rate schedule spans the run."""
     steps: int
@@ -81,6 +86,10 @@ class Experiment:
         if self.batch_size % self.accumulate:
             raise InputError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
         self.optimizer.build(self.steps)
+        if self.params_only and self.params_from is None:
+            raise InputError(
+                f"params_only={' '.join(self.params_only)} needs params_from, to take them from; name it, or leave this out"
+            )
         if is_open(self):
             return  # checked once it is settled
         if self.tokenizer is not None and self.data.values.random:

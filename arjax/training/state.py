@@ -12,11 +12,14 @@ same one, without a message of their own.
 """
 
 import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from arjax.training.experiment import Experiment
@@ -37,9 +40,13 @@ class TrainState:
     state: Any
 
 
-def init_state(experiment: Experiment, key: jax.Array) -> TrainState:
-    """Draws the state before the first step."""
-    params, state = experiment.task.init(experiment, key)
+def init_state(experiment: Experiment, key: jax.Array, given: Mapping[str, jax.Array] = MappingProxyType({})) -> TrainState:
+    """Draws the state before the first step.
+
+    given: by their names, as `leaves` has them, the parameters and parts of the objective's state that are not drawn.
+    """
+    drawn = experiment.task.init(experiment, key)
+    params, state = jax.tree.unflatten(jax.tree.structure(drawn), (leaves(*drawn) | given).values())
     # A copy: the step donates its argument, and no buffer can be given away twice.
     ema = jax.tree.map(jnp.copy, params)
     return TrainState(jnp.zeros((), jnp.int32), params, ema, experiment.optimizer.build(experiment.steps).init(params), state)
@@ -49,6 +56,15 @@ def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh | None = None
     """Returns the shapes of the state that `init_state` makes; on a mesh with shardings, what a checkpoint is restored to."""
     shapes = jax.eval_shape(functools.partial(init_state, experiment), jax.random.key(0))
     return shapes if mesh is None else over_state(shapes, mesh, experiment.model)
+
+
+def leaves(params, state) -> dict[str, Any]:
+    """Returns the arrays of an experiment by their dotted names: parameters, and behind "state." the objective's own state."""
+    named = {}
+    for prefix, tree in (("", params), ("state.", state)):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+            named[prefix + jax.tree_util.keystr(path, simple=True, separator=".")] = leaf
+    return named
 
 
 def only(abstract: TrainState, *names: str) -> TrainState:
@@ -94,12 +110,16 @@ def trace_step(experiment: Experiment, abstract: TrainState, batch, key) -> None
     jax.eval_shape(functools.partial(train_step, experiment), abstract, batch, key)
 
 
-def draw_state(experiment: Experiment, abstract: TrainState, key: jax.Array) -> TrainState:
-    """Draws the state before the first step; it lies as `abstract` says."""
+def draw_state(
+    experiment: Experiment, abstract: TrainState, key: jax.Array, given: Mapping[str, np.ndarray] = MappingProxyType({})
+) -> TrainState:
+    """Draws the state before the first step; it lies as `abstract` says. `given`: as in `init_state`, on the host."""
     # It runs once: XLA's CPU back-end would optimise it for three times as long, to the same bits.
     options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    start = jax.jit(functools.partial(init_state, experiment), out_shardings=_shardings(abstract), compiler_options=options)
-    return start(key)
+    start = functools.partial(init_state, experiment)
+    start = jax.jit(start, donate_argnums=1, out_shardings=_shardings(abstract), compiler_options=options)
+    there = leaves(abstract.params, abstract.state)
+    return start(key, {name: _placed(array, there[name].sharding) for name, array in given.items()})
 
 
 def compile_step(experiment: Experiment, abstract: TrainState, batch, key, mesh: jax.sharding.Mesh) -> jax.stages.Compiled:
@@ -124,6 +144,11 @@ def memory(compiled: jax.stages.Compiled) -> str:
     kept = plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes
     during = plan.temp_size_in_bytes
     return f"{(kept + during) / _MIB:.1f} MiB on each device, {during / _MIB:.1f} of them only during the step"
+
+
+def _placed(array, sharding):
+    """An array that every process has, laid out over the devices."""
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
 
 def _shardings(abstract):

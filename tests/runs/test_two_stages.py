@@ -14,7 +14,9 @@ from arjax.__main__ import main
 from arjax.data import Digits
 from arjax.errors import InputError
 from arjax.runs.directory import read_run, write_run
-from arjax.runs.load import learn
+from arjax.runs.load import learn, open_run
+from arjax.runs.start import taken
+from arjax.training.state import abstract_state, leaves
 
 VQ = "VQVAE(shape=(8, 8), strides=(2,), width=4, residual_width=2, blocks=0, quantizer=EMACodebook(6, 3))"
 IMPORTS = """
@@ -52,6 +54,17 @@ def folder(tmp_path_factory):
     for name in ("first", "second"):
         assert script.main([str(folder / f"{name}.py"), "--run", str(folder / name)]) == 0
     return folder
+
+
+def test_taken_of_an_autoencoder_are_its_parameters_and_its_codebook(folder, tmp_path):
+    experiment = dataclasses.replace(read_run(folder / "first"), params_from=str(folder / "first"))
+    found = taken(experiment, abstract_state(experiment), tmp_path).arrays
+    trained = open_run(folder / "first")
+    assert "state.codes" in found
+    assert found.keys() == leaves(trained.params, trained.state).keys()
+    np.testing.assert_array_equal(found["state.codes"], trained.state["codes"])
+    encoder = dataclasses.replace(experiment, params_only=("encoder",))
+    assert {name.partition(".")[0] for name in taken(encoder, abstract_state(encoder), tmp_path).arrays} == {"encoder"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,148 @@
+"""Where training starts, if not from parameters that are drawn: those of another run, or of a Hugging Face folder.
+
+    --params-from runs/first                            all of them, with the objective's own state; none may be left over
+    --params-from runs/first --params-only blocks       those whose dotted names begin so; the rest is drawn
+
+Optimizer and step are those of a new run. The sha256 of what was taken is in run.json, as that of what a tokenizer learned is: a
+source that changed is found, and from the first checkpoint on the run needs it no more.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from arjax.description import describe, modules_of
+from arjax.errors import InputError, say
+from arjax.files import sha256_of_all
+from arjax.interop import load_huggingface
+from arjax.interop.folder import CONFIG
+from arjax.protocol import Model
+from arjax.runs import directory
+from arjax.runs.load import open_run
+from arjax.tokenizers.tokenizer import Learned
+from arjax.training.experiment import Experiment
+from arjax.training.state import TrainState, draw_state, leaves
+
+# Of what does not fit, so much is named.
+_NAMED = 3
+
+
+class Taken(NamedTuple):
+    """What a run takes over, by name on the host, {} for nothing; None where it was begun before and the source is not named, or
+    not there, any more. `digest`: its sha256, None for nothing."""
+
+    arrays: Mapping[str, np.ndarray] | None
+    digest: str | None
+
+
+def taken(experiment: Experiment, abstract: TrainState, run: Path, learned: Learned | None = None) -> Taken:
+    """Returns what the experiment, over tokens, takes over from its `params_from`.
+
+    abstract: the state it trains.
+    run: its directory.
+    learned: what its tokenizer learned.
+
+    InputError where the source is neither a run nor a folder of weights, where what is taken does not fit, naming it, or where
+    the run was begun from something else.
+    """
+    source, begun = experiment.params_from, (run / "run.json").exists()
+    recorded = directory.recorded(run, "params") if begun else None
+    if recorded is not None and (source is None or not Path(source).exists()):
+        return Taken(None, recorded)
+    if source is None:
+        return Taken({}, None)
+    if Path(source).resolve() == run.resolve():
+        raise InputError(f"{run} cannot start from its own parameters; choose another directory with --run")
+    arrays = _chosen(_read(experiment), leaves(abstract.params, abstract.state), experiment)
+    digest = sha256_of_all(arrays)
+    if begun and digest != recorded:
+        raise InputError(
+            f"{run} was begun from other parameters than those that {source} holds now; choose another directory with --run"
+            + (", or go on with --params-from None" if recorded else "")
+        )
+    if not begun:
+        count, all_ = (sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (arrays, [abstract.params, abstract.state]))
+        say(f"starting from {source}: {count:,} of {all_:,} numbers" + (", the others are drawn" if count < all_ else ""))
+        if _of_other_symbols(experiment, learned):
+            say(f"note: {source} is of other symbols than these; what it learned of each is taken over by its number")
+    return Taken(arrays, digest)
+
+
+def begin(experiment: Experiment, abstract: TrainState, key, given: Taken, run: Path) -> TrainState:
+    """Returns the state before the first step: what was taken over, and the rest drawn. InputError if it is not there."""
+    if given.arrays is None:
+        raise InputError(f"{run} has no checkpoint yet, and begins with other parameters; name them with --params-from")
+    return draw_state(experiment, abstract, key, given.arrays)
+
+
+def _read(experiment: Experiment) -> dict[str, np.ndarray]:
+    """All that the source, a run or a folder of weights, holds."""
+    source, model, state = Path(experiment.params_from), experiment.model, ()
+    if (source / "run.json").is_file():
+        _, params, state = open_run(source, modules=_modules(experiment))
+    elif (source / CONFIG).is_file():
+        _, params = load_huggingface(source, sites=model.num_sites if isinstance(model, Model) else None)
+    else:
+        raise InputError(
+            f"--params-from {source}: there is neither the run.json of a run nor the {CONFIG} of a Hugging Face folder; give the "
+            "directory of one"
+        )
+    return {name: np.asarray(leaf) for name, leaf in leaves(params, state).items()}
+
+
+def _chosen(found: dict, wanted: dict, experiment: Experiment) -> dict[str, np.ndarray]:
+    """What is taken of what was found. InputError where it does not fit what is wanted."""
+    prefixes, source = experiment.params_only, experiment.params_from
+    for prefix in prefixes:
+        if not any(_begins(name, prefix) for name in wanted):
+            raise InputError(f"--params-only {prefix} begins the name of no parameter here; they begin with {_tops(wanted)}")
+    names = [name for name in sorted(found | wanted) if not prefixes or any(_begins(name, prefix) for prefix in prefixes)]
+    pairs = {name: (_shape(found.get(name)), _shape(wanted.get(name))) for name in names}
+    wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if not wrong:
+        return {name: found[name] for name in names}
+    shown = ", ".join(f"{name} {there} -> {here}" for name, (there, here) in [*wrong.items()][:_NAMED])
+    more = f", and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+    misfits = {_top(name) for name in wrong}
+    fits = [top for top in _tops(name for name in names if name not in wrong).split() if top not in misfits]
+    remedy = f"take those that fit, and draw the rest, by --params-only {' '.join(fits)}" if fits else "give another source"
+    raise InputError(
+        f"the parameters of {source} do not fit this model (there -> here): {shown}{more}; {remedy}, or change the model"
+    )
+
+
+def _of_other_symbols(experiment: Experiment, learned: Learned | None) -> bool:
+    """Is the source a run of other data, or of tokens that something else was learned of?"""
+    source = Path(experiment.params_from)
+    if not (source / "run.json").is_file():
+        return False
+    other, data = directory.read_run(source, _modules(experiment)), experiment.data
+    if learned is not None:
+        return directory.recorded(source, "tokenizer") != sha256_of_all(learned)
+    return other.tokenizer is not None or other.data.medium != data.medium
+
+
+def _modules(experiment) -> tuple[str, ...]:
+    """What the experiment is made of may be built of the source, too."""
+    return tuple(modules_of(describe(experiment)))
+
+
+def _begins(name: str, prefix: str) -> bool:
+    """Does a dotted name begin with another? A name stands also for itself with a number: "blocks" for "blocks_0"."""
+    return re.match(rf"{re.escape(prefix)}(_?\d+)?(\.|$)", name) is not None
+
+
+def _top(name: str) -> str:
+    return re.sub(r"_?\d+$", "", name.partition(".")[0])
+
+
+def _tops(names) -> str:
+    return " ".join(sorted({_top(name) for name in names}))
+
+
+def _shape(leaf) -> str:
+    return "absent" if leaf is None else f"{leaf.dtype}{list(leaf.shape)}"
