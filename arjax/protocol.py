@@ -160,6 +160,8 @@ class NetCapabilities:
     attention: Callable | None = None
     """attention(x [B, T, *E], order, cond) -> of each layer the weights [B, N, T, S]: what site t draws from what it sees, the
     start and then the sites before it. They are drawn as pictures."""
+    standardizes: bool = False
+    """Does the net itself bring real values to a size of about one, whatever theirs is?"""
     check_model: Callable | None = None
     """check_model(model), which a model calls last when it is made: InputError where the net does not fit it."""
 
@@ -178,6 +180,8 @@ class HeadCapabilities:
     log_conditionals: Callable | None = None
     """log_conditionals(theta, x) -> [..., *E]: of a symbol of several values, the log-probability of each given those before it,
     which compression needs."""
+    nearest: Callable | None = None
+    """nearest(theta, x) -> [..., *E]: the value of the support that is nearest to x, where not all real numbers belong to it."""
 
     @classmethod
     def of(cls, head) -> "HeadCapabilities":

@@ -4,8 +4,10 @@ where `QUICK` names it, else in `make test-slow`."""
 from arjax.heads import (
     Bernoulli,
     Categorical,
+    Cell,
     CoupledDiscretizedMixtureOfLogistics,
     DiscretizedMixtureOfLogistics,
+    Law,
     MixtureOfGaussians,
     MixtureOfLogistics,
     Ordinal,
@@ -15,6 +17,7 @@ from arjax.models import (
     MADE,
     RNN,
     BayesNet,
+    Columns,
     GatedPixelCNN,
     Histogram,
     LMConv,
@@ -28,6 +31,13 @@ from arjax.orders import AnyOrder, Hilbert, Random, Snake, Spiral, Topological, 
 from arjax.protocol import CondSpec, Model
 
 EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
+
+LAWS = (
+    Law("real", location=3.0, scale=2.0, resolution=0.1),
+    Law("categorical", 3, missing=True),
+    Law("ordered", 4),
+    Law("real", location=-1.0, scale=0.5, missing=True),
+)
 
 ZOO = {
     "made": Model(MADE(hidden=(12,)), Bernoulli(), (2, 4)),
@@ -96,6 +106,11 @@ ZOO = {
         (1, 2, 3),
         cond=CondSpec(classes=3),
     ),
+    "columns_made": Model(Columns(MADE(hidden=(12,), direct=True), 3, LAWS), Cell(2, levels=4), (4,), AnyOrder()),
+    "columns_transformer": Model(
+        Columns(Transformer(8, 2, 2, any_order=True), 3, LAWS), Cell(2, levels=4), (4,), AnyOrder(), CondSpec(classes=3)
+    ),
+    "columns_rnn": Model(Columns(RNN("gru", width=8), 3, LAWS[::-1]), Cell(2, levels=5), (4,), Random(1)),
     "lmconv": Model(LMConv(width=4, blocks=2, kernel=5), Bernoulli(), (3, 3), AnyOrder()),
     "lmconv_coupled": Model(
         LMConv(width=4, blocks=1, kernel=3), CoupledDiscretizedMixtureOfLogistics(3, 2), (1, 2), AnyOrder(Snake(), s_curves())
@@ -140,6 +155,7 @@ QUICK = {
     "made_gaussians",
     "histogram",
     "bayes_tables",
+    "columns_made",
     "lstm",
     "wavenet",
     "pixelcnn",

@@ -2,6 +2,7 @@
 
 from arjax.models.bayes_net import BayesNet, NeuralBayesNet
 from arjax.models.chow_liu import chow_liu
+from arjax.models.columns import Columns
 from arjax.models.gated_pixelcnn import GatedPixelCNN
 from arjax.models.histogram import Histogram
 from arjax.models.lmconv import LMConv
@@ -16,6 +17,7 @@ __all__ = [
     "MADE",
     "RNN",
     "BayesNet",
+    "Columns",
     "GatedPixelCNN",
     "Histogram",
     "LMConv",

@@ -7,12 +7,13 @@ import functools
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from arjax.likelihood import log_prob, theta
-from arjax.protocol import Model
+from arjax.protocol import HeadCapabilities, Model
 from arjax.sampling import ancestral
-from arjax.testing.cases import BATCH, accepted_orders, given_order, random_cond, random_symbols, split, to_data
+from arjax.testing.cases import BATCH, accepted_orders, given_order, parallel, random_cond, random_symbols, split, to_data
 from arjax.testing.flops import executed_flops
 from arjax.testing.shape import LawBroken
 from arjax.testing.steps import NO_STEP
@@ -49,6 +50,7 @@ def check_gradients(model: Model, params, key) -> None:
     low, high = (-1e3, 1e3) if model.head.vocab is None else (0, model.head.vocab - 1)
     extremes = {"the lowest": np.full_like(drawn, low), "the highest": np.full_like(drawn, high)}
     for name, x in {"random": drawn, **extremes}.items():
+        x = _supported(model.head, parallel(model, params, x, model.permutation, cond), x)
         value, gradient = _slope(model, params, to_data(model, x, model.permutation), cond)
         _require_finite(value, f"log_prob at {name} symbols")
         for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
@@ -56,9 +58,15 @@ def check_gradients(model: Model, params, key) -> None:
         for scale in (-1e4, 1e4):
             theta = np.full((BATCH, model.num_sites, model.head.param_size), scale, np.float32)
             theta[..., ::2] *= -1
-            value, gradient = _head_slope(model.head, theta, x)
+            value, gradient = _head_slope(model.head, theta, _supported(model.head, theta, x))
             _require_finite(value, f"the head's log_prob at {name} symbols and theta of +-1e4")
             _require_finite(gradient, f"the head's gradient at {name} symbols and theta of +-1e4")
+
+
+def _supported(head, theta, x):
+    """x itself, or of a head of real values that not all numbers belong to, the nearest that do."""
+    nearest = HeadCapabilities.of(head).nearest
+    return x if nearest is None else np.asarray(nearest(jnp.asarray(theta), x))
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -131,16 +131,16 @@ def _require_one_meaning(model, params, x, order, cond):
 
 
 def _require_signature(model, method, *args, **kwargs):
-    found = getattr(type(model.net), method, None)
+    found = getattr(model.bound, method, None)
     if found is None:
         raise LawBroken(f"{_name(model)} has step but no {method}; give it {method}{inspect.signature(getattr(Net, method))}")
     try:
-        inspect.signature(found).bind(model.net, *args, **kwargs)
+        inspect.signature(found).bind(*args, **kwargs)
     except TypeError as error:
+        written = str(inspect.signature(found)).replace("(", "(self, ", 1)
         protocol = inspect.signature(getattr(Net, method, None) or found)
         raise LawBroken(
-            f"{_name(model)}.{method}{inspect.signature(found)} is not called as the protocol says ({error}); "
-            f"write {method}{protocol}"
+            f"{_name(model)}.{method}{written} is not called as the protocol says ({error}); write {method}{protocol}"
         ) from error
 
 
