@@ -5,7 +5,8 @@
     fixed_point    full passes over all sites at once until all are settled: T at most, and often a few
                    (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
     decoded        tokens as `ancestral` draws them, and the images they stand for, in one program
-    generate       continues sequences of several lengths, as `ancestral` would, until they end; `stream` shows them on the way
+    generate       continues sequences of several lengths, as `ancestral` would, until they end, also beyond
+                   the model's sites; `stream` shows them on the way
 
 Site t draws its noise from `fold_in(key, t)`, so they return the same samples, whatever the key's implementation (on
 accelerators whose matrix products round to fewer bits by default, under `jax.default_matmul_precision("highest")`).
@@ -18,12 +19,14 @@ from arjax.sampling.decoded import Decoded, decoded
 from arjax.sampling.fixed_point import fixed_point
 from arjax.sampling.generate import Generated, generate, stream
 from arjax.sampling.naive import naive
+from arjax.sampling.stops import Stops, stop_strings
 from arjax.sampling.transforms import MinP, Temperature, TopK, TopP
 
 __all__ = [
     "Decoded",
     "Generated",
     "MinP",
+    "Stops",
     "Temperature",
     "TopK",
     "TopP",
@@ -32,5 +35,6 @@ __all__ = [
     "fixed_point",
     "generate",
     "naive",
+    "stop_strings",
     "stream",
 ]

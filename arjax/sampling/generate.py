@@ -1,25 +1,29 @@
 """Continuations of sequences of several lengths: prompts in, each continued until it is long enough or stops.
 
-All lengths are traced numbers, so that one program serves prompts of all lengths and any number of tokens.
+Beyond the model's sites a window slides along them (arjax/sliding.py): its last `keep` symbols enter again, as the first ones of
+the next window. All lengths are traced numbers, so that one program serves prompts of all lengths, any number of tokens and all
+windows.
 """
 
 import functools
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Int32
 
-from arjax.arguments import check_cond, check_count, check_values
+from arjax.arguments import check_cond, check_count
 from arjax.errors import InputError
 from arjax.heads.noise import threefry
 from arjax.protocol import Cond, Model
-from arjax.sampling.ancestral import init_cache, step
+from arjax.sampling.ancestral import draw, force, init_cache
 from arjax.sampling.prepare import check_transforms
+from arjax.sampling.prompts import check_prompts, is_traced
+from arjax.sampling.stops import Stops, check_stop
 from arjax.sharding import BATCH, automatic, constrain, varying
+from arjax.sliding import begins, check_keep
 
 
 class Generated(NamedTuple):
@@ -40,83 +44,153 @@ def generate(
     lengths=None,
     cond: Cond | None = None,
     transforms=(),
-    stop: int | None = None,
+    stop: int | Sequence | Stops | None = None,
+    keep: int | None = None,
 ) -> Generated:
     """Continues each of `prompts`, B integer arrays [length], by up to `tokens` symbols from p(x | prompt, cond).
 
-    lengths: [B] or None: `prompts` is one array [B, L], of which row b has the first lengths[b], at least one. Inside a trace
-      both may be traced; what their values are is then not checked.
+    prompts: of any length; an empty one is continued from the start.
+    lengths: [B] or None: `prompts` is one array [B, L], of which row b has the first lengths[b]. Inside a trace both may be
+      traced; what their values are is then not checked, and each has to be at least one.
+    stop: a symbol; or a tuple of sequences of symbols, each of any length; or of `stop_strings`. A row ends behind the first of
+      them that it draws, all of it: what stands in the prompt is no part of a stop.
+    keep: how many of the last symbols stay in sight where a window is full and the next one begins, 0 to T - 1; None for half of
+      the model's T sites. Symbols beyond the first T are drawn given at least `keep` before them, and at most T - 1.
 
-    A row ends behind the symbol `stop`, where it draws it. The loop ends with the last row. For models of symbols on one axis in
-    raster order. The symbols are those of `ancestral` with the prompts observed, at the same key. cond, transforms: as there.
-    InputError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, a prompt and `tokens`
-    go past its sites, or the model is of another kind.
+    The loop ends with the last row. For models of symbols on one axis in raster order; and beyond their sites for those of
+    streams, as texts are, in which a site's number means nothing. Of the first T the symbols are those of `ancestral` with the
+    prompts observed, at the same key. The noise of symbol n is `fold_in(key, n)`, however many there are. cond, transforms: as
+    there. InputError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, or the model is
+    of another kind.
 
-    Compiles once for a number of prompts, whatever their lengths and `tokens`, and for a net with `prefill` up to eight times
-    more, once for each eighth of the model's sites that the shortest prompt may end in.
+    Compiles once for a number of prompts and a size of `stop`, whatever their lengths and `tokens`, and for a net with `prefill`
+    up to eight times more, once for each eighth of the model's sites that what enters at once may end in.
     """
     key = threefry(key)
-    x, lengths, width, cond, transforms, last = _prepare(model, prompts, lengths, tokens, cond, transforms, stop)
-    if not _is_traced((params, key, x, lengths, cond, transforms)):
-        (generated,) = _chunks(model, params, key, x, lengths, width, cond, transforms, last, model.num_sites)
-        return generated
-    order = model.permutation
-    cache, t = _start(model, params, x, lengths, order, cond)
-    end, until = lengths + np.int32(tokens), np.int32(model.num_sites)
-    _, x, t, end = _advance_kept(model, params, key, cache, x, t, end, until, lengths, last, order, cond, transforms)
-    return Generated(x[:, :width], jnp.minimum(end, jnp.maximum(lengths, t)))
+    given = _prepare(model, prompts, lengths, tokens, cond, transforms, stop, keep)
+    if is_traced((params, key, given)):
+        return _inside(model, params, key, given)
+    (generated,) = _chunks(model, params, key, given, given.x.shape[1])
+    return generated
 
 
 def stream(
-    model: Model, params, key, prompts, *, tokens: int, cond: Cond | None = None, transforms=(), stop: int | None = None, every=16
+    model: Model,
+    params,
+    key,
+    prompts,
+    *,
+    tokens: int,
+    cond: Cond | None = None,
+    transforms=(),
+    stop: int | Sequence | Stops | None = None,
+    keep: int | None = None,
+    every: int = 16,
 ) -> Iterator[Generated]:
     """Yields what `generate` returns, as far as it has got after every so many sites, counted from the end of the shortest
     prompt. The last is the whole; together they cost what `generate` does, and share one program with it. InputErrors at the
     call."""
-    key, given = threefry(key), _prepare(model, prompts, None, tokens, cond, transforms, stop)
+    key, given = threefry(key), _prepare(model, prompts, None, tokens, cond, transforms, stop, keep)
     every = check_count("every", every)
-    if _is_traced((params, key, given)):
+    if is_traced((params, key, given)):
         raise InputError("stream shows what is drawn on the way, which nothing inside a trace can; use generate")
-    return _chunks(model, params, key, *given, every)
+    return _chunks(model, params, key, given, every)
 
 
-def _prepare(model, prompts, lengths, tokens, cond, transforms, stop):
-    """(x int32 [B, T], zero behind each prompt; lengths int32 [B]; the width of what is generated; cond, transforms, stop)."""
-    _check_model(model)
+class _Given(NamedTuple):
+    """x: int32 [B, L], zero behind each prompt. lengths, end: int32 [B], where each prompt ends, and each row. stop: the table of
+    Stops. order: the model's."""
+
+    x: Any
+    lengths: Any
+    end: Any
+    keep: int
+    stop: np.ndarray
+    order: np.ndarray
+    cond: Cond
+    transforms: Any
+
+
+def _prepare(model, prompts, lengths, tokens, cond, transforms, stop, keep) -> _Given:
     tokens = check_count("tokens", tokens)
-    stop = None if stop is None else check_count("stop", stop, least=0)
-    x, lengths, longest = _check_prompts(model, prompts, lengths)
-    _check_room(model, longest, tokens)
-    if stop is not None and stop >= model.head.vocab:
-        raise InputError(f"stop={stop} is no symbol of the model's; choose one of 0..{model.head.vocab - 1}, or None")
+    x, lengths = check_prompts(model, prompts, lengths, tokens)
+    keep, stops = check_keep(model, keep, x.shape[1]), check_stop(stop, model.head.vocab)
     cond, transforms = check_cond(model, cond, len(x)), check_transforms(model, transforms)
-    return x, lengths, int(longest.max() + tokens), cond, transforms, np.int32(-1 if stop is None else stop)
+    return _Given(x, lengths, lengths + np.int32(tokens), keep, stops.table, model.permutation, cond, transforms)
 
 
-def _chunks(model, params, key, x, lengths, width, cond, transforms, stop, every):
-    end, order = lengths + np.int32(width - lengths.max()), model.permutation
-    cache, t = _start(model, params, x, lengths, order, cond)
-    until = int(lengths.min())
+def _chunks(model, params, key, given: _Given, every: int) -> Iterator[Generated]:
+    sites, x, end, state = model.num_sites, np.array(given.x), given.end, np.zeros(len(given.x), np.int32)
+    n = int(given.lengths.min())
+    target = n + every
     while True:
-        until = min(until + every, model.num_sites)
-        cache, x, t, end = _advance(model, params, key, cache, x, t, end, np.int32(until), lengths, stop, order, cond, transforms)
-        reached, ends = int(t), np.array(end)
-        yield Generated(np.array(x)[:, :width], np.minimum(ends, np.maximum(lengths, reached)))
-        if reached >= ends.max():
-            return
+        # All rows are known before symbol n, the first one to be drawn in the window that begins at `first`.
+        first, known = np.int32(begins(n, sites, given.keep)), np.maximum(given.lengths, np.int32(n))
+        part = x[:, first : first + sites]
+        window = np.pad(part, ((0, 0), (0, sites - part.shape[1])))
+        cache, t = _start(model, params, window, known - first, given.order, given.cond)
+        at, full = first + t, first + sites
+        while n < full:
+            until = np.int32(min(target, full))
+            cache, window, at, end, state = _advance(
+                model, params, key, cache, window, at, end, state, first, until, known, *given[4:]
+            )
+            part[:] = np.array(window)[:, : part.shape[1]]
+            n, ends = int(at), np.array(end)
+            over = n >= ends.max()
+            if over or n == target:
+                yield Generated(x.copy(), np.minimum(ends, np.maximum(given.lengths, n)))
+            if over:
+                return
+            target += every if n == target else 0
 
 
-def _start(model, params, prompts, lengths, order, cond):
-    """(cache, t): what all of `prompts`, NumPy int32 [B, T] of `lengths` [B], have in common has entered, and t is the next site.
+def _inside(model, params, key, given: _Given) -> Generated:
+    """What `generate` returns, of values inside a trace."""
+    sites, (x, lengths, end, keep, *rest) = model.num_sites, given
+    *_, order, cond, _ = rest
+    # A net need not be able to take in nothing, at once, and what is traced may be nothing.
+    enters = is_traced(lengths) or bool(lengths.min())
 
-    A net with `prefill` takes it in one pass. It is given the prompts padded to one of at most eight lengths, each of which is
-    compiled once. Another net starts at t = 0, and sees its prompt in steps.
+    def slide(carry):
+        x, n, end, state = carry
+        first, known = begins(n, sites, keep), jnp.maximum(lengths, n)
+        window = jax.lax.dynamic_slice_in_dim(x, first, sites, axis=1)
+        cache, t = _start(model, params, window, known - first, order, cond, enters and keep > 0)
+        carry = cache, window, first + t, end, state
+        _, window, n, end, state = _advance_kept(model, params, key, *carry, first, first + sites, known, *rest)
+        return jax.lax.dynamic_update_slice_in_dim(x, window, first, axis=1), n, end, state
+
+    n, state = lengths.min(), np.zeros(len(x), np.int32)
+    if (width := x.shape[1]) <= sites:
+        cache, t = _start(model, params, _padded(x, sites), lengths, order, cond)
+        carry = cache, _padded(x, sites), t, end, state
+        _, x, n, end, _ = _advance_kept(model, params, key, *carry, np.int32(0), np.int32(sites), lengths, *rest)
+    else:
+        # No window reaches past what is drawn by more than itself.
+        start = varying((_padded(x, width + sites), jnp.int32(n), end, state), params, key, x, lengths, end, rest)
+        x, n, end, _ = jax.lax.while_loop(lambda carry: jnp.any(carry[1] < carry[2]), slide, start)
+    return Generated(x[:, :width], jnp.minimum(end, jnp.maximum(lengths, n)))
+
+
+def _padded(x, width: int):
+    """x [B, L] with zeros up to [B, width]."""
+    return jnp.pad(jnp.asarray(x), ((0, 0), (0, width - x.shape[1])))
+
+
+def _start(model, params, window, known, order, cond, enters: bool = True):
+    """(cache, t): what all rows of `window`, int32 [B, T], have in common of the first `known` [B] has entered, and t is the next
+    site. enters: may it enter in one pass?
+
+    A net with `prefill` takes it so. It is given the window cut to one of at most eight lengths, each of which is compiled once.
+    Another net starts at t = 0, and sees what is known in steps.
     """
-    if model.capabilities.prefill is None:
-        return _empty(model, params, len(prompts), order, cond), np.int32(0)
-    known, unit = lengths.min(), -(-model.num_sites // 8)
-    padded = model.num_sites if _is_traced(known) else min(-(-known // unit) * unit, model.num_sites)
-    return _filled(model, params, prompts[:, :padded], known, order, cond), known
+    least, unit = known.min(), -(-model.num_sites // 8)
+    traced = is_traced(least)
+    if model.capabilities.prefill is None or not enters or (not traced and not least):
+        return _empty(model, params, len(window), order, cond), np.int32(0)
+    padded = model.num_sites if traced else min(-(-least // unit) * unit, model.num_sites)
+    return _filled(model, params, window[:, :padded], least, order, cond), least
 
 
 _empty = jax.jit(automatic(init_cache, split=True), static_argnames=("model", "batch"))
@@ -130,99 +204,34 @@ def _filled(model, params, x, n, order, cond):
 
 
 @functools.partial(automatic, split=True)
-def _advanced(model, params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms):
-    """(cache, x, t, end) at site `until`, or once every row has ended.
+def _advanced(model, params, key, cache, x, n, end, state, first, until, known, stop, order, cond, transforms):
+    """(cache, x, n, end, state) before symbol `until`, or once every row has ended.
 
-    x: int32 [B, T], of which row b is known up to t or to lengths[b], and zero from there on. Row b ends before site end[b] (all
-    [B]), or behind the symbol `stop`, if it draws it after its prompt; -1 stops nowhere.
+    x: int32 [B, T], the window that begins at symbol `first`, of which row b is known before known[b], and zero from there on.
+    n: the symbol to be drawn next. Row b ends before symbol end[b], or where the stops say so, of which what it drew has reached
+    state[b] (all [B]).
     """
 
     def unfinished(carry):
-        _, _, t, end = carry
-        return (t < until) & jnp.any(t < end)
+        _, _, n, end, _ = carry
+        return (n < until) & jnp.any(n < end)
 
     def body(carry):
-        cache, x, t, end = carry
-        before = x[:, jnp.maximum(t - 1, 0)]
+        cache, x, n, end, state = carry
+        t = n - first
         # What stands behind a row's end is zero, and so forced as well.
-        drawn = (lengths <= t) & (t < end)
-        cache, new = step(model, params, key, cache, before, t, order, cond, x[:, t], ~drawn, transforms)
-        return cache, x.at[:, t].set(new), t + 1, jnp.where(drawn & (new == stop), t + 1, end)
+        drawn = (known <= n) & (n < end)
+        cache, theta = model.apply(params, cache, x[:, jnp.maximum(t - 1, 0)], t, order, cond, method="step")
+        new = force(~drawn, x[:, t], draw(model, key, n, theta, transforms))
+        state = jnp.where(drawn, stop[state, new], state)
+        return cache, x.at[:, t].set(new), n + 1, jnp.where(drawn & (state == len(stop)), n + 1, end), state
 
-    x = constrain(x, BATCH)
-    start = varying((cache, x, t, end), params, key, cache, x, t, end, until, lengths, stop, order, cond, transforms)
+    x, stop = constrain(x, BATCH), jnp.asarray(stop)
+    start = (cache, x, n, end, state)
+    start = varying(start, params, key, *start, first, until, known, stop, order, cond, transforms)
     return jax.lax.while_loop(unfinished, body, start)
 
 
 # The cache given is used up, its memory serves the new one; inside a trace memory is the caller's business.
 _advance = jax.jit(_advanced, static_argnames="model", donate_argnames="cache")
 _advance_kept = jax.jit(_advanced, static_argnames="model")
-
-
-def _check_model(model):
-    """InputError unless it is one of symbols, on one axis, in raster order."""
-    if model.head.vocab is None or model.head.event_shape:
-        raise InputError(
-            f"prompts are sequences of symbols, which {model.head} does not model; use arjax.sample(..., observed=...)"
-        )
-    if len(model.site_shape) > 1 or (model.permutation != np.arange(model.num_sites)).any():
-        raise InputError(
-            f"prompts are read in raster order on one axis, but the model's sites are {model.site_shape} in {model.order}; "
-            "use arjax.sample(..., observed=..., mask=...)"
-        )
-
-
-def _check_prompts(model, prompts, lengths):
-    """(x int32 [B, T], zero behind each prompt; lengths int32 [B]; how long each may be, NumPy [B])."""
-    if lengths is not None and not _is_traced(lengths):
-        if np.shape(lengths) != (len(prompts),) or np.min(lengths) < 1 or np.max(lengths) > np.shape(prompts)[1]:
-            raise InputError(f"lengths={lengths} do not fit prompts of shape {np.shape(prompts)}; give 1..L for each of them")
-        lengths, prompts = None, [prompt[:length] for prompt, length in zip(prompts, lengths, strict=True)]
-    if not _is_traced((prompts, lengths)):
-        prompts = [_check_prompt(model, i, prompt) for i, prompt in enumerate(prompts)]
-        x = np.zeros((len(prompts), model.num_sites), np.int32)
-        for row, prompt in zip(x, prompts, strict=True):
-            row[: len(prompt)] = prompt
-        lengths = np.array([len(prompt) for prompt in prompts], np.int32)
-        return x, lengths, lengths
-    if isinstance(prompts, list | tuple):
-        if len({jnp.shape(prompt) for prompt in prompts}) > 1:
-            raise InputError("traced prompts differ in length; give one array [B, L], and lengths=")
-        prompts = jnp.stack(prompts)
-    if prompts.ndim != 2 or not jnp.issubdtype(prompts.dtype, jnp.integer) or not 0 < prompts.shape[1] <= model.num_sites:
-        raise InputError(f"prompts are {prompts.dtype} {prompts.shape}; give integers [B, L], L in 1..{model.num_sites}")
-    longest = np.full(len(prompts), prompts.shape[1], np.int32)
-    if lengths is not None and (lengths.shape != longest.shape or not jnp.issubdtype(lengths.dtype, jnp.integer)):
-        raise InputError(f"lengths are {lengths.dtype} {lengths.shape}; give integers of shape {longest.shape}")
-    lengths = longest if lengths is None else lengths.astype(jnp.int32)
-    x = jnp.pad(jnp.asarray(prompts, jnp.int32), ((0, 0), (0, model.num_sites - prompts.shape[1])))
-    return jnp.where(jnp.arange(model.num_sites)[None] < lengths[:, None], x, 0), lengths, longest
-
-
-def _is_traced(tree) -> bool:
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def _check_prompt(model, i, prompt) -> np.ndarray:
-    """int32 [length]. InputError unless it is symbols of the model's, at least one, and not more than the model has sites."""
-    prompt = np.asarray(prompt)
-    if prompt.size == 0:
-        raise InputError(f"prompt {i} is empty; sample without a prompt, by arjax.sampling.ancestral")
-    if prompt.ndim != 1:
-        raise InputError(f"prompt {i} has shape {prompt.shape}; give integers of shape [length]")
-    if len(prompt) > model.num_sites:
-        raise InputError(f"prompt {i} of {len(prompt)} symbols is longer than the model's {model.num_sites} sites; shorten it")
-    check_values(model, prompt, f"prompt {i}")
-    return prompt.astype(np.int32)
-
-
-def _check_room(model, lengths, tokens):
-    """InputError unless there are prompts, and room for at least one more symbol behind each of them."""
-    if not len(lengths):
-        raise InputError("there is no prompt to continue; give at least one")
-    longest = int(lengths.max())
-    if longest + tokens > model.num_sites:
-        raise InputError(
-            f"prompt {int(lengths.argmax())} of {longest} symbols and tokens={tokens} make {longest + tokens}, past the model's "
-            f"{model.num_sites} sites; choose fewer tokens or a shorter prompt"
-        )

@@ -1,0 +1,101 @@
+"""What a continuation ends behind: the first of several sequences of symbols, or of several strings that symbols spell.
+
+One automaton finds all of them (Aho and Corasick 1975). Its state is the longest end of what was drawn that one of them begins
+with; a table says which state follows on which symbol, so that the sampler looks one number up at each step. Strings are found in
+what the symbols spell, wherever one token ends and the next begins: a token's step is that of its bytes, one after the other.
+"""
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from arjax.arguments import check_count, check_table
+from arjax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stops:
+    """table: int32 [N, V], the state that follows each of N states on each symbol; N, if a stop ends there."""
+
+    table: np.ndarray
+
+
+def check_stop(stop, vocab: int) -> Stops:
+    """Returns Stops of what `generate` takes: a symbol, or sequences of symbols, or Stops; None ends nowhere. InputError where it
+    is none of these, a sequence is empty, or a symbol is not one of 0..vocab-1."""
+    if stop is None:
+        return Stops(np.zeros((1, vocab), np.int32))
+    if isinstance(stop, Stops):
+        if stop.table.shape[1] != vocab:
+            raise InputError(f"stop is of {stop.table.shape[1]} symbols, the model of {vocab}; make it of the model's spelling")
+        return stop
+    if not isinstance(stop, tuple | list):
+        stop = [[check_count("stop", stop, least=0)]]
+    words = [np.asarray(sequence) for sequence in stop]
+    for word in words:
+        if word.ndim != 1 or not word.size or word.dtype.kind not in "iu":
+            raise InputError(f"stop={word.tolist()!r} is no sequence of symbols; give whole numbers, at least one, as [3, 1]")
+        outside = word[(word < 0) | (word >= vocab)]
+        if outside.size:
+            raise InputError(f"stop={outside[0]} is no symbol of the model's; choose one of 0..{vocab - 1}, or None")
+    return Stops(_automaton([word.tolist() for word in words], vocab))
+
+
+def stop_strings(strings: Sequence[str], spelling: Sequence[bytes]) -> Stops:
+    """Returns what ends behind the first symbol within which, or with which, one of some strings ends. InputError where one is
+    empty or the symbols cannot spell it.
+
+    strings: of any length; they may end within a symbol, as a token of several characters.
+    spelling: what each symbol stands for, in UTF-8, as `medium.spelling()` and `BPE.spelling(learned)` return it.
+    """
+    letters = set().union(*spelling)
+    for string in strings:
+        if not string:
+            raise InputError("a stop is empty; give at least one character")
+        if not letters.issuperset(string.encode(errors="surrogateescape")):
+            raise InputError(f"the stop {string!r} cannot be made of the model's symbols; choose characters that its texts have")
+    return Stops(_over(_automaton([list(string.encode(errors="surrogateescape")) for string in strings], 256), spelling))
+
+
+def _automaton(words: list[list[int]], letters: int) -> np.ndarray:
+    """[N, letters] int32: Aho and Corasick's, without what follows the end of a word."""
+    check_table("the stops", sum(map(len, words)) + 1, letters)
+    children, ends = [{}], set()
+    for word in words:
+        state = 0
+        for letter in word:
+            if letter not in children[state]:
+                children[state][letter] = len(children)
+                children.append({})
+            state = children[state][letter]
+        ends.add(state)
+    table, shorter, waiting = np.zeros((len(children), letters), np.int32), [0] * len(children), deque([0])
+    while waiting:
+        state = waiting.popleft()
+        # Where no word goes on, those go on that the next shorter end of what was read begins; it was visited before.
+        table[state] = table[shorter[state]] if state else 0
+        for letter, child in children[state].items():
+            shorter[child] = int(table[state, letter])
+            table[state, letter] = child
+            if shorter[child] in ends:
+                ends.add(child)
+            waiting.append(child)
+    going = [state for state in range(len(children)) if state not in ends]
+    number = np.full(len(children), len(going), np.int32)
+    number[going] = np.arange(len(going))
+    return number[table[going]]
+
+
+def _over(table: np.ndarray, spelling: Sequence[bytes]) -> np.ndarray:
+    """[N, V]: the same automaton, that reads symbols by their bytes, of table [N, 256]."""
+    states, found = np.arange(len(table), dtype=np.int32), len(table)
+    check_table("the stops", len(table), len(spelling))
+    table = np.vstack([table, np.full((1, table.shape[1]), found, np.int32)])
+    spelled, sizes = np.frombuffer(b"".join(spelling), np.uint8), np.array([len(symbol) for symbol in spelling])
+    starts, reached = np.cumsum(sizes) - sizes, np.repeat(states[:, None], len(spelling), axis=1)
+    for i in range(sizes.max(initial=0)):
+        longer = np.flatnonzero(sizes > i)
+        reached[:, longer] = table[reached[:, longer], spelled[starts[longer] + i][None]]
+    return reached
