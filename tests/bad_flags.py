@@ -71,7 +71,7 @@ BAD_FLAGS = tuple(
         ("--batch-size 8 --mesh.data 8 --accumulate 2", "batch_size=8 is not divisible by 8 devices times accumulate=2"),
         ("--accumulate 3", "batch_size=8 is not divisible by accumulate=3"),
         ("--ensemble 2", "ensemble=2 needs something to average over"),
-        ("--samples -1", "samples=-1 must not be negative"),
+        ("--samples -1", "samples=-1 must be at least 0"),
         ("--seed 4294967296", "seed=4294967296 is not in 0..2**32-1"),
         ("--ema nan", "ema=nan is a decay rate"),
         ("--tokenizer-from run", "tokenizer_from=run needs a tokenizer"),

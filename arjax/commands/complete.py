@@ -49,6 +49,7 @@ class Complete:
     """Completions of each; by default 8 of images, 3 of text and sound."""
     seed: int = 0
     raw: flags.Raw = False
+    step: flags.Step = None
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png, with
     -2, -3, ... behind it as long as that is there. Texts and sounds are named likewise."""
@@ -58,7 +59,7 @@ class Complete:
 
     def __call__(self) -> None:
         self._check_flags()
-        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
         self._check_medium(data.medium)
         examples, completions = data.medium.at_once

@@ -15,6 +15,7 @@ from arjax.commands.flags import (
     Raw,
     Root,
     Run,
+    Step,
     data_files,
     npz,
     require_model,
@@ -47,6 +48,7 @@ class Evaluate:
     ensemble: int | None = None
     """Orders and members to average over, as probabilities; by default as the experiment says."""
     raw: Raw = False
+    step: Step = None
     out: Path | None = None
     """Where to write every example's own as .npz: log_prob [N] in nats, counts [N], how many values were counted in each, label
     where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
@@ -67,7 +69,7 @@ class Evaluate:
         require_suffix(".png", png=self.png)
         read = data_files(self.run, self.root, self.modules)
         require_outputs(self.overwrite, self.other_data, *read, out=self.out, png=self.png)
-        experiment, params, state = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        experiment, params, state = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
         if any((self.out, self.png, self.other_data, self.other_run)):

@@ -39,6 +39,7 @@ class Sample:
     top_p: float | None = None
     min_p: float | None = None
     raw: flags.Raw = False
+    step: flags.Step = None
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
     Texts and sounds are named likewise."""
@@ -58,7 +59,7 @@ class Sample:
         flags.require_seed(self.seed)
         if self.prompt is None and (self.tokens, self.stop) != (None, None):
             raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
-        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
         flags.require_label(self.run, model, self.label)
         # Only features have to come from data, which need not be there otherwise.

@@ -1,4 +1,5 @@
-"""Checkpoints by orbax: written in the background; the last two and the best are kept; what is restored is what was saved.
+"""Checkpoints by orbax: written in the background; the last two, the best and what is asked for are kept; what is restored is
+what was saved.
 
 A checkpoint counts once it is complete, so that a run killed while writing one has the one before. One that cannot be read, or
 holds other bits than were saved, is passed over for the next, and never deleted: what could not be read here may be readable
@@ -41,18 +42,22 @@ class Restored(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_checkpoints(folder: Path) -> Iterator:
+def open_checkpoints(folder: Path, every: int | None = None, at: tuple[int, ...] = ()) -> Iterator:
     """Opens the checkpoints in `folder`, which is made if need be; at the end waits for what is being written. Those whose note
-    cannot be read are set aside under the name damaged.STEP. OSError if one cannot be written."""
-    import orbax.checkpoint as ocp
-    from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+    cannot be read are set aside under the name damaged.STEP. OSError if one cannot be written.
 
-    by_first(lambda: _set_aside(folder, [step for step in _steps(folder) if _note(folder, step) is None]))
+    every, at: steps whose checkpoints are kept besides the last two and the best: the multiples of `every`, and each of `at`.
+    """
+    import orbax.checkpoint as ocp
+    from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, CustomSteps, EveryNSteps, LatestN
+
+    by_first(lambda: set_aside(folder, [step for step in steps_in(folder) if _note(folder, step) is None]))
 
     def goodness(note: dict) -> float:
         return -note["loss"]
 
-    kept = AnyPreservationPolicy([LatestN(2), BestN(get_metric_fn=goodness, n=1, keep_checkpoints_without_metrics=False)])
+    best = BestN(get_metric_fn=goodness, n=1, keep_checkpoints_without_metrics=False)
+    kept = AnyPreservationPolicy([LatestN(2), best, CustomSteps(at), *([EveryNSteps(every)] if every else [])])
     options = ocp.CheckpointManagerOptions(best_fn=goodness, preservation_policy=kept)
     checkpoints = ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.PyTreeCheckpointHandler(), options=options)
     with _unlogged():
@@ -95,23 +100,35 @@ def restore_latest(folder: Path, abstract) -> Restored:
     abstract: the state as jax.ShapeDtypeStructs with shardings; a leaf `...` is not read and stays. InputError if a checkpoint
     holds other arrays than these, or if there are checkpoints but none can be read.
     """
-    restored = _first_readable(folder, sorted(_steps(folder), reverse=True), abstract)
+    restored = _first_readable(folder, sorted(steps_in(folder), reverse=True), abstract)
     if restored is None:
         return Restored(None, 0, math.inf, (), 0, ())
     if restored.damaged:
-        by_first(lambda: _set_aside(folder, restored.damaged))
+        by_first(lambda: set_aside(folder, restored.damaged))
     return restored
 
 
 def restore_best(folder: Path, abstract) -> Restored:
     """Restores the checkpoint in `folder` whose validation was best among those that can be read; the latest of equals.
     `abstract` and errors as in `restore_latest`; InputError if there is none. Changes nothing."""
-    loss = {step: (_note(folder, step) or {"loss": math.inf})["loss"] for step in _steps(folder)}
+    loss = {step: (_note(folder, step) or {"loss": math.inf})["loss"] for step in steps_in(folder)}
     steps = sorted(loss, key=lambda step: (loss[step], -step))
     restored = _first_readable(folder, steps, abstract)
     if restored is None:
         raise InputError(f"{folder} holds no checkpoint; train for at least one validation")
     return restored
+
+
+def restore_step(folder: Path, step: int, abstract) -> Restored:
+    """Restores the checkpoint of `step`. `abstract` as in `restore_latest`; InputError if it is not kept, with those that are, or
+    cannot be read. Changes nothing."""
+    kept = sorted(steps_in(folder))
+    if step not in kept:
+        raise InputError(
+            f"{folder} keeps no checkpoint of step {step}, but of {', '.join(map(str, kept)) or 'none'}; choose one of these, or "
+            "train with --keep-every"
+        )
+    return _first_readable(folder, [step], abstract)
 
 
 @contextlib.contextmanager
@@ -168,13 +185,14 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
     return None
 
 
-def _set_aside(folder: Path, steps: Iterable[int]) -> None:
-    # Orbax takes no folder for a checkpoint whose name is no number.
+def set_aside(folder: Path, steps: Iterable[int], name: str = "damaged") -> None:
+    """Gives checkpoints the names NAME.STEP: orbax takes no folder for one whose name is no number."""
     for step in steps:
-        (folder / str(step)).rename(free_stem(folder / f"damaged.{step}", [""]))
+        (folder / str(step)).rename(free_stem(folder / f"{name}.{step}", [""]))
 
 
-def _steps(folder: Path) -> list[int]:
+def steps_in(folder: Path) -> list[int]:
+    """Lists the steps whose checkpoints lie in `folder`, in no order."""
     return [int(path.name) for path in folder.glob("*") if re.fullmatch("0|[1-9][0-9]*", path.name)]
 
 

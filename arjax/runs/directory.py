@@ -62,9 +62,9 @@ def _holder(run: Path) -> str:
         return "another process"
 
 
-def check_run(run: Path, experiment: Experiment) -> None:
-    """Raises InputError if `run` exists and holds another experiment, or files but no run.json, or if no checkpoint could be
-    written there. Changes nothing."""
+def check_run(run: Path, experiment: Experiment) -> int | None:
+    """Returns for how many steps `run` was begun, None if it was not. InputError if it holds another experiment, or files but no
+    run.json, or if no checkpoint could be written there. Changes nothing."""
     if wild := set("[*?") & set(str(run.absolute())):
         # Orbax looks for what it wrote by a pattern. Where that does not match, the checkpoint cannot be read again.
         raise InputError(f"{run.absolute()} has {' '.join(sorted(wild))} in its name; choose another directory with --run")
@@ -73,17 +73,20 @@ def check_run(run: Path, experiment: Experiment) -> None:
     there = [path.name for path in run.iterdir()] if run.exists() else []
     names = {name for name in there if not (name.startswith(".") and name.endswith(".tmp"))}  # of what was killed as it wrote
     if "run.json" in names:
-        other = _difference_from(_read(run)["experiment"], experiment)
+        described = _read(run)["experiment"]
+        other = _difference_from(described, experiment)
         if other is not None:
             raise InputError(f"{run} holds a different experiment ({other}); choose another directory with --run")
-    elif names - {_LOCK, _TOKENIZER}:
+        return described["steps"]
+    if names - {_LOCK, _TOKENIZER}:
         raise InputError(f"{run} is not empty and holds no run.json; choose another directory with --run")
+    return None
 
 
 def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None = None, params: str | None = None) -> None:
     """Makes `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
-    already stays as it is. InputError if that was begun on other data, as in `check_run`, or if processes that train together
-    were given different ones.
+    already stays as it is, but for the description of a run that is made longer. InputError if that was begun on other data, as
+    in `check_run`, or if processes that train together were given different ones.
 
     params: the sha256 of the parameters that it begins with, where these are not drawn.
     """
@@ -97,22 +100,28 @@ def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None
 
 
 def _write(run, experiment, content, learned):
-    check_run(run, experiment)
-    if (run / "run.json").exists():
-        there, data = _read(run)["data"], content["data"]
+    before = check_run(run, experiment)
+    if before is not None:
+        earlier = _read(run)
+        there, data = earlier["data"], content["data"]
         if there != data:
             name = next(name for name in sorted(there.keys() | data.keys()) if there.get(name) != data.get(name))
             raise InputError(
                 f"{run} was begun on other data ({name}: {there.get(name)} there, {data.get(name)} now); put the data back as "
                 "they were, or choose another directory with --run"
             )
+        if before != experiment.steps:
+            _write_json(run, earlier | {"experiment": content["experiment"]})
         return
     if learned is not None:
         # Before run.json: a directory that has one has all that it names.
         safetensors = require("safetensors.numpy", extra="tokens")
         write_whole(run / _TOKENIZER, safetensors.save({name: np.asarray(array, order="C") for name, array in learned.items()}))
-    text = json.dumps(content | {"written_by": _circumstances()}, indent=2, allow_nan=False)
-    write_whole(run / "run.json", text + "\n")
+    _write_json(run, content | {"written_by": _circumstances()})
+
+
+def _write_json(run, content):
+    write_whole(run / "run.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_run(run: str | os.PathLike, modules: tuple[str, ...] = ()) -> Experiment:

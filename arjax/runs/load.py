@@ -14,7 +14,7 @@ from arjax.data.splits import Splits
 from arjax.description import describe, modules_of
 from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all
-from arjax.runs.checkpoints import restore_best
+from arjax.runs.checkpoints import restore_best, restore_step
 from arjax.runs.directory import difference, read_run, read_tokenizer
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.experiment import Experiment, over_tokens
@@ -42,22 +42,30 @@ class Trained(NamedTuple):
     state: Any
 
 
-def load(run: str | os.PathLike, *, raw: bool = False, modules: tuple[str, ...] = ()) -> Loaded:
+def load(run: str | os.PathLike, *, raw: bool = False, step: int | None = None, modules: tuple[str, ...] = ()) -> Loaded:
     """Loads (model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is
     executed or changed.
 
-    params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. modules: names of modules,
-    besides arjax, whose dataclasses run.json may name. InputError if `run` is no run directory, does not fit its description,
-    has another tokenizer than it was trained with or has no checkpoint that can be read; a warning if a better one is damaged.
+    params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. step: of this checkpoint, which
+    must be one that is kept. modules: names of modules, besides arjax, whose dataclasses run.json may name. InputError if `run`
+    is no run directory, does not fit its description, has another tokenizer than it was trained with or has no checkpoint that
+    can be read; a warning if a better one is damaged.
     """
     experiment = read_run(run, modules)
     learned = read_tokenizer(run, experiment)
     fitted = None if learned is None else Fitted(experiment.tokenizer, learned)
-    params, state = restore(run, over_tokens(experiment, learned), raw)
+    params, state = restore(run, over_tokens(experiment, learned), raw, step)
     return Loaded(experiment.model, experiment.task.learned(experiment, params, state), fitted)
 
 
-def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = None, modules: tuple[str, ...] = ()) -> Trained:
+def open_run(
+    run: str | os.PathLike,
+    *,
+    raw: bool = False,
+    step: int | None = None,
+    root: str | None = None,
+    modules: tuple[str, ...] = (),
+) -> Trained:
     """Opens a run as the commands need it. `root`, if given: where its data lie; else, and errors, as `load`."""
     experiment = read_run(run, modules)
     if root is not None:
@@ -65,7 +73,7 @@ def open_run(run: str | os.PathLike, *, raw: bool = False, root: str | None = No
             raise InputError(f"root={root}: {experiment.data.title} lies in no folder; leave it out")
         experiment = dataclasses.replace(experiment, data=rooted(experiment.data, root))
     experiment = over_tokens(experiment, read_tokenizer(run, experiment))
-    return Trained(experiment, *restore(run, experiment, raw))
+    return Trained(experiment, *restore(run, experiment, raw, step))
 
 
 class Prepared(NamedTuple):
@@ -131,9 +139,9 @@ def _learned_there(experiment: Experiment, source: str) -> Learned:
     )
 
 
-def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False) -> tuple[Any, Any]:
-    """Returns (params, state) of the run's checkpoint that was best on validation. `experiment`: over tokens where it has a
-    tokenizer. InputError and warning as `load`."""
+def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False, step: int | None = None) -> tuple[Any, Any]:
+    """Returns (params, state) of the run's checkpoint of `step`, or of that which was best on validation. `experiment`: over
+    tokens where it has a tokenizer. InputError and warning as `load`."""
     folder = Path(run) / "checkpoints"
     if not folder.is_dir():
         raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
@@ -142,7 +150,8 @@ def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False) -
         abstract = on_one_device(abstract_state(experiment))
     except (OverflowError, MemoryError) as error:
         raise InputError(f"{run} describes a model that no memory holds ({one_line(error)}); was run.json edited?") from error
-    best = restore_best(folder, only(abstract, which, "state"))
+    wanted = only(abstract, which, "state")
+    best = restore_best(folder, wanted) if step is None else restore_step(folder, step, wanted)
     if best.damaged:
         damaged = ", ".join(map(str, best.damaged))
         said = f"checkpoint {damaged} in {folder} is damaged; these are the parameters of step {best.step}"

@@ -54,6 +54,13 @@ def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     return records
 
 
+def forget(path: Path, step: int, measure: str) -> list[dict]:
+    """Leaves in metrics.jsonl the records of training and validation until `step`, and returns them."""
+    kept = [record for record in read_metrics(path, measure) if record["step"] <= step and record["split"] != "test"]
+    write_whole(path, "".join(json.dumps(record) + "\n" for record in kept))
+    return kept
+
+
 def _record(line: bytes, fields: dict) -> dict | None:
     """The JSON object with these fields, their numbers finite as all that is ever written; None if it is none."""
     try:
@@ -85,10 +92,9 @@ class Log:
 
     def __enter__(self):
         path = self.run / "metrics.jsonl"
-        earlier = read_metrics(path, self.experiment.task.measure)
-        self.records = [record for record in earlier if record["step"] <= self.first and record["split"] != "test"]
-        self._beyond = max((record["step"] for record in earlier), default=0)
-        write_whole(path, "".join(json.dumps(record) + "\n" for record in self.records))
+        measure = self.experiment.task.measure
+        self._beyond = max((record["step"] for record in read_metrics(path, measure)), default=0)
+        self.records = forget(path, self.first, measure)
         with contextlib.ExitStack() as stack:
             self._file = stack.enter_context(path.open("a"))
             self._board = _Board(self.run / "tensorboard", self.first) if importlib.util.find_spec("tensorboardX") else None

@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 
 from arjax.errors import any_encoding, say
-from arjax.runs import checkpoints, directory, hosts, load, log, report, start
+from arjax.runs import checkpoints, directory, hosts, load, log, longer, report, start
 from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import doubts, place_batch, title
@@ -22,12 +22,13 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     not fit together or `run` is of another experiment, before anything is written; FloatingPointError where numbers do not stay
     finite.
     """
-    # Whether it was done before.
-    directory.check_run(run, described)
+    # Whether it was done before, and whether there is more to do now.
+    before = directory.check_run(run, described)
+    begin = None if before is None else longer.begin_of_longer(run, before, described)
     records = log.read_metrics(run / "metrics.jsonl", described.task.measure)
-    if records and records[-1]["split"] == "test":
+    if begin is None and longer.is_finished(described, records):
         report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
-        say(f"{run} is finished; choose another directory with --run to train again")
+        say(f"{run} is finished; choose another directory with --run to train again, or more --steps to go on")
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.
@@ -39,8 +40,12 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
     given = start.taken(experiment, abstract, run, learned)
     doubtful = columns.doubts(experiment, splits, keys.train)
+    stable = longer.stable(experiment, experiment.steps)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
+        if begin is not None:
+            say(f"{run} was begun for {before} steps, and goes on from step {begin} to {experiment.steps}")
+            hosts.by_first(lambda: longer.forget_beyond(run, begin, task.measure))
         directory.write_run(run, described, raw, learned, given.digest)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
         for line in (*doubts(mesh, experiment.model), *doubtful):
@@ -54,35 +59,44 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
         del given  # the host's copy of the parameters
 
         with (
-            checkpoints.open_checkpoints(run / "checkpoints") as writer,
+            checkpoints.open_checkpoints(run / "checkpoints", experiment.keep_every, (stable,)) as writer,
             log.Log(folder, experiment, saved.step, saved.updates, doubtful) as run_log,
             hosts.Interruption(mesh) as stop,
         ):
             run_log.begin(saved)
-            for step in range(saved.step + 1, experiment.steps + 1):
+            step, losses = saved.step, longer.losses(records, saved.step, task.measure)
+            while step < experiment.steps and not longer.is_over(experiment.patience, losses):
+                step += 1
                 state, metrics, asked = update(state, place_batch(batches[step - 1], mesh), keys.train, stop.asked())
                 run_log.train(step, metrics)
                 signal, loss = stop.agreed(asked), None
-                due = step % experiment.eval_every == 0 or step == experiment.steps
-                if not (due or signal):
+                due = step % experiment.eval_every == 0 or step in (stable, experiment.steps)
+                if not (due or signal or (experiment.keep_every and step % experiment.keep_every == 0)):
                     continue
                 # Nothing is saved before its own loss was seen to be finite.
                 run_log.settle()
                 if due:
                     run_log.summarise()
                     loss = run_log.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
+                    losses.append(loss)
                     run_log.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
                 run_log.sync()
                 checkpoints.save(writer, step, state, loss, run_log.updates, run_log.written)
                 if signal:
                     run_log.interrupted(step, again)
                     return 128 + signal
+            facts = {"parameters": parameters}
+            if step < experiment.steps:
+                facts["stopped"] = step
+                run_log.note(f"stopped at step {step}: the last {experiment.patience} validations found nothing better")
             # The result: the test split under the parameters that validation chose.
             checkpoints.finish(writer)
             best = checkpoints.restore_best(run / "checkpoints", only(abstract, "ema", "state"))
-            for step in best.damaged:
-                run_log.note(f"checkpoint {step} was better on validation but is damaged; the result is that of step {best.step}")
+            for damaged in best.damaged:
+                run_log.note(
+                    f"checkpoint {damaged} was better on validation but is damaged; the result is that of step {best.step}"
+                )
             test = task.test(experiment, best.state.ema, best.state.state, splits, "test", **options)
-            run_log.test(best.step, test, {f"valid_{task.measure}": best.loss, "parameters": parameters})
+            run_log.test(best.step, test, {f"valid_{task.measure}": best.loss} | facts)
         report.closing_table(experiment, run, run_log.records, kept)
     return 0

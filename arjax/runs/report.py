@@ -77,7 +77,17 @@ def show(objective, experiment, params, state, splits, key, step: int) -> dict[s
 
 
 # In a record of any objective.
-_COMMON = ("step", "split", "seconds", "examples_per_second", "grad_norm", "parameters", "standard_error", "records_lost")
+_COMMON = (
+    "step",
+    "split",
+    "seconds",
+    "examples_per_second",
+    "grad_norm",
+    "parameters",
+    "standard_error",
+    "records_lost",
+    "stopped",
+)
 
 
 @words.register
@@ -185,10 +195,12 @@ def closing_table(experiment, run: Path, records: list[dict], kept: bool = True)
     chosen = f", {words(experiment.task, experiment, valid)} on the validation split" if valid else ""
     names = ["run.json", "tokenizer.safetensors", "metrics.jsonl", "loss.png", "samples/", "checkpoints/", "tensorboard/"]
     rows = {
-        "chosen": f"step {test['step']} of {experiment.steps}{chosen}",
+        "chosen": f"step {test['step']} of {test.get('stopped', experiment.steps)}{chosen}",
         "parameters": f"{test['parameters']:,}",
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
     }
+    if "stopped" in test:
+        rows["stopped"] = f"at step {test['stopped']} of {experiment.steps}, as validation had not become better for long enough"
     if kept:
         rows["written to"] = f"{run}/: {' '.join(name for name in names if (run / name).exists())}"
     if "records_lost" in test:

@@ -42,19 +42,24 @@ class Experiment:
     """Takes over only parameters whose dotted names begin so, as blocks or table, and draws the others."""
     optimizer: Any = dataclasses.field(default_factory=AdamW)
     """The optimizer; its learning-rate schedule spans the run."""
-    steps: int
-    """Updates in the whole run."""
+    # A run may be made longer: runs/longer.py.
+    steps: int = dataclasses.field(compare=False)
+    """Updates in the whole run. More than before continue a run whose schedule is Constant or WarmupStableDecay."""
     batch_size: int = 100
     """Examples an update, over all devices."""
     accumulate: int = 1
     """Micro-batches an update is split into, to save memory. An objective's state (of an EMACodebook) follows each of them."""
     ema: float = 0.999
     """Decay of the average of the parameters that is evaluated; 0 evaluates the parameters themselves."""
-    eval_every: int
-    """Steps between validations, each with samples and a checkpoint."""
     eval_batch_size: int = 500
     """Examples scored at once, over all devices."""
-    # How often a run reports changes nothing it computes: a run may go on with other values.
+    # How often a run is scored and reports changes nothing it computes: a run may go on with other values.
+    eval_every: int = dataclasses.field(compare=False)
+    """Steps between validations, each with samples and a checkpoint."""
+    patience: int | None = dataclasses.field(default=None, compare=False)
+    """Validations in a row without a better loss that end the run; None or 0 never do."""
+    keep_every: int | None = dataclasses.field(default=None, compare=False)
+    """Steps between checkpoints that are kept, besides the last two and the best; None keeps no more."""
     log_every: int = dataclasses.field(default=100, compare=False)
     """Steps between the lines on training in metrics.jsonl."""
     ensemble: int = 1
@@ -77,8 +82,9 @@ class Experiment:
                 raise InputError(f"{name}={getattr(self, name)} is more than {_MOST_AT_ONCE} at once; choose fewer")
         if self.steps >= 2**31:
             raise InputError(f"steps={self.steps} is not below 2**31, where int32 ends that counts them; choose fewer")
-        if self.samples < 0:
-            raise InputError(f"samples={self.samples} must not be negative; choose 0 or more")
+        for name, least in (("samples", 0), ("patience", 0), ("keep_every", 1)):
+            if getattr(self, name) is not None and getattr(self, name) < least:
+                raise InputError(f"{name}={getattr(self, name)} must be at least {least}; choose {least} or more")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed={self.seed} is not in 0..2**32-1; choose one that is")
         if not 0 <= self.ema < 1:

@@ -5,8 +5,8 @@
     Linear, Cosine                                   from peak to `final` times peak at the last step
     WarmupStableDecay                                peak, and in the last part of the run from peak to `final` times peak
 
-Cosine is of Loshchilov and Hutter 2017, WarmupStableDecay of Hu et al. 2024 (MiniCPM). A run can be made longer from where its
-updates are still those of the longer one: `stable(steps)`.
+Cosine is of Loshchilov and Hutter 2017, WarmupStableDecay of Hu et al. 2024 (MiniCPM). A run can be made longer after the
+first `stable(steps)` updates, which are those of a longer one too.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ class Schedule(Protocol):
         ...
 
     def stable(self, steps: int) -> int:
-        """Counts the first updates of a run of `steps` whose learning rate is the same in every longer run."""
+        """Counts the first updates of a run of `steps` that are the same in every longer run; 0 if it cannot be made longer."""
         ...
 
 
@@ -71,8 +71,8 @@ class Linear:
         return _warmed(self.warmup, peak, steps, optax.linear_schedule(peak, peak * self.final, max(1, steps - self.warmup)))
 
     def stable(self, steps: int) -> int:
-        """Counts the updates of the warm-up."""
-        return self.warmup
+        """Returns 0: every update depends on how many there are."""
+        return 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Cosine:
         return _warmed(self.warmup, peak, steps, optax.cosine_decay_schedule(peak, max(1, steps - self.warmup), self.final))
 
     def stable(self, steps: int) -> int:
-        """Counts the updates of the warm-up."""
-        return self.warmup
+        """Returns 0: every update depends on how many there are."""
+        return 0
 
 
 @dataclasses.dataclass(frozen=True)
