@@ -87,7 +87,7 @@ class Evaluate:
         values = math.prod(splits.train.x.shape[1:])
         rows = {
             "scored": f"{self.split} split, {scored.examples} examples of {values} {experiment.data.medium.unit}s",
-            "weights": self._weights(experiment),
+            "weights": self._weights(experiment, self.step),
             "rate": _rate(scored, experiment.eval_batch_size),
         }
         arrays, drawn = {}, []
@@ -111,7 +111,7 @@ class Evaluate:
         if self.out:
             files[self.out] = npz(**arrays, **self._about(experiment, split))
         if self.png:
-            unit, title = experiment.data.medium.unit, f"{self.run}, {self._weights(experiment)}"
+            unit, title = experiment.data.medium.unit, f"{self.run}, {self._weights(experiment, self.step)}"
             picture = pictures.histograms(drawn, f"-log p(x), bits/{unit}", f"fraction of the {unit}s counted", title)
             files[self.png] = pictures.png(picture)
         write_all(files, overwrite=self.overwrite)
@@ -177,10 +177,11 @@ class Evaluate:
         """A set of the histogram. Its mean is the table's: examples weigh as many values as are counted in them."""
         return f"{self.split}: {experiment.data.title} ({len(result.counts)} examples)", _bits(result), result.counts
 
-    def _weights(self, experiment) -> str:
+    def _weights(self, experiment, step: int | None = None) -> str:
+        of = "" if step is None else f", of step {step}"
         if self.raw or experiment.ema == 0:
-            return "the parameters as trained"
-        return f"the moving average of the parameters (EMA, decay {experiment.ema:g})"
+            return f"the parameters as trained{of}"
+        return f"the moving average of the parameters (EMA, decay {experiment.ema:g}){of}"
 
     def _other_data_rows(self, experiment, inside: Evaluation, outside: Evaluation) -> dict[str, str]:
         name, area = experiment.data.medium.unit, auroc(_bits(inside), _bits(outside))
@@ -205,8 +206,8 @@ class Evaluate:
     def _about(self, experiment, split) -> dict:
         """What an .npz says of what was scored."""
         label = {} if split.label is None else {"label": split.label}
-        said = {"run": self.run, "split": self.split, "weights": self._weights(experiment), "title": experiment.data.title}
-        return label | said | {"x": split_fingerprint(split)["x"]}
+        said = {"run": self.run, "split": self.split, "weights": self._weights(experiment, self.step)}
+        return label | said | {"title": experiment.data.title} | {"x": split_fingerprint(split)["x"]}
 
 
 def _bits(result: Evaluation) -> np.ndarray:
