@@ -42,14 +42,28 @@ BAD_ARRAYS = tuple(
     )
 )
 
+
+def lone():
+    """A class of one recording."""
+    for name in ("a/0.wav", "a/1.wav", "a/2.wav", "b/3.wav"):
+        file(f"lone/{name}", Path("sounds/0.wav").read_bytes())()
+
+
 BAD_FILES = (
     Bad("train.py text.py", "there is no file text.txt", gone("text.txt")),
     Bad("train.py text.py", "text.txt is not UTF-8: byte 2 is 0xff; convert it", file("text.txt", b"he\xff" * 90)),
     Bad("train.py text.py", "has '!', 'x', first at character 0, which the alphabet of 9 lacks", file("text.txt", "x!" * 300)),
     Bad("train.py text.py --data.length 9", "has examples of shape (9,), but the model's are (8,)"),
     Bad("train.py sound.py", "there is no folder sounds", gone("sounds")),
-    Bad("train.py sound.py", "has 2 .wav files, too few", lambda: [Path(f"sounds/{i}.wav").unlink() for i in (0, 1, 2)]),
-    Bad("train.py sound.py", "is truncated: its header promises 40 bytes of samples, 30 are there", cut("sounds/2.wav", -10)),
+    Bad(
+        "train.py sound.py",
+        "sounds has 2 examples, and each of train, valid",
+        lambda: [Path(f"sounds/{i}.wav").unlink() for i in (0, 1, 2)],
+    ),
+    Bad("train.py sound.py --data.path ''", "no folder of recordings is named; give one by --data.path FOLDER"),
+    Bad("train.py sound.py --data.path run", "run has no recordings (.wav, .flac, .ogg, .mp3): its files are"),
+    Bad("train.py sound.py --data.sample-rate 16000 --data.no-resample", ".wav has 8000 samples a second, not sample_rate=16000"),
+    Bad("train.py sound.py --data.path lone", "lone has 1 example of class 'b', and each of train, valid", lone),
     Bad("train.py bad.py", "mnist-train-images-idx3-ubyte has the wrong checksum", mnist),
     Bad("train.py bad.py", "fsdd.npz is not in", SPOKEN),
     Bad(

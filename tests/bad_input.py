@@ -21,7 +21,8 @@ from PIL import Image
 from trained import write_random_run, write_run_of_random_parameters
 
 from arjax.data import Levels
-from arjax.data.waveforms import wav
+from arjax.data.dataset import examine
+from arjax.data.sound_files import wav
 from arjax.files import write_whole
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
@@ -47,7 +48,7 @@ experiment = Experiment(
 TEXT = TINY.replace('Npz("tiny.npz", Levels(2))', r'Characters("text.txt", "\n dehlorw", length=8)').replace(
     "MADE(hidden=(4,)), Bernoulli(), (4, 4)", "RNN(width=4), Categorical(9), (8,)"
 )
-SOUND = TINY.replace('Npz("tiny.npz", Levels(2))', 'WavFolder("sounds", 8000, length=8, context=2, values=MuLaw(16))').replace(
+SOUND = TINY.replace('Npz("tiny.npz", Levels(2))', 'SoundFolder("sounds", length=8, context=2, values=MuLaw(16))').replace(
     "MADE(hidden=(4,)), Bernoulli(), (4, 4)", "RNN(width=4), Categorical(16), (8,)"
 )
 
@@ -75,7 +76,7 @@ def write_folder() -> None:
     write_run_of_random_parameters(Path("classes"), images, given)
     write_run_of_random_parameters(Path("rows"), images, Model(RNN(width=4), Categorical(2), (4, 4)))
     write_run_of_random_parameters(Path("text"), text, Model(RNN(width=4), Categorical(9), (8,)))
-    sound = load_config("sound.py").data
+    sound = examine(load_config("sound.py").data).data
     write_run_of_random_parameters(Path("sound"), sound, Model(RNN(width=4), Categorical(16), (8,)))
     levels = dataclasses.replace(images, values=Levels(256))
     write_run_of_random_parameters(Path("palette"), levels, Model(RNN(width=4), Categorical(2), (4, 4)), Palette(2))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from trained import write_run_of_random_parameters
 
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, Threshold, WavFolder
-from arjax.data.waveforms import MuLaw, wav
+from arjax.data import Bytes, Characters, Digits, Levels, Npz, SoundFolder, Threshold
+from arjax.data.sound_files import wav
+from arjax.data.waveforms import MuLaw
 from arjax.files import write_whole
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics
 from arjax.models import MADE, RNN, LMConv, PixelCNN, Transformer, WaveNet
@@ -19,8 +20,8 @@ DIGITS = Digits(values=Threshold(7))
 ALPHABET, LETTERS = "\n dehlorwö", "\nabc"
 TEXT = "hello wörld\n" * 60
 RATE, LENGTH = 8000, 32
-# Of the last two, the test split: one goes on in a second window, one ends within the first.
-SIZES = (40, 40, 40, 40, 50, 20)
+# Of the test split one recording goes on in a second window, one ends within the first.
+SOUNDS = {"train/0": 40, "train/1": 40, "valid/2": 40, "test/4": 50, "test/5": 20}
 
 
 def write(folder: Path, name: str) -> None:
@@ -44,7 +45,7 @@ def write(folder: Path, name: str) -> None:
             Model(Transformer(8, 1, 2, any_order=True), Categorical(4), (6,), AnyOrder(Random(3))),
         ),
         "sound": lambda: (
-            WavFolder(str(folder / "sounds"), RATE, LENGTH, context=4, values=MuLaw(16), test=0.2),
+            SoundFolder(str(folder / "sounds"), RATE, length=LENGTH, context=4, values=MuLaw(16), classes=()),
             Model(WaveNet(width=4, stacks=1, layers=3), Categorical(16), (LENGTH,)),
         ),
     }[name]()
@@ -64,8 +65,8 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     (folder / "text.txt").write_text(TEXT)
     (folder / "letters.txt").write_text("abcacb\n" * 60)
-    for i, size in enumerate(SIZES):
-        write_whole(folder / "sounds" / f"{i}.wav", wav(np.sin(np.arange(size) * (i + 1) / 3) / 2, RATE))
+    for i, (name, size) in enumerate(SOUNDS.items()):
+        write_whole(folder / "sounds" / f"{name}.wav", wav(np.sin(np.arange(size) * (i + 1) / 3) / 2, RATE))
 
     def run(name: str) -> Path:
         if not (folder / name).exists():

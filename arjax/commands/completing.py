@@ -12,8 +12,8 @@ from arjax.data.archive import parse_array
 from arjax.data.batches import gather
 from arjax.data.dataset import rooted
 from arjax.data.image_files import parse_image
+from arjax.data.sound_files import read_sound
 from arjax.data.splits import Split, Splits
-from arjax.data.waveforms import read_wav
 from arjax.errors import InputError
 from arjax.files import read_file
 from arjax.likelihood import bits_per_dim, conditional_log_prob
@@ -109,7 +109,7 @@ def samples_kept(model, sample_rate: int, seconds: float | None, audio: Path | N
     kept = None if seconds is None else round(seconds * sample_rate)
     if audio is None:
         return kept or model.num_sites // 2
-    there = len(read_wav(audio, sample_rate))
+    there = len(read_sound(audio, sample_rate))
     kept = min(there, kept or there)
     if kept >= model.num_sites:
         raise InputError(
@@ -178,7 +178,7 @@ def of_text(experiment, text: str, truth: str | None, blank: str, cond: Cond) ->
 def of_recording(experiment, audio: Path, hidden: np.ndarray, cond: Cond, seed: int) -> Hidden:
     """Reads --audio as symbols. Of a recording that is longer than what is kept, what follows is known."""
     model, data = experiment.model, experiment.data
-    samples = read_wav(audio, data.medium.sample_rate)
+    samples = read_sound(audio, data.medium.sample_rate)
     raw, inside = np.zeros((1, model.num_sites), np.int16), np.arange(model.num_sites)[None] < len(samples)
     raw[inside] = samples[: model.num_sites]
     x = np.asarray(data.values(jax.random.key(seed), raw))

@@ -1,7 +1,7 @@
 """Data: named data sets in three named splits, what their values become, and batches of them."""
 
 from arjax.data.arrays import Arrays
-from arjax.data.audio import SpokenDigits, WavFolder, tile
+from arjax.data.audio import SpokenDigits
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
 from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
@@ -9,11 +9,13 @@ from arjax.data.halves import LowerHalf
 from arjax.data.images import MNIST, BinarizedMNIST, Cifar10Subset, Digits, FashionMNIST
 from arjax.data.media import Images, Medium, Sound, Table, Text
 from arjax.data.npz import Npz
+from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
 from arjax.data.waveforms import Linear, MuLaw
+from arjax.data.windows import tile
 
 __all__ = [
     "MNIST",
@@ -40,6 +42,7 @@ __all__ = [
     "Real",
     "Scaled",
     "Sound",
+    "SoundFolder",
     "Source",
     "Split",
     "Splits",
@@ -50,7 +53,6 @@ __all__ = [
     "TinyShakespeare",
     "TrainingBatches",
     "Values",
-    "WavFolder",
     "WikipediaSample",
     "alphabet",
     "check_splits",

@@ -17,8 +17,8 @@ from arjax import pictures
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths, without_mark
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.image_files import pack_image, unpack_image
+from arjax.data.sound_files import wav
 from arjax.data.splits import blocks
-from arjax.data.waveforms import wav
 from arjax.errors import InputError
 from arjax.files import free_stem, write_all
 

@@ -70,19 +70,6 @@ def locate(path: str | None, root: str | None, kind: str = "file") -> Path:
     return found
 
 
-def files_in(path: str, root: str | None, suffixes: tuple[str, ...]) -> tuple[Path, list[Path]]:
-    """Lists a user's folder: (the folder, its files and those of the folders in it, sorted by their paths in it). InputError if
-    there is no such folder.
-
-    suffixes: how the names of the files end, in lower case.
-    """
-    folder = locate(path, root, "folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; give one")
-    files = [file for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file()]
-    return folder, sorted(files, key=lambda file: file.relative_to(folder).parts)
-
-
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:
     """Reads a user's own file: (its name for messages, its content). InputError if there is no such file, or nothing in it."""
     file = locate(path, root)

@@ -62,21 +62,12 @@ def check_fractions(valid: float, test: float) -> None:
         )
 
 
-def cut(things, valid: float, test: float, there: str | None = None) -> Parts:
+def cut(things, valid: float, test: float) -> Parts:
     """Cuts a sequence by place into its three parts, views of it where it is an array.
 
     valid, test: the fractions held out at its end; rounded down, but 1 - 0.05 - 0.05 is nine tenths.
-    there: if given, no part is left empty; InputError, which begins with it, if there are too few things for that.
     """
     first, second = (int(round(len(things) * kept, 6)) for kept in (1 - valid - test, 1 - test))
-    if there is not None:
-        second = min(second, len(things) - 1) if test else len(things)
-        first = min(first, second - 1)
-        if first < 1:
-            raise InputError(
-                f"{there}, too few to hold out valid={valid} and test={test} of them and train on one; give more files, or "
-                "smaller fractions"
-            )
     held_out = things[first:second]
     return Parts(things[:first], held_out, things[second:] if test else held_out)
 

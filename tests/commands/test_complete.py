@@ -7,13 +7,14 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from shared_runs import DIGITS, LENGTH, LETTERS, RATE, SIZES
+from shared_runs import DIGITS, LENGTH, LETTERS, RATE, SOUNDS
 from trained import cells, failure, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
 from arjax.commands.completing import read_mask
-from arjax.data.waveforms import MuLaw, read_wav, wav
+from arjax.data.sound_files import read_sound, wav
+from arjax.data.waveforms import MuLaw
 from arjax.errors import printable
 from arjax.files import write_whole
 from arjax.heads import Bernoulli
@@ -254,7 +255,7 @@ def test_complete_shows_rows_of_a_table_with_commas(runs, capsys):
 
 def symbols(path):
     """A recording as the model knows it, [T]."""
-    return np.asarray(MuLaw(16)(None, read_wav(path, RATE)))
+    return np.asarray(MuLaw(16)(None, read_sound(path, RATE)))
 
 
 def test_complete_continues_test_recordings_from_their_start_and_scores_their_true_rest(runs, capsys):
@@ -267,9 +268,9 @@ def test_complete_continues_test_recordings_from_their_start_and_scores_their_tr
     model, params = arjax.load(run)
     # What is padded is silence, which is a symbol like others.
     x = np.tile(np.asarray(MuLaw(16)(None, np.zeros(LENGTH, np.int16))), (2, 1))
-    ends = (LENGTH, SIZES[5])
-    for row, i, end in zip(x, (4, 5), ends, strict=True):
-        row[:end] = symbols(run.parent / "sounds" / f"{i}.wav")[:end]
+    ends = (LENGTH, SOUNDS["test/5"])
+    for row, name, end in zip(x, ("test/4", "test/5"), ends, strict=True):
+        row[:end] = symbols(run.parent / "sounds" / f"{name}.wav")[:end]
     each = np.asarray(model.head.log_prob(arjax.theta(model, params, x), x), np.float64)
     nats = np.array([-each[b, KEPT:end].sum() for b, end in enumerate(ends)])
     dims, error = np.mean(ends) - KEPT, nats.std(ddof=1) / np.sqrt(2)

@@ -11,7 +11,8 @@ from trained import failure
 
 import arjax
 from arjax.__main__ import main
-from arjax.data.waveforms import MuLaw, read_wav
+from arjax.data.sound_files import read_sound
+from arjax.data.waveforms import MuLaw
 from arjax.errors import KEPT, printable
 from arjax.sampling import MinP, Temperature, TopK, generate
 
@@ -67,7 +68,7 @@ def test_sample_writes_what_the_medium_shows(runs, capsys):
     assert capsys.readouterr().out == f"2 samples in {stem}_0.wav to seed_0_1.wav, the first 8 drawn in {stem}.png\n"
     model, params = arjax.load(runs("sound"))
     x = arjax.sample(model, params, jax.random.key(0), 2)
-    np.testing.assert_array_equal(MuLaw(16)(None, read_wav(stem.with_name("seed_0_1.wav"), 8000)), x[1])
+    np.testing.assert_array_equal(MuLaw(16)(None, read_sound(stem.with_name("seed_0_1.wav"), 8000)), x[1])
 
 
 def test_sample_leaves_what_is_there_and_finds_another_name_unless_it_is_to_overwrite(runs, capsys):

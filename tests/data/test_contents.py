@@ -13,7 +13,8 @@ from PIL import Image
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same
 from arjax.data.media import Exhibit, Images, Sound, Table, Text
-from arjax.data.waveforms import MuLaw, read_wav
+from arjax.data.sound_files import read_sound
+from arjax.data.waveforms import MuLaw
 
 RNG = np.random.default_rng(0)
 
@@ -123,7 +124,7 @@ def test_exhibit_saves_its_picture_texts_and_waveforms(tmp_path):
     x = RNG.integers(0, 16, (2, 50))
     said = Sound(MuLaw(16), 8000).exhibit(x).save(tmp_path / "s")
     assert said == f"{tmp_path}/s_0.wav to s_1.wav, the first 8 drawn in {tmp_path}/s.png"
-    np.testing.assert_array_equal(MuLaw(16)(None, read_wav(tmp_path / "s_1.wav", 8000)), x[1])
+    np.testing.assert_array_equal(MuLaw(16)(None, read_sound(tmp_path / "s_1.wav", 8000)), x[1])
 
 
 def test_table_completed_has_a_blank_for_each_hidden_value():

@@ -22,7 +22,7 @@ SETS = {
     data.TinyShakespeare(): (Text(data.TinyShakespeare.alphabet), "char", True),
     data.Bytes("x"): (Text(), "byte", True),
     data.WikipediaSample(): (Text(), "byte", True),
-    data.WavFolder("x", 16000, values=MuLaw(64)): (Sound(MuLaw(64), 16000), "sample", True),
+    data.SoundFolder("x", 16000, values=MuLaw(64)): (Sound(MuLaw(64), 16000), "sample", True),
     data.SpokenDigits(): (Sound(MuLaw(256), 8000), "sample", True),
 }
 

@@ -14,7 +14,7 @@ import train as script
 from arjax.__main__ import main
 from arjax.data import Characters, MuLaw, Sound, alphabet
 from arjax.data.characters import encode
-from arjax.data.waveforms import wav
+from arjax.data.sound_files import wav
 from arjax.files import write_whole
 from arjax.heads import Categorical
 from arjax.models import RNN
@@ -83,13 +83,13 @@ def test_evaluate_reports_nats_and_bits_per_character(text_run, capsys):
 
 CONFIG = """
 import arjax
-from arjax.data import MuLaw, WavFolder
+from arjax.data import MuLaw, SoundFolder
 from arjax.heads import Categorical
 from arjax.models import RNN
 from arjax.training import Experiment
 
 experiment = Experiment(
-    data=WavFolder("waves", 8000, length=48, context=16, values=MuLaw(16), valid=0.2, test=0.2),
+    data=SoundFolder("waves", length=48, context=16, values=MuLaw(16), valid=0.2, test=0.2),
     model=arjax.Model(RNN(width=4), Categorical(16), (48,)), batch_size=8, steps=4, eval_every=2, eval_batch_size=8, samples=3,
 )
 """

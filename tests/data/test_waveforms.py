@@ -1,18 +1,15 @@
-"""Sound as symbols, over all 65536 samples, against the formulas in float64; and what is read of .wav files."""
+"""Sound as symbols, over all 65536 samples, against the formulas in float64."""
 
 import math
-import os
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import soundfile
 from faults import fault
 
 from arjax.data import Linear, MuLaw
-from arjax.data.waveforms import read_wav, to_int16, wav
-from arjax.files import write_whole
+from arjax.data.waveforms import to_int16
 
 RAW = np.arange(-32768, 32768, dtype=np.int16)
 EVERY = [Linear(2), Linear(65536), MuLaw(2), MuLaw(255), MuLaw(256), MuLaw(1024)]
@@ -76,11 +73,10 @@ def test_to_int16_takes_the_nearest_samples():
 
 
 @pytest.mark.parametrize("wrong", [1.5, -1.5, 1.0001, -16000, np.nan, np.inf])
-def test_to_int16_symbols_and_wav_refuse_what_is_beyond_or_not_finite(wrong):
+def test_to_int16_and_symbols_refuse_what_is_beyond_or_not_finite(wrong):
     waveform, says = [0.0, wrong], f"up to {abs(wrong):.6g}; divide them by that" if np.isfinite(wrong) else "not finite"
     for call in (to_int16, MuLaw(256).symbols, Linear(256).symbols):
         assert says in fault(call, waveform)
-    assert says in fault(wav, waveform, RATE)
 
 
 @pytest.mark.parametrize("values", [Linear(256), MuLaw(256)], ids=str)
@@ -95,81 +91,3 @@ def test_outside_int16_is_what_is_no_sample(values):
 @pytest.mark.parametrize(("make", "count"), [(Linear, 1), (Linear, 100), (Linear, 2**17), (MuLaw, 1), (MuLaw, 2**17)])
 def test_linear_and_mu_law_refuse_counts_that_have_no_meaning(make, count):
     assert "; choose " in fault(make, count)
-
-
-# Files
-
-RATE = 8000
-ALL = np.concatenate([np.arange(-32768, 32768, 7), [32767, 0, -1]]).astype(np.int16)
-WIDE = ((ALL.astype(np.int64) << 16) + np.arange(len(ALL)) % 65536).astype(np.int32)
-REAL = np.concatenate([ALL / 32768 + 0.3 / 32768, [1.0, -1.0]])
-NEAREST = [*ALL, 32767, -32768]
-
-
-def put(path, samples=ALL, subtype="PCM_16", rate=RATE):
-    soundfile.write(path, samples, rate, subtype, format="WAV")
-    return path
-
-
-def test_read_wav_gives_what_wav_wrote(tmp_path):
-    write_whole(tmp_path / "deep" / "y.wav", wav(ALL / 32768, RATE))
-    np.testing.assert_array_equal(read_wav(tmp_path / "deep" / "y.wav", RATE), ALL)
-
-
-@pytest.mark.parametrize(
-    ("subtype", "samples", "expected"),
-    [
-        ("PCM_16", ALL, ALL),
-        ("PCM_32", WIDE, ALL),
-        ("PCM_24", WIDE, ALL),
-        ("PCM_U8", ALL >> 8 << 8, ALL >> 8 << 8),
-        ("FLOAT", REAL, NEAREST),
-        ("DOUBLE", REAL, NEAREST),
-    ],
-)
-def test_read_wav_takes_the_highest_sixteen_bits_or_the_nearest_sample(subtype, samples, expected, tmp_path):
-    np.testing.assert_array_equal(read_wav(put(tmp_path / "x.wav", samples, subtype), RATE), expected)
-
-
-def test_read_wav_leaves_out_what_follows_the_samples_and_knows_a_pipes_files(tmp_path):
-    path = put(tmp_path / "x.wav")
-    whole = path.read_bytes()
-    content = bytearray(whole + b"LIST\x04\0\0\0INFO")
-    content[4:8] = (len(content) - 8).to_bytes(4, "little")
-    path.write_bytes(content)
-    np.testing.assert_array_equal(read_wav(path, RATE), ALL)
-    # Whoever writes to a pipe cannot know how long it will be.
-    place = whole.index(b"data") + 4
-    path.write_bytes(whole[:place] + b"\xff\xff\xff\xff" + whole[place + 4 :])
-    np.testing.assert_array_equal(read_wav(path, RATE), ALL)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda path: path.write_bytes(path.read_bytes()[:-100]), f"promises {2 * len(ALL)} bytes of samples"),
-        (lambda path: path.write_bytes(path.read_bytes()[:30]), "is truncated: it ends before its samples begin"),
-        (lambda path: path.write_bytes(b"to be or not to be"), "is no WAV file"),
-        (lambda path: path.write_bytes(path.read_bytes()[:20] + b"\xaa\xaa" + path.read_bytes()[22:]), "format 0xaaaa"),
-        (lambda path: put(path, ALL[:0]), "has no samples"),
-        (lambda path: put(path, rate=16000), "has 16000 samples a second, not sample_rate=8000; resample"),
-        (lambda path: put(path, np.stack([ALL, ALL], axis=1)), "has 2 channels"),
-        (lambda path: put(path, subtype="ULAW"), "has samples of format 0x0007, not whole or real numbers"),
-        (lambda path: put(path, np.array([0, np.nan]), "DOUBLE"), "not finite"),
-        (lambda path: put(path, np.array([0, -np.inf]), "FLOAT"), "not finite"),
-        (
-            lambda path: put(path, np.array([0, -16000, 9.5]), "FLOAT"),
-            "has samples beyond -1..1, up to 16000; divide them by that",
-        ),
-        (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="AIFF"), "is no WAV file"),
-        (lambda path: soundfile.write(path, ALL, RATE, "PCM_16", format="RF64"), "is no WAV file"),
-        (lambda path: path.unlink(), "there is no file"),
-        (lambda path: [path.unlink(), os.mkfifo(path)], "is a pipe or a device"),
-    ],
-)
-def test_read_wav_names_a_file_that_cannot_be_used_with_the_remedy(spoil, says, tmp_path):
-    path = put(tmp_path / "x.wav")
-    spoil(path)
-    line = fault(read_wav, path, RATE)
-    assert "x.wav" in line
-    assert says in line

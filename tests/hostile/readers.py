@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import safetensors
 import safetensors.numpy
+import soundfile
 from huggingface_folders import GPT2, tensors_of, write_folder
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -36,7 +37,7 @@ from arjax.data.contents import Packed
 from arjax.data.image_files import check_same, parse_image
 from arjax.data.images import parse_idx
 from arjax.data.media import Images, Text
-from arjax.data.waveforms import read_wav
+from arjax.data.sound_files import read_sound
 from arjax.description import describe
 from arjax.files import sha256_of_all
 from arjax.heads import Bernoulli
@@ -167,6 +168,12 @@ def _read_rest(content, folder):
     return Text("ab").unpack("x", Packed(np.zeros((1, 5), int), [5], {"rest": content}), None)
 
 
+def flac() -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.arange(64, dtype=np.int16), 8000, format="FLAC")
+    return file.getvalue()
+
+
 def wav(samples: bytes, tag: int, bits: int, before: bytes = b"") -> bytes:
     form = struct.pack("<HHIIHH", tag, 1, 8000, 8000 * bits // 8, bits // 8, bits)
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + before + b"data" + struct.pack("<I", len(samples)) + samples
@@ -282,9 +289,10 @@ READERS = {
         npz(audio=np.zeros(9, np.int16), offsets=np.arange(4), digit=[1, 2, 3], speaker=[0, 1, 2], take=[0, 9, 20]),
         as_file("fsdd.npz", lambda path: audio._fsdd(path.parent)),
     ),
-    "wav": Reader(wav(bytes(range(64)), 1, 16), as_file("mine.wav", lambda path: read_wav(path, 8000))),
+    "wav": Reader(wav(bytes(range(64)), 1, 16), as_file("mine.wav", lambda path: read_sound(path, 8000))),
+    "flac": Reader(flac(), as_file("mine.flac", lambda path: read_sound(path, 8000))),
     "wav of real numbers": Reader(
-        wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_wav(path, 8000))
+        wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_sound(path, 8000))
     ),
     "png": Reader(image("PNG"), _read_image("x.png")),
     "bmp": Reader(image("BMP"), _read_image("x.bmp")),
