@@ -13,6 +13,7 @@ from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
+from arjax.data.text_files import TextFiles
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
 from arjax.data.waveforms import Linear, MuLaw
 from arjax.data.windows import tile
@@ -49,6 +50,7 @@ __all__ = [
     "SpokenDigits",
     "Table",
     "Text",
+    "TextFiles",
     "Threshold",
     "TinyShakespeare",
     "TrainingBatches",

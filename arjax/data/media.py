@@ -185,10 +185,12 @@ class Text:
 
     alphabet: its characters, in the order of their symbols.
     stream: are examples windows of one long text?
+    ends: is there one more symbol, the last, that ends a text? What is shown ends before it.
     """
 
     alphabet: str | None = None
     stream: bool = True
+    ends: bool = False
 
     noun: ClassVar[str] = "texts"
     lossless: ClassVar[bool] = True
@@ -197,11 +199,16 @@ class Text:
 
     unit = property(lambda self: "byte" if self.alphabet is None else "char")
 
+    @property
+    def vocab(self) -> int:
+        """The number of symbols."""
+        return (256 if self.alphabet is None else len(self.alphabet)) + self.ends
+
     def exhibit(self, x, title=""):
-        return Exhibit(texts=tuple(show_utf8(x) if self.alphabet is None else decode(x, self.alphabet)))
+        return Exhibit(texts=tuple(map(self._text, np.asarray(x))))
 
     def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
-        return Exhibit(texts=completed_texts(lambda row: self.exhibit(row[None]).texts[0], x, hidden, drawn, inside, blank))
+        return Exhibit(texts=completed_texts(self._text, x, hidden, drawn, inside, blank))
 
     def encode(self, text):
         text = without_mark(text)
@@ -211,7 +218,7 @@ class Text:
 
     def original_bytes(self, x):
         sizes = np.ones(256, int) if self.alphabet is None else utf8_lengths(self.alphabet)
-        return bytes_of(sizes, x)
+        return bytes_of(np.append(sizes, 0), x)
 
     def pack(self, name, content, model):
         symbols, rest = (np.frombuffer(content, np.uint8), b"") if self.alphabet is None else pack_text(content, self.alphabet)
@@ -219,7 +226,19 @@ class Text:
 
     def unpack(self, name, packed, model):
         symbols, rest = unpack_symbols(packed), packed.note["rest"]
+        if self.ends and (symbols == self.vocab - 1).any():
+            raise InputError("the text goes on behind its end; restore the file")
         return symbols.astype(np.uint8).tobytes() if self.alphabet is None else unpack_text(symbols, rest, self.alphabet)
+
+    def _text(self, row) -> str:
+        row = until(row, self.vocab - 1 if self.ends else None)[None]
+        return (show_utf8(row) if self.alphabet is None else decode(row, self.alphabet))[0]
+
+
+def until(row: np.ndarray, end: int | None) -> np.ndarray:
+    """Returns the symbols [n] before the first that is `end`; all of them where there is none."""
+    ends = np.flatnonzero(row == end) if end is not None else ()
+    return row[: ends[0]] if len(ends) else row
 
 
 @dataclasses.dataclass(frozen=True)

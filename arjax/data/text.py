@@ -1,10 +1,16 @@
-"""Text as one stream of symbols, characters or bytes, cut by place into training, validation and test parts, and these into
-windows.
+"""Text as rows of symbols, characters or bytes, in three parts, and these cut into windows.
 
-Training sees every window of `length` symbols that the training part holds; held-out parts are cut into windows that follow each
-other, so that every symbol is scored once (less than a window at the end of a part is left out). A window's first symbols are
-scored without what stood before them: -log p is exact for a model that takes windows as independent, and an upper bound on what
-the same model needs given the whole context, as far as context helps it. Longer windows make it tighter.
+A stream is cut by place. Training sees every window of `length` symbols that the training part holds; held-out parts are cut into
+windows that follow each other, so that every symbol is scored once (less than a window at the end of a part is left out).
+
+Documents end with a symbol of their own, and no window runs from one into the next. A window begins where a document begins or
+where the one before it ends; of a longer document the last is moved back to end where the document ends, and counts only what
+was not counted yet; a shorter document is padded, and the padding never counts. So every symbol of every part is counted once.
+Only of a training part that is one document every window is seen, as of a stream.
+
+A window's first symbols are scored without what stood before them: -log p is exact for a model that takes windows as independent,
+and an upper bound on what the same model needs given the whole context, as far as context helps it. Longer windows make it
+tighter.
 """
 
 import dataclasses
@@ -13,6 +19,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from arjax.data.audio import tile
 from arjax.data.characters import decoded, encode, read_utf8
 from arjax.data.dataset import Dataset
 from arjax.data.media import Text
@@ -21,25 +28,53 @@ from arjax.data.splits import Parts, Split, Splits, check_fractions, cut, each
 from arjax.data.values import Levels
 from arjax.errors import InputError
 
+# An epoch's order takes 8 bytes for each window. Of a longer part, windows begin some symbols apart.
+_MOST_WINDOWS = 2**23
+
 
 class TextDataset(Dataset, Protocol):
-    """Text that is one stream, and so can be given to a tokenizer of text: a data set whose medium has the flag "text", as `Text`
-    has."""
+    """Text that can be given to a tokenizer of text: a data set whose medium is a `Text`."""
 
     name: str
     length: int
     """Of a window, in symbols; of tokens, so many of these."""
-    valid: float
-    test: float
-    """The fractions held out, which a title says."""
+    across: bool
+    """Is the text one stream? Else windows keep to documents."""
+    division: str
+    """In words, how the parts were told apart."""
 
     def texts(self) -> Parts:
-        """Returns the three parts, cut where those of the splits are, as UTF-8, uint8 [bytes]."""
+        """Returns the three parts, divided as those of the splits are, as UTF-8, uint8 [bytes]; of a medium that `ends`, uint16,
+        where 256 ends each document."""
         ...
 
 
+def cut_windows(data: TextDataset, parts: Parts, end: int | None, symbols: str) -> Splits:
+    """Makes of a data set's parts, rows [N] of symbols, windows [windows, length]. InputError if a part is too short.
+
+    end: the symbol that ends a document.
+    symbols: names in messages what the parts consist of.
+    """
+    if data.across or end is None:
+        return windows(parts, data.length, data.name, symbols)
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not len(part):
+            raise InputError(f"{data.name}: its {name} part is empty; hold out more, by --data.valid and --data.test, or less")
+    train, held_out = _of_documents(parts.train, data.length, end, True), _of_documents(parts.valid, data.length, end)
+    return Splits(train, held_out, held_out if parts.test is parts.valid else _of_documents(parts.test, data.length, end))
+
+
+def _of_documents(part, length, end, train=False) -> Split:
+    documents = np.split(part, np.flatnonzero(part[:-1] == end) + 1)
+    if train and len(documents) == 1 and len(part) >= length:
+        x = _every_window(part, length)
+        return Split(x, counted=np.broadcast_to(np.True_, x.shape))
+    tiled = tile(documents, length, 0)
+    return Split(tiled.x, counted=tiled.counted)
+
+
 def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
-    """Makes of arrays [N] windows [windows, length], all of them views. InputError if a part is shorter than one window.
+    """Makes of streams [N] windows [windows, length], all of them views. InputError if a part is shorter than one window.
 
     where: names the file in messages.
     symbols: names what it consists of in messages.
@@ -51,16 +86,25 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
                 "length or a longer file"
             )
     held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts.valid, parts.test))
-    # Codes need no check of their values, which would visit every symbol once for each window it is in.
-    return Splits(Split(np.lib.stride_tricks.sliding_window_view(parts.train, length)), *held_out)
+    return Splits(Split(_every_window(parts.train, length)), *held_out)
+
+
+def _every_window(part, length) -> np.ndarray:
+    # Divisors of the length, so that no symbol is in more windows than another.
+    steps = [step for step in range(1, length + 1) if length % step == 0]
+    every = next((step for step in steps if len(part) // step <= _MOST_WINDOWS), length)
+    return np.lib.stride_tricks.sliding_window_view(part, length)[::every]
 
 
 def title_of(data: TextDataset, symbols: str) -> str:
     """Returns data set, symbols and split in one line."""
+    return f"{data.name}, {symbols}, windows of {data.length}; {data.division}"
+
+
+def _division(data) -> str:
     last = f"test the last {data.test:.4g}" if data.test else "test = valid"
     held_out = f"then valid {data.valid:.4g}, {last}" if data.test else f"valid the last {data.valid:.4g}, {last}"
-    train = f"train the first {1 - data.valid - data.test:.4g} of it"
-    return f"{data.name}, {symbols}, windows of {data.length}; {train}, {held_out}"
+    return f"train the first {1 - data.valid - data.test:.4g} of it, {held_out}"
 
 
 def _check(data) -> None:
@@ -115,8 +159,9 @@ class Characters:
     test: float = 0.05
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    across: ClassVar[bool] = True
     name = property(lambda self: Path(self.path).name)
-    title = property(_title)
+    title, division = property(_title), property(_division)
     load, texts, _read = _load, _texts, _read
 
     def __post_init__(self):
@@ -148,8 +193,9 @@ class Bytes:
 
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
+    across: ClassVar[bool] = True
     name = property(lambda self: Path(self.path).name)
-    title = property(_title)
+    title, division = property(_title), property(_division)
     load, texts, _read = _load, _texts, _read
     __post_init__ = _check
 
@@ -165,13 +211,14 @@ class TinyShakespeare:
     length: int = 128
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    across: ClassVar[bool] = True
     alphabet: ClassVar[str] = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     name: ClassVar[str] = "tinyshakespeare"
     valid: ClassVar[float] = 0.1
     test: ClassVar[float] = 0.0
     values: ClassVar[Any] = Levels(65)
     medium: ClassVar[Any] = Text(alphabet)
-    title = property(_title)
+    title, division = property(_title), property(_division)
     load, texts = _load, _texts
     __post_init__ = _check
 
@@ -191,12 +238,13 @@ class WikipediaSample:
     length: int = 128
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    across: ClassVar[bool] = True
     name: ClassVar[str] = "English Wikipedia sample (not enwik8)"
     valid: ClassVar[float] = 0.05
     test: ClassVar[float] = 0.05
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
-    title = property(_title)
+    title, division = property(_title), property(_division)
     load, texts = _load, _texts
     __post_init__ = _check
 

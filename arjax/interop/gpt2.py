@@ -63,7 +63,7 @@ def save(model: Model, params) -> tuple[dict, dict[str, np.ndarray]]:
         tensors["lm_head.weight"] = ours["v"].T
     settings = written(model) | {
         "architectures": ["GPT2LMHeadModel"],
-        "bos_token_id": net.bos,
+        "bos_token_id": net.bos % vocab,
         "model_type": MODEL_TYPE,
         "tie_word_embeddings": net.tied,
         "vocab_size": vocab,

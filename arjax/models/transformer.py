@@ -55,9 +55,10 @@ class Transformer(nn.Module):
     kv_heads: heads for keys and values, None for as many as for queries. mlp: the width inside a block, None for 4 width.
     positions: how sites are told apart. any_order: double position coding; the net then takes any order, one for each example.
     mask: what a site attends to of what is before it, any dataclass as in layers/attention_mask.py. tied: theta by the table
-    that symbols enter by. bos: the symbol that stands for the start; None learns one. encoder_layers: of the memory's encoder.
-    dropout: the rate for what enters and for what every block adds. dtype: what is computed and cached in; the parameters, the
-    residual stream, softmax and theta are float32. remat: blocks are computed again for the gradient, and not kept.
+    that symbols enter by. bos: the symbol that stands for the start, -1 for the last; None learns one. encoder_layers: of the
+    memory's encoder. dropout: the rate for what enters and for what every block adds. dtype: what is computed and cached in; the
+    parameters, the residual stream, softmax and theta are float32. remat: blocks are computed again for the gradient, and not
+    kept.
     """
 
     width: int = 128
@@ -118,8 +119,8 @@ class Transformer(nn.Module):
         model.cond.require(name, "classes", "memory")
         if self.tied and (head.event_shape or head.param_size != head.vocab):
             raise InputError(f"tied needs one logit for each symbol, which {head} has not; use a Categorical head, or tied=False")
-        if self.bos is not None and (head.vocab is None or head.event_shape or not 0 <= self.bos < head.vocab):
-            raise InputError(f"bos={self.bos} is no symbol of {head}; choose one of its symbols, or None")
+        if self.bos is not None and (head.vocab is None or head.event_shape or not -1 <= self.bos < head.vocab):
+            raise InputError(f"bos={self.bos} is no symbol of {head}; choose one of its symbols, -1 for the last, or None")
         if self.positions == "rotary":
             angles(grid(model.site_shape)[:1], self.width // self.heads)
         attended(self.mask, model.num_sites)

@@ -8,6 +8,7 @@ the tokens of single bytes here.
 """
 
 import dataclasses
+import itertools
 import sys
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ import numpy as np
 from arjax.data.sources import read_file
 from arjax.description import check_types
 from arjax.errors import InputError, require
-from arjax.tokenizers.byte_level import LETTERS, Vocabulary, pieces, read_vocabulary
+from arjax.tokenizers.byte_level import END, LETTERS, Vocabulary, pieces, read_vocabulary
 from arjax.tokenizers.text import TokenizedText
 from arjax.tokenizers.tokenizer import Learned, check_range
 
@@ -29,7 +30,7 @@ class BPE:
     data root; GPT-2's is read as it is.
 
     What is learned is that file: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out in a
-    text, it is one token, and decoded as it is written.
+    text, it is one token, and decoded as it is written. That one ends the documents of data whose medium says that it `ends`.
     """
 
     vocab: int
@@ -67,16 +68,19 @@ class BPE:
         bounded = library.pre_tokenizers.Split(library.Regex(".{1,1000}"), "isolated")
         learner.pre_tokenizer = library.pre_tokenizers.Sequence([words, bounded])
         learner.decoder = library.decoders.ByteLevel()
+        ends = data.medium.ends
         trainer = library.trainers.BpeTrainer(
-            vocab_size=self.vocab,
+            vocab_size=self.vocab - ends,
             min_frequency=2,
             initial_alphabet=LETTERS,
             special_tokens=[],
             show_progress=sys.stderr.isatty(),
         )
-        strings = (piece for piece in pieces(data.texts().train.tobytes()) if isinstance(piece, str))
+        strings = (piece for text in _documents(data.texts().train) for piece in pieces(text) if isinstance(piece, str))
         learner.train_from_iterator(strings, trainer)
         learner.pre_tokenizer = words
+        if ends:  # the last of them, as GPT-2 has it
+            learner.add_special_tokens([END])
         if learner.get_vocab_size() != self.vocab:
             raise InputError(f"the text gives only {_set_to(learner.get_vocab_size())}")
         return {"json": np.frombuffer(learner.to_str().encode(), np.uint8)}
@@ -85,10 +89,16 @@ class BPE:
         self._vocabulary(learned)
 
     def encode(self, learned: Learned, x) -> np.ndarray:
-        """Turns bytes, uint8 [N], into tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's
-        tokens, any other byte its own."""
+        """Turns bytes, integers [N], into tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's
+        tokens, any other byte its own. 256 ends a document, and becomes the token END."""
         vocabulary = self._vocabulary(learned)
-        parts = pieces(_row("byte", x, 256).astype(np.uint8).tobytes(), vocabulary.literals)
+        first, *others = _documents(_row("byte", x, 257))
+        if others and vocabulary.end is None:
+            raise InputError(f"the tokenizer.json has no added token {END!r}, which ends documents; add it, or set --data.across")
+        # Written out, and so a string of its own, it is that token.
+        parts = [*pieces(first, vocabulary.literals)]
+        for text in others:
+            parts += [END, *pieces(text, vocabulary.literals)]
         tokens = [np.zeros(0, np.int32)]
         for start in range(0, len(parts), 1000):  # as many as keep all cores busy
             group = parts[start : start + 1000]
@@ -111,6 +121,10 @@ class BPE:
     def bytes_per_symbol(self, learned: Learned) -> np.ndarray:
         """Returns how many bytes each token stands for, integers [vocab]."""
         return self._vocabulary(learned).size
+
+    def end(self, learned: Learned) -> int | None:
+        """Returns the token that ends a document, if there is one."""
+        return self._vocabulary(learned).end
 
     def over(self, data, learned: Learned) -> TokenizedText:
         _check_text(data)
@@ -136,8 +150,16 @@ class BPE:
         return learned
 
 
+def _documents(x: np.ndarray) -> list[bytes]:
+    """The bytes between the symbols 256; behind the last of them, too."""
+    if x.dtype == np.uint8:
+        return [x.tobytes()]
+    ends, content = np.flatnonzero(x == 256), x.astype(np.uint8).tobytes()
+    return [content[start + 1 : end] for start, end in itertools.pairwise([-1, *ends.tolist(), len(content)])]
+
+
 def _set_to(count) -> str:
-    return f"{count} tokens; set --tokenizer.vocab {count} and the head's to match"
+    return f"{count} tokens; set --data.vocab {count}, or --tokenizer.vocab {count} and the head's to match"
 
 
 def _check_text(data):

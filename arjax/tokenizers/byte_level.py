@@ -36,6 +36,8 @@ def _letters() -> list[str]:
 
 
 LETTERS = _letters()
+# The added token that ends a document, as GPT-2 writes it.
+END = "<|endoftext|>"
 _BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 _GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 
@@ -46,7 +48,7 @@ class Vocabulary:
 
     library: what encodes strings. spelled: the bytes of all tokens, one after the other, uint8. size, integers [vocab]: how many
     are those of each token. byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found
-    as they are written.
+    as they are written. end: the token of END, if it is one of these.
     """
 
     library: Any
@@ -54,6 +56,7 @@ class Vocabulary:
     size: np.ndarray
     byte_tokens: np.ndarray
     literals: tuple[str, ...]
+    end: int | None
 
     def bytes_of(self, tokens: np.ndarray) -> np.ndarray:
         """Returns the bytes of tokens [n], uint8."""
@@ -94,6 +97,7 @@ def read_vocabulary(content: bytes) -> Vocabulary:
         np.array([len(content) for content in spelled]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),
+        literals.get(END),
     )
 
 

@@ -8,18 +8,23 @@ import numpy as np
 
 from arjax.data.characters import read_utf8, show_utf8, without_mark
 from arjax.data.contents import pack_symbols, unpack_symbols
-from arjax.data.media import Exhibit, bytes_of, completed_texts, no_original
+from arjax.data.media import Exhibit, bytes_of, completed_texts, no_original, until
 from arjax.data.splits import Splits, each
-from arjax.data.text import title_of, windows
+from arjax.data.text import cut_windows, title_of
 from arjax.data.values import Levels
 from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
 class TextTokens:
-    """The Medium of tokens of text, shown and read as UTF-8. fitted: a tokenizer of bytes, and what it learned."""
+    """The Medium of tokens of text, shown and read as UTF-8.
+
+    fitted: a tokenizer of bytes, and what it learned.
+    end: the token that ends a text, if there is one. What is shown ends before it.
+    """
 
     fitted: Fitted
+    end: int | None = None
 
     noun: ClassVar[str] = "texts"
     unit: ClassVar[str] = "token"
@@ -39,7 +44,8 @@ class TextTokens:
         return self.fitted.encode(read_utf8(without_mark(text)))
 
     def original_bytes(self, x):
-        return bytes_of(self.fitted.tokenizer.bytes_per_symbol(self.fitted.learned), x)
+        sizes = self.fitted.tokenizer.bytes_per_symbol(self.fitted.learned)
+        return bytes_of(sizes if self.end is None else np.where(np.arange(len(sizes)) == self.end, 0, sizes), x)
 
     def pack(self, name, content, model):
         return pack_symbols(self.fitted.encode(np.frombuffer(content, np.uint8)), model)
@@ -48,7 +54,7 @@ class TextTokens:
         return self.fitted.decode(unpack_symbols(packed)).tobytes()
 
     def _text(self, tokens) -> str:
-        return show_utf8(self.fitted.decode(tokens)[None])[0]
+        return show_utf8(self.fitted.decode(until(tokens, self.end))[None])[0]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,9 +70,13 @@ class TokenizedText:
 
     root = property(lambda self: self.data.root)
     values = property(lambda self: Levels(self.tokenizer.vocab))
-    medium = property(lambda self: TextTokens(Fitted(self.tokenizer, self.learned)))
     title = property(lambda self: title_of(self.data, self.tokenizer.title))
+
+    @property
+    def medium(self) -> TextTokens:
+        end = self.tokenizer.end(self.learned) if self.data.medium.ends else None
+        return TextTokens(Fitted(self.tokenizer, self.learned), end)
 
     def load(self) -> Splits:
         tokens = each(functools.partial(self.tokenizer.encode, self.learned), self.data.texts())
-        return windows(tokens, self.data.length, self.data.name, "tokens")
+        return cut_windows(self.data, tokens, self.medium.end, "tokens")

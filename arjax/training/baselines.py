@@ -15,7 +15,7 @@ import math
 import jax
 import numpy as np
 
-from arjax.data.splits import Split
+from arjax.data.splits import Split, apart
 from arjax.training.evaluation import drawn_examples
 
 # A Markov table of more entries than this is left out: of 65536 symbols it would have 4 billion.
@@ -98,7 +98,6 @@ def _entries(batch, context, shape):
 
 
 def _without_overlap(split: Split) -> Split:
-    """The split's windows, where each starts one value after the one before it only those that follow each other."""
-    apart, value = split.x.strides[:2]
-    step = max(1, split.x.shape[1] * value // apart) if apart else 1
+    """The split's windows, where they share values only those that follow each other."""
+    step = apart(split.x)
     return Split(*(None if array is None else array[::step] for array in split))

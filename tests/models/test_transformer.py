@@ -262,7 +262,7 @@ class Wide:
         (lambda: model(TINY(tied=True), Bernoulli()), "tied needs one logit for each symbol"),
         (lambda: model(TINY(tied=True), MixtureOfGaussians(1)), "tied needs one logit for each symbol"),
         (lambda: model(TINY(bos=3)), "bos=3 is no symbol of"),
-        (lambda: model(TINY(bos=-1)), "bos=-1 is no symbol of"),
+        (lambda: model(TINY(bos=-2)), "bos=-2 is no symbol of"),
         (lambda: model(TINY(bos=0), MixtureOfGaussians(1)), "bos=0 is no symbol of"),
         (lambda: model(TINY(bos=0), CoupledDiscretizedMixtureOfLogistics(3, 1)), "bos=0 is no symbol of"),
         (lambda: model(TINY(width=4, positions="rotary")), "2 features a head are no pairs for 2 axes; choose a multiple of 4"),

@@ -269,7 +269,7 @@ FROM_PALETTE = ("--tokenizer-from", "palette")
             "the run palette has no such tokenizer (seed: 0 there, 1 here); describe the tokenizer as it is there, or",
         ),
         ("bits", FROM_PALETTE, "the run palette has no such tokenizer (Palette there, Bits here); describe the tokenizer as"),
-        ("bpe", ("--tokenizer.vocab", "5000", "--model.head.vocab", "5000"), "; set --tokenizer.vocab "),
+        ("bpe", ("--tokenizer.vocab", "5000", "--model.head.vocab", "5000"), ", or --tokenizer.vocab "),
         ("bpe", ("--tokenizer.file", "none.json"), "there is no file none.json"),
         ("bpe", ("--data.length", "13"), "examples of shape (13,), but the model's are (12,)"),
     ],

@@ -155,7 +155,7 @@ def test_fit_learns_from_a_long_word_in_time_that_grows_with_its_length():
 
 def test_fit_refuses_too_few_tokens_with_the_number_there_is():
     message = fault(lambda: BPE(1000).fit(OneText(b"abab abab")))
-    assert message == "the text gives only 258 tokens; set --tokenizer.vocab 258 and the head's to match"
+    assert message == "the text gives only 258 tokens; set --data.vocab 258, or --tokenizer.vocab 258 and the head's to match"
     assert BPE(256).encode(BPE(256).fit(OneText(b"abab")), array(b"abab")).tolist() == [64, 65, 64, 65]  # "!" is 0
 
 
@@ -166,7 +166,7 @@ def test_fit_reads_a_file_as_it_is_and_finds_it_under_the_data_root(tmp_path):
     data = Bytes("x", root=str(tmp_path))
     assert BPE(264, "gpt2.json").fit(data)["json"].tobytes() == content
     message = fault(lambda: BPE(300, "gpt2.json").fit(data))
-    assert f"{tmp_path / 'gpt2.json'}: vocab=300, but the tokenizer.json has 264 tokens; set --tokenizer.vocab 264" in message
+    assert f"{tmp_path / 'gpt2.json'}: vocab=300, but the tokenizer.json has 264 tokens; set --data.vocab 264, or" in message
     assert "there is no file none.json" in fault(lambda: BPE(264, "none.json").fit(data))
 
 
@@ -182,7 +182,7 @@ def test_fit_reads_a_file_as_it_is_and_finds_it_under_the_data_root(tmp_path):
         (lambda: SHAPED.decode(SHAPED_LEARNED, [-1]), "token -1 is not in 0..263"),
         (lambda: SHAPED.decode(SHAPED_LEARNED, [[1]]), "one row of whole numbers, not int64 of shape (1, 1)"),
         (lambda: SHAPED.decode(SHAPED_LEARNED, [1.0]), "one row of whole numbers, not float64 of shape (1,)"),
-        (lambda: SHAPED.encode(SHAPED_LEARNED, [256]), "byte 256 is not in 0..255"),
+        (lambda: SHAPED.encode(SHAPED_LEARNED, [257]), "byte 257 is not in 0..256"),
         (lambda: SHAPED.encode(SHAPED_LEARNED, np.zeros((2, 2), np.uint8)), "one row of whole numbers"),
         (lambda: SHAPED.token_shape((28, 28)), "BPE encodes text, not examples of shape (28, 28)"),
         (lambda: SHAPED.fit(Digits()), "BPE encodes text, and Digits consists of images"),

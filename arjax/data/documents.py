@@ -1,0 +1,201 @@
+"""The documents of a user's own text: each file of text is one, or each row of a file of rows (.jsonl, .arrow, .parquet).
+
+A text is UTF-8, as any editor writes it: a byte-order mark is left out, and lines end in \\n, also where the file has \\r\\n.
+Bytes are left as they are.
+"""
+
+import collections
+import glob
+import gzip
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from arjax import files
+from arjax.data.characters import decoded
+from arjax.data.parts import draw_parts, named_part
+from arjax.data.sources import data_root, locate
+from arjax.data.splits import Parts, cut, each
+from arjax.errors import InputError, brief, one_line
+
+# What is read of a folder; a file that is named, or found by a glob, is text whatever its ending.
+ENDINGS = (".txt", ".md", ".jsonl", ".arrow", ".parquet")
+# All documents together lie in memory.
+MAX_BYTES = 2**31
+# Ends a document where symbols are characters: no text has it, because it is no character.
+END = "\uffff"
+HeldOut = Literal["named", "documents", "place"]
+
+
+class Documents(NamedTuple):
+    """Documents of a user's files in their order, strings or bytes; the part of each, "" where no name says it; where they come
+    from; what was left out or changed, in sentences."""
+
+    texts: list[str] | list[bytes]
+    part: list[str]
+    where: str
+    notes: tuple[str, ...]
+
+
+def read_documents(path: str | None, root: str | None, field: str, raw: bool = False) -> Documents:
+    """Reads all documents. InputError where there are none, a file is no text, or a row has no such field.
+
+    path: of a file, a folder, or a glob as "books/**/*.txt"; as given or relative to the data root.
+    field: what the text is called in a row.
+    raw: are documents bytes, whatever they are?
+    """
+    where, found, notes = _find(path, root)
+    texts, part, empty, line_ends, left = [], [], 0, 0, MAX_BYTES
+    for file, name in found:
+        for text in _read(file, field, raw, left):
+            left -= len(text)
+            if not raw and "\r" in text:
+                text, line_ends = text.replace("\r\n", "\n").replace("\r", "\n"), line_ends + 1
+            empty += not text
+            if text:
+                texts.append(text)
+                part.append(name)
+        if left < 0:
+            raise InputError(f"{where} has more than {MAX_BYTES} bytes of text, which all lie in memory; make tokens of it, and "
+                             "give these to TokenFile")  # fmt: skip
+    if not texts:
+        raise InputError(f"{where} holds empty documents alone; give a file that holds something")
+    if empty:
+        notes += (f"{empty} empty document{'s are' if empty > 1 else ' is'} left out",)
+    if line_ends:
+        notes += (f"lines end in \\r\\n or \\r in {line_ends} of {len(texts)} documents, and are read as ending in \\n",)
+    return Documents(texts, part, where, notes)
+
+
+def parts_of(documents: Documents, held_out: HeldOut | None, valid: float, test: float, seed: int) -> tuple[Parts, HeldOut]:
+    """Divides documents: (the texts of each part, how). InputError where that cannot be.
+
+    held_out: "named", as folders or files named train, valid and test say; "documents", whole ones that the seed draws; "place",
+      of each the end. None is the first of these that can be.
+    valid, test: the fractions held out. A named part that is missing is taken from what there is to train on.
+    """
+    texts, part = documents.texts, np.array(documents.part)
+    if held_out == "named" or (held_out is None and any(documents.part)):
+        train, held, last = ([texts[i] for i in np.flatnonzero(part == name)] for name in ("train", "valid", "test"))
+        if not train:
+            raise InputError(f"{documents.where} has no files or folder named train; leave out --data.held-out named")
+        if not held:
+            train, held, _ = _divided(train, None, valid, 0, seed, documents.where)[0]
+        return Parts(train, held, last or held), "named"
+    return _divided(texts, held_out, valid, test, seed, documents.where)
+
+
+def _divided(texts, held_out, valid, test, seed, where) -> tuple[Parts, HeldOut]:
+    least = min(valid, test or valid)
+    if held_out == "documents" or (held_out is None and len(texts) * least >= 1):
+        places = draw_parts(np.zeros(len(texts), int), valid, test, seed, where)
+        return each(lambda some: [texts[i] for i in some], places), "documents"
+    pieces = [cut(text, valid, test) for text in texts]
+    train, held, last = ([piece for piece in some if piece] for some in zip(*pieces, strict=True))
+    return Parts(train, held, last if test else held), "place"
+
+
+def _find(path, root) -> tuple[str, list[tuple[Path, str]], tuple[str, ...]]:
+    """(where, the files with the part that each belongs to, notes)."""
+    if path and glob.has_magic(path) and not os.path.exists(os.path.expanduser(path)):
+        pattern = os.path.expanduser(path)
+        named = glob.glob(pattern, recursive=True) or glob.glob(str(data_root(root) / pattern), recursive=True)
+        found = sorted(Path(name) for name in named if os.path.isfile(name))
+        if not found:
+            raise InputError(f"no file is named as {path}, neither here nor in {data_root(root)}; check the pattern")
+        return path, *_with_parts(found, [(file.parent.name, file.name) for file in found])
+    place = locate(path, root, "text file, or folder of some,")
+    if not place.is_dir():
+        return str(place), [(place, "")], ()
+    inside = sorted((file.relative_to(place) for file in place.rglob("*") if file.is_file()), key=lambda file: file.parts)
+    inside = [file for file in inside if not any(part.startswith(".") for part in file.parts)]
+    # `datasets` keeps what it computed beside the data.
+    found = [file for file in inside if _ending(file) in ENDINGS and not file.name.startswith("cache-")]
+    others = collections.Counter(_ending(file) or "no ending" for file in inside if _ending(file) not in ENDINGS)
+    kinds = ", ".join(f"{count} of {brief(ending)[1:-1]}" for ending, count in others.most_common(5))
+    if not found:
+        held = f"its files are {kinds}" if kinds else "it holds no files"
+        raise InputError(f"{place} has no text ({', '.join(ENDINGS)}): {held}; name what is text by a glob, as '{place}/**/*.py'")
+    notes = (f"files of {place} that do not end as text are left out: {kinds}",) if others else ()
+    listed, outside = _with_parts([place / file for file in found], [(file.parts[0], file.name) for file in found])
+    return str(place), listed, notes + outside
+
+
+def _with_parts(found, names) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
+    """Files with the part that a folder, or else the file's own name, says. "train-00000-of-00002.parquet" says it, too."""
+    own = [re.sub(r"(-\d+-of-\d+)?\..*", "", name) for _, name in names]
+    part = [named_part(above) or named_part(name) or "" for (above, _), name in zip(names, own, strict=True)]
+    if "train" not in part or len(set(part) - {""}) < 2:
+        return [(file, "") for file in found], ()
+    inside = [(file, name) for file, name in zip(found, part, strict=True) if name]
+    left_out = len(found) - len(inside)
+    note = f"{left_out} of {len(found)} files belong to none of train, valid and test, and are left out"
+    return inside, (note,) if left_out else ()
+
+
+def _ending(file: Path) -> str:
+    return Path(file.name.lower().removesuffix(".gz")).suffix
+
+
+def _read(file: Path, field: str, raw: bool, left: int) -> Iterator[str] | Iterator[bytes]:
+    """The documents of one file."""
+    ending = _ending(file)
+    if ending in (".arrow", ".parquet"):
+        from arjax.data.huggingface import text_column
+
+        yield from (text.encode() if raw else text for text in text_column(files.check_file(file), field))
+        return
+    content = _content(file, left)
+    if ending != ".jsonl":
+        yield content if raw else _decoded(content, str(file))
+        return
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        if line.strip():
+            text = _of_row(line, field, f"{file} line {number}")
+            yield text.encode() if raw else text
+
+
+def _content(file: Path, left: int) -> bytes:
+    if files.check_file(file).stat().st_size > left:
+        raise InputError(f"{file} and what was read before are more than {MAX_BYTES} bytes; make tokens of them, for TokenFile")
+    if not file.name.lower().endswith(".gz"):
+        return files.read_file(file)
+    try:
+        with gzip.open(file) as opened:
+            return opened.read(left + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file} cannot be unpacked ({one_line(error)}); pack it again by gzip") from error
+
+
+def _decoded(content: bytes, where: str) -> str:
+    try:
+        text = decoded(content, where)
+    except InputError as error:
+        raise InputError(f"{error}, or model its bytes by --data.symbols bytes") from error
+    return _checked(text, where)
+
+
+def _checked(text: str, where: str) -> str:
+    if END in text:
+        raise InputError(f"{where} has U+FFFF, which is no character and ends documents here; leave it out")
+    return text
+
+
+def _of_row(line: bytes, field: str, where: str) -> str:
+    """The text of a line of JSON."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        start = brief(line[:60].decode(errors="replace"))
+        raise InputError(f"{where} is no JSON: {start}; mend it, or name the file .txt") from error
+    if not isinstance(row, dict) or not isinstance(row.get(field), str):
+        has = f"has the fields {', '.join(map(brief, row))}" if isinstance(row, dict) else "is no object"
+        raise InputError(f"{where} has no text named {field!r}: it {has}; choose one by --data.field")
+    # Halves of characters, which JSON can write and UTF-8 cannot.
+    return _checked(row[field].encode(errors="replace").decode(), where)

@@ -1,0 +1,149 @@
+"""A user's own text: a file, a folder or a glob, in documents, as characters, bytes or byte-pair tokens."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from arjax.data.characters import encode, read_utf8
+from arjax.data.dataset import Examined
+from arjax.data.documents import END, HeldOut, parts_of, read_documents
+from arjax.data.media import Text
+from arjax.data.splits import Parts, Splits, check_fractions, each
+from arjax.data.text import cut_windows, title_of
+from arjax.data.values import Levels
+from arjax.description import check_types
+from arjax.errors import InputError, brief
+from arjax.protocol import CondSpec, Model
+
+_LENGTH = 128
+_TOKENS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class TextFiles:
+    """Text of a user's own. A file is a document (.txt, .md, any other that is named), or each row of it is (.jsonl, .arrow,
+    .parquet); all but the last two may be packed (.gz). Behind each document comes a symbol that ends it.
+
+    What is None the files decide: see `examined`.
+    """
+
+    path: str | None = None
+    """A file, a folder, or a glob as 'books/**/*.txt'."""
+    symbols: Literal["characters", "bytes", "bpe"] = "characters"
+    """What text is modelled as: its characters, its bytes, or byte-pair tokens that are learned from the training part."""
+    vocab: int | None = None
+    """The number of byte-pair tokens; by default one for each 200 bytes of text, at least 300 and at most 1024."""
+    length: int | None = None
+    """Symbols of a window; by default 128, or those of the longest document if that is shorter."""
+    across: bool = False
+    """Let windows run from one document into the next, with the symbol between them that ends the first."""
+    field: str = "text"
+    """What the text is called in the rows of .jsonl, .arrow and .parquet files."""
+    valid: float = 0.05
+    """The fraction held out for validation."""
+    test: float = 0.05
+    """The fraction held out for the test; with 0 the validation part serves as the test as well."""
+    seed: int = 0
+    """Draws the documents that are held out."""
+    held_out: HeldOut | None = None
+    """What is held out: files or folders *named* train, valid and test; whole *documents*, drawn by the seed; or by *place* the
+    end of each document. By default the first of these that can be."""
+    alphabet: str | None = None
+    """The characters, each once, in the order of their symbols."""
+    root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder that the path may be relative to; by default $ARJAX_DATA, else ~/.cache/arjax."""
+
+    def __post_init__(self):
+        check_types(self)
+        check_fractions(self.valid, self.test)
+        if self.length is not None and self.length < 1:
+            raise InputError(f"length={self.length} must be at least one symbol; choose a positive number")
+        if self.vocab is not None and self.symbols != "bpe":
+            raise InputError(f"vocab={self.vocab} is a number of byte-pair tokens, not of {self.symbols}; set --data.symbols bpe")
+        if self.alphabet is not None:
+            if self.symbols != "characters":
+                raise InputError(f"an alphabet is of characters, not of {self.symbols}; leave it out")
+            if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet) or END in self.alphabet:
+                raise InputError(f"alphabet={brief(self.alphabet)} must name at least one character, each once; leave it out")
+            if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
+                raise InputError(f"alphabet={brief(self.alphabet)} names half of a character, which no text has; leave it out")
+
+    name = property(lambda self: Path(self.path or "text").name)
+    title = property(lambda self: title_of(self, _NAMES[self.symbols].format(len(self.alphabet or ""))))
+    medium = property(lambda self: Text(self.alphabet, ends=True))
+    values = property(lambda self: Levels(self.medium.vocab))
+    subwords = property(lambda self: self.vocab)
+
+    @property
+    def open(self) -> bool:
+        decided = {"characters": self.alphabet, "bpe": self.vocab, "bytes": 256}[self.symbols]
+        return None in (decided, self.length, self.held_out)
+
+    @property
+    def division(self) -> str:
+        if self.held_out == "named":
+            return "parts as named"
+        how = {"documents": f"documents held out by seed {self.seed}", "place": "the end of each document held out"}
+        test = f"test {self.test:.4g}" if self.test else "test = valid"
+        return f"{how.get(self.held_out or '', 'held out')}: valid {self.valid:.4g}, {test}"
+
+    def examined(self) -> Examined:
+        """Fills in the alphabet, of all parts, since a character that training lacks is better unlikely than impossible; the
+        length, the number of tokens, and what is held out."""
+        documents = read_documents(self.path, self.root, self.field, self.symbols == "bytes")
+        parts, held_out = parts_of(documents, self.held_out, self.valid, self.test, self.seed)
+        notes, filled = list(documents.notes), {"held_out": held_out}
+        texts = documents.texts
+        if held_out == "place" and len(texts) > 1 and self.held_out is None:
+            notes.append(f"{len(texts)} documents are too few to hold out whole ones: the end of each is held out")
+        if self.symbols == "bpe" and self.vocab is None:
+            filled["vocab"] = min(max(sum(map(len, texts)) // 200, 300), _TOKENS)
+        if self.length is None:
+            longest = 1 + max(len(text.encode()) if self.symbols == "bpe" else len(text) for text in texts)
+            filled["length"] = min(_LENGTH, longest)
+            if longest < _LENGTH:
+                notes.append(f"windows are {longest} symbols long, as the longest of {len(texts)} documents with its end")
+        if self.symbols == "characters" and self.alphabet is None:
+            trained, others = (set().union(*map(set, some)) for some in (parts.train, [*parts.valid, *parts.test]))
+            filled["alphabet"] = "".join(sorted(trained | others))
+            if unseen := sorted(others - trained):
+                named = ", ".join(map(repr, unseen[:8])) + (", ..." if len(unseen) > 8 else "")
+                notes.append(f"{len(unseen)} of {len(trained | others)} characters are in held-out parts alone: {named}")
+        return Examined(dataclasses.replace(self, **filled), tuple(notes))
+
+    def model(self, net, *, head, order, classes) -> Model:
+        """Makes the model of its windows."""
+        from arjax.heads import Categorical
+
+        return Model(net, head or Categorical(self.values.vocab), (self.length,), order, CondSpec(classes=classes))
+
+    def load(self) -> Splits:
+        if self.open:
+            return self.examined().data.load()
+        if self.symbols != "characters":
+            return cut_windows(self, self.texts(), 256, "bytes")
+        where, alphabet = self.name, self.alphabet + END
+        codes = each(lambda texts: encode(END.join((*texts, "")), alphabet, where), self._parts())
+        return cut_windows(self, codes, len(self.alphabet), "characters")
+
+    def texts(self) -> Parts:
+        return each(_bytes, self._parts())
+
+    def _parts(self) -> Parts:
+        documents = read_documents(self.path, self.root, self.field, self.symbols == "bytes")
+        return parts_of(documents, self.held_out, self.valid, self.test, self.seed)[0]
+
+
+_NAMES = {"characters": "{} characters", "bytes": "bytes", "bpe": "bytes"}
+
+
+def _bytes(texts) -> np.ndarray:
+    """uint16: the bytes of documents, with 256 behind each."""
+    rows = [np.frombuffer(text, np.uint8) if isinstance(text, bytes) else read_utf8(text) for text in texts]
+    ends = np.cumsum([len(row) + 1 for row in rows])
+    joined = np.full(ends[-1] if rows else 0, 256, np.uint16)
+    for row, end in zip(rows, ends, strict=True):
+        joined[end - 1 - len(row) : end - 1] = row
+    return joined
