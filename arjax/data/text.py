@@ -19,13 +19,13 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from arjax.data.audio import tile
 from arjax.data.characters import decoded, encode, read_utf8
 from arjax.data.dataset import Dataset
 from arjax.data.media import Text
 from arjax.data.sources import Source, read, read_file
 from arjax.data.splits import Parts, Split, Splits, check_fractions, cut, each
 from arjax.data.values import Levels
+from arjax.data.windows import tile
 from arjax.errors import InputError
 
 # An epoch's order takes 8 bytes for each window. Of a longer part, windows begin some symbols apart.
