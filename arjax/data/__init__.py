@@ -3,6 +3,7 @@
 from arjax.data.arrays import Arrays
 from arjax.data.audio import SpokenDigits
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
+from arjax.data.columns import Column
 from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
@@ -12,6 +13,7 @@ from arjax.data.npz import Npz
 from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
+from arjax.data.table import TableFile
 from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
 from arjax.data.text_files import TextFiles
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
@@ -27,6 +29,7 @@ __all__ = [
     "Bytes",
     "Characters",
     "Cifar10Subset",
+    "Column",
     "DataCapabilities",
     "Dataset",
     "Digits",
@@ -49,6 +52,7 @@ __all__ = [
     "Splits",
     "SpokenDigits",
     "Table",
+    "TableFile",
     "Text",
     "TextFiles",
     "Threshold",

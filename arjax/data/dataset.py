@@ -52,6 +52,9 @@ class DataCapabilities:
     classes: how many the model is conditioned on, or None."""
     subwords: int | None = None
     """How many byte-pair tokens are made of its text; None models its symbols as they are."""
+    baseline: Callable | None = None
+    """baseline(train, scored) -> by its name -log p of the examples `scored` [N, *site_shape, *E] in nats [N], of a model that
+    needs no training, fitted to the examples `train`. Of symbols there are such models anyway."""
 
     @classmethod
     def of(cls, data) -> "DataCapabilities":

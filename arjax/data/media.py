@@ -15,10 +15,12 @@ import numpy as np
 
 from arjax import pictures
 from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths, without_mark
+from arjax.data.columns import Column
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.image_files import pack_image, unpack_image
 from arjax.data.sound_files import wav
 from arjax.data.splits import blocks
+from arjax.data.table_files import csv_row
 from arjax.errors import InputError
 from arjax.files import free_stem, write_all
 
@@ -29,6 +31,7 @@ class Exhibit(NamedTuple):
     picture: uint8 [h, w, 3], one picture of all examples, or None.
     texts: strings.
     rule: what stands between these.
+    suffix: the ending of their file.
     waveforms: float32 arrays [T] in [-1, 1], of `sample_rate` samples a second.
     names: a name for the file of each waveform; none for their numbers.
     """
@@ -36,6 +39,7 @@ class Exhibit(NamedTuple):
     picture: np.ndarray | None = None
     texts: tuple[str, ...] = ()
     rule: str = f"\n{'-' * 40}\n"
+    suffix: str = ".txt"
     waveforms: tuple[np.ndarray, ...] = ()
     sample_rate: int = 0
     names: tuple[str, ...] = ()
@@ -48,21 +52,21 @@ class Exhibit(NamedTuple):
     def save(
         self, stem: Path, png: Path | None = None, *, also: Mapping[Path, bytes] | None = None, overwrite: bool = False
     ) -> str:
-        """Writes STEM.png, STEM.txt and STEM_NAME.wav, those that there are, and returns in words where they lie.
+        """Writes STEM.png, STEM.txt (or another suffix) and STEM_NAME.wav, those that there are, and returns in words where they lie.
 
         png: another file for the picture.
         also: files by their content that are written at the same time.
         overwrite: are files that are there replaced? Without, STEM becomes STEM-2, STEM-3, ..., and other names are refused.
         """
         sounds = [f"_{name}.wav" for name in self.names or range(len(self.waveforms))]
-        contents = {".txt": self.text + "\n"} if self.texts else {}
+        contents = {self.suffix: self.text + "\n"} if self.texts else {}
         contents |= {ending: wav(each, self.sample_rate) for ending, each in zip(sounds, self.waveforms, strict=True)}
         contents |= {".png": pictures.png(self.picture)} if self.picture is not None else {}
         named = {".png": png} if png else {}
         stem = stem if overwrite else free_stem(stem, contents.keys() - named.keys())
         path = {ending: stem.with_name(stem.name + ending) for ending in contents} | named
         write_all({path[ending]: content for ending, content in contents.items()} | (also or {}), overwrite=overwrite)
-        written = [str(path[".txt"])] if self.texts else []
+        written = [str(path[self.suffix])] if self.texts else []
         if sounds:
             written.append(str(path[sounds[0]]) + (f" to {path[sounds[-1]].name}" if len(sounds) > 1 else ""))
         if self.picture is not None:
@@ -82,7 +86,7 @@ class Medium(Protocol):
     lossless: bool
     """Does an example give back the original that it was made of? False for tokens of which only something similar comes back."""
     flags: frozenset[str]
-    """Those of `python -m arjax complete` that apply: "mask", "image", "text", "truth", "audio", "seconds", "png"."""
+    """Those of `python -m arjax complete` that apply: "mask", "hide", "image", "text", "truth", "audio", "seconds", "png"."""
     at_once: tuple[int, int]
     """How many examples are completed where nothing is said of it, and how often each."""
 
@@ -282,26 +286,44 @@ class Sound:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows of numbers, shown with commas between them. Of one column a run shows the density."""
+    """Rows with commas between their cells. Of one column of numbers a run shows the density.
+
+    columns: what the columns are called and how their values are written, which makes it CSV; () for rows of numbers.
+    """
+
+    columns: tuple[Column, ...] = ()
 
     noun: ClassVar[str] = "rows"
     unit: ClassVar[str] = "dim"
     stream: ClassVar[bool] = False
     lossless: ClassVar[bool] = True
-    flags: ClassVar[frozenset[str]] = frozenset({"mask"})
     at_once: ClassVar[tuple[int, int]] = (3, 3)
 
+    flags = property(lambda self: frozenset({"mask", "hide"} if self.columns else {"mask"}))
+
     def exhibit(self, x, title=""):
-        rows = np.asarray(x).reshape(len(x), -1)
-        return Exhibit(texts=tuple(",".join(map(_cell, row)) for row in rows), rule="\n")
+        return self._exhibit(map(csv_row, self._cells(x)))
 
     def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
-        texts = []
+        rows = []
         for row, completions in zip(x, drawn, strict=True):
-            cells = np.array(list(map(_cell, row.ravel())), object)
+            (cells,) = self._cells(row[None])
             event = row.size // hidden.size
-            texts += [",".join(np.where(np.repeat(hidden.ravel(), event), blank, cells)), *self.exhibit(completions).texts]
-        return Exhibit(texts=tuple(texts), rule="\n")
+            rows += [np.where(np.repeat(hidden.ravel(), event), blank, cells), *self._cells(completions)]
+        return self._exhibit(map(csv_row, rows))
+
+    def _exhibit(self, rows) -> Exhibit:
+        if not self.columns:
+            return Exhibit(texts=tuple(rows), rule="\n")
+        return Exhibit(texts=(csv_row(column.name for column in self.columns), *rows), rule="\n", suffix=".csv")
+
+    def _cells(self, x) -> np.ndarray:
+        """[B, ...] -> [B, columns] strings."""
+        rows = np.asarray(x).reshape(len(x), -1)
+        if not self.columns:
+            return np.array([list(map(_cell, row)) for row in rows], object).reshape(rows.shape)
+        each = [column.decode(values) for column, values in zip(self.columns, rows.T, strict=True)]
+        return np.array(each, object).reshape(len(self.columns), -1).T
 
     encode = refuse_text
     original = original_bytes = no_original

@@ -27,8 +27,8 @@ from arjax.training.mesh import to_host
 
 def to_density(model, params, x) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns (points [N], the model's density there [N]) for data x [B, ...]: every symbol, or 600 points over the range of x
-    and a tenth beyond. None if the data is not one value without a condition."""
-    if model.num_dims > 1 or model.cond != CondSpec():
+    and a tenth beyond. None if the data is not one value without a condition, or not every number is a value."""
+    if model.num_dims > 1 or model.cond != CondSpec() or model.head_capabilities.nearest is not None:
         return None
     if model.head.vocab is None:
         low, high = float(x.min()), float(x.max())

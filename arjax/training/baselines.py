@@ -15,6 +15,7 @@ import math
 import jax
 import numpy as np
 
+from arjax.data.dataset import DataCapabilities
 from arjax.data.splits import Split, apart
 from arjax.training.evaluation import drawn_examples
 
@@ -23,11 +24,11 @@ _MAX_ENTRIES = 2**26
 
 
 def baselines(data, train, scored, *, batch_size: int, key: jax.Array, classes: int | None = None) -> dict[str, float]:
-    """Computes the nats per example of the split `scored` of each model that applies, by its name; none for real values. A first
-    value's predecessor is a symbol of its own, "nothing"."""
-    vocab = data.values.vocab
+    """Computes the nats per example of the split `scored` of each model that applies, by its name; of real values those that the
+    data declare. A first value's predecessor is a symbol of its own, "nothing"."""
+    vocab, declared = data.values.vocab, DataCapabilities.of(data).baseline
     if vocab is None:
-        return {}
+        return {} if declared is None else {name: float(nats.mean()) for name, nats in declared(train.x, scored.x).items()}
     if not data.medium.stream:
         contexts = {"independent Bernoulli" if vocab == 2 else "independent categorical": _site}
         sizes = [math.prod(train.x.shape[1:])]

@@ -23,7 +23,7 @@ def doubts(experiment, splits: Splits, key: jax.Array) -> tuple[str, ...]:
     model, found = experiment.model, []
     if not isinstance(model, Model):
         return ()
-    if model.head.vocab is None:
+    if model.head.vocab is None and not model.capabilities.standardizes:
         train, *others = (_counted_range(experiment.data.values, split, key) for split in splits)
         found += _far("x", train, *others) + _constant(*train)
     for part in model.cond.features(model.site_shape):
