@@ -19,10 +19,6 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-<<<<<<< Updated upstream
-=======
-from arjax.data.windows import tile
->>>>>>> Stashed changes
 from arjax.data.characters import decoded, encode, read_utf8
 from arjax.data.dataset import Dataset
 from arjax.data.media import Text
