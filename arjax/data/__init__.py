@@ -7,6 +7,7 @@ from arjax.data.columns import Column
 from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
+from arjax.data.image_folder import ImageFolder
 from arjax.data.images import MNIST, BinarizedMNIST, Cifar10Subset, Digits, FashionMNIST
 from arjax.data.media import Images, Medium, Sound, Table, Text
 from arjax.data.npz import Npz
@@ -36,6 +37,7 @@ __all__ = [
     "Dynamic",
     "Examined",
     "FashionMNIST",
+    "ImageFolder",
     "Images",
     "Levels",
     "Linear",

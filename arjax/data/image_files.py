@@ -21,9 +21,11 @@ import numpy as np
 
 from arjax.data.contents import IMAGES, Packed, refuse_outside
 from arjax.errors import InputError, brief, one_line
+from arjax.files import check_file
 
 # What is decoded at all. Pillow goes by what a file holds, not by its name, and would start Ghostscript for some files.
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "GIF", "WEBP")
+_ORIENTATION = 0x0112  # in Exif
 # How many values a pixel of each kind of image has that can be written as it was; 0 for one that needs no axis.
 _MODES = {"1": 0, "L": 0, "RGB": 3}
 _EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # a channel, at most
@@ -38,29 +40,86 @@ def parse_image(content: bytes, size: tuple[int, int], what: str, background: in
     InputError, with `what` it is, where it cannot be read, has another size (H, W), more than 8 bits a channel or further frames,
     or is transparent and shows nothing on this background.
     """
-    from PIL import Image, ImageOps
-
     with _opened(content, what, FORMATS) as image:
         if sorted(image.size) == sorted(size):  # it is not decoded unless it has as many pixels; how it is turned is known then
-            bits = content[24] if image.format == "PNG" else 8
-            if image.mode not in _EIGHT_BITS or bits > 8:
+            if image.mode not in _EIGHT_BITS or _bits(content, image) > 8:
                 raise InputError(f"{what} has more than 8 bits a channel, or is of mode {image.mode}; save it as RGB")
             if _is_several(image):
                 raise InputError(f"{what} has several pages or frames; save one of them")
-            if image.mode == "L" and bits < 8 and "transparency" in image.info:  # Pillow scales its pixels, and not this one
-                image.info["transparency"] *= 255 // (2**bits - 1)
-            image = ImageOps.exif_transpose(image)
+            image = _upright(content, image)
         width, height = image.size
         if (height, width) != size:
             raise InputError(f"{what} is {height} x {width} (height x width), not {size[0]} x {size[1]}; resize it")
-        seen_through = image.has_transparency_data and (above := image.convert("RGBA")).getextrema()[3][0] < 255
-        if seen_through:
-            image = Image.alpha_composite(Image.new("RGBA", image.size, (background,) * 3 + (255,)), above)
+        image, seen_through = _opaque(image, background)
         pixels = np.asarray(image.convert("RGB" if colour else "L"))
     if seen_through and (pixels == background).all():
         shade = "black" if background == 0 else "white"
         raise InputError(f"{what} is transparent, and shows nothing on {shade}; save it on a background of its own")
     return pixels
+
+
+_JPEG = ("JPEG", "MPO")  # cameras put smaller ones behind the picture
+# More pixels are not decoded: of a JPEG, which is decoded at a fraction of its size, and of others.
+_MOST_OF_JPEG, _MOST = 2**27, 2**25
+
+
+def parse_square(content: bytes, size: int, what: str) -> tuple[np.ndarray, tuple[int, int]]:
+    """Reads from a picture of any size in one of FORMATS (uint8 [size, size, 3], its own width and height): turned as its
+    orientation says, resized to cover the square, cropped at its centre and, where it is transparent, laid over white. Levels of
+    16 bits become the nearest of 8.
+
+    InputError, with `what` it is, where it cannot be read, has several frames, or more pixels than fit into memory.
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(content, what, FORMATS) as image:
+        own = image.size
+        if image.format in _JPEG and image.width * image.height <= _MOST_OF_JPEG:
+            image.draft(image.mode, (2 * size, 2 * size))  # still larger than it will be
+        if image.width * image.height > _MOST:
+            raise InputError(f"{what} has {image.width} x {image.height} pixels, more than {_MOST}; resize it")
+        if image.format not in _JPEG and _is_several(image):
+            raise InputError(f"{what} has several pages or frames; save one of them")
+        image = _upright(content, image)
+        if image.mode.startswith("I"):
+            levels = np.asarray(image)
+            if levels.min() < 0 or levels.max() > 65535:
+                raise InputError(f"{what} has levels beyond 0..65535; save it with 16 bits")
+            image = Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))  # the nearest of 8 bits
+        # Between pixels of a palette, or of one bit, there is nothing.
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+        return np.asarray(_opaque(image, 255)[0].convert("RGB")), own
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Reads the width and the height of a picture from the beginning of its file. InputError where it cannot be read."""
+    with _opened(check_file(path), str(path), FORMATS) as image:
+        return image.size
+
+
+def _bits(content, image) -> int:
+    """The bits a channel, of a PNG."""
+    return content[24] if image.format == "PNG" else 8
+
+
+def _upright(content, image):
+    """The image, decoded and turned as its orientation says."""
+    from PIL import ImageOps
+
+    bits = _bits(content, image)
+    if image.mode == "L" and bits < 8 and "transparency" in image.info:  # Pillow scales its pixels, and not this one
+        image.info["transparency"] *= 255 // (2**bits - 1)
+    return ImageOps.exif_transpose(image)
+
+
+def _opaque(image, background) -> tuple[Any, bool]:
+    """The image, laid over a gray level where it is transparent; and is it anywhere?"""
+    from PIL import Image
+
+    if not image.has_transparency_data or (above := image.convert("RGBA")).getextrema()[3][0] == 255:
+        return image, False
+    return Image.alpha_composite(Image.new("RGBA", image.size, (background,) * 3 + (255,)), above), True
 
 
 def pack_image(name: str, content: bytes, model) -> Packed | None:
@@ -113,7 +172,7 @@ def _seen(name, content) -> dict[str, Any]:
         if _is_several(image):
             return {"several pages or frames": True}
         parts = {"PNG": _of_png, "BMP": _of_bmp, "PPM": _of_ppm, "TIFF": _of_tiff}[image.format](content, image)
-        parts = {"an orientation": image.getexif().get(0x0112, 1)} | parts
+        parts = {"an orientation": image.getexif().get(_ORIENTATION, 1)} | parts
         return parts | {"another mode": image.mode, "pixels that change": np.asarray(image).tobytes()}
 
 
@@ -168,18 +227,21 @@ def _is_several(image) -> bool:
 
 @contextlib.contextmanager
 def _opened(content, what, formats) -> Iterator[Any]:
-    """The image, of which nothing is read but what it says of its size. InputError where it, or what is done with it, fails."""
-    from PIL import Image
+    """The image in bytes or at a path, of which nothing is read but what it says of its size. InputError where it, or what is
+    done with it, fails."""
+    from PIL import Image, UnidentifiedImageError
+
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
 
     try:
         # Pillow warns of pictures that would take much memory, all of which are of another size.
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=formats) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=formats) as image:
             yield image
     except InputError:
         raise
     except Exception as error:  # Pillow raises whatever it stumbles over in a damaged file
-        kinds = " ".join(formats)
-        raise InputError(f"{what} cannot be read as a picture, {kinds} ({one_line(error)}); save it as PNG") from error
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({one_line(error)})"
+        raise InputError(f"{what} cannot be read as a picture, {' '.join(formats)}{why}; save it as PNG") from error
 
 
 def _levels(name, model) -> np.ndarray:

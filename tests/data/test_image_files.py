@@ -160,9 +160,9 @@ OTHER = {
     "cmyk.tif": (saved(Image.fromarray(COLOUR).convert("CMYK"), "TIFF"), "is CMYK of 3x4 pixels"),
     "deep.png": (png_of(16, 0, (b"\0" + bytes(8)) * 3), "is I;16 of 3x4 pixels"),
     "deep.pgm": (b"P5 4 3 65535 " + bytes(24), "of 3x4 pixels"),
-    "really_a_gif.png": (saved(GRAY, "GIF"), "cannot be read as a picture, PNG "),
-    "really_an_eps.png": (saved(GRAY, "EPS"), "cannot be read as a picture, PNG "),
-    "really_a_bmp.tif": (saved(GRAY, "BMP"), "cannot be read as a picture, TIFF "),
+    "really_a_gif.png": (saved(GRAY, "GIF"), "cannot be read as a picture, PNG; save"),
+    "really_an_eps.png": (saved(GRAY, "EPS"), "cannot be read as a picture, PNG; save"),
+    "really_a_bmp.tif": (saved(GRAY, "BMP"), "cannot be read as a picture, TIFF; save"),
 }
 
 
@@ -254,7 +254,7 @@ def test_parse_image_turns_a_picture_as_its_orientation_says(kind, orientation):
     ("content", "says"),
     [
         (b"nothing", "x cannot be read as a picture"),
-        (saved(GRAY, "EPS"), "cannot be read as a picture, PNG JPEG BMP PPM TIFF GIF WEBP "),
+        (saved(GRAY, "EPS"), "cannot be read as a picture, PNG JPEG BMP PPM TIFF GIF WEBP; save"),
         (saved(GRAY, "PDF"), "cannot be read as a picture"),
         (png_of(16, 0, (b"\0" + bytes(8)) * 3), "has more than 8 bits a channel, or is of mode I;16; save it as"),
         (png_of(16, 2, (b"\0" + bytes(24)) * 3), "has more than 8 bits a channel, or is of mode RGB; save it"),

@@ -34,7 +34,7 @@ from arjax.coding.stream import Header
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, sources
 from arjax.data.archive import parse_array
 from arjax.data.contents import Packed
-from arjax.data.image_files import check_same, parse_image
+from arjax.data.image_files import check_same, parse_image, parse_square
 from arjax.data.images import parse_idx
 from arjax.data.media import Images, Text
 from arjax.data.sound_files import read_sound
@@ -161,6 +161,10 @@ def _read_image(name):
         check_same(name, content, Images(256).unpack(name, Images(256).pack(name, content, OF_IMAGES), OF_IMAGES))
 
     return read
+
+
+def _read_square(content, folder):
+    return parse_square(content, 2, "it")
 
 
 def _read_rest(content, folder):
@@ -294,6 +298,8 @@ READERS = {
     "wav of real numbers": Reader(
         wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_sound(path, 8000))
     ),
+    "square.jpg": Reader(image("JPEG"), _read_square),
+    "square.png": Reader(image("PNG"), _read_square),
     "png": Reader(image("PNG"), _read_image("x.png")),
     "bmp": Reader(image("BMP"), _read_image("x.bmp")),
     "pgm": Reader(image("PPM"), _read_image("x.pgm")),

@@ -7,7 +7,7 @@ from zoo import ZOO
 
 from arjax.data import Digits, Levels, Real, Split, Splits
 from arjax.description import describe, rebuild
-from arjax.errors import one_line_errors
+from arjax.errors import InputError, one_line_errors
 from arjax.heads import Bernoulli
 from arjax.models import MADE, PixelCNNPP
 from arjax.orders import AnyOrder
@@ -15,6 +15,7 @@ from arjax.protocol import CondSpec, Model
 from arjax.runs.config import edit, load_config, parse
 from arjax.training import AdamW, Experiment
 from arjax.training.conditions import check_fits
+from arjax.training.recipe import is_open
 
 EXPERIMENT = Experiment(data=Digits(), model=Model(MADE(hidden=(5,)), Bernoulli(), (8, 8)), steps=10, eval_every=5)
 CONFIG = """
@@ -249,7 +250,11 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_edit_and_rebuild_give_every_config_back(path):
     experiment = load_config(str(path))
-    assert edit(experiment, [], "runs/x", f"python train.py {path}")[0] == experiment
+    if is_open(experiment):
+        with pytest.raises(InputError, match="--data.path"):
+            edit(experiment, [], "runs/x", f"python train.py {path}")
+    else:
+        assert edit(experiment, [], "runs/x", f"python train.py {path}")[0] == experiment
     again = rebuild(json.loads(json.dumps(describe(experiment), allow_nan=False)))
     assert again == experiment
     assert again.tokenizer_from == experiment.tokenizer_from

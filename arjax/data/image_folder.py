@@ -1,0 +1,194 @@
+"""A folder of a user's own images, of any size and kind, as squares of one size.
+
+Its classes and parts are those of labelled_files.py: photos/cat/1.png and photos/dog/2.jpg are of two classes.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from arjax.data.dataset import Examined
+from arjax.data.image_files import parse_square, picture_size
+from arjax.data.labelled_files import LabelledFiles, list_files, parts_of
+from arjax.data.media import Images
+from arjax.data.sources import MAX_BYTES
+from arjax.data.splits import Split, Splits, blocks, check_fractions, check_splits, each
+from arjax.data.values import Levels
+from arjax.description import check_types
+from arjax.errors import InputError, brief
+from arjax.files import read_file
+from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics, MixtureOfLogistics
+from arjax.protocol import CondSpec, Model
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm")
+Channels = Literal["gray", "rgb", "keep"]
+# Unless another size is named, images are no larger: a net of pixels is slow beyond.
+_LARGEST = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """The images in a folder and in the folders in it, each of which is a class.
+
+    They may be PNG, JPEG, WebP, BMP, GIF, TIFF, PGM and PPM of any size. Each is turned as it is to be seen, resized until it
+    covers a square, and cropped at its centre; what is transparent becomes white.
+    """
+
+    path: str | None = None
+    """The folder of the images; may be relative to the data root."""
+    size: int | None = None
+    """Height and width of the images in pixels; by default the shorter side of the middle one of them, at most 32, and a multiple
+    of 4."""
+    channels: Channels = "keep"
+    """Make the images gray or rgb; keep makes them rgb if any has a colour."""
+    classes: tuple[str, ...] | None = None
+    """Names of the classes, in the order of their labels; by default those of the folders. Without a name behind it, folders are
+    no classes."""
+    valid: float = 0.1
+    """Fraction of the images to validate with, of each class alike."""
+    test: float = 0.1
+    """Fraction of the images to test with, of each class alike; with 0 the test is on the validation images."""
+    seed: int = 0
+    """Seed that draws the images to validate and to test with, unless there are folders train, valid and test."""
+    values: Any = Levels(256)
+    """What the levels 0..255 of a pixel become."""
+    root: str | None = dataclasses.field(default=None, compare=False)
+    """Where the folder lies, if not in $ARJAX_DATA or ~/.cache/arjax."""
+
+    medium = property(lambda self: Images(self.values.vocab))
+
+    def __post_init__(self):
+        if self.channels not in get_args(Channels):
+            raise InputError(f"channels={self.channels!r} is none of {', '.join(get_args(Channels))}; choose one of them")
+        check_types(self)
+        check_fractions(self.valid, self.test)
+        if self.size is not None and self.size < 1:
+            raise InputError(f"size={self.size} is the height and width of the images in pixels; choose at least 1")
+
+    @property
+    def open(self) -> bool:
+        """Is there something that only the files can decide?"""
+        return self.channels == "keep" or None in (self.size, self.classes)
+
+    @property
+    def title(self) -> str:
+        name = Path(self.path).name or self.path if self.path else "a folder of images"
+        if self.open:
+            return name
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        held_out = f"valid {self.valid:.4g}, test {self.test:.4g}" if self.test else f"valid = test {self.valid:.4g}"
+        split = f"{held_out} by seed {self.seed}, or by folders"
+        return f"{name} {self.size}x{self.size} {self.channels}, {self.values.title}{classes}; {split}"
+
+    def examined(self) -> Examined:
+        """Fills in the size, the channels and the classes."""
+        listed = self._list()
+        size = _usual_size(listed.files) if self.size is None else self.size
+        images, listed = _read_all(listed, size)
+        channels = self.channels if self.channels != "keep" else "gray" if images.x.ndim == 3 else "rgb"
+        data = dataclasses.replace(self, size=size, channels=channels, classes=listed.classes)
+        return Examined(data, (*listed.notes, *images.notes))
+
+    def load(self) -> Splits:
+        if self.open:
+            return self.examined().data.load()
+        images, listed = _read_all(self._list(), self.size)
+        x, label = _in_channels(images.x, self.channels), listed.label if self.classes else None
+        parts = parts_of(listed, self.valid, self.test, self.seed)
+        splits = each(lambda places: Split(x[places], None if label is None else label[places]), parts)
+        return check_splits(Splits(*splits), self.values, str(listed.folder))
+
+    def model(self, net, *, head=None, order, classes: int | None) -> Model:
+        """Returns the model of these images: a site is a pixel, or under a head of one value each of its channels."""
+        vocab, colour = self.values.vocab, self.channels == "rgb"
+        if head is None and vocab is None:
+            head = MixtureOfLogistics(10)
+        elif head is None and colour:
+            head = CoupledDiscretizedMixtureOfLogistics(vocab, 10)
+        elif head is None:
+            head = Bernoulli() if vocab == 2 else DiscretizedMixtureOfLogistics(vocab, 10)
+        site_shape = (self.size, self.size, 3) if colour and head.event_shape == () else (self.size, self.size)
+        return Model(net, head, site_shape, order, CondSpec(classes=classes))
+
+    def _list(self) -> LabelledFiles:
+        return list_files(self.path, self.root, SUFFIXES, "images", self.classes)
+
+
+def _usual_size(files: Sequence[Path]) -> int:
+    """The middle one of the shorter sides, of up to 1000 images evenly spaced, at most _LARGEST, a multiple of 4."""
+    sides = []
+    for i in np.unique(np.linspace(0, len(files) - 1, 1000).astype(int)):
+        with contextlib.suppress(InputError):  # whoever reads all of them says what is wrong
+            sides.append(min(picture_size(files[i])))
+    side = min(int(np.median(sides)), _LARGEST) if sides else _LARGEST
+    return max(side // 4 * 4, min(side, 4))
+
+
+class _Images(NamedTuple):
+    """x: uint8 [N, size, size], or with a fourth axis of 3 if any has a colour. places: which of the files these are. notes: what
+    was done to them, and which are left out."""
+
+    x: np.ndarray
+    places: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def _read_all(listed: LabelledFiles, size: int) -> tuple[_Images, LabelledFiles]:
+    """The images that can be read, and the listing of these. InputError where a class has none."""
+    stats = [file.stat() for file in listed.files]
+    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in zip(listed.files, stats, strict=True))
+    images = _read(listed.folder, stamps, size)
+    readable = listed.some(images.places)
+    if empty := sorted({*listed.label.tolist()} - {*readable.label.tolist()}):
+        which = f"the images of class {brief(listed.classes[empty[0]])}" if listed.classes else f"the {len(stamps)} images"
+        raise InputError(f"{listed.folder}: none of {which} can be read; {images.notes[0]}")
+    return images, readable
+
+
+@functools.lru_cache(maxsize=1)  # a run examines its data, and then loads them: photographs take a while to decode
+def _read(folder: Path, stamps: Sequence[tuple[Path, int, int]], size: int) -> _Images:
+    """Reads files, given with their sizes and the times of their last change, so that others are not taken for them."""
+    squares, places, refused, resized, cropped = [], [], {}, 0, 0
+    for place, (file, length, _) in enumerate(stamps):
+        try:
+            if length > MAX_BYTES:
+                raise InputError(f"it has more than {MAX_BYTES} bytes; save it smaller")
+            square, (width, height) = parse_square(read_file(file), size, "it")
+        except InputError as error:
+            refused.setdefault(str(error), []).append(str(file.relative_to(folder)))
+            continue
+        squares.append(square if (square != square[..., :1]).any() else square[..., :1])
+        places.append(place)
+        resized += (width, height) != (size, size)
+        cropped += width != height
+    notes = [f"{_first(names)} left out: {why}" for why, names in refused.items()]
+    if resized:
+        notes.append(f"{resized} of {len(places)} images are resized to {size}x{size}, {cropped} of them cropped at their centre")
+    channels = max((square.shape[-1] for square in squares), default=1)
+    x = np.empty((len(squares), size, size, channels), np.uint8)
+    for i, square in enumerate(squares):
+        x[i] = square
+    return _Images(x if channels == 3 else x[..., 0], tuple(places), tuple(notes))
+
+
+def _in_channels(x: np.ndarray, channels: str) -> np.ndarray:
+    """Images [N, S, S] or [N, S, S, 3] as gray ones, by Pillow's weights of the colours, or as rgb."""
+    from PIL import Image
+
+    if (channels == "rgb") == (x.ndim == 4):
+        return x
+    if channels == "rgb":
+        return np.repeat(x[..., None], 3, axis=-1)
+    gray = [np.asarray(Image.fromarray(x[part].reshape(-1, *x.shape[2:])).convert("L")) for part in blocks(x)]
+    return np.concatenate(gray).reshape(x.shape[:3])
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are, with a verb."""
+    named = ", ".join(map(str, names[:3]))
+    return f"{named} is" if len(names) == 1 else f"{named} and {len(names) - 3} more are" if len(names) > 3 else f"{named} are"

@@ -1,0 +1,20 @@
+"""A small PixelCNN++ on a folder of your own images, given the class where its folders are classes.
+
+Command: python train.py configs/my_images.py --data.path FOLDER
+"""
+
+from arjax.data import ImageFolder
+from arjax.models import PixelCNNPP
+from arjax.training import Adam, Cosine, Experiment, ModelFor
+
+experiment = Experiment(
+    data=ImageFolder(),
+    model=ModelFor(net=PixelCNNPP(width=24, resnets=1, levels=3, dropout=0.1, coordinates=True)),
+    optimizer=Adam(learning_rate=2e-3, schedule=Cosine(warmup=100), clip=1.0),
+    batch_size=16,
+    steps=1200,
+    ema=0.99,
+    eval_every=300,
+    eval_batch_size=100,
+    samples=40,
+)
