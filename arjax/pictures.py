@@ -63,7 +63,7 @@ def density_over_histogram(points, density, data, title: str = "") -> np.ndarray
     gap = points[1] - points[0] if len(points) > 1 else 1.0
     shared = math.ceil(len(points) / 100)
     edges = points[0] - gap / 2 + gap * shared * np.arange(math.ceil(len(points) / shared) + 1)
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     axes.hist(data, edges, density=True, color="0.75", label=f"data ({len(data)})")
     axes.plot(points, np.asarray(density), color="tab:blue", linewidth=1.2, label="model")
     axes.set(xlabel="x", ylabel="density", ylim=(0, None))
@@ -79,7 +79,7 @@ def histograms(sets: list[tuple[str, np.ndarray, np.ndarray]], xlabel: str, ylab
     everything = np.concatenate([values[there] for (_, values, _), there in zip(sets, finite, strict=True)])
     low, high = (everything.min(), everything.max()) if len(everything) else (0.0, 1.0)
     edges = np.linspace(low, high, 61) if high > low else np.linspace(low - 0.5, low + 0.5, 61)
-    figure, axes = _figure(title)
+    figure, axes = new_figure(title)
     for i, ((name, values, weights), there) in enumerate(zip(sets, finite, strict=True)):
         shown, shares = values[there], weights[there] / weights.sum()
         if not there.all():
@@ -104,7 +104,7 @@ def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | No
     waveforms = np.asarray(waveforms, np.float64)[:SOUNDS]
     columns = min(4, len(waveforms))
     rows = math.ceil(len(waveforms) / columns)
-    figure, panels = _figure(title, 2 * rows, columns, size=(1 + 3.2 * columns, 0.6 + 3.2 * rows), squeeze=False)
+    figure, panels = new_figure(title, 2 * rows, columns, size=(1 + 3.2 * columns, 0.6 + 3.2 * rows), squeeze=False)
     for axes in panels.ravel():
         axes.set_axis_off()
     seconds = waveforms.shape[1] / sample_rate
@@ -138,25 +138,10 @@ def _decibels(waveform) -> np.ndarray:
     return 10 * np.log10(np.maximum(power / max(power.max(), 1e-20), 1e-20)).T
 
 
-def loss_curve(records: list[dict], title: str = "", measure: str = "nats") -> bytes:
-    """What is `measure`d, per example, against the step, a line for each split; `records` as in metrics.jsonl."""
-    figure, axes = _figure(title)
-    for split in sorted({record["split"] for record in records}, reverse=True):
-        points = [(record["step"], record[measure]) for record in records if record["split"] == split]
-        axes.plot(*zip(*points, strict=True), label=split, marker="." if len(points) < 40 else None, linewidth=1)
-    low, high = np.percentile([record[measure] for record in records], [0, 90])
-    axes.set(
-        xlabel="step", ylabel=f"{measure} per example", ylim=(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
-    )
-    axes.legend()
-    axes.grid(alpha=0.3)
-    return _png(figure)
-
-
 def likelihood_against_speed(points: dict[str, tuple[float, float, float]], title: str = "") -> bytes:
     """Each model at (samples/s, nats per test example), with the standard error of these; the best are lower right. The legend
     names the most probable first."""
-    figure, axes = _figure(title, size=(9, 5))
+    figure, axes = new_figure(title, size=(9, 5))
     ordered = sorted(points.items(), key=lambda item: item[1][1])
     for (name, (speed, nats, error)), marker in zip(ordered, itertools.cycle("osD^vP*"), strict=False):
         axes.errorbar(speed, nats, error, marker=marker, linestyle="", capsize=3, alpha=0.8, label=name)
@@ -164,7 +149,7 @@ def likelihood_against_speed(points: dict[str, tuple[float, float, float]], titl
     axes.margins(x=0.1)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def order_pictures(orders, site_shape: tuple[int, int]) -> bytes:
@@ -172,7 +157,7 @@ def order_pictures(orders, site_shape: tuple[int, int]) -> bytes:
     height, width = site_shape
     columns = min(4, len(orders))
     rows = math.ceil(len(orders) / columns)
-    figure, panels = _figure("", rows, columns, size=(3.2 * columns, 3.2 * rows * height / width + 0.3))
+    figure, panels = new_figure("", rows, columns, size=(3.2 * columns, 3.2 * rows * height / width + 0.3))
     for axes in np.ravel(panels):
         axes.axis("off")
     for axes, order in zip(np.ravel(panels), orders, strict=False):
@@ -184,14 +169,14 @@ def order_pictures(orders, site_shape: tuple[int, int]) -> bytes:
             color = "white" if value < rank.size / 2 else "black"
             axes.text(column, row, value, ha="center", va="center", fontsize=7, color=color)
         axes.set_title(str(order), fontsize=9)
-    return _png(figure)
+    return as_png(figure)
 
 
 def dependence_pictures(panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int] | None]], rows: int = 1) -> bytes:
     """For every (title, seen [H, W] bool, earlier [H, W] bool, site): what theta at the site depends on, and what it could
     depend on, being generated earlier, but does not. With no site, the picture is a matrix [T, T], a row for each."""
     columns = -(-len(panels) // rows)
-    figure, axes_row = _figure("", rows, columns, size=(3.2 * columns, 3.4 * rows + 0.5))
+    figure, axes_row = new_figure("", rows, columns, size=(3.2 * columns, 3.4 * rows + 0.5))
     colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the site": "tab:red"}
     for axes, (title, seen, earlier, site) in zip(np.ravel(axes_row), panels, strict=True):
         kinds = np.where(seen, 2, np.where(earlier, 1, 0))
@@ -206,7 +191,7 @@ def dependence_pictures(panels: list[tuple[str, np.ndarray, np.ndarray, tuple[in
         axes.imshow(_colored(kinds, colors))
         axes.set_title(title, fontsize=9)
     _name_colors(figure, colors)
-    return _png(figure)
+    return as_png(figure)
 
 
 def attention_pictures(image, weights, start, known, site: tuple[int, int]) -> bytes:
@@ -216,7 +201,7 @@ def attention_pictures(image, weights, start, known, site: tuple[int, int]) -> b
 
     layers, heads = weights.shape[:2]
     tall = image.shape[0] / image.shape[1]
-    figure, panels = _figure("", layers, heads, size=(1.9 * heads + 0.4, (1.9 * tall + 0.3) * layers + 0.5), squeeze=False)
+    figure, panels = new_figure("", layers, heads, size=(1.9 * heads + 0.4, (1.9 * tall + 0.3) * layers + 0.5), squeeze=False)
     ink = 0.96 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
     paper = np.where(known[..., None], ink, (0.80, 0.87, 0.95))
     for (layer, head), axes in np.ndenumerate(panels):
@@ -228,14 +213,14 @@ def attention_pictures(image, weights, start, known, site: tuple[int, int]) -> b
         _name_layer_and_head(axes, layer, head, layers)
     colors = {"attended to": (0.85, 0, 0), "known, dark": "0.96", "known, bright": "0.51", "not known yet": (0.80, 0.87, 0.95)}
     _name_colors(figure, colors | {"to be generated": "tab:blue"})
-    return _png(figure)
+    return as_png(figure)
 
 
 def attention_matrices(weights, text: str | None = None) -> bytes:
     """For every layer and head weights [layers, N, T, S] as a matrix, a row for each site, the darkest the strongest of its row.
     text: T characters, written at the axes where there is room."""
     layers, heads, sites, _ = weights.shape
-    figure, panels = _figure("", layers, heads, size=(3.0 * heads + 0.4, 3.0 * layers + 0.3), squeeze=False)
+    figure, panels = new_figure("", layers, heads, size=(3.0 * heads + 0.4, 3.0 * layers + 0.3), squeeze=False)
     letters = [{"\n": "\N{RETURN SYMBOL}"}.get(letter, letter) for letter in text or ""]
     for (layer, head), axes in np.ndenumerate(panels):
         strongest = weights[layer, head].max(axis=1, keepdims=True)
@@ -248,7 +233,7 @@ def attention_matrices(weights, text: str | None = None) -> bytes:
         _name_layer_and_head(axes, layer, head, layers)
     figure.supxlabel("to the start and the symbols before", fontsize=8)
     figure.supylabel("from the site to be generated", fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _name_layer_and_head(axes, layer, head, layers):
@@ -260,14 +245,14 @@ def _name_layer_and_head(axes, layer, head, layers):
 
 def mask_pictures(panels: list[tuple[str, np.ndarray]]) -> bytes:
     """For every (title, mask [h, w]): where the weights of a masked convolution may be other than zero."""
-    figure, axes_row = _figure("", 1, len(panels), size=(2.6 * len(panels), 3.2))
+    figure, axes_row = new_figure("", 1, len(panels), size=(2.6 * len(panels), 3.2))
     colors = {"masked": "0.85", "seen": "tab:blue"}
     for axes, (title, mask) in zip(np.ravel(axes_row), panels, strict=True):
         axes.imshow(_colored((np.asarray(mask) > 0).astype(int), colors))
         axes.set_title(title, fontsize=9)
         _rule(axes, mask.shape)
     _name_colors(figure, colors)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _colored(kinds, colors):
@@ -295,7 +280,8 @@ def _name_colors(figure, colors):
     )
 
 
-def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
+def new_figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True, **layout):
+    """Returns (figure, its panels) of Matplotlib, with a title that is no formula. layout: as of its `subplots`."""
     # Matplotlib takes half a second to import, and only these pictures need it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -304,10 +290,11 @@ def _figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True):
     FigureCanvasAgg(figure)
     # A name may hold dollars, which are no formula.
     figure.suptitle(printable(title, KEPT), fontsize=10, wrap=True, parse_math=False)
-    return figure, figure.subplots(rows, columns, squeeze=squeeze)
+    return figure, figure.subplots(rows, columns, squeeze=squeeze, **layout)
 
 
-def _png(figure) -> bytes:
+def as_png(figure) -> bytes:
+    """Returns a figure as the content of a PNG file."""
     file = io.BytesIO()
     figure.savefig(file, dpi=120)
     return file.getvalue()

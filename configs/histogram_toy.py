@@ -7,7 +7,7 @@ Result: test -log p(x) = 4.318 nats with seed 0, at the validation's choice of s
 
 Everything it learns of one symbol it learns of that symbol alone: mixture_toy.py reaches 4.130 on the same data, and the law
 itself 4.104. Counting without smoothing gives 9.38 (symbols never seen cost 104 nats each), with Laplace's 4.289. The table's
-"independent categorical" counts the 1000 validation examples too.
+"independent categorical" is that one.
 """
 
 import arjax

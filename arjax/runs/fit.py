@@ -10,8 +10,8 @@ import jax
 
 from arjax.arguments import check_count
 from arjax.runs.load import learn, restore
-from arjax.runs.log import read_metrics
 from arjax.runs.loop import train
+from arjax.runs.metrics import read_metrics
 from arjax.training.experiment import Experiment, over_tokens
 from arjax.training.recipe import settle
 

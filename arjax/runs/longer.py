@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arjax.errors import InputError
 from arjax.runs import checkpoints
-from arjax.runs.log import forget
+from arjax.runs.metrics import forget
 from arjax.training.experiment import Experiment
 from arjax.training.optimizers import OptimizerCapabilities
 

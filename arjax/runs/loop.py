@@ -5,7 +5,8 @@ from pathlib import Path
 import jax
 
 from arjax.errors import any_encoding, say
-from arjax.runs import checkpoints, directory, hosts, load, log, longer, report, start
+from arjax.runs import checkpoints, directory, hosts, load, log, loggers, longer, report, start
+from arjax.runs.metrics import read_metrics
 from arjax.training import columns
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
 from arjax.training.mesh import doubts, place_batch, title
@@ -25,7 +26,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     # Whether it was done before, and whether there is more to do now.
     before = directory.check_run(run, described)
     begin = None if before is None else longer.begin_of_longer(run, before, described)
-    records = log.read_metrics(run / "metrics.jsonl", described.task.measure)
+    records = read_metrics(run / "metrics.jsonl", described.task.measure)
     if begin is None and longer.is_finished(described, records):
         report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
         say(f"{run} is finished; choose another directory with --run to train again, or more --steps to go on")
@@ -39,6 +40,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     trace_step(experiment, abstract, batches[0], keys.train)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
     given = start.taken(experiment, abstract, run, learned)
+    loggers.check(experiment.log)
     doubtful = columns.doubts(experiment, splits, keys.train)
     stable = longer.stable(experiment, experiment.steps)
 
@@ -53,8 +55,6 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
 
         # From the last good checkpoint, or from the beginning.
         saved = checkpoints.restore_latest(run / "checkpoints", abstract)
-        update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
-        say(f"memory of a step, as it was compiled: {memory(update)}")
         state = start.begin(experiment, abstract, keys.init, given, run) if saved.state is None else saved.state
         del given  # the host's copy of the parameters
 
@@ -64,6 +64,10 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
             hosts.Interruption(mesh) as stop,
         ):
             run_log.begin(saved)
+            run_log.now("compiling (first start only)")
+            update = compile_step(experiment, abstract, place_batch(batches[saved.step], mesh), keys.train, mesh)
+            run_log.note(f"memory of a step, as it was compiled: {memory(update)}")
+            run_log.now("training")
             step, losses = saved.step, longer.losses(records, saved.step, task.measure)
             while step < experiment.steps and not longer.is_over(experiment.patience, losses):
                 step += 1
@@ -77,19 +81,24 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
                 run_log.settle()
                 if due:
                     run_log.summarise()
+                    run_log.now("validating")
                     loss = run_log.valid(step, task.validate(experiment, state.ema, state.state, splits.valid, **options))
                     losses.append(loss)
+                    run_log.now("sampling")
                     run_log.exhibit(step, report.exhibits(experiment, state, splits, keys.sample, step))
+                run_log.now("saving")
                 run_log.sync()
                 checkpoints.save(writer, step, state, loss, run_log.updates, run_log.written)
                 if signal:
                     run_log.interrupted(step, again)
                     return 128 + signal
+                run_log.now("training")
             facts = {"parameters": parameters}
             if step < experiment.steps:
                 facts["stopped"] = step
                 run_log.note(f"stopped at step {step}: the last {experiment.patience} validations found nothing better")
             # The result: the test split under the parameters that validation chose.
+            run_log.now("testing")
             checkpoints.finish(writer)
             best = checkpoints.restore_best(run / "checkpoints", only(abstract, "ema", "state"))
             for damaged in best.damaged:

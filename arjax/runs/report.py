@@ -60,7 +60,7 @@ def words(objective, experiment, record: dict) -> str:
 
 @functools.singledispatch
 def rows_of(objective, experiment, split: str, record: dict) -> dict[str, str]:
-    """Returns the result of a split, and all that gives it its meaning: the rows of a table."""
+    """Returns the rows of a table: the result of a split as one number, then all that gives it its meaning."""
     baselines = {name: f"{objective.measure} {score:.5g}" for name, score in record.get("baselines", {}).items()}
     return {split: words(objective, experiment, record), **baselines, "data, split": experiment.data.title}
 
@@ -104,16 +104,18 @@ def _(objective: Likelihood, experiment, split, record):
     cond = experiment.model.cond
     given = " given the label" if cond.classes else ""
     knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
-    name = f"{split} -log p({'tokens' if data.medium.unit == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
+    name = f"-log p({'tokens' if data.medium.unit == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
     known = f" given the {' and '.join(knows)}" if knows else ""
-    scored = f"{nats:.3f}{plus_minus(record.get('standard_error'))} nats per example{known}"
-    rows = {name: f"{scored} = {per_unit(experiment, nats, dims)}"}
+    # The first line is the one number; what follows gives it its meaning.
+    rows = {split: per_unit(experiment, nats, dims)}
     if _adds(experiment, record):
         rows["in bytes"] = f"{record['bits_per_byte']:.4f} bits per byte of the original"
+    rows[name] = f"{nats:.3f}{plus_minus(record.get('standard_error'))} nats per example{known}"
     for baseline, score in record.get("baselines", {}).items():
-        rows[baseline] = f"{score:.3f} nats per example{given} = {per_unit(experiment, score, dims)}"
+        rows[baseline] = per_unit(experiment, score, dims)
         if _adds(experiment, record):
             rows[baseline] += f", {record['bits_per_byte'] * score / nats:.4f} bits/byte"
+        rows[baseline] += f"; {score:.3f} nats per example{given}"
     if dims != every:
         rows["counted"] = f"{dims:.1f} {data.medium.unit}s per example on average, of {every}"
     rows["data, split"] = data.title
@@ -154,7 +156,7 @@ def _(objective: Autoencoding, experiment, split, record):
     shape = experiment.model.token_shape(experiment.model.shape)
     scored = f"{record['mse']:.5f}{plus_minus(record.get('standard_error'), 5)}"
     rows = {
-        f"{split} error": f"{scored} mean squared error of pixels in [0, 1]",
+        split: f"{scored} mean squared error of pixels in [0, 1]",
         "codes": f"{record['used']:.1%} of {experiment.model.vocab} used, perplexity {record['perplexity']:.0f}",
         "tokens": f"{' x '.join(map(str, shape))} an image of {' x '.join(map(str, experiment.model.shape))}",
     }

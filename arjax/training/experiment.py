@@ -19,6 +19,18 @@ from arjax.training.recipe import is_open
 _MOST_AT_ONCE = 2**20
 
 
+@dataclasses.dataclass(frozen=True)
+class Loggers:
+    """Where the numbers of a run go besides metrics.jsonl."""
+
+    tensorboard: bool = True
+    """Write tensorboard/ into the run, where tensorboardX is installed."""
+    wandb: str | None = None
+    """A project of Weights & Biases to log to. WANDB_MODE=offline keeps what is logged in the run's directory."""
+    mlflow: str | None = None
+    """An experiment of MLflow to log to, where MLFLOW_TRACKING_URI says."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
     """The data, the model, and how one is fitted to the other. InputError where the parts do not fit."""
@@ -64,6 +76,8 @@ class Experiment:
     """Steps between the lines on training in metrics.jsonl."""
     ensemble: int = 1
     """Orders and members the final test averages over (as probabilities); 1 scores the model's own."""
+    log: Loggers = dataclasses.field(default=Loggers(), compare=False)
+    """Where the numbers go besides metrics.jsonl."""
     samples: int = dataclasses.field(default=64, compare=False)
     """Samples drawn at each validation; 0 for none."""
     seed: int = 0

@@ -81,17 +81,19 @@ def test_evaluate_counts_in_no_example_what_does_not_count(runs, tmp_path, capsy
     # The picture and the table give one mean, that over all samples that count.
     _, values, weights = drawn[0]
     assert np.average(values, weights=weights) == pytest.approx(bits)
-    assert f"= {bits:.4f} bits/sample" in rows["test -log p(x)"]
+    assert rows["test"].endswith(f"= {bits:.4f} bits/sample")
 
 
 def test_evaluate_names_data_split_unit_and_baseline(runs, capsys):
-    main(["evaluate", str(runs("labelled")), "--split", "test"])
-    printed = capsys.readouterr().out
-    for part in ("digits 8x8, threshold at 7", "test split, 299 examples", "per example given the label", "bits/dim"):
-        assert part in printed
-    assert "18.395 nats per example given the label" in printed  # independent Bernoulli
+    rows = table(capsys, runs("labelled"), "--split", "test")
+    name, result = next(iter(rows.items()))
+    nats = -log_probs(runs("labelled")).mean()
+    assert (name, result) == ("test", f"{nats / 64:.4f} nats/dim = {nats / 64 / np.log(2):.4f} bits/dim")
+    assert rows["data, split"].startswith("digits 8x8, threshold at 7")
+    assert rows["scored"].startswith("test split, 299 examples")
+    assert rows["independent Bernoulli"] == "0.2875 nats/dim = 0.4147 bits/dim; 18.398 nats per example given the label"
     # 125 examples at once cannot be shared by the eight devices of the tests.
-    assert f"{-log_probs(runs('labelled')).mean():.3f} ± " in printed
+    assert rows["-log p(x | label)"].startswith(f"{nats:.3f} ± ")
 
 
 def test_evaluate_of_an_ensemble_says_so(runs, capsys):

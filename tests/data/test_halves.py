@@ -108,7 +108,7 @@ def test_sample_evaluate_and_complete_take_the_memory_from_the_data(tmp_path, ca
         np.testing.assert_array_equal(arrays["label"], DATA.load().valid.label[:3])
     main(["evaluate", str(run)])
     printed = capsys.readouterr().out
-    assert "test -log p(x | label, memory)" in printed
+    assert "-log p(x | label, memory)" in printed
     assert "per example given the label and memory" in printed
     assert "18.395" not in printed
     model, params = arjax.load(run)

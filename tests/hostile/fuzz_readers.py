@@ -24,7 +24,7 @@ PARSERS = (
 def fuzz(name: str, flags: list[str]) -> None:
     """Does not come back: libFuzzer ends the process."""
     with atheris.instrument_imports(
-        include=["arjax.data", "arjax.description", "arjax.runs.log", "arjax.runs.directory",
+        include=["arjax.data", "arjax.description", "arjax.runs.metrics", "arjax.runs.directory",
                  "arjax.tokenizers.byte_level", "arjax.interop", "json", "zipfile", "numpy.lib"]
     ):  # fmt: skip
         sys.path.append(str(Path(__file__).parents[1]))

@@ -46,7 +46,7 @@ from arjax.models import MADE
 from arjax.orders import AnyOrder, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
 from arjax.runs.directory import read_run, read_tokenizer
-from arjax.runs.log import read_metrics
+from arjax.runs.metrics import read_metrics
 from arjax.tokenizers import BPE, Palette
 from arjax.tokenizers.byte_level import LETTERS, read_vocabulary
 from arjax.training import Experiment

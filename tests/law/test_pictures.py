@@ -12,7 +12,6 @@ from arjax.pictures import (
     density_over_histogram,
     histograms,
     image_grid,
-    loss_curve,
     order_pictures,
     png,
     sound_picture,
@@ -82,13 +81,6 @@ def test_density_over_histogram_is_a_picture(count):
     blue = (picture[..., 2].astype(int) - picture[..., 0] > 80).mean()  # the line
     assert grey > 0.02
     assert blue > 0.001 or count == 1
-
-
-@pytest.mark.parametrize("steps", [1, 100])
-def test_loss_curve_is_a_picture(steps):
-    records = [{"step": s, "split": split, "nats": 100 / (s + 1)} for s in range(steps) for split in ("train", "valid")]
-    with Image.open(io.BytesIO(loss_curve(records, title="a run"))) as picture:
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 2
 
 
 @pytest.mark.parametrize("orders", [[Spiral()], [Snake(), Spiral(), Hilbert(), Random(1), Random(2)]], ids=len)

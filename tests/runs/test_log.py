@@ -1,23 +1,21 @@
-"""What a run tells: metrics.jsonl, TensorBoard's file, and the lines on stdout."""
+"""What a run records: metrics.jsonl, loss.png, and the lines on stdout."""
 
-import builtins
+import dataclasses
 import json
 import os
-import struct
 
 import numpy as np
 import pytest
-from tensorboardX.proto.event_pb2 import Event
 
 import arjax
 from arjax.data import Digits
-from arjax.data.media import Exhibit
-from arjax.errors import InputError
 from arjax.heads import Bernoulli
 from arjax.models import MADE
+from arjax.runs import log as log_module
 from arjax.runs.checkpoints import Restored
-from arjax.runs.log import Log, read_metrics
-from arjax.training import Experiment, Score
+from arjax.runs.log import Log
+from arjax.runs.metrics import read_metrics
+from arjax.training import Adam, Constant, Experiment, Score
 
 EXPERIMENT = Experiment(
     data=Digits(), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (8, 8)), steps=6, eval_every=3, log_every=2, batch_size=10
@@ -151,71 +149,29 @@ def test_log_blames_the_data_where_they_are_strange(tmp_path):
             log.settle()
 
 
-def test_log_needs_no_tensorboard(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_log_times_updates_and_not_what_comes_between(tmp_path, monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(log_module.time, "monotonic", lambda: now[0])
     with Log(tmp_path, EXPERIMENT, 0) as log:
-        log.valid(3, scored(3.0, 3))
-        log.exhibit(3, {"samples": Exhibit(texts=("one", "two"))})
-    assert not (tmp_path / "tensorboard").exists()
-    assert (tmp_path / "samples" / "00000003.txt").is_file()
-    assert capsys.readouterr().out.count("pip install 'arjax[tensorboard]'") == 1
+        for step, (state, seconds) in enumerate([("training", 2.0), ("validating", 50.0), ("saving", 7.0), ("training", 3.0)]):
+            log.now(state)
+            if state == "training":
+                log.train(step + 1, update(1.0))
+            now[0] += seconds
+        log.settle()
+        log.summarise()
+    (record,) = log.records
+    assert record["examples_per_second"] == 2 * EXPERIMENT.batch_size / 5.0
+    assert record["seconds"] == 62.0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.endswith("...")]
+    assert said == ["training ...", "validating ...", "saving ..."]  # each once
 
 
-def test_read_metrics_leaves_out_a_last_line_cut_short(tmp_path):
-    assert read_metrics(tmp_path / "metrics.jsonl") == []
-    write(tmp_path / "metrics.jsonl", RECORDS, '{"step": 4, "spl')
-    assert read_metrics(tmp_path / "metrics.jsonl") == RECORDS
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{",
-        "3",
-        "{}",
-        '{"step": "1", "split": "train", "nats": 1, "dims": 2, "seconds": 1}',
-        '{"step": 1, "split": "train", "nats": 1, "dims": 2}',
-        '{"step": 1, "split": "train", "nats": "low", "dims": 2, "seconds": 1}',
-        '{"step": 1, "split": "train", "nats": NaN, "dims": 2, "seconds": 1}',
-    ],
-)
-def test_read_metrics_names_any_other_line_that_is_no_record(tmp_path, line):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text(json.dumps(RECORDS[0]) + "\n" + line + "\n" + json.dumps(RECORDS[1]) + "\n")
-    with pytest.raises(InputError, match=r"metrics\.jsonl line 2 is no record"):
-        read_metrics(path)
-
-
-def events(path):
-    """The events of a file of TensorBoard's: length (8 bytes), its checksum (4), event, its checksum (4)."""
-    content, found = path.read_bytes(), []
-    while content:
-        (length,) = struct.unpack("<Q", content[:8])
-        found.append(Event.FromString(content[12 : 12 + length]))
-        content = content[16 + length :]
-    return found
-
-
-def test_log_shows_tensorboard_scalars_texts_and_pictures_at_once(tmp_path):
-    with Log(tmp_path, EXPERIMENT, 3) as log:
-        log.valid(4, scored(2.5, 4))
-        log.exhibit(4, {"samples": Exhibit(np.zeros((4, 4, 3), np.uint8), ("hello\nworld",))})
-        (path,) = (tmp_path / "tensorboard").iterdir()
-        version, start, *rest = events(path)
-    assert version.file_version == "brain.Event:2"
-    # TensorBoard forgets what earlier files hold from there on.
-    assert (start.step, start.session_log.status) == (4, 1)
-    values = {event.summary.value[0].tag: event.summary.value[0] for event in rest}
-    assert values["valid/nats"].simple_value == 2.5
-    assert {event.step for event in rest} == {4}
-    assert values["samples/text_summary"].tensor.string_val == [b"    hello\n    world"]
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is closed once more when it is let go
-def test_log_raises_where_a_file_cannot_be_written(tmp_path, monkeypatch):
-    plain = builtins.open
-    full = lambda path, *rest: plain("/dev/full" if "tfevents" in str(path) else path, *rest)  # noqa: E731
-    with monkeypatch.context() as patch:
-        patch.setattr(builtins, "open", full)
-        with pytest.raises(OSError, match="No space left on device"):
-            Log(tmp_path, EXPERIMENT, 0).__enter__()
+def test_log_records_the_learning_rate_of_the_last_update(tmp_path):
+    optimizer = Adam(learning_rate=0.5, schedule=Constant(warmup=4))
+    with Log(tmp_path, dataclasses.replace(EXPERIMENT, optimizer=optimizer), 0) as log:
+        for step in range(1, 7):
+            log.train(step, update(1.0))
+        log.settle()
+    # The i-th update, from 0 on, has i quarters of it.
+    assert [record["learning_rate"] for record in log.records] == [0.125, 0.375, 0.5]
