@@ -28,6 +28,7 @@ COMMANDS = {
     "complete": Command("complete:Complete", "hide a part of examples and draw it anew"),
     "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),
     "decompress": Command("compress:Decompress", "write these files again"),
+    "export": Command("export:Export", "write what a transformer learned as a Hugging Face folder"),
     "figures": Command("figures:Figures", "draw orders, masks, receptive fields and attention"),
 }
 

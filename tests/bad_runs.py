@@ -69,7 +69,10 @@ BAD_RUNS = (
 )
 
 COMMANDS = (
-    ("", "there is no command ''; choose train, bench, compare, evaluate, sample, complete, compress, decompress, figures"),
+    (
+        "",
+        "there is no command ''; choose train, bench, compare, evaluate, sample, complete, compress, decompress, export, figures",
+    ),
     ("smaple", "there is no command 'smaple'"),
     # tyro says what is wrong with these.
     ("evaluate", "RUN"),
@@ -153,6 +156,10 @@ COMMANDS = (
     ("decompress run nowhere.arj", "there is no file nowhere.arj"),
     ("decompress run tiny.npz", "tiny.npz: this is no arjax stream: it begins with b'PK"),
     ("decompress run tiny.npz -o tiny.py", "--out tiny.py is no folder; choose another"),
+    ("export text", "FOLDER"),
+    ("export text x", "text cannot be exported: net=RNN is neither GPT-2 nor Image GPT; only a Transformer can be"),
+    ("export run tiny.npz", "tiny.npz/config.json: tiny.npz is there already"),
+    ("export nowhere x", "nowhere is no run directory"),
     ("figures orders --height 0", "--height 0 must be at least 1"),
     ("figures orders --height 65 --width 64", "--height 65 --width 64 make more than 4096 sites"),
     ("figures orders --run run", "orders are not drawn of a run"),

@@ -3,6 +3,7 @@
 A symbol is the place of a character in an alphabet, or a byte. A byte-order mark at the start of a text is no character of it.
 """
 
+import json
 import zlib
 
 import numpy as np
@@ -101,3 +102,34 @@ def read_utf8(text: str) -> np.ndarray:
     """Returns a string as its bytes in UTF-8, uint8 [N]; surrogates, which stand for what Python could not decode, are the bytes
     that were there."""
     return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+
+
+def _letters() -> list[str]:
+    """The character that stands for each byte, as in GPT-2's encoder.py: itself if that prints, else the next from U+0100 on."""
+    prints = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in prints]
+    return [chr(byte) if byte in prints else chr(256 + others.index(byte)) for byte in range(256)]
+
+
+LETTERS = _letters()
+# The added token that ends a document, as GPT-2 writes it.
+END_OF_TEXT = "<|endoftext|>"
+
+
+def symbols_json(alphabet: str | None, ends: bool) -> str:
+    """Returns a tokenizer.json by which Hugging Face's `tokenizers` makes of a text the characters of an alphabet, or where that
+    is None its bytes: byte-pair encoding without a pair. It leaves out characters that the alphabet lacks.
+
+    ends: is there one more symbol, which ends a text?
+    """
+    part = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True} if alphabet is None else None
+    symbols = {symbol: number for number, symbol in enumerate(LETTERS if alphabet is None else alphabet)}
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    described = {
+        "version": "1.0",
+        "added_tokens": [{"id": len(symbols), "content": END_OF_TEXT, "special": True} | flags] if ends else [],
+        "pre_tokenizer": part,
+        "decoder": part or {"type": "Fuse"},
+        "model": {"type": "BPE", "vocab": symbols, "merges": []},
+    }
+    return json.dumps(described, ensure_ascii=False)

@@ -7,14 +7,24 @@ questions. Code that shows, reads or writes examples calls the medium and does n
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from arjax import pictures
-from arjax.data.characters import decode, encode, pack_text, read_utf8, show_utf8, unpack_text, utf8_lengths, without_mark
+from arjax.data.characters import (
+    decode,
+    encode,
+    pack_text,
+    read_utf8,
+    show_utf8,
+    symbols_json,
+    unpack_text,
+    utf8_lengths,
+    without_mark,
+)
 from arjax.data.columns import Column
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.image_files import pack_image, unpack_image
@@ -129,6 +139,14 @@ class Medium(Protocol):
         ...
 
 
+@dataclasses.dataclass(frozen=True)
+class MediumCapabilities:
+    """What a medium may declare by a method of the same name. One that does not mention it has the default."""
+
+    tokenizer_json: Callable | None = None
+    """tokenizer_json() -> the tokenizer.json by which Hugging Face's libraries make these symbols of a text."""
+
+
 # Answers that several media give.
 
 
@@ -223,6 +241,9 @@ class Text:
     def original_bytes(self, x):
         sizes = np.ones(256, int) if self.alphabet is None else utf8_lengths(self.alphabet)
         return bytes_of(np.append(sizes, 0), x)
+
+    def tokenizer_json(self):
+        return symbols_json(self.alphabet, self.ends)
 
     def pack(self, name, content, model):
         symbols, rest = (np.frombuffer(content, np.uint8), b"") if self.alphabet is None else pack_text(content, self.alphabet)

@@ -6,6 +6,7 @@ Both formats hold data and nothing else. Pickles (pytorch_model.bin), which can 
 import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from arjax.errors import InputError, brief, one_line, require
 from arjax.files import check_output, write_all
 
-CONFIG, TENSORS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+CONFIG, TENSORS, INDEX, TOKENIZER = "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,17 +89,17 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
     return found
 
 
-def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], overwrite: bool) -> None:
-    """Writes the folder's two files, each of which is whole at any time. InputError where they cannot be written, or are there
-    and must not be replaced."""
-    for name in (TENSORS, CONFIG):
+def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], others: Mapping[str, str], overwrite: bool) -> None:
+    """Writes the folder's two files, and others by their names, each of which is whole at any time. InputError where they cannot
+    be written, or are there and must not be replaced."""
+    for name in (TENSORS, CONFIG, *others):
         check_output(folder / name, overwrite=overwrite)
     save = require("safetensors.numpy", extra="interop").save
     # C order: the format knows no strides, and the library would write a transposed array's memory as it lies. "pt": without
     # it transformers refuses the file; it means that shapes are laid out as PyTorch has them.
     data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata={"format": "pt"})
     files = {folder / TENSORS: data, folder / CONFIG: json.dumps(settings, indent=2, sort_keys=True) + "\n"}
-    write_all(files, overwrite=overwrite)
+    write_all(files | {folder / name: text for name, text in others.items()}, overwrite=overwrite)
 
 
 def _read_json(file: Path) -> dict:

@@ -8,7 +8,9 @@ counterpart here is an error, never ignored. Nothing is downloaded, and no pickl
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from arjax.errors import InputError, brief
 from arjax.interop import gpt2, imagegpt
@@ -45,12 +47,23 @@ def huggingface_model(folder: str | os.PathLike):
     return _architecture(settings).model_of(settings)
 
 
-def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwrite: bool = False) -> None:
+def save_huggingface(
+    folder: str | os.PathLike,
+    model: Model,
+    params,
+    *,
+    overwrite: bool = False,
+    end: int | None = None,
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Writes config.json and model.safetensors, from which transformers computes what the model does: as GPT-2 where it has layer
     norms and starts with a symbol (norm="layer", bos=...), as Image GPT where its norms are without mean and its start is
-    learned (norm="rms", bos=None). Read back they give the same model, and params that are equal bit for bit.
+    learned (norm="rms", bos=None). Read back they give the same model, which computes in float32, and params that are equal bit
+    for bit.
 
     overwrite: may these two files be replaced where they are there?
+    end: the token behind which a text ends, as config.json then says.
+    others: by their names the texts of files that are written with them, as tokenizer.json.
 
     The folder is made if it is not there. InputError, naming the field and its value, where neither can be the model, or the
     params are another model's.
@@ -64,7 +77,7 @@ def save_huggingface(folder: str | os.PathLike, model: Model, params, *, overwri
     architecture = gpt2 if net.norm == "layer" else imagegpt
     settings, tensors = architecture.save(model, params)
     tensors = {PREFIX * (name != "lm_head.weight") + name: tensor for name, tensor in tensors.items()}
-    write(Path(folder), settings, tensors, overwrite)
+    write(Path(folder), settings | {"eos_token_id": end}, tensors, others, overwrite)
 
 
 def _architecture(settings):

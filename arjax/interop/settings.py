@@ -49,7 +49,6 @@ def written(model: Model) -> dict:
         "attn_pdrop": 0.0,
         "dtype": "float32",
         "embd_pdrop": net.dropout,
-        "eos_token_id": None,
         "n_embd": net.width,
         "n_head": net.heads,
         "n_inner": net.mlp,
@@ -78,5 +77,3 @@ def require_expressible(model: Model) -> None:
     ):
         if value != only:
             raise InputError(f"{name}={value!r} is neither GPT-2's nor Image GPT's; only {only!r} is")
-    if net.dtype != "float32":
-        raise InputError(f"dtype={net.dtype!r} is no part of either model; the parameters are float32, so choose dtype='float32'")

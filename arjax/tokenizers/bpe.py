@@ -14,10 +14,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from arjax.data.characters import END_OF_TEXT, LETTERS
 from arjax.data.sources import read_file
 from arjax.description import check_types
 from arjax.errors import InputError, require
-from arjax.tokenizers.byte_level import END, LETTERS, Vocabulary, pieces, read_vocabulary
+from arjax.tokenizers.byte_level import Vocabulary, pieces, read_vocabulary
 from arjax.tokenizers.text import TokenizedText
 from arjax.tokenizers.tokenizer import Learned, check_range
 
@@ -80,7 +81,7 @@ class BPE:
         learner.train_from_iterator(strings, trainer)
         learner.pre_tokenizer = words
         if ends:  # the last of them, as GPT-2 has it
-            learner.add_special_tokens([END])
+            learner.add_special_tokens([END_OF_TEXT])
         if learner.get_vocab_size() != self.vocab:
             raise InputError(f"the text gives only {_set_to(learner.get_vocab_size())}")
         return {"json": np.frombuffer(learner.to_str().encode(), np.uint8)}
@@ -90,15 +91,17 @@ class BPE:
 
     def encode(self, learned: Learned, x) -> np.ndarray:
         """Turns bytes, integers [N], into tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's
-        tokens, any other byte its own. 256 ends a document, and becomes the token END."""
+        tokens, any other byte its own. 256 ends a document, and becomes the token END_OF_TEXT."""
         vocabulary = self._vocabulary(learned)
         first, *others = _documents(_row("byte", x, 257))
         if others and vocabulary.end is None:
-            raise InputError(f"the tokenizer.json has no added token {END!r}, which ends documents; add it, or set --data.across")
+            raise InputError(
+                f"the tokenizer.json has no added token {END_OF_TEXT!r}, which ends documents; add it, or set --data.across"
+            )
         # Written out, and so a string of its own, it is that token.
         parts = [*pieces(first, vocabulary.literals)]
         for text in others:
-            parts += [END, *pieces(text, vocabulary.literals)]
+            parts += [END_OF_TEXT, *pieces(text, vocabulary.literals)]
         tokens = [np.zeros(0, np.int32)]
         for start in range(0, len(parts), 1000):  # as many as keep all cores busy
             group = parts[start : start + 1000]
@@ -125,6 +128,10 @@ class BPE:
     def end(self, learned: Learned) -> int | None:
         """Returns the token that ends a document, if there is one."""
         return self._vocabulary(learned).end
+
+    def tokenizer_json(self, learned: Learned) -> str:
+        """Returns what was learned as the file that it is."""
+        return learned["json"].tobytes().decode()
 
     def over(self, data, learned: Learned) -> TokenizedText:
         _check_text(data)

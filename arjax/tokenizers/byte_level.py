@@ -25,19 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from arjax.data.characters import END_OF_TEXT, LETTERS
 from arjax.errors import InputError, brief, one_line, require
 
-
-def _letters() -> list[str]:
-    """The character that stands for each byte, as in GPT-2's encoder.py: itself if that prints, else the next from U+0100 on."""
-    prints = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in prints]
-    return [chr(byte) if byte in prints else chr(256 + others.index(byte)) for byte in range(256)]
-
-
-LETTERS = _letters()
-# The added token that ends a document, as GPT-2 writes it.
-END = "<|endoftext|>"
 _BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 _GIVE = "give the tokenizer.json of a byte-level BPE, as GPT-2's"
 
@@ -48,7 +38,7 @@ class Vocabulary:
 
     library: what encodes strings. spelled: the bytes of all tokens, one after the other, uint8. size, integers [vocab]: how many
     are those of each token. byte_tokens: the token of each single byte, int32 [256]. literals: the added tokens, which are found
-    as they are written. end: the token of END, if it is one of these.
+    as they are written. end: the token END_OF_TEXT, if it is one of these.
     """
 
     library: Any
@@ -97,7 +87,7 @@ def read_vocabulary(content: bytes) -> Vocabulary:
         np.array([len(content) for content in spelled]),
         np.array([ids[letter] for letter in LETTERS], np.int32),
         tuple(literals),
-        literals.get(END),
+        literals.get(END_OF_TEXT),
     )
 
 

@@ -53,6 +53,9 @@ class TextTokens:
     def unpack(self, name, packed, model):
         return self.fitted.decode(unpack_symbols(packed)).tobytes()
 
+    def tokenizer_json(self):
+        return self.fitted.tokenizer.tokenizer_json(self.fitted.learned)
+
     def _text(self, tokens) -> str:
         return show_utf8(self.fitted.decode(until(tokens, self.end))[None])[0]
 

@@ -33,6 +33,7 @@ from arjax.coding import stream
 from arjax.coding.stream import Header
 from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, sources
 from arjax.data.archive import parse_array
+from arjax.data.characters import LETTERS
 from arjax.data.contents import Packed
 from arjax.data.image_files import check_same, parse_image, parse_square
 from arjax.data.images import parse_idx
@@ -48,7 +49,7 @@ from arjax.protocol import CondSpec, Model
 from arjax.runs.directory import read_run, read_tokenizer
 from arjax.runs.metrics import read_metrics
 from arjax.tokenizers import BPE, Palette
-from arjax.tokenizers.byte_level import LETTERS, read_vocabulary
+from arjax.tokenizers.byte_level import read_vocabulary
 from arjax.training import Experiment
 
 PACKAGE = Path(arjax.__file__).parent

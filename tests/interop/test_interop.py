@@ -138,7 +138,6 @@ INEXPRESSIBLE = {
     "any_order=True": (Transformer(8, 1, 2, bos=0, any_order=True), {}),
     "mask=Window": (Transformer(8, 1, 2, bos=0, mask=Window(2)), {}),
     "kv_heads=1": (Transformer(8, 1, 2, bos=0, kv_heads=1), {}),
-    "dtype='bfloat16'": (Transformer(8, 1, 2, bos=0, dtype="bfloat16"), {}),
     "bos=None": (Transformer(8, 1, 2), {}),
     "bos=1": (Transformer(8, 1, 2, bos=1, norm="rms"), {}),
     "tied=True": (Transformer(8, 1, 2, norm="rms", tied=True), {"site_shape": (2, 2)}),

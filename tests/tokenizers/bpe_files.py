@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from arjax.data.characters import LETTERS
 from arjax.data.media import Medium, Text
 from arjax.data.splits import Parts
 from arjax.errors import InputError
 from arjax.tokenizers import BPE
-from arjax.tokenizers.byte_level import LETTERS
 
 END = "<|endoftext|>"
 WORDS = ("the", "quick", "brown", "fox", "dogs,", "don't", "they?", "naïve", "café", "—", "日本語", "😀", "12 34\n\n\tAnd\r\n")

@@ -30,8 +30,9 @@ from hypothesis import example, given, settings
 from tokenizers import Tokenizer
 
 from arjax.data import Bytes, Digits
+from arjax.data.characters import LETTERS
 from arjax.tokenizers import BPE
-from arjax.tokenizers.byte_level import LETTERS, pieces
+from arjax.tokenizers.byte_level import pieces
 
 BOTH = pytest.mark.parametrize(("bpe", "learned"), [(TRAINED, LEARNED), (SHAPED, SHAPED_LEARNED)], ids=["trained", "gpt2"])
 

@@ -6,8 +6,9 @@ import pytest
 from bpe_files import END, SHAPED, SHAPED_LEARNED, array, fault, gpt2_shaped, learned_from
 from hypothesis import given, settings
 
+from arjax.data.characters import LETTERS
 from arjax.errors import InputError
-from arjax.tokenizers.byte_level import LETTERS, pieces, read_vocabulary
+from arjax.tokenizers.byte_level import pieces, read_vocabulary
 
 GPT2 = gpt2_shaped()
 WITHOUT_0 = {letter: byte for byte, letter in enumerate(LETTERS[1:])}

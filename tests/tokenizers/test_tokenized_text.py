@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from bpe_files import LEARNED, TRAINED, array, text_of
+import tokenizers
+from bpe_files import LEARNED, SHAPED, SHAPED_LEARNED, TRAINED, array, text_of
 
 from arjax import Model
 from arjax.data import Bytes, Characters
+from arjax.data.media import Text
 from arjax.heads import Categorical
 from arjax.models import RNN
+from arjax.tokenizers.text import TextTokens
+from arjax.tokenizers.tokenizer import Fitted
 
 TEXT = text_of(5000)
 
@@ -74,3 +78,21 @@ def test_pack_takes_any_bytes_and_unpack_gives_them_back():
         packed = medium.pack("any.bin", content, model)
         assert packed.x.shape == (len(packed.lengths), 5)
         assert medium.unpack("any.bin", packed, model) == content
+
+
+@pytest.mark.parametrize(
+    "medium",
+    [
+        Text("\n dehlorwö"),
+        Text(),
+        TextTokens(Fitted(TRAINED, LEARNED)),
+        TextTokens(Fitted(SHAPED, SHAPED_LEARNED)),
+        Text(ends=True),
+    ],
+    ids=["characters", "bytes", "tokens", "GPT-2's", "bytes with an end"],
+)
+def test_tokenizer_json_is_the_symbols_and_gives_the_text_back(medium):
+    library = tokenizers.Tokenizer.from_str(medium.tokenizer_json())
+    ids = library.encode("hello wörld\n", add_special_tokens=False).ids
+    assert ids == medium.encode("hello wörld\n").tolist()
+    assert library.decode(ids, skip_special_tokens=False) == "hello wörld\n"
