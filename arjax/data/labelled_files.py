@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arjax.data.parts import draw_parts, named_part
+from arjax.data.parts import named_part, parts_as_named
 from arjax.data.sources import locate
 from arjax.data.splits import Parts
 from arjax.errors import InputError, brief
@@ -91,18 +91,9 @@ def parts_of(listed: LabelledFiles, valid: float, test: float, seed: int) -> Par
     InputError where there are too few, or where training has none of a class that another part has.
     """
     where = str(listed.folder)
-    if not any(listed.part):
-        return draw_parts(listed.label, valid, test, seed, where, listed.classes)
-    train, validation, held_out = (np.flatnonzero(np.array(listed.part) == name) for name in ("train", "valid", "test"))
-    if not len(held_out) and test:
-        train, held_out, _ = (train[places] for places in draw_parts(listed.label[train], test, 0, seed, where, listed.classes))
-    if not len(validation):
-        train, validation, _ = (
-            train[places] for places in draw_parts(listed.label[train], valid, 0, seed, where, listed.classes)
-        )
-    parts = Parts(train, validation, held_out if len(held_out) else validation)
+    parts = parts_as_named(listed.part, listed.label, valid, test, seed, where, listed.classes)
     for name, places in parts._asdict().items():
-        unseen = np.setdiff1d(listed.label[places], listed.label[train])
+        unseen = np.setdiff1d(listed.label[places], listed.label[parts.train])
         if len(unseen):
             raise InputError(
                 f"{where} has files of class {brief(listed.classes[unseen[0]])} in {name} and none in train; put "

@@ -41,6 +41,7 @@ class Exhibit(NamedTuple):
     picture: uint8 [h, w, 3], one picture of all examples, or None.
     texts: strings.
     rule: what stands between these.
+    header: a line that stands above them in their file.
     suffix: the ending of their file.
     waveforms: float32 arrays [T] in [-1, 1], of `sample_rate` samples a second.
     names: a name for the file of each waveform; none for their numbers.
@@ -49,6 +50,7 @@ class Exhibit(NamedTuple):
     picture: np.ndarray | None = None
     texts: tuple[str, ...] = ()
     rule: str = f"\n{'-' * 40}\n"
+    header: str = ""
     suffix: str = ".txt"
     waveforms: tuple[np.ndarray, ...] = ()
     sample_rate: int = 0
@@ -56,13 +58,13 @@ class Exhibit(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The texts one below the other, with the rule between them."""
-        return self.rule.join(self.texts)
+        """The texts one below the other, with the rule between them and the header above."""
+        return f"{self.header}\n" * bool(self.header) + self.rule.join(self.texts)
 
     def save(
         self, stem: Path, png: Path | None = None, *, also: Mapping[Path, bytes] | None = None, overwrite: bool = False
     ) -> str:
-        """Writes STEM.png, STEM.txt (or another suffix) and STEM_NAME.wav, those that there are, and returns in words where they lie.
+        """Writes STEM.png, STEM.txt (or .csv) and STEM_NAME.wav, those that there are, and returns in words where they lie.
 
         png: another file for the picture.
         also: files by their content that are written at the same time.
@@ -334,9 +336,8 @@ class Table:
         return self._exhibit(map(csv_row, rows))
 
     def _exhibit(self, rows) -> Exhibit:
-        if not self.columns:
-            return Exhibit(texts=tuple(rows), rule="\n")
-        return Exhibit(texts=(csv_row(column.name for column in self.columns), *rows), rule="\n", suffix=".csv")
+        header = csv_row(column.name for column in self.columns)
+        return Exhibit(texts=tuple(rows), rule="\n", header=header, suffix=".csv" if self.columns else ".txt")
 
     def _cells(self, x) -> np.ndarray:
         """[B, ...] -> [B, columns] strings."""

@@ -47,3 +47,21 @@ def draw_parts(label: np.ndarray, valid: float, test: float, seed: int, where: s
             part.append(some)
     held_out, tested, kept = (np.sort(np.concatenate([np.zeros(0, int), *part])) for part in parts)
     return Parts(kept, held_out, tested if test else held_out)
+
+
+def parts_as_named(
+    part: Sequence[str], label: np.ndarray, valid: float, test: float, seed: int, where: str, classes: Sequence[str] = ()
+) -> Parts:
+    """Returns the places of the examples of each part: of those that say theirs, "train", "valid" or "test"; where none does, or
+    a part is missing, as `draw_parts` draws them, of what there is to train on.
+
+    part: [N], "" where nothing says it. The other arguments as in `draw_parts`.
+    """
+    if not any(part):
+        return draw_parts(label, valid, test, seed, where, classes)
+    train, validation, held_out = (np.flatnonzero(np.array(part) == name) for name in ("train", "valid", "test"))
+    if not len(held_out) and test:
+        train, held_out, _ = (train[places] for places in draw_parts(label[train], test, 0, seed, where, classes))
+    if not len(validation):
+        train, validation, _ = (train[places] for places in draw_parts(label[train], valid, 0, seed, where, classes))
+    return Parts(train, validation, held_out if len(held_out) else validation)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data.columns import Column, Kind, inferred
+from arjax.data.columns import Column, inferred
 from arjax.data.dataset import Examined
 from arjax.data.media import Table
-from arjax.data.parts import draw_parts, named_part
+from arjax.data.parts import named_part, parts_as_named
 from arjax.data.sources import locate
 from arjax.data.splits import Parts, Split, Splits, check_fractions, check_splits
 from arjax.data.table_files import ENDINGS, Cells, ending, read_cells
@@ -19,7 +19,6 @@ from arjax.description import check_types
 from arjax.errors import InputError, brief
 from arjax.heads.cell import MISSING, Cell
 from arjax.models.columns import Columns
-from arjax.orders import Raster
 from arjax.protocol import CondSpec, Model
 
 
@@ -90,8 +89,7 @@ class TableFile:
         for name, column in zip(cells.names, cells.columns, strict=True):
             if name in self.drop:
                 continue
-            kind: Kind | None = asked.get(name)
-            found, reason = inferred(name, column, parts.train, kind, frozenset(self.gaps), cells.where)
+            found, reason = inferred(name, column, parts.train, asked.get(name), frozenset(self.gaps), cells.where)
             if found is None:
                 keep = "" if not name else f"; --data.categorical {name} keeps it"
                 notes.append(f"the column {brief(name)} is left out: {reason}{keep}")
@@ -116,7 +114,7 @@ class TableFile:
         train, valid, test = (Split(x[rows]) for rows in parts)
         return check_splits(Splits(train, valid, valid if parts.test is parts.valid else test), self.values, cells.where)
 
-    def model(self, net, *, head=None, order=Raster(), classes=None) -> Model:
+    def model(self, net, *, head, order, classes) -> Model:
         """Returns the model of the rows: of a net that is not Columns, one that has it inside."""
         if self.columns is None:
             raise InputError("the columns are not known yet; call examined() first")
@@ -138,33 +136,25 @@ class TableFile:
         if not self.path:
             raise InputError("no table is named; give one by --data.path FILE.csv")
         place = locate(self.path, self.root, "table")
-        if not place.is_dir():
-            cells = read_cells(place)
-            return cells, draw_parts(np.zeros(cells.rows, int), self.valid, self.test, self.seed, cells.where)
-        files = {named_part(file.name.removesuffix(ending(file))): file for file in sorted(place.iterdir()) if ending(file)}
-        if "train" not in files:
-            found = ", ".join(brief(file.name)[1:-1] for file in list(files.values())[:5]) or "none"
-            raise InputError(
-                f"{place} has no table named train ({', '.join(ENDINGS)}), but {found}; name one file, or files train, valid, test"
-            )
-        each = {name: read_cells(files[name]) for name in ("train", "valid", "test") if name in files}
-        first = each["train"]
+        each = {"": read_cells(place)} if not place.is_dir() else _read_folder(place)
+        names, where = next(iter(each.values())).names, str(place)
         for cells in each.values():
-            if cells.names != first.names:
-                raise InputError(f"{cells.where} has other columns than {first.where}; give all files the same first line")
+            if cells.names != names:
+                raise InputError(f"{cells.where} has other columns than the other files; give all of them the same first line")
         columns = tuple(sum(pieces, ()) for pieces in zip(*(cells.columns for cells in each.values()), strict=True))
-        ends = np.cumsum([cells.rows for cells in each.values()])
-        rows = dict(zip(each, np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
-        train, where = rows["train"], str(place)
-        if "test" not in rows and self.test:
-            train, rows["test"], _ = (
-                train[some] for some in draw_parts(np.zeros(len(train), int), self.test, 0, self.seed, where)
-            )
-        if "valid" not in rows:
-            train, rows["valid"], _ = (
-                train[some] for some in draw_parts(np.zeros(len(train), int), self.valid, 0, self.seed, where)
-            )
-        return Cells(first.names, columns, where), Parts(train, rows["valid"], rows.get("test", rows["valid"]))
+        part = [name for name, cells in each.items() for _ in range(cells.rows)]
+        parts = parts_as_named(part, np.zeros(len(part), int), self.valid, self.test, self.seed, where)
+        return Cells(names, columns, where), parts
+
+
+def _read_folder(folder: Path) -> dict[str, Cells]:
+    """The tables of a folder that are named as parts are."""
+    files = {file.name: file for file in sorted(folder.iterdir()) if ending(file)}
+    named = {named_part(name.removesuffix(ending(file))): file for name, file in files.items()}
+    if "train" not in named:
+        found = ", ".join(list(files)[:5]) or f"none of {', '.join(ENDINGS)}"
+        raise InputError(f"{folder} has no table named train, but {found}; name one file, or files train, valid and test")
+    return {name: read_cells(file) for name, file in named.items() if name is not None}
 
 
 def _independent(column: Column, train: np.ndarray, scored: np.ndarray) -> np.ndarray:

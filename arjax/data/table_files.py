@@ -1,7 +1,7 @@
 """Files of tables as text: a line of names and the cells of each column, of CSV (.csv, .tsv, also .gz) and of Parquet.
 
-CSV is UTF-8, with or without a byte-order mark, quoted as RFC 4180 has it. Cells are parted by a tab in .tsv, else by whichever of
-, ; tab | the first line has most of. Spaces around a cell are no part of it, and empty lines are passed over.
+CSV is UTF-8, with or without a byte-order mark, quoted as RFC 4180 has it. Cells are parted by a tab in .tsv, else by whichever
+of , ; tab | the first line has most of. Spaces around a cell are no part of it, and empty lines are passed over.
 """
 
 import csv
@@ -77,17 +77,15 @@ def _read_csv(file, delimiter) -> Cells:
         for row in lines:
             if len(row) != len(names) and row:
                 raise InputError(
-                    f"{where} line {lines.line_num} has {len(row)} cells, and there are {len(names)} names; correct it, and quote "
-                    f"cells that contain {delimiter!r}"
+                    f"{where} line {lines.line_num} has {len(row)} cells, and there are {len(names)} names; correct it, and "
+                    f"quote cells that contain {delimiter!r}"
                 )
             if row:
                 rows.append(row)
     except csv.Error as error:
         raise InputError(f"{where} line {lines.line_num} is no CSV ({error}); check its quotes") from error
     if (figure := next((name for name in names if number(name) is not None), None)) is not None:
-        raise InputError(
-            f"{where} has the number {brief(figure)} among the names in its first line; put a line of names above it"
-        )
+        raise InputError(f"{where} has the number {brief(figure)} among the names in its first line; put a line of names first")
     columns = tuple(tuple(map(str.strip, column)) for column in zip(*rows, strict=True)) if rows else ((),) * len(names)
     return Cells(names, columns, where)
 
@@ -97,9 +95,10 @@ def _content(file) -> bytes:
     content = b""
     try:
         if size <= MAX_BYTES:
-            content = gzip.open(file).read(MAX_BYTES + 1) if packed else files.read_file(file)
+            with gzip.open(file) if packed else file.open("rb") as opened:
+                content = opened.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be unpacked ({one_line(error)}); pack it again by gzip") from error
+        raise InputError(f"{file} cannot be read ({one_line(error)}); give a file, packed by gzip or not") from error
     if max(size, len(content)) > MAX_BYTES:
         raise InputError(f"{file} has more than {MAX_BYTES} bytes, and all of a table lies in memory; give a sample of its rows")
     return content
