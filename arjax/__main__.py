@@ -19,6 +19,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "data": Command("data:Data", "show what is read of data: parts, classes, values, examples", edits=True),
     "train": Command("train:main", "fit the model of a config, as train.py does"),
     # It says how long programs take to compile.
     "bench": Command("bench:Bench", "time training, scoring and sampling of a config", edits=True, caches=False),

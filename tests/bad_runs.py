@@ -69,10 +69,7 @@ BAD_RUNS = (
 )
 
 COMMANDS = (
-    (
-        "",
-        "there is no command ''; choose train, bench, compare, evaluate, sample, complete, compress, decompress, export, figures",
-    ),
+    ("", "there is no command ''; choose data, train, bench, "),
     ("smaple", "there is no command 'smaple'"),
     # tyro says what is wrong with these.
     ("evaluate", "RUN"),

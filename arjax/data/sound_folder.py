@@ -41,6 +41,7 @@ class SoundFolder:
     context: int = 1024
     """Samples that a window repeats of the one before it; at least what the net looks back to."""
     values: Any = MuLaw(256)
+    """What a sample becomes: MuLaw or Linear."""
     valid: float = 0.05
     """The fraction of the recordings that validates."""
     test: float = 0.05
@@ -63,9 +64,12 @@ class SoundFolder:
 
     @property
     def title(self) -> str:
+        name = Path(self.path).name if self.path else "a folder of recordings"
+        if self.open:
+            return name
         held_out = f"valid {self.valid:.4g}, " + (f"test {self.test:.4g}" if self.test else "test = valid")
         parts = f"parts as folders say, or else by seed {self.seed}: {held_out}"
-        return f"{Path(self.path or '').name}, {self.sample_rate} Hz, {windowed_title(self)}; {parts}"
+        return f"{name}, {self.sample_rate} Hz, {windowed_title(self)}; {parts}"
 
     def examined(self) -> Examined:
         """Fills in the sample rate and the classes. Its notes say what is mixed, resampled and left out."""

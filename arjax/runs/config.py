@@ -43,6 +43,11 @@ def parse(argv: list[str]) -> tuple[Experiment, Path]:
     return edit(load_config(config), flags, f"runs/{Path(config).stem}", f"python train.py {config}")
 
 
+def is_config(name: str) -> bool:
+    """Does a name stand for a config: a Python file, or the bare name of one of those in configs/?"""
+    return Path(name).suffix == ".py" or _find(Path(name)) != Path(name)
+
+
 def load_config(path: str | Path) -> Experiment:
     """Returns the `experiment` that the Python file at `path` builds. The file is executed.
 

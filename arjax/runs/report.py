@@ -7,6 +7,7 @@ registers what it has to say, as the two here do (`@words.register`).
 
 import functools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax
@@ -212,6 +213,11 @@ def closing_table(experiment, run: Path, records: list[dict], kept: bool = True)
 
 def result_table(experiment, title: str, split: str, record: dict, rows: dict[str, str]) -> None:
     """Prints what a split scored under `experiment`, as a record of metrics.jsonl, and `rows` below it."""
+    show_rows(title, rows_of(experiment.task, experiment, split, record) | rows)
+
+
+def show_rows(title: str, rows: Mapping[str, str | list[str]]) -> None:
+    """Prints a table of names and what is said of each, in a line or in several."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -220,6 +226,7 @@ def result_table(experiment, title: str, split: str, record: dict, rows: dict[st
     table = Table(title=Text(printable(title), "bold"), title_justify="left", show_header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for row in (rows_of(experiment.task, experiment, split, record) | rows).items():
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    for name, said in rows.items():
+        lines = [said] if isinstance(said, str) else said
+        table.add_row(Text(printable(name)), Text("\n".join(map(printable, lines))))
     Console(highlight=False).print(table)
