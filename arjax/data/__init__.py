@@ -17,6 +17,7 @@ from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.table import TableFile
 from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
 from arjax.data.text_files import TextFiles
+from arjax.data.token_file import TokenFile
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
 from arjax.data.waveforms import Linear, MuLaw
 from arjax.data.windows import tile
@@ -59,6 +60,7 @@ __all__ = [
     "TextFiles",
     "Threshold",
     "TinyShakespeare",
+    "TokenFile",
     "TrainingBatches",
     "Values",
     "WikipediaSample",

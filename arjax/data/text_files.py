@@ -10,11 +10,14 @@ from arjax.data.characters import encode, read_utf8
 from arjax.data.dataset import Examined
 from arjax.data.documents import END, HeldOut, parts_of, read_documents
 from arjax.data.media import Text
+from arjax.data.sources import read_file
 from arjax.data.splits import Parts, Splits, check_fractions, each
 from arjax.data.text import cut_windows, title_of
+from arjax.data.token_file import tokens_of
 from arjax.data.values import Levels
 from arjax.description import check_types
 from arjax.errors import InputError, brief
+from arjax.heads import Categorical
 from arjax.protocol import CondSpec, Model
 
 _LENGTH = 128
@@ -34,7 +37,10 @@ class TextFiles:
     symbols: Literal["characters", "bytes", "bpe"] = "characters"
     """What text is modelled as: its characters, its bytes, or byte-pair tokens that are learned from the training part."""
     vocab: int | None = None
-    """The number of byte-pair tokens; by default one for each 200 bytes of text, at least 300 and at most 1024."""
+    """The number of byte-pair tokens; by default those of the tokenizer, else one for each 200 bytes of
+    text, at least 300 and at most 1024."""
+    tokenizer: str | None = None
+    """A tokenizer.json, as GPT-2's, to make the byte-pair tokens by, in the place of learning them."""
     length: int | None = None
     """Symbols of a window; by default 128, or those of the longest document if that is shorter."""
     across: bool = False
@@ -60,8 +66,8 @@ class TextFiles:
         check_fractions(self.valid, self.test)
         if self.length is not None and self.length < 1:
             raise InputError(f"length={self.length} must be at least one symbol; choose a positive number")
-        if self.vocab is not None and self.symbols != "bpe":
-            raise InputError(f"vocab={self.vocab} is a number of byte-pair tokens, not of {self.symbols}; set --data.symbols bpe")
+        if (self.vocab, self.tokenizer) != (None, None) and self.symbols != "bpe":
+            raise InputError(f"vocab and tokenizer are of byte-pair tokens, not of {self.symbols}; set --data.symbols bpe")
         if self.alphabet is not None:
             if self.symbols != "characters":
                 raise InputError(f"an alphabet is of characters, not of {self.symbols}; leave it out")
@@ -70,7 +76,7 @@ class TextFiles:
             if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
                 raise InputError(f"alphabet={brief(self.alphabet)} names half of a character, which no text has; leave it out")
 
-    name = property(lambda self: Path(self.path or "text").name)
+    name = property(lambda self: Path(self.path or "text").name or self.path)
     title = property(lambda self: title_of(self, _NAMES[self.symbols].format(len(self.alphabet or ""))))
     medium = property(lambda self: Text(self.alphabet, ends=True))
     values = property(lambda self: Levels(self.medium.vocab))
@@ -99,7 +105,8 @@ class TextFiles:
         if held_out == "place" and len(texts) > 1 and self.held_out is None:
             notes.append(f"{len(texts)} documents are too few to hold out whole ones: the end of each is held out")
         if self.symbols == "bpe" and self.vocab is None:
-            filled["vocab"] = min(max(sum(map(len, texts)) // 200, 300), _TOKENS)
+            learned = min(max(sum(map(len, texts)) // 200, 300), _TOKENS)
+            filled["vocab"] = tokens_of(*reversed(read_file(self.tokenizer, self.root))) if self.tokenizer else learned
         if self.length is None:
             longest = 1 + max(len(text.encode()) if self.symbols == "bpe" else len(text) for text in texts)
             filled["length"] = min(_LENGTH, longest)
@@ -115,8 +122,6 @@ class TextFiles:
 
     def model(self, net, *, head, order, classes) -> Model:
         """Makes the model of its windows."""
-        from arjax.heads import Categorical
-
         return Model(net, head or Categorical(self.values.vocab), (self.length,), order, CondSpec(classes=classes))
 
     def load(self) -> Splits:

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from arjax.data.characters import END_OF_TEXT, LETTERS
+from arjax.data.dataset import DataCapabilities
 from arjax.data.sources import read_file
 from arjax.description import check_types
 from arjax.errors import InputError, require
@@ -170,7 +171,7 @@ def _set_to(count) -> str:
 
 
 def _check_text(data):
-    if "text" not in data.medium.flags:
+    if "text" not in data.medium.flags and not DataCapabilities.of(data).tokens:
         raise InputError(f"BPE encodes text, and {type(data).__name__} consists of {data.medium.noun}; choose a data set of text")
 
 

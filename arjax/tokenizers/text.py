@@ -8,6 +8,7 @@ import numpy as np
 
 from arjax.data.characters import read_utf8, show_utf8, without_mark
 from arjax.data.contents import pack_symbols, unpack_symbols
+from arjax.data.dataset import DataCapabilities
 from arjax.data.media import Exhibit, bytes_of, completed_texts, no_original, until
 from arjax.data.splits import Splits, each
 from arjax.data.text import cut_windows, title_of
@@ -81,5 +82,7 @@ class TokenizedText:
         return TextTokens(Fitted(self.tokenizer, self.learned), end)
 
     def load(self) -> Splits:
+        if DataCapabilities.of(self.data).tokens:
+            return self.data.load()
         tokens = each(functools.partial(self.tokenizer.encode, self.learned), self.data.texts())
         return cut_windows(self.data, tokens, self.medium.end, "tokens")

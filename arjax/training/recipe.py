@@ -51,7 +51,7 @@ def settle(experiment):
     data, notes = examine(experiment.data)
     for note in notes:
         say(f"note: {note}")
-    subwords = DataCapabilities.of(data).subwords
-    tokenizer = BPE(subwords) if experiment.tokenizer is None and subwords is not None else experiment.tokenizer
+    has, tokenizer = DataCapabilities.of(data), experiment.tokenizer
+    tokenizer = BPE(has.subwords, has.tokenizer) if tokenizer is None and has.subwords is not None else tokenizer
     model = experiment.model.of(data, tokenizer) if isinstance(experiment.model, ModelFor) else experiment.model
     return dataclasses.replace(experiment, data=data, model=model, tokenizer=tokenizer)

@@ -148,7 +148,7 @@ def test_bpe_tokens_of_documents_end_with_a_token_that_counts_no_bytes(tmp_path)
         ({"a_txt": "abcdefgh" * 9}, {"alphabet": "abc"}, "'d', 'e', 'f', 'g', 'h', first at character 3, which the alphabet"),
         ({"a_txt": "ab"}, {}, "its validation part is empty"),
         ({"a_txt": "ab"}, {"held_out": "named"}, "has no files or folder named train; leave out --data.held-out named"),
-        ({}, {"vocab": 300}, "vocab=300 is a number of byte-pair tokens, not of characters; set --data.symbols bpe"),
+        ({}, {"vocab": 300}, "vocab and tokenizer are of byte-pair tokens, not of characters; set --data.symbols bpe"),
         ({}, {"symbols": "bytes", "alphabet": "a"}, "an alphabet is of characters, not of bytes; leave it out"),
         ({}, {"alphabet": "aa"}, "must name at least one character, each once"),
         ({}, {"length": 0}, "length=0 must be at least one symbol"),

@@ -6,10 +6,11 @@ import tokenizers
 from bpe_files import LEARNED, SHAPED, SHAPED_LEARNED, TRAINED, array, text_of
 
 from arjax import Model
-from arjax.data import Bytes, Characters
+from arjax.data import Bytes, Characters, TokenFile
 from arjax.data.media import Text
 from arjax.heads import Categorical
 from arjax.models import RNN
+from arjax.tokenizers import BPE
 from arjax.tokenizers.text import TextTokens
 from arjax.tokenizers.tokenizer import Fitted
 
@@ -96,3 +97,17 @@ def test_tokenizer_json_is_the_symbols_and_gives_the_text_back(medium):
     ids = library.encode("hello wörld\n", add_special_tokens=False).ids
     assert ids == medium.encode("hello wörld\n").tolist()
     assert library.decode(ids, skip_special_tokens=False) == "hello wörld\n"
+
+
+def test_tokens_that_were_made_elsewhere_are_shown_by_the_tokenizer_beside_them(tmp_path):
+    tokens = SHAPED.encode(SHAPED_LEARNED, array(b"the the fox<|endoftext|>" * 40)).astype(np.uint16)
+    for name in ("train", "val"):
+        tokens.tofile(tmp_path / f"{name}.bin")
+    (tmp_path / "tokenizer.json").write_bytes(SHAPED_LEARNED["json"].tobytes())
+    data, notes = TokenFile(str(tmp_path), length=len(tokens)).examined()
+    assert (data.subwords, data.vocab, notes) == (264, 264, ())
+    bpe = BPE(data.subwords, data.tokenizer)
+    tokenized = bpe.over(data, bpe.fit(data))
+    splits = tokenized.load()
+    np.testing.assert_array_equal(splits.train.x, [tokens])
+    assert tokenized.medium.exhibit(splits.train.x).texts == ("the the fox<|endoftext|>" * 40,)

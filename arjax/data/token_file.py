@@ -1,0 +1,149 @@
+"""Files of tokens that were made elsewhere, as nanoGPT's train.bin and val.bin: numbers of one size, one behind the other.
+
+They are mapped into memory and never loaded whole: what a batch needs is read when the batch is made.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from arjax import files
+from arjax.data.contents import pack_array
+from arjax.data.dataset import Examined
+from arjax.data.media import Exhibit, completed_texts, no_original, refuse_text, unpack_symbols_alone
+from arjax.data.parts import named_part
+from arjax.data.sources import locate
+from arjax.data.splits import Parts, Splits, check_fractions, cut
+from arjax.data.text import title_of, windows
+from arjax.data.values import Levels
+from arjax.description import check_types
+from arjax.errors import InputError
+from arjax.heads import Categorical
+from arjax.protocol import CondSpec, Model
+
+# Tokens whose largest is found at once.
+_BLOCK = 2**24
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenFile:
+    """Tokens in a folder of files train.bin, val.bin and, if there is one, test.bin; or in one file, of which the end is held
+    out. A tokenizer.json beside them, as GPT-2's, shows them as text; without one they are numbers.
+    """
+
+    path: str | None = None
+    """The folder, or one file."""
+    dtype: Literal["uint8", "uint16", "uint32", "int32", "int64"] = "uint16"
+    """What a token is stored as; its lowest byte comes first."""
+    length: int = 256
+    """Tokens of a window."""
+    vocab: int | None = None
+    """The number of tokens; by default what the tokenizer has, else one more than the largest token."""
+    tokenizer: str | None = None
+    """The tokenizer.json of the tokens; by default the one beside them, if there is one."""
+    valid: float = 0.05
+    """The fraction of one file that is held out for validation."""
+    test: float = 0.05
+    """The fraction of one file, its end, that is held out for the test; with 0 the validation part serves as the test as well."""
+    root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder that the path may be relative to; by default $ARJAX_DATA, else ~/.cache/arjax."""
+
+    # Already tokens: a tokenizer shows them, and makes none.
+    tokens: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_types(self)
+        check_fractions(self.valid, self.test)
+        if self.length < 1:
+            raise InputError(f"length={self.length} must be at least one token; choose a positive number")
+
+    name = property(lambda self: Path(self.path or "tokens").name or self.path)
+    title = property(lambda self: title_of(self, "tokens" if self.vocab is None else f"{self.vocab} tokens"))
+    division = property(lambda self: f"parts as named, or of one file valid {self.valid:.4g}, test {self.test:.4g} of its end")
+    medium = property(lambda self: Tokens())
+    values = property(lambda self: Levels(self.vocab))
+    open = property(lambda self: self.vocab is None)
+    subwords = property(lambda self: None if self.tokenizer is None else self.vocab)
+
+    def examined(self) -> Examined:
+        place = locate(self.path, self.root, "file of tokens, or folder of some,")
+        beside = (place if place.is_dir() else place.parent) / "tokenizer.json"
+        tokenizer = self.tokenizer or (str(beside) if beside.is_file() else None)
+        notes = ()
+        if tokenizer is not None:
+            vocab = self.vocab or tokens_of(files.read_file(locate(tokenizer, self.root)), tokenizer)
+        else:
+            notes = (f"{place} has no tokenizer.json beside it: its tokens are shown as numbers",)
+            vocab = self.vocab or 1 + max(int(part.max()) for part in self._blocks())
+        return Examined(dataclasses.replace(self, vocab=vocab, tokenizer=tokenizer), notes)
+
+    def model(self, net, *, head, order, classes) -> Model:
+        """Makes the model of its windows."""
+        return Model(net, head or Categorical(self.vocab), (self.length,), order, CondSpec(classes=classes))
+
+    def load(self) -> Splits:
+        return windows(self._parts(), self.length, self.name, "tokens")
+
+    def _parts(self) -> Parts:
+        place = locate(self.path, self.root, "file of tokens, or folder of some,")
+        if not place.is_dir():
+            return cut(self._mapped(place), self.valid, self.test)
+        named = {named_part(file.stem): file for file in sorted(place.glob("*.bin"))}
+        if not {"train", "valid"} <= named.keys():
+            held = ", ".join(file.name for file in sorted(place.iterdir())[:8]) or "nothing"
+            raise InputError(f"{place} has no train.bin and val.bin (it has {held}); give a folder of these, or one file")
+        train, valid = self._mapped(named["train"]), self._mapped(named["valid"])
+        return Parts(train, valid, self._mapped(named["test"]) if "test" in named else valid)
+
+    def _blocks(self):
+        return (part[i : i + _BLOCK] for part in self._parts() for i in range(0, len(part), _BLOCK))
+
+    def _mapped(self, file: Path) -> np.ndarray:
+        dtype, size = np.dtype(self.dtype).newbyteorder("<"), files.check_file(file).stat().st_size
+        if not size or size % dtype.itemsize:
+            raise InputError(f"{file} has {size} bytes, which are no {self.dtype} tokens; choose another --data.dtype")
+        return np.asarray(np.memmap(file, dtype, "r"))
+
+
+def tokens_of(content: bytes, where: str) -> int:
+    """Counts the tokens of a tokenizer.json. InputError where it is none.
+
+    where: names it in the message.
+    """
+    try:
+        described = json.loads(content)
+        return len({*described["model"]["vocab"], *(token["content"] for token in described.get("added_tokens") or ())})
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        why = type(error).__name__
+        raise InputError(f"{where} is no tokenizer.json ({why}); give that of a byte-level BPE, as GPT-2's") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """The Medium of tokens without a tokenizer, shown as numbers."""
+
+    noun: ClassVar[str] = "tokens"
+    unit: ClassVar[str] = "token"
+    stream: ClassVar[bool] = True
+    lossless: ClassVar[bool] = True
+    ends: ClassVar[bool] = False
+    flags: ClassVar[frozenset[str]] = frozenset({"mask"})
+    at_once: ClassVar[tuple[int, int]] = (3, 3)
+
+    def exhibit(self, x, title=""):
+        return Exhibit(texts=tuple(map(_numbers, np.asarray(x))))
+
+    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+        return Exhibit(texts=completed_texts(_numbers, x, hidden, drawn, inside, f"{blank} "))
+
+    encode = refuse_text
+    original = original_bytes = no_original
+    pack = staticmethod(pack_array)
+    unpack = unpack_symbols_alone
+
+
+def _numbers(row) -> str:
+    return " ".join(map(str, row)) + " "
