@@ -7,6 +7,7 @@ import math
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from arjax.errors import InputError, one_line
 
+_MOST = 2**30  # bytes of standard input
 _CHUNK = 2**24  # bytes hashed at once: an array that is not laid out in C order is copied by that much only
 
 
@@ -40,6 +42,17 @@ def read_file(path: str | os.PathLike) -> bytes:
         return check_file(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from None
+
+
+def read_input(name: str) -> bytes:
+    """Returns the content of a file as `read_file` does, or for "-" what comes through standard input. InputError as there, and
+    where more than 1 GiB comes."""
+    if name != "-":
+        return read_file(name)
+    content = sys.stdin.buffer.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise InputError("standard input has more than 1 GiB; give a file")
+    return content
 
 
 def check_output(

@@ -14,6 +14,8 @@ A window that does not begin where the sequence does begins as the windows of tr
 its first symbol follows the model's start, at the model's first position.
 """
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
@@ -94,4 +96,4 @@ def sliding_log_probs(
 def _repeated(cond: Cond, count: int) -> Cond:
     """The condition of one sequence, for `count` windows of it. A member is the same for all."""
     several = {name: np.repeat(np.asarray(part), count, axis=0) for name, part in vars(cond).items() if np.ndim(part)}
-    return cond.replace(**several)
+    return dataclasses.replace(cond, **several)

@@ -107,16 +107,24 @@ COMMANDS = (
     ("sample rows --top-k 0", "TopK(0) leaves no symbol"),
     ("sample rows --top-p 1.5", "TopP(1.5) is not in (0, 1]"),
     ("sample rows --min-p 2", "MinP(2.0) is not in [0, 1]"),
-    ("sample run --prompt h", "the run models images, which no text can begin; leave --prompt out"),
-    ("sample text --stop h", "--tokens and --stop belong to --prompt"),
+    ("sample run --prompt h", "the run models images, which no text can begin; leave out --prompt and other flags of texts"),
+    ("sample run --tokens 9", "the run models images, which no text can begin; leave out --prompt and other flags of texts"),
+    ("sample text --out x.txt", "--out x.txt must end in .npz; rename it"),
+    ("sample text --tokens 3 --out x.txt", "--out x.txt must end in .npz or .jsonl; rename it"),
+    ("sample text --prompt h --prompt-file text.txt", "--prompt and --prompt-file each say what to continue; choose one of them"),
+    ("sample text --interactive --batch 2", "--interactive prints one continuation of each line; leave --batch and --out out"),
+    ("sample text --prompt-file nowhere.txt", "there is no file nowhere.txt"),
+    ("sample text --prompt-file tiny.npz", "tiny.npz is not UTF-8: byte 18 is 0xff"),
+    ("sample text --keep 8", "keep=8 leaves nothing of the model's 8 sites to go on with"),
     ("sample text --png x.png", "--png x.png: samples of text are texts, no pictures"),
     ("sample text --prompt h --png x.png", "--png x.png: continuations of text are no pictures"),
-    ("sample text --prompt ''", "--prompt is empty"),
     ("sample text --prompt Hello", "has 'H', first at character 0, which the alphabet of 9 lacks"),
-    ("sample text --prompt hellohell", "of 9 symbols is longer than the model's 8 sites"),
-    ("sample text --prompt hello --tokens 4", "past the model's 8 sites"),
     ("sample text --prompt h --tokens 0", "--tokens 0 must be at least 1; choose"),
-    ("sample text --prompt h --stop lo", "--stop 'lo' is 2 symbols; choose one"),
+    (
+        "sample text --prompt h --stop END",
+        "--stop 'END': the text has 'D', 'E', 'N', first at character 0, which the alphabet of 9",
+    ),
+    ("sample text --prompt h --stop ''", "a stop is empty; give at least one character"),
     ("complete run --mask middle", "--mask middle is none of lower, upper, left, right, centre, random, and no file"),
     ("complete run --mask sounds", "sounds is a folder, no file"),
     ("complete run --image nowhere.png", "there is no file nowhere.png"),
@@ -188,6 +196,13 @@ OWN = (
     ("--image x.npy", "--image x.npy cannot be read as an array", file("x.npy", b"\x93NUMPY\x01\x00")),
     ("--image x.npy", "--image x.npy cannot be read as an array", lambda: shutil.copy("tiny.npz", "x.npy")),
 )
+# Prompts of one's own, and what is said of them.
+PROMPTS = (
+    ("hello\n", 'x.jsonl line 1 is \'hello\'; give objects as {"prompt": "..."}, one a line'),
+    ('\n{"prompt": "he"}\n{"prompt": 3}\n', "x.jsonl line 3 is '{\"prompt\": 3}'; give objects as"),
+    ("\n", "x.jsonl holds no prompt; give at least one line"),
+    ('{"prompt": "Hello"}', "has 'H', first at character 0, which the alphabet of 9 lacks"),
+)
 # Outputs that are there already, or are read, and what is said of them.
 THERE, READ = "is there already; choose another path, or replace it by --overwrite", "is one of the files that are read; choose"
 X = file("x.png", b"")
@@ -196,6 +211,7 @@ OUTPUTS = (
     ("sample run --png x.png", f"--png x.png {THERE}", X),
     ("sample run --png x.png --overwrite", "x.png is there already, and is a link to nothing", lambda: os.symlink("y", "x.png")),
     ("sample run --png x.png --overwrite", "--png x.png is there already, and is no file", lambda: os.mkfifo("x.png")),
+    ("sample text --prompt-file x.jsonl --out x.jsonl --overwrite", f"--out x.jsonl {READ}", file("x.jsonl", b"")),
     ("complete run --png x.png", f"--png x.png {THERE}", X),
     ("complete run --image x.png --png x.png --overwrite", f"--png x.png {READ}", X),
     ("complete run --mask x.png --png y.png --overwrite", f"--png y.png {READ}", lambda: [X(), os.symlink("x.png", "y.png")]),
@@ -224,6 +240,7 @@ PIPES = (
     ("-m arjax evaluate run", "manifest.ocdbt is a pipe or a device", "run/checkpoints/1/default/manifest.ocdbt"),
     ("-m arjax evaluate palette", "tokenizer.safetensors is missing", "palette/tokenizer.safetensors"),
     ("-m arjax evaluate run --other-data x", "there is no config x"),
+    ("-m arjax sample text --prompt-file x", "x is a pipe or a device, no file"),
     ("-m arjax complete run --mask x", "x is a pipe or a device, no file"),
     ("-m arjax complete run --image x", "x is a pipe or a device, no file"),
     ("-m arjax complete sound --audio x", "x is a pipe or a device, no file"),
@@ -235,6 +252,7 @@ PIPES = (
 BAD_COMMANDS = (
     *(Bad(f"-m arjax {argv}", says) for argv, says in COMMANDS),
     *(Bad(f"-m arjax complete run {flags}", says, spoil) for flags, says, spoil in OWN),
+    *(Bad("-m arjax sample text --prompt-file x.jsonl", says, file("x.jsonl", lines)) for lines, says in PROMPTS),
     *(Bad(f"-m arjax {argv}", *rest) for argv, *rest in OUTPUTS),
     *(Bad(argv, says, pipe_instead(*path)) for argv, says, *path in PIPES),
     Bad(

@@ -71,11 +71,11 @@ def require_label(run: str, model, label: int | None) -> None:
         raise InputError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
 
 
-def require_suffix(suffix: str, **paths: Path | None) -> None:
-    """Raises InputError unless every path, by the name of its flag, ends in `suffix`, or is None."""
+def require_suffix(*suffixes: str, **paths: Path | None) -> None:
+    """Raises InputError unless every path, by the name of its flag, ends in one of `suffixes`, or is None."""
     for name, path in paths.items():
-        if path is not None and path.suffix != suffix:
-            raise InputError(f"--{name} {path} must end in {suffix}; rename it")
+        if path is not None and path.suffix not in suffixes:
+            raise InputError(f"--{name} {path} must end in {' or '.join(suffixes)}; rename it")
 
 
 def require_outputs(overwrite: bool, *inputs: str | Path | None, **paths: Path | None) -> None:

@@ -1,18 +1,20 @@
 """`python -m arjax sample RUN`."""
 
 import dataclasses
-import itertools
 from pathlib import Path
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tyro
 
 from arjax.commands import flags
+from arjax.commands.continuing import Writer, as_jsonl, continue_prompts, converse, read_prompts, unescaped
 from arjax.data.media import Exhibit
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
-from arjax.sampling import Generated, MinP, Temperature, TopK, TopP, ancestral, stream
+from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral
 from arjax.training.conditions import sample_cond
 
 
@@ -23,14 +25,21 @@ class Sample:
 
     run: flags.Run
     batch: int | None = None
-    """By default 64, or with --prompt 1."""
+    """By default 64; of texts one for each prompt."""
     seed: int = 0
     prompt: str | None = None
-    """Text to continue, for runs of text. The first continuation is printed as it is drawn."""
+    """Text to continue, for runs of text; an empty one is the start. The first continuation is printed as it is drawn."""
+    prompt_file: str | None = None
+    """A file of prompts, or - for standard input: .jsonl, an object with a "prompt" on each line; or one text."""
+    interactive: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Continue each line that is typed, until Ctrl-D."""
     tokens: int | None = None
-    """Symbols to draw behind the prompt; by default as many as the model has room for, at most 200."""
-    stop: str | None = None
-    """The character, or of tokens the very token, that a continuation ends with, if it is drawn."""
+    """Symbols to draw behind the prompt; by default as many as the model has room for, at most 200. Beyond that its window
+    slides."""
+    keep: int | None = None
+    """How many of the last symbols stay in sight where the window slides; by default half of it."""
+    stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    r"""A text that a continuation ends with, if it is drawn; \n is a line end, \t a tab. Several times for several of them."""
     label: int | None = None
     """The class to draw, if the model has classes; by default all of them in turn."""
     temperature: float | None = None
@@ -45,33 +54,46 @@ class Sample:
     Texts and sounds are named likewise."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
-    their length, of images drawn as tokens also these)."""
+    their length, of images drawn as tokens also these), or continuations as .jsonl (of each its prompt, text, tokens, stop)."""
     overwrite: flags.Overwrite = False
     root: flags.Root = None
     modules: flags.Modules = ()
 
     def __call__(self) -> None:
-        batch = self.batch if self.batch is not None else 64 if self.prompt is None else 1
+        sources = {"--prompt": self.prompt is not None, "--prompt-file": self.prompt_file, "--interactive": self.interactive}
+        given = [name for name, value in sources.items() if value]
+        continues = bool(given or self.stop or (self.tokens, self.keep) != (None, None))
+        batch = self.batch if self.batch is not None else 1 if continues else 64
         flags.require_positive(batch=batch, tokens=self.tokens)
-        flags.require_suffix(".npz", out=self.out)
+        if len(given) > 1:
+            raise InputError(f"{' and '.join(given)} each say what to continue; choose one of them")
+        if self.interactive and (self.batch, self.out) != (None, None):
+            raise InputError("--interactive prints one continuation of each line; leave --batch and --out out")
+        flags.require_suffix(".npz", *[".jsonl"] * continues, out=self.out)
         flags.require_suffix(".png", png=self.png)
-        flags.require_outputs(self.overwrite, *flags.data_files(self.run, self.root, self.modules), out=self.out, png=self.png)
+        inputs = (self.prompt_file, *flags.data_files(self.run, self.root, self.modules))
+        flags.require_outputs(self.overwrite, *inputs, out=self.out, png=self.png)
         flags.require_seed(self.seed)
-        if self.prompt is None and (self.tokens, self.stop) != (None, None):
-            raise InputError("--tokens and --stop belong to --prompt; give one, or leave them out")
         experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
         flags.require_label(self.run, model, self.label)
         # Only features have to come from data, which need not be there otherwise.
-        cond = sample_cond(model, batch, data.load().valid if model.cond.features(model.site_shape) else None)
-        if self.label is not None:
-            cond = cond.replace(label=jnp.full(batch, self.label, jnp.int32))
+        examples = data.load().valid if model.cond.features(model.site_shape) else None
+
+        def cond(count):
+            label = {} if self.label is None else {"label": jnp.full(count, self.label, jnp.int32)}
+            return sample_cond(model, count, examples).replace(**label)
+
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p, MinP: self.min_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
         key = jax.random.key(self.seed)
-        if self.prompt is not None:
-            self._continue(model, params, key, data.medium, batch, cond, transforms)
+        if continues:
+            if self.png:
+                raise InputError(f"--png {self.png}: continuations of text are no pictures; leave it out")
+            stops = tuple(map(unescaped, self.stop))
+            self._continue(Writer(model, params, data.medium, cond, transforms, self.tokens, self.keep, stops), key, batch)
             return
+        cond = cond(batch)
         x = np.asarray(ancestral(model, params, key, batch, cond=cond, transforms=transforms))
         exhibit = data.medium.exhibit(x, f"{self.run}, seed {self.seed}")
         if self.png and exhibit.picture is None:
@@ -81,43 +103,26 @@ class Sample:
             show(exhibit.text)
         self._write("samples", exhibit, cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
 
-    def _continue(self, model, params, key, medium, batch, cond, transforms) -> None:
-        """Print and write what the prompt is continued by: the first continuation as it is drawn, then the others."""
-        if self.png:
-            raise InputError(f"--png {self.png}: continuations of text are no pictures; leave it out")
-        prompt = medium.encode(self.prompt)
-        if not len(prompt):
-            raise InputError("--prompt is empty; leave it out to sample from the start")
-        room = model.num_sites - len(prompt)
-        tokens = max(1, min(room, 200)) if self.tokens is None else self.tokens
-        options = {"tokens": tokens, "cond": cond, "transforms": transforms, "stop": self._stop(medium)}
-        snapshots = stream(model, params, key, [prompt] * batch, every=8, **options)
-        begun = Generated(np.stack([prompt] * batch), np.full(batch, len(prompt)))
-        printed = 0
-        for drawn in itertools.chain([begun], snapshots):
-            texts = [medium.exhibit(row[None, :length]).texts[0] for row, length in zip(*drawn, strict=True)]
-            # A character of several bytes may be half drawn; it is shown as a replacement until it is whole.
-            settled = texts[0].rstrip("\N{REPLACEMENT CHARACTER}")
-            show(settled[printed:], end="")
-            printed = max(printed, len(settled))
-        show(Exhibit(texts=(texts[0][printed:], *texts[1:])).text)
-        self._write("continuations", Exhibit(texts=tuple(texts)), cond, x=drawn.x, length=drawn.length)
-
-    def _stop(self, medium) -> int | None:
-        """The symbol that --stop is. InputError unless it is one."""
-        if self.stop is None:
-            return None
-        symbols = medium.encode(self.stop)
-        if len(symbols) != 1:
-            raise InputError(f"--stop {self.stop!r} is {len(symbols)} symbols; choose one")
-        return int(symbols[0])
+    def _continue(self, writer: Writer, key, batch: int) -> None:
+        if self.interactive:
+            converse(writer, key)
+            return
+        records = [{"prompt": self.prompt or ""}] if self.prompt_file is None else read_prompts(self.prompt_file)
+        drawn = continue_prompts(writer, key, [record["prompt"] for record in records], batch)
+        exhibit = Exhibit(texts=tuple(text.whole for text in drawn.texts))
+        if self.out and self.out.suffix == ".jsonl":
+            self._save("continuations", exhibit, as_jsonl(records, drawn.texts), len(drawn.texts))
+        else:
+            self._write("continuations", exhibit, drawn.cond, x=drawn.symbols.x, length=drawn.symbols.length)
 
     def _write(self, what, exhibit, cond, **arrays) -> None:
         """Writes what was drawn, and the arrays where --out says so."""
         given = {name: getattr(cond, name) for name in ("label", "local", "memory") if getattr(cond, name) is not None}
-        also = {self.out: flags.npz(**arrays, **given)} if self.out else {}
+        self._save(what, exhibit, flags.npz(**arrays, **given) if self.out else b"", len(arrays["x"]))
+
+    def _save(self, what, exhibit, content: bytes, count: int) -> None:
         stem = Path(self.run) / "samples" / f"seed_{self.seed}"
-        where = exhibit.save(stem, self.png, also=also, overwrite=self.overwrite)
+        where = exhibit.save(stem, self.png, also={self.out: content} if self.out else {}, overwrite=self.overwrite)
         if self.out:
-            say(f"{len(arrays['x'])} samples in {self.out}")
-        say(f"{len(arrays['x'])} {what} in {where}")
+            say(f"{count} samples in {self.out}")
+        say(f"{count} {what} in {where}")

@@ -122,6 +122,10 @@ class Medium(Protocol):
         """Returns the symbols [length] of a string. InputError where it has none."""
         ...
 
+    def spelling(self) -> tuple[bytes | None, ...] | None:
+        """Returns what each symbol stands for in UTF-8, None for one that ends a text. None where symbols are no text."""
+        ...
+
     def original(self, x) -> np.ndarray | None:
         """Returns the examples [B, *shape] that x, tokens, stand for. None where x are no tokens, or their originals arrays of
         several shapes."""
@@ -154,7 +158,11 @@ class MediumCapabilities:
 
 def refuse_text(self, text: str) -> np.ndarray:
     """Stands for Medium.encode where a string has no symbols: raises InputError."""
-    raise InputError(f"the run models {self.noun}, which no text can begin; leave --prompt out")
+    raise InputError(f"the run models {self.noun}, which no text can begin; leave out --prompt and other flags of texts")
+
+
+def no_spelling(self) -> None:
+    """Stands for Medium.spelling where symbols are no text: returns None."""
 
 
 def no_original(self, x) -> None:
@@ -193,7 +201,7 @@ class Images:
         images = together.reshape(len(x), -1, *together.shape[1:])
         return Exhibit(completed_images(images[:, 0], hidden.reshape(*hidden.shape[:2], -1)[..., 0], images[:, 1:]))
 
-    encode = refuse_text
+    encode, spelling = refuse_text, no_spelling
     original = original_bytes = no_original
 
     def pack(self, name, content, model):
@@ -237,6 +245,10 @@ class Text:
     def encode(self, text):
         text = without_mark(text)
         return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
+
+    def spelling(self):
+        spelled = (bytes([byte]) for byte in range(256)) if self.alphabet is None else map(str.encode, self.alphabet)
+        return (*spelled, *[None] * self.ends)
 
     original = no_original
 
@@ -301,7 +313,7 @@ class Sound:
         picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, int(np.argmax(hidden)) / self.sample_rate)
         return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
 
-    encode = refuse_text
+    encode, spelling = refuse_text, no_spelling
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone
@@ -347,7 +359,7 @@ class Table:
         each = [column.decode(values) for column, values in zip(self.columns, rows.T, strict=True)]
         return np.array(each, object).reshape(len(self.columns), -1).T
 
-    encode = refuse_text
+    encode, spelling = refuse_text, no_spelling
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone

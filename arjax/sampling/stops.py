@@ -43,20 +43,24 @@ def check_stop(stop, vocab: int) -> Stops:
     return Stops(_automaton([word.tolist() for word in words], vocab))
 
 
-def stop_strings(strings: Sequence[str], spelling: Sequence[bytes]) -> Stops:
+def stop_strings(strings: Sequence[str], spelling: Sequence[bytes | None]) -> Stops:
     """Returns what ends behind the first symbol within which, or with which, one of some strings ends. InputError where one is
     empty or the symbols cannot spell it.
 
     strings: of any length; they may end within a symbol, as a token of several characters.
-    spelling: what each symbol stands for, in UTF-8, as `medium.spelling()` and `BPE.spelling(learned)` return it.
+    spelling: what each symbol stands for, in UTF-8, as `BPE.spelling(learned)` or a medium's `spelling()` returns it; None for a
+      symbol that ends a text itself.
     """
-    letters = set().union(*spelling)
+    spelled = [symbol or b"" for symbol in spelling]
+    letters = set().union(*spelled)
     for string in strings:
         if not string:
             raise InputError("a stop is empty; give at least one character")
         if not letters.issuperset(string.encode(errors="surrogateescape")):
             raise InputError(f"the stop {string!r} cannot be made of the model's symbols; choose characters that its texts have")
-    return Stops(_over(_automaton([list(string.encode(errors="surrogateescape")) for string in strings], 256), spelling))
+    table = _over(_automaton([list(string.encode(errors="surrogateescape")) for string in strings], 256), spelled)
+    table[:, [symbol is None for symbol in spelling]] = len(table)
+    return Stops(table)
 
 
 def _automaton(words: list[list[int]], letters: int) -> np.ndarray:

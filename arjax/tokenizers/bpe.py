@@ -126,6 +126,13 @@ class BPE:
         """Returns how many bytes each token stands for, integers [vocab]."""
         return self._vocabulary(learned).size
 
+    def spelling(self, learned: Learned) -> tuple[bytes, ...]:
+        """Returns the bytes that each token stands for."""
+        vocabulary = self._vocabulary(learned)
+        ends = np.cumsum(vocabulary.size)
+        spelled = vocabulary.spelled.tobytes()
+        return tuple(spelled[end - size : end] for end, size in zip(ends.tolist(), vocabulary.size.tolist(), strict=True))
+
     def end(self, learned: Learned) -> int | None:
         """Returns the token that ends a document, if there is one."""
         return self._vocabulary(learned).end

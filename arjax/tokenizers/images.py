@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from arjax.data.contents import pack_array
-from arjax.data.media import Images, no_original, refuse_text, unpack_symbols_alone
+from arjax.data.media import Images, no_original, no_spelling, refuse_text, unpack_symbols_alone
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
@@ -43,7 +43,7 @@ class ImageTokens:
         drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
         return self._shown_by.completed(x, hidden, drawn, inside, title=title, blank=blank)
 
-    encode, original_bytes, unpack = refuse_text, no_original, unpack_symbols_alone
+    encode, spelling, original_bytes, unpack = refuse_text, no_spelling, no_original, unpack_symbols_alone
     pack = staticmethod(pack_array)
 
     def original(self, x):

@@ -44,6 +44,10 @@ class TextTokens:
     def encode(self, text):
         return self.fitted.encode(read_utf8(without_mark(text)))
 
+    def spelling(self):
+        spelled = self.fitted.tokenizer.spelling(self.fitted.learned)
+        return tuple(None if token == self.end else content for token, content in enumerate(spelled))
+
     def original_bytes(self, x):
         sizes = self.fitted.tokenizer.bytes_per_symbol(self.fitted.learned)
         return bytes_of(sizes if self.end is None else np.where(np.arange(len(sizes)) == self.end, 0, sizes), x)

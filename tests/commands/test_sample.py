@@ -1,5 +1,7 @@
 """`python -m arjax sample`: what it prints and writes, with a prompt and without."""
 
+import io
+import json
 from pathlib import Path
 
 import jax
@@ -146,7 +148,7 @@ def test_sample_shows_the_prompt_before_anything_is_drawn(runs, capsys, monkeypa
         raise RuntimeError("far enough")
         yield
 
-    monkeypatch.setattr("arjax.commands.sample.stream", stream)
+    monkeypatch.setattr("arjax.commands.continuing.stream", stream)
     with pytest.raises(RuntimeError, match="far enough"):
         main(["sample", str(runs("characters")), "--prompt", "hello"])
 
@@ -154,3 +156,103 @@ def test_sample_shows_the_prompt_before_anything_is_drawn(runs, capsys, monkeypa
 def test_sample_names_what_the_command_line_could_not_decode(runs, capsys):
     line = failure(capsys, "sample", runs("characters"), "--prompt", "hexy\udcff")
     assert "has 'x', 'y', '\\udcff', first at character 2, which the alphabet of 10 lacks" in line
+
+
+# Texts without an end
+
+
+def test_sample_slides_past_the_window_says_so_and_ends_behind_a_stop(runs, capsys, tmp_path):
+    run, out = runs("characters"), tmp_path / "s.jsonl"
+    flags = ("--seed", "5", "--tokens", "90", "--keep", "20", "--batch", "2", "--stop", r"\nh", "--stop", "lod")
+    main(["sample", str(run), *flags, "--out", str(out), "--overwrite"])
+    printed, said = capsys.readouterr()
+    model, params = arjax.load(run)
+    stops = tuple([ALPHABET.index(letter) for letter in stop] for stop in ("\nh", "lod"))
+    x, length = generate(model, params, jax.random.key(5), [[], []], tokens=90, keep=20, stop=stops)
+    texts = [spelled(row[:end]) for row, end in zip(x, length, strict=True)]
+    assert max(map(len, texts)) > LENGTH
+    assert min(map(len, texts)) < 90, "choose another seed: nothing stops early here"
+    assert printed.startswith(f"\n{'-' * 40}\n".join(texts) + "\n")
+    assert said == "the window of 32 chars slides along 90: beyond it each char is drawn given 20 to 31 before it (--keep)\n"
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    ends = [next((stop for stop in ("\nh", "lod") if text.endswith(stop)), None) for text in texts]
+    assert lines == [
+        {"prompt": "", "text": text, "tokens": len(text), "stop": stop, "sample": i}
+        for i, (text, stop) in enumerate(zip(texts, ends, strict=True))
+    ]
+
+
+def test_sample_continues_the_prompts_of_a_file_or_of_standard_input(runs, capsys, tmp_path, monkeypatch):
+    run, out = runs("characters"), tmp_path / "s.jsonl"
+    prompts = ["hello wörld", "", "he", "o" * 50]
+    lines = "\n".join(json.dumps({"prompt": prompt, "name": i}) for i, prompt in enumerate(prompts)) + "\n\n"
+    (tmp_path / "p.jsonl").write_text(lines)
+    command = ["sample", str(run), "--tokens", "5", "--batch", "2", "--out", str(out), "--overwrite", "--prompt-file"]
+    main([*command, str(tmp_path / "p.jsonl")])
+    written = out.read_bytes()
+    records = [json.loads(line) for line in written.splitlines()]
+    assert [(line["prompt"], line["name"], line["sample"]) for line in records] == [
+        (prompt, name, sample) for name, prompt in enumerate(prompts) for sample in (0, 1)
+    ]
+    whole = [line["prompt"] + line["text"] for line in records]
+    assert [len(text) for text in whole] == [len(prompt) + 5 for prompt in prompts for _ in range(2)]
+    assert f"\n{'-' * 40}\n".join(whole) in capsys.readouterr().out
+    # What was drawn at once is one batch, the shortest first.
+    model, params = arjax.load(run)
+    order = [1, 2, 0, 3]
+    symbols = [[ALPHABET.index(letter) for letter in prompts[i]] for i in order for _ in range(2)]
+    x, length = generate(model, params, jax.random.key(0), symbols, tokens=5)
+    assert [spelled(row[:end]) for row, end in zip(x, length, strict=True)] == [whole[2 * i + k] for i in order for k in (0, 1)]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    main([*command, "-"])
+    assert out.read_bytes() == written
+    # Any other file is one prompt.
+    (tmp_path / "p.txt").write_text("hello\nhello\n")
+    main([*command[:-1], "--prompt-file", str(tmp_path / "p.txt")])
+    assert {json.loads(line)["prompt"] for line in out.read_text().splitlines()} == {"hello\nhello"}
+
+
+def test_sample_draws_many_prompts_in_batches_of_their_own_noise(runs, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("arjax.commands.continuing._ROWS", 8)
+    (tmp_path / "p.jsonl").write_text('{"prompt": "he"}\n' * 11)
+    out = tmp_path / "s.jsonl"
+    main(["sample", str(runs("characters")), "--prompt-file", str(tmp_path / "p.jsonl"), "--tokens", "9", "--out", str(out)])
+    texts = [json.loads(line)["text"] for line in out.read_text().splitlines()]
+    assert len(texts) == 11
+    model, params = arjax.load(runs("characters"))
+    for key, part in ((jax.random.key(0), texts[:8]), (jax.random.fold_in(jax.random.key(0), 2**32 - 1), texts[8:])):
+        x = generate(model, params, key, [[ALPHABET.index(letter) for letter in "he"]] * 8, tokens=9).x
+        assert [spelled(row[2:]) for row in x[: len(part)]] == part
+
+
+def test_sample_continues_every_line_that_is_typed_until_no_more_come(runs, capsys, monkeypatch):
+    run, key = runs("characters"), jax.random.key(0)
+    monkeypatch.setattr("sys.stdin", io.StringIO("hello\nexit\n\nhello"))
+    main(["sample", str(run), "--interactive", "--tokens", "5"])
+    printed, said = capsys.readouterr()
+    model, params = arjax.load(run)
+    hello = [ALPHABET.index(letter) for letter in "hello"]
+    keys = [key, jax.random.fold_in(key, 2**32 - 2), jax.random.fold_in(key, 2**32 - 3)]
+    drawn = [generate(model, params, key, [prompt], tokens=5).x for key, prompt in zip(keys, (hello, [], hello), strict=True)]
+    assert printed == "".join(spelled(x[0]) + "\n" for x in drawn)
+    assert said.startswith("error: the text has 'i', 't', 'x', first at character 1, which the alphabet of 10 lacks;")
+    assert said.count("\n") == 1
+
+
+def test_sample_ends_in_order_when_it_is_interrupted(runs, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", interrupted)
+    assert main(["sample", str(runs("characters")), "--interactive"]) is None
+    assert capsys.readouterr() == ("", "")
+
+
+def test_sample_stops_within_a_token_and_cuts_the_text_there(runs, capsys):
+    run = runs("tokens")
+    flags = ("--prompt", "hello ", "--tokens", "40", "--temperature", "3", "--seed", "2")
+    whole = sample(capsys, run, *flags)[2].removesuffix("\n")
+    drawn = whole.removeprefix("hello ")
+    stop = drawn[9:11]
+    cut = sample(capsys, run, *flags, "--stop", stop)[2].removesuffix("\n")
+    assert cut == whole[: 6 + drawn.index(stop) + len(stop)]

@@ -1,0 +1,219 @@
+"""What `sample` does to texts: read prompts, continue them until they are long enough or stop, and say what came of it."""
+
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from arjax.data.characters import decoded
+from arjax.data.media import Exhibit
+from arjax.errors import InputError, brief, say, show
+from arjax.files import read_input
+from arjax.protocol import Cond
+from arjax.sampling import Generated, Stops, stop_strings, stream
+
+# Rows that are drawn at once, and symbols of them until the first is shown again.
+_ROWS, _EVERY = 64, 8
+# Symbols of a continuation where nothing is said of it, unless the model has room for fewer.
+_TOKENS = 200
+
+
+class Continuation(NamedTuple):
+    """A text, from its prompt on; what of it was drawn, and in how many symbols; the stop that it ends with, if it does."""
+
+    whole: str
+    text: str
+    tokens: int
+    stop: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Writer:
+    """What continues texts: the model and the medium of a run, and how symbols are drawn.
+
+    cond: makes the condition of so many rows.
+    tokens: symbols to draw behind each prompt, None for as many as there is room for, at most 200.
+    keep: as `generate` has it.
+    stops: strings, behind the first of which a text ends.
+    """
+
+    model: Any
+    params: Any
+    medium: Any
+    cond: Callable[[int], Cond]
+    transforms: tuple
+    tokens: int | None = None
+    keep: int | None = None
+    stops: tuple[str, ...] = ()
+
+    def encode(self, prompts: list[str]) -> tuple[list[np.ndarray], int]:
+        """Returns the symbols of each prompt, and the number of tokens to draw behind them. InputError where a prompt has none,
+        or they go past the model and are no parts of a stream."""
+        symbols = [self.medium.encode(prompt) for prompt in prompts]
+        longest, sites = max(map(len, symbols)), self.model.num_sites
+        tokens = self.tokens or (min(sites - longest, _TOKENS) if longest < sites else _TOKENS)
+        if longest + tokens > sites and not self.medium.stream:
+            raise InputError(
+                f"{longest} symbols and --tokens {tokens} are more than the model's {sites}, and its {self.medium.noun} are no "
+                "parts of longer ones; choose fewer"
+            )
+        return symbols, tokens
+
+    def slides(self, symbols: list[np.ndarray], tokens: int) -> str | None:
+        """Says that the window slides, if it does."""
+        sites, length = self.model.num_sites, max(map(len, symbols)) + tokens
+        if length <= sites:
+            return None
+        keep, unit = sites // 2 if self.keep is None else self.keep, self.medium.unit
+        return (
+            f"the window of {sites} {unit}s slides along {length}: beyond it each {unit} is drawn given {keep} to {sites - 1} "
+            "before it (--keep)"
+        )
+
+    def draw(self, key, symbols: list[np.ndarray], tokens: int, cond: Cond) -> Iterator[tuple[list[Continuation], Generated]]:
+        """Yields the continuation of each prompt, and the symbols, as far as it has got; first without any."""
+        lengths = np.array([len(prompt) for prompt in symbols], np.int32)
+        begun = np.zeros((len(symbols), lengths.max()), np.int32)
+        for row, prompt in zip(begun, symbols, strict=True):
+            row[: len(prompt)] = prompt
+        given = {"cond": cond, "transforms": self.transforms, "stop": self._stop(), "keep": self.keep}
+        drawn = stream(self.model, self.params, key, symbols, tokens=tokens, every=_EVERY, **given)
+        for generated in itertools.chain([Generated(begun, lengths)], drawn):
+            rows = zip(generated.x, lengths, generated.length, strict=True)
+            yield [self._continuation(row[:end], start) for row, start, end in rows], generated
+
+    def _stop(self) -> Stops | None:
+        """InputError where a stop is none of the medium's texts."""
+        for stop in self.stops:
+            try:
+                self.medium.encode(stop)
+            except InputError as error:
+                raise InputError(f"--stop {stop!r}: {error}") from None
+        spelling = self.medium.spelling()
+        return stop_strings(self.stops, spelling) if self.stops or None in spelling else None
+
+    def _continuation(self, row: np.ndarray, start: int) -> Continuation:
+        whole, text = (self.medium.exhibit(part[None]).texts[0] for part in (row, row[start:]))
+        ends = [(text.find(stop) + len(stop), stop) for stop in self.stops if stop in text]
+        end, stop = min(ends, default=(len(text), None))
+        return Continuation(whole[: len(whole) - len(text) + end], text[:end], len(row) - int(start), stop)
+
+
+def unescaped(stop: str) -> str:
+    r"""Returns a --stop as it is meant: \n, \t and \\ are a line end, a tab and one backslash."""
+    return "\\".join(part.replace("\\n", "\n").replace("\\t", "\t") for part in stop.split("\\\\"))
+
+
+def read_prompts(name: str) -> list[dict]:
+    """Reads a file of prompts, or "-" standard input: a .jsonl, or of standard input what begins with an object, as objects with
+    a string "prompt" on each line; all else as one prompt, without the line end at its end. InputError where it is none."""
+    where = "standard input" if name == "-" else name
+    text = decoded(read_input(name), where)
+    if not (name.endswith(".jsonl") or (name == "-" and text.lstrip().startswith("{"))):
+        return [{"prompt": text.removesuffix("\n").removesuffix("\r")}]
+    prompts = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
+            raise InputError(f'{where} line {number} is {brief(line)}; give objects as {{"prompt": "..."}}, one a line')
+        prompts.append(record)
+    if not prompts:
+        raise InputError(f"{where} holds no prompt; give at least one line")
+    return prompts
+
+
+class Drawn(NamedTuple):
+    """The continuations of prompts, some of each, in the order of the prompts; their symbols and their condition."""
+
+    texts: list[Continuation]
+    symbols: Generated
+    cond: Cond
+
+
+def continue_prompts(writer: Writer, key, prompts: list[str], batch: int) -> Drawn:
+    """Draws `batch` continuations of each prompt, and prints them, the first of one prompt as it is drawn. Prompts of about the
+    same length are continued together, 64 rows at once."""
+    symbols, tokens = writer.encode(prompts)
+    if said := writer.slides(symbols, tokens):
+        say(said, file=sys.stderr)
+    cond, size = writer.cond(len(prompts) * batch), max(1, _ROWS // batch)
+    order = np.argsort([len(prompt) for prompt in symbols], kind="stable")
+    texts, x = [None] * len(prompts) * batch, np.zeros((len(prompts) * batch, max(map(len, symbols)) + tokens), np.int32)
+    length, printed = np.zeros(len(x), np.int32), 0
+    for i, start in enumerate(range(0, len(order), size)):
+        group = order[start : start + size]
+        rows = (group[:, None] * batch + np.arange(batch)).ravel()
+        # The last ones are not fewer, which would be another program.
+        at_once = np.resize(rows, min(size, len(order)) * batch)
+        several = [symbols[row // batch] for row in at_once]
+        for done, drawn in writer.draw(nth_key(key, i), several, tokens, _of_rows(cond, at_once)):  # noqa: B007
+            if len(prompts) == 1:
+                printed = show_more(done[0].whole, printed)
+        for j, row in enumerate(rows):
+            texts[row], length[row] = done[j], drawn.length[j]
+            x[row, : drawn.x.shape[1]] = drawn.x[j]
+    show(Exhibit(texts=(texts[0].whole[printed:], *(text.whole for text in texts[1:]))).text)
+    return Drawn(texts, Generated(x, length), cond)
+
+
+def _of_rows(cond: Cond, rows: np.ndarray) -> Cond:
+    return jax.tree.map(lambda part: part[rows], cond)
+
+
+def converse(writer: Writer, key) -> None:
+    """Continues every line that is typed, or comes through a pipe, until no more come or Ctrl-C is pressed. A line that has no
+    symbols is answered in one line."""
+    terminal, said = sys.stdin.isatty(), False
+    if terminal:
+        say("each line is a prompt, an empty one the start of a text; Ctrl-D ends", file=sys.stderr)
+    try:
+        for i in itertools.count():
+            prompt, printed = input("> " if terminal else ""), 0
+            try:
+                symbols, tokens = writer.encode([prompt])
+            except InputError as error:
+                say(f"error: {error}", file=sys.stderr)
+                continue
+            if not said and (slides := writer.slides(symbols, tokens)):
+                say(slides, file=sys.stderr)
+                said = True
+            for (text,), _ in writer.draw(nth_key(key, i), symbols, tokens, writer.cond(1)):
+                printed = show_more(text.whole, printed)
+            show(text.whole[printed:])
+    except (EOFError, KeyboardInterrupt):
+        if terminal:
+            show("")
+
+
+def show_more(text: str, printed: int) -> int:
+    """Prints what of a text was not printed yet, and returns how much of it is. A character of several bytes that is half drawn
+    waits until it is whole."""
+    settled = text.rstrip("\N{REPLACEMENT CHARACTER}")
+    show(settled[printed:], end="")
+    return max(printed, len(settled))
+
+
+def nth_key(key, i: int):
+    """The key of the i-th texts that are drawn: the first ones' is the key itself; the others' is no symbol's."""
+    return key if i == 0 else jax.random.fold_in(key, 2**32 - i)
+
+
+def as_jsonl(records: list[dict], texts: list[Continuation]) -> bytes:
+    """Returns a line for each text, several for each record: all that the record says, the prompt among it; what follows the
+    prompt, of how many symbols; the stop that it ends with, or null; and which of the prompt's samples it is."""
+    batch = len(texts) // len(records)
+    lines = (
+        records[i // batch] | {"text": text.text, "tokens": text.tokens, "stop": text.stop, "sample": i % batch}
+        for i, text in enumerate(texts)
+    )
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode(errors="backslashreplace")
