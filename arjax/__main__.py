@@ -25,6 +25,8 @@ COMMANDS = {
     "bench": Command("bench:Bench", "time training, scoring and sampling of a config", edits=True, caches=False),
     "compare": Command("compare:Compare", "fit several configs for the same time and compare them", edits=True),
     "evaluate": Command("evaluate:Evaluate", "score a trained run on one of its splits"),
+    "runs": Command("runs:Runs", "hold trained runs side by side in a table", caches=False),
+    "curves": Command("curves:Curves", "draw how runs were trained in one picture", caches=False),
     "sample": Command("sample:Sample", "draw from a trained run, or continue a text"),
     "complete": Command("complete:Complete", "hide a part of examples and draw it anew"),
     "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),

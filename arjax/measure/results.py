@@ -73,8 +73,11 @@ def ratios(old: dict[str, dict], new: dict[str, dict]) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    """Writes the cells as a table in Markdown."""
-    return "\n".join(f"| {' | '.join(map(printable, cells))} |" for cells in [heads, ["---"] * len(heads), *rows])
+    """Writes the cells as a table in Markdown, one column below the other."""
+    lines = [[printable(cell) for cell in cells] for cells in [heads, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(map(str.ljust, cells, widths))} |" for cells in lines)
 
 
 def _ratio(old, new) -> str:

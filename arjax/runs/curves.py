@@ -83,9 +83,9 @@ def runs_picture(curves: list[Curve], unit: str, baselines: dict[str, float], ti
         axes.plot(curve.steps, curve.values, style, color=color, linewidth=1.4, marker="." if len(curve.steps) < 40 else None)
         axes.plot(curve.steps[curve.best], curve.values[curve.best], "o", color=color, markeredgecolor="black", markersize=7)
         lines.append((curve.label, color, curve.steps, curve.values))
-        labels.append((f"{curve.label}: {curve.values[curve.best]:.4f}", color, curve.values[-1]))
+        labels.append((f"{curve.values[curve.best]:.4f}  {curve.label}", color, curve.values[-1]))
     _finish(axes, unit, lines, labels, baselines)
-    axes.set_xlabel("step; a ring marks the best, whose value is written")
+    axes.set_xlabel("step; a ring marks the best validation, whose value is written")
     return as_png(figure)
 
 
@@ -128,24 +128,25 @@ def _label(axes, labels) -> None:
     """Names on the right, each at the height of its value, moved apart where they would touch."""
     low, high = axes.get_ylim()
     wrapped = [
-        (textwrap.fill(name, 34), color, (np.clip(value, low, high) - low) / (high - low)) for name, color, value in labels
+        (textwrap.fill(name, 40), color, (np.clip(value, low, high) - low) / (high - low)) for name, color, value in labels
     ]
     wrapped.sort(key=lambda label: label[2])
     inches = axes.figure.get_figheight() * axes.get_subplotspec().get_position(axes.figure).height
     line = 0.145 / inches  # of 8 points, as a part of the axis
     places, floor = [], -0.05
     for name, _, at in wrapped:
-        half = line * (name.count("\n") + 1) / 2
+        half = line * (name.count("\n") + 1.3) / 2
         places.append(max(at, floor + half))
         floor = places[-1] + half
     # What was pushed out at the top goes down again.
     ceiling = 1.05
     for i in reversed(range(len(places))):
-        half = line * (wrapped[i][0].count("\n") + 1) / 2
+        half = line * (wrapped[i][0].count("\n") + 1.3) / 2
         places[i] = min(places[i], ceiling - half)
         ceiling = places[i] - half
     for (name, color, at), place in zip(wrapped, places, strict=True):
         axes.annotate(
             name, (1.0, at), (1.03, place), "axes fraction", "axes fraction", color=color, fontsize=8, va="center",
-            annotation_clip=False, parse_math=False, arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
+            annotation_clip=False, parse_math=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "relpos": (0, 0.5)},
         )  # fmt: skip

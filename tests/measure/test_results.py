@@ -17,25 +17,27 @@ def test_read_results_reads_what_as_json_wrote_with_null_for_what_does_not_exist
 
 def test_ratios_are_new_over_old_and_a_dash_where_one_is_missing():
     table = ratios(OLD, NEW).splitlines()
-    assert table[0] == "| new / old | train examples | log prob examples | samples cached | samples naive |"
-    assert table[2] == "| a.py | 1.50 | - | - | - |"
-    assert len(table) == 3
+    assert table == [
+        "| new / old | train examples | log prob examples | samples cached | samples naive |",
+        "| --------- | -------------- | ----------------- | -------------- | ------------- |",
+        "| a.py      | 1.50           | -                 | -              | -             |",
+    ]
 
 
 def test_overview_has_a_row_for_every_config_and_a_dash_for_what_is_missing():
     figures = {"parameters": 12345678, "sites": 3, "train_examples_per_second": 1234.56}
     figures |= {"work_ratio": 0.98765, "time_ratio": math.nan}
     head, _, row, other = overview({"a.py": figures, "b.py": {}}).splitlines()
-    of = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    of = dict(zip(map(str.strip, head.split("|")), map(str.strip, row.split("|")), strict=True))
     assert (of["parameters"], of["sites"], of["train examples/s"]) == ("12,345,678", "3", "1,235")
     assert (of["work ratio"], of["time ratio"], of["samples/s cached"]) == ("0.988", "-", "-")
-    assert set(other.strip("| ").split(" | ")) == {"b.py", "-"}
+    assert set(map(str.strip, other.strip("| ").split(" | "))) == {"b.py", "-"}
 
 
 def test_ratios_name_other_devices_and_batches():
     other = {"a.py": NEW["a.py"] | {"device": "gpu", "batch": 64}, "b.py": {}}
     table = ratios(OLD, other)
-    assert "| a.py (batch 64 / 16) | 1.50 |" in table
+    assert "| a.py (batch 64 / 16) | 1.50 " in table
     assert table.endswith("Not the same device: cpu; gpu.")
 
 

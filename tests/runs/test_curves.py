@@ -89,7 +89,7 @@ def test_runs_picture_labels_each_line_apart_from_the_others(drawn):
     figure = curves.runs_picture(found, "bits/dim", {"a table": 0.45})
     (axes,) = figure.axes
     labels = {text.get_text().replace("\n", " "): text for text in axes.texts}
-    assert {f"hidden={i}: {0.4 + i / 1000:.4f}" for i in range(12)} | {"a table: 0.4500"} == labels.keys()
+    assert {f"{0.4 + i / 1000:.4f}  hidden={i}" for i in range(12)} | {"a table: 0.4500"} == labels.keys()
     figure.canvas.draw()
     # Of the text alone: an annotation counts its arrow in.
     boxes = sorted((box.y0, box.y1) for box in (Text.get_window_extent(text) for text in labels.values()))

@@ -1,0 +1,55 @@
+"""`python -m arjax curves RUNS`."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from arjax.commands.flags import Modules, Overwrite, require_outputs, require_suffix
+from arjax.commands.runs import Directories, Nats, require_runs
+from arjax.errors import InputError, say
+from arjax.files import free_stem, write_all
+from arjax.runs.curves import curve_of, runs_picture
+from arjax.runs.metrics import baselines_in
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """Draw the validations of runs in one picture, a line for each, with a label that says what differs in its config; its best
+    step and the baselines are marked."""
+
+    runs: Directories
+    png: Path | None = None
+    """Where to draw them. By default runs/curves.png, with -2, -3, ... behind it as long as that is there."""
+    nats: Nats = False
+    overwrite: Overwrite = False
+    modules: Modules = ()
+
+    def __call__(self) -> None:
+        require_suffix(".png", png=self.png)
+        default = Path("runs/curves")
+        stem = default if self.overwrite else free_stem(default, [".png"])
+        png = self.png or stem.with_name(stem.name + ".png")
+        require_outputs(self.overwrite, *self.runs, png=png)
+        found, refused = require_runs(self.runs, self.modules, self.nats)
+        curves, baselines = [], {}
+        for each in found:
+            curve = curve_of(each.experiment, each.records, each.label, each.number)
+            if curve is None:
+                refused.append(f"{each.run} has no validation yet; train it longer")
+                continue
+            curves.append((each, curve))
+            for name, value in baselines_in(each.number, each.records, each.experiment.task.measure).items():
+                # Of the same data and labels they are the same.
+                alike = math.isclose(baselines.get(name, value), value, rel_tol=1e-6)
+                baselines[name if alike else f"{name}, {each.label}"] = value
+        if not curves:
+            raise InputError(refused[0])
+        units = sorted({each.unit for each, _ in curves})
+        if len(units) > 1:
+            raise InputError(f"these runs are in {' and '.join(units)}, which share no axis; choose runs of one unit")
+        titles = list(dict.fromkeys(each.experiment.data.title for each, _ in curves))
+        title = titles[0] if len(titles) == 1 else f"{len(titles)} data sets"
+        write_all({png: runs_picture([curve for _, curve in curves], units[0], baselines, title)}, overwrite=self.overwrite)
+        say(f"{len(curves)} runs drawn in {png}")
+        for line in refused:
+            say(f"left out: {line}")

@@ -1,0 +1,105 @@
+"""Several runs side by side: what differs in their configs, and what each reached."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from arjax.description import fields_of
+from arjax.errors import InputError, printable
+from arjax.runs.directory import read_run
+from arjax.runs.metrics import best_of, natural_unit, read_metrics
+from arjax.training.experiment import Experiment
+
+_LONGEST = 60  # characters of a value in a table
+
+
+class Reached(NamedTuple):
+    """A run as its directory describes it.
+
+    differs: the fields of its config in which these runs differ, by their dotted names, and in words its values.
+    unit, number: as `natural_unit` chose them for its records.
+    best: the record of its best validation; test: of its test; None where there is none yet.
+    """
+
+    run: str
+    experiment: Experiment
+    records: list[dict]
+    differs: dict[str, str]
+    unit: str
+    number: Callable[[dict], float]
+    best: dict | None
+    test: dict | None
+
+    @property
+    def steps(self) -> int:
+        """The steps that its records reach."""
+        return max((record["step"] for record in self.records), default=0)
+
+    @property
+    def label(self) -> str:
+        """What differs, in a few words: of each field the last part of its name; the directory's name where nothing does."""
+        return ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in self.differs.items()) or Path(self.run).name
+
+    @property
+    def result(self) -> float:
+        """What runs are ordered by: the test, else the best validation, else infinity."""
+        record = self.test or self.best
+        return float("inf") if record is None else self.number(record)
+
+
+def read_runs(runs: Iterable[str], modules: tuple[str, ...] = (), nats: bool = False) -> tuple[list[Reached], list[str]]:
+    """Reads directories: (runs, the best first and those of one unit together; of each that cannot be read a line that says why).
+
+    modules: as of `read_run`. nats: choose nats per example as the unit.
+    """
+    found, refused = [], []
+    for run in dict.fromkeys(runs):
+        try:
+            experiment = read_run(run, modules)
+            found.append((run, experiment, read_metrics(Path(run) / "metrics.jsonl", experiment.task.measure)))
+        except (InputError, OSError) as error:
+            refused.append(str(error) if run in str(error) else f"{run}: {error}")
+    names = differences([experiment for _, experiment, _ in found])
+    reached = []
+    for (run, experiment, records), differs in zip(found, names, strict=True):
+        unit, number = natural_unit(experiment, records, nats)
+        best = best_of(records, experiment.task.measure)
+        test = records[-1] if records and records[-1]["split"] == "test" else None
+        reached.append(Reached(run, experiment, records, differs, unit, number, best, test))
+    return sorted(reached, key=lambda each: (each.unit if each.records else "~", each.result)), refused
+
+
+def differences(values: Sequence) -> list[dict[str, str]]:
+    """Returns, of objects that are described as data, those fields that are not the same in all of them, by their dotted names.
+    Fields that do not compare make no difference; of parts of different classes each is one value."""
+    found: list[dict[str, str]] = [{} for _ in values]
+    _differ(values, "", found)
+    return found
+
+
+def _differ(values, path, found) -> None:
+    if all(value == values[0] and type(value) is type(values[0]) for value in values):
+        return
+    if (path != "" and len({type(value) for value in values}) > 1) or not dataclasses.is_dataclass(values[0]):
+        for value, names in zip(values, found, strict=True):
+            names[path] = in_words(value)
+        return
+    for field in fields_of(type(values[0])):
+        if field.compare:
+            _differ([getattr(value, field.name) for value in values], f"{path}.{field.name}".removeprefix("."), found)
+
+
+def in_words(value) -> str:
+    """Writes a value of a config on one line: of an object its class and the fields that are not as the class has them."""
+    if dataclasses.is_dataclass(value):
+        given = {field.name: getattr(value, field.name) for field in fields_of(type(value))}
+        default = {field.name: field.default for field in fields_of(type(value))}
+        inside = ", ".join(f"{name}={in_words(part)}" for name, part in given.items() if part != default[name])
+        text = f"{type(value).__name__}({inside})"
+    elif isinstance(value, tuple):
+        text = " ".join(map(in_words, value)) or "()"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
