@@ -153,6 +153,8 @@ class NetCapabilities:
     """What weight decay shrinks, by the ends of dotted paths: the matrices and kernels that multiply an activation, and neither
     biases, scales, embeddings and tables nor what multiplies a one-hot vector, which is a table too. A name also stands for
     itself with a number ("w": w, w0, w1); a path may begin with "params", at the net itself ("params.table")."""
+    gives_theta: tuple[str, ...] = ()
+    """Of `decays` those that give theta, by their names likewise. Muon leaves them to Adam."""
     step: Callable | None = None
     """`Net.step`, with `Net.init_cache`. A net without is trained and scored, and sampled by a pass for each site."""
     prefill: Callable | None = None

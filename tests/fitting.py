@@ -14,7 +14,7 @@ class Plain:
 
     transformation: optax.GradientTransformation
 
-    def build(self, steps):
+    def build(self, steps, net):
         return self.transformation
 
 

@@ -103,6 +103,8 @@ class NeuralBayesNet(nn.Module):
         """The matrices, but the first where it reads one-hot vectors."""
         return tuple(f"w{i}" for i in range(int(self.spec.vocab != 2), len(self.hidden) + 1))
 
+    gives_theta = property(lambda self: (f"w{len(self.hidden)}",))
+
     def __post_init__(self):
         Topological(self.edges)
         if any(width < 1 for width in self.hidden):

@@ -88,10 +88,8 @@ class Columns(nn.Module):
     dtype = property(lambda self: self._declared.dtype)
     tensor_axes = property(lambda self: self._declared.tensor_axes)
 
-    @property
-    def decays(self) -> tuple[str, ...]:
-        """Those of the net inside, whose paths are longer by a name."""
-        return tuple(name.replace("params.", "params.inside.", 1) for name in self._declared.decays)
+    decays = property(lambda self: _inside(self._declared.decays))
+    gives_theta = property(lambda self: _inside(self._declared.gives_theta))
 
     @property
     def _told(self) -> nn.Module:
@@ -152,3 +150,8 @@ def _tables(laws):
     sizes = [scales[law.kind](law) for law in laws]
     levels = [law.levels for law in laws]
     return np.array(levels, np.int32), np.array(locations, np.float32), np.array(sizes, np.float32), _first_rows(laws)[:-1]
+
+
+def _inside(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of parameters of the net inside, whose paths are longer by a name."""
+    return tuple(name.replace("params.", "params.inside.", 1) for name in names)

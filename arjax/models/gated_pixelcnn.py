@@ -77,6 +77,7 @@ class GatedPixelCNN(nn.Module):
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("v", "link", "w")
+    gives_theta = property(lambda self: (f"w{2 * self.layers + len(self.head) + 2}",))
 
     def __post_init__(self):
         check_fields(self, "width", "head", "embedding", kernels=("kernel", "block_kernel"), layers=("layers",))

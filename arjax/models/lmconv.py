@@ -69,6 +69,7 @@ class LMConv(nn.Module):
 
     any_order: ClassVar[bool] = True
     decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_out")
+    gives_theta: ClassVar[tuple[str, ...]] = ("w_out",)
 
     def __post_init__(self):
         check_fields(self, "width", "embedding", kernels=("kernel", "block_kernel"), layers=("blocks",))

@@ -74,6 +74,8 @@ class MADE(nn.Module):
             return "w", "v", "a"
         return "v", *(f"w{i}" for i in range(1, len(self.hidden)))
 
+    gives_theta: ClassVar[tuple[str, ...]] = ("v", "a")
+
     def __post_init__(self):
         check_fields(self, "hidden", "embedding")
         if not self.hidden:

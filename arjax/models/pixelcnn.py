@@ -73,6 +73,7 @@ class PixelCNN(nn.Module):
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("w",)
+    gives_theta = property(lambda self: (f"w{3 * self.blocks + len(self.head) + 1}",))
 
     def __post_init__(self):
         check_fields(self, "width", "head", "embedding", kernels=("kernel", "block_kernel"), layers=("blocks",))

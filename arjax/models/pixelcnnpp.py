@@ -215,6 +215,7 @@ class PixelCNNPP(nn.Module):
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_tell", "w_left", "w_theta")
+    gives_theta: ClassVar[tuple[str, ...]] = ("w_theta",)
 
     def __post_init__(self):
         check_fields(self, "width", layers=("resnets", "levels"))

@@ -20,7 +20,7 @@ the data, wherever that is less. A step then looks one row up.
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import flax.linen as nn
 import flax.struct
@@ -108,6 +108,8 @@ class RNN(nn.Module):
     def decays(self) -> tuple[str, ...]:
         """The matrices, but the first where it reads one-hot vectors."""
         return "u", "v", "w_local", *(f"w{i}" for i in range(int(self._one_hot), self.depth))
+
+    gives_theta: ClassVar[tuple[str, ...]] = ("v",)
 
     def check_model(self, model):
         model.cond.require("RNN", "classes", "local")

@@ -102,6 +102,11 @@ class Transformer(nn.Module):
         table = ("params.table",) if self.tied or self.spec.vocab is None else ()
         return "w_in", "w_out", "w_query", "w_memory", "w_up", "w_down", "v", *table
 
+    @property
+    def gives_theta(self) -> tuple[str, ...]:
+        """The last matrix; the table, where it is that."""
+        return ("params.table",) if self.tied else ("v",)
+
     def __post_init__(self):
         check_fields(self, "width", "heads", "kv_heads", "mlp", layers=("layers",))
         if self.width % self.heads:

@@ -18,6 +18,7 @@ taps of a layer are one, and so are the skip connections of all layers, S = (S^1
 import functools
 import itertools
 import math
+from typing import ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -100,6 +101,8 @@ class WaveNet(nn.Module):
     def decays(self) -> tuple[str, ...]:
         """The kernels and matrices, but the first where it reads one-hot vectors."""
         return "w", "w_first", "r", "v", "w_up", "w_local", *(("w_in",) if self.spec.vocab in (None, 2) else ())
+
+    gives_theta: ClassVar[tuple[str, ...]] = ("v2",)
 
     def check_model(self, model):
         model.cond.require("WaveNet", "classes", "local")

@@ -8,11 +8,13 @@ from arjax.training.experiment import Experiment
 from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
 from arjax.training.objective import Objective, Score
-from arjax.training.optimizers import Adam, AdamW
+from arjax.training.optimizers import SGD, Adafactor, Adam, AdamW, Lion, Muon
 from arjax.training.recipe import ModelFor, settle
 from arjax.training.schedules import Constant, Cosine, Linear, WarmupStableDecay
 
 __all__ = [
+    "SGD",
+    "Adafactor",
     "Adam",
     "AdamW",
     "Autoencoding",
@@ -21,8 +23,10 @@ __all__ = [
     "Experiment",
     "Likelihood",
     "Linear",
+    "Lion",
     "Mesh",
     "ModelFor",
+    "Muon",
     "Objective",
     "Score",
     "WarmupStableDecay",

@@ -10,6 +10,7 @@ import jax
 from arjax.data.batches import TrainingBatches, training_batches
 from arjax.description import check_types
 from arjax.errors import InputError
+from arjax.protocol import NetCapabilities
 from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh, check_batch, local_rows, place_padded
 from arjax.training.optimizers import AdamW
@@ -105,7 +106,7 @@ class Experiment:
             raise InputError(f"ema={self.ema} is a decay rate; choose it in [0, 1)")
         if self.batch_size % self.accumulate:
             raise InputError(f"batch_size={self.batch_size} is not divisible by accumulate={self.accumulate}; choose a multiple")
-        self.optimizer.build(self.steps)
+        self.optimizer.build(self.steps, NetCapabilities())
         if self.params_only and self.params_from is None:
             raise InputError(
                 f"params_only={' '.join(self.params_only)} needs params_from, to take them from; name it, or leave this out"

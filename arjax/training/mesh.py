@@ -153,7 +153,8 @@ def _state_spec(shape, wide: int | None, fsdp: int, tensor: int) -> PartitionSpe
     axes: list[str | None] = [None] * len(shape)
     if int(np.prod(shape)) < SMALLEST:
         return PartitionSpec()
-    if wide is not None and tensor > 1 and shape[wide] % tensor == 0:
+    # Of what Adafactor remembers some has fewer axes than its array.
+    if wide is not None and tensor > 1 and -len(shape) <= wide < len(shape) and shape[wide] % tensor == 0:
         axes[wide] = TENSOR
     free = [axis for axis, name in enumerate(axes) if name is None and shape[axis] % fsdp == 0]
     if fsdp > 1 and free:

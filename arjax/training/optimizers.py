@@ -1,30 +1,37 @@
-"""Optimizers as data: frozen dataclasses whose `build(steps)` makes the optax transformation.
+"""Optimizers as data: frozen dataclasses whose `build(steps, net)` makes the optax transformation.
 
-Its `update` is given `decays`, what the net declares (arjax.protocol.NetCapabilities), beside the parameters; a transformation
-that takes no such argument is not given it.
+    Adam, AdamW    Kingma and Ba 2015; Loshchilov and Hutter 2019
+    SGD            with momentum, Polyak's or Nesterov's
+    Lion           Chen et al. 2023
+    Adafactor      Shazeer and Stern 2018; its learning rate is absolute, as in Zhai et al. 2022
+    Muon           Jordan et al. 2024; its updates are as long as Adam's, as in Liu et al. 2025
 
-`learning_rate` is the peak of the `schedule` (training/schedules.py). Gradients are clipped to a global norm of `clip` first;
-None leaves them alone.
+Each clips gradients first; its `learning_rate` is the peak of the `schedule` (training/schedules.py). Weight decay reaches what
+the net declares in `decays`, of arjax.protocol.NetCapabilities: the matrices and kernels that multiply an activation. Biases,
+scales, embeddings, tables and codebooks stay what their gradient makes them.
 """
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import optax
+import optax.contrib
 
 from arjax.description import check_types
 from arjax.errors import InputError
-from arjax.protocol import decaying, declared_by
+from arjax.protocol import NetCapabilities, decaying, declared_by
 from arjax.training.schedules import Cosine, Schedule
 
 
 class Optimizer(Protocol):
     """A frozen dataclass. `OptimizerCapabilities` lists what it may declare besides."""
 
-    def build(self, steps: int) -> optax.GradientTransformation:
-        """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+        """Makes the transformation for a run of `steps` steps, of the parameters of a net that declares `net`. InputError if its
+        schedule does not fit into them."""
         ...
 
 
@@ -33,7 +40,7 @@ class OptimizerCapabilities:
     """What an optimizer may declare by an attribute of the same name. One that does not mention it has the default."""
 
     learning_rate: float | None = None
-    """The peak of the schedule; of several learning rates the one that is recorded."""
+    """The peak of the schedule."""
     schedule: Schedule | None = None
     """How the learning rate changes. Without it none is recorded, and a run cannot be made longer."""
 
@@ -55,7 +62,7 @@ def rates(optimizer: Optimizer, steps: int) -> optax.Schedule | None:
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """Kingma and Ba 2015."""
+    """Adam, without weight decay."""
 
     learning_rate: float = 1e-3
     """The highest learning rate, that of the schedule's peak."""
@@ -71,22 +78,21 @@ class Adam:
     def __post_init__(self):
         _check(self, "b1", "b2")
 
-    def build(self, steps: int) -> optax.GradientTransformation:
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
         """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
-        return optax.chain(_clip(self.clip), optax.adam(_rate(self, steps), self.b1, self.b2))
+        return _clipped(self, optax.adam(_rate(self, steps), self.b1, self.b2))
 
 
 @dataclasses.dataclass(frozen=True)
 class AdamW:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): of what a net declares in `decays`, so of the matrices and
-    kernels that multiply an activation. Biases, scales, embeddings, tables and codebooks stay what their gradient makes them."""
+    """Adam with decoupled weight decay of the matrices and kernels that a net declares in `decays`."""
 
     learning_rate: float = 1e-3
     """The highest learning rate, that of the schedule's peak."""
     schedule: Any = Cosine()
     """How the learning rate changes in the run."""
     weight_decay: float = 1e-4
-    """What each update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
     b1: float = 0.9
     """Decay of the mean of gradients."""
     b2: float = 0.999
@@ -95,20 +101,175 @@ class AdamW:
     """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
 
     def __post_init__(self):
-        _check(self, "b1", "b2")
-        _check_weight_decay(self.weight_decay)
+        _check(self, "b1", "b2", weight_decay=self.weight_decay)
 
-    def build(self, steps: int) -> optax.GradientTransformation:
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
         """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
-        adam, rate = optax.scale_by_adam(self.b1, self.b2), optax.scale_by_learning_rate(_rate(self, steps))
-        return optax.chain(_clip(self.clip), optax.chain(adam, _decay(self.weight_decay), rate))
+        return _clipped(self, _decayed(self, optax.scale_by_adam(self.b1, self.b2), steps, net))
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum."""
+
+    learning_rate: float = 0.1
+    """The highest learning rate, that of the schedule's peak."""
+    schedule: Any = Cosine()
+    """How the learning rate changes in the run."""
+    momentum: float = 0.9
+    """Decay of the sum of gradients that an update follows; 0 for none."""
+    nesterov: bool = False
+    """Look ahead by one update, as Nesterov's momentum does."""
+    clip: float | None = 1.0
+    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+
+    def __post_init__(self):
+        _check(self, "momentum")
+
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+        """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
+        return _clipped(self, optax.sgd(_rate(self, steps), self.momentum or None, self.nesterov))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lion:
+    """The sign of a mean of gradients: half of Adam's memory. A learning rate 3 to 10 times smaller than Adam's suits it, and as
+    much more weight decay, which is of the matrices and kernels that a net declares in `decays`."""
+
+    learning_rate: float = 1e-4
+    """The highest learning rate, that of the schedule's peak."""
+    schedule: Any = Cosine()
+    """How the learning rate changes in the run."""
+    weight_decay: float = 1e-3
+    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    b1: float = 0.9
+    """Decay of the mean of gradients whose sign an update takes."""
+    b2: float = 0.99
+    """Decay of the mean of gradients that is remembered."""
+    clip: float | None = 1.0
+    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+
+    def __post_init__(self):
+        _check(self, "b1", "b2", weight_decay=self.weight_decay)
+
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+        """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
+        return _clipped(self, _decayed(self, optax.scale_by_lion(self.b1, self.b2), steps, net))
+
+
+@dataclasses.dataclass(frozen=True)
+class Adafactor:
+    """Adam in little memory: of an array with two axes of 128 or more, the squared gradients are remembered as means of rows and
+    columns, and there is no mean of gradients."""
+
+    learning_rate: float = 1e-3
+    """The highest learning rate, that of the schedule's peak; absolute, as Adam's."""
+    schedule: Any = Cosine()
+    """How the learning rate changes in the run."""
+    decay_power: float = 0.8
+    """At update t the mean of squared gradients decays by 1 - t ** -decay_power."""
+    momentum: float = 0.0
+    """Decay of the mean of updates; 0 for none, which needs no memory."""
+    clip: float | None = 1.0
+    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+
+    def __post_init__(self):
+        _check(self, "momentum")
+        if not 0 < self.decay_power <= 1:
+            raise InputError(f"decay_power={self.decay_power} is not in (0, 1]; try 0.8")
+
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+        """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
+        kept = {"decay_rate": self.decay_power, "momentum": self.momentum or None}
+        return _clipped(self, optax.adafactor(_rate(self, steps), multiply_by_parameter_scale=False, **kept))
+
+
+@dataclasses.dataclass(frozen=True)
+class Muon:
+    """Momentum whose matrices are made orthogonal. It moves the matrices and kernels that a net declares in `decays`, but for
+    those in `gives_theta`; Adam moves all else. Updates are as long as Adam's, so that a learning rate of AdamW's suits it."""
+
+    learning_rate: float = 1e-3
+    """The highest learning rate, that of the schedule's peak."""
+    schedule: Any = Cosine()
+    """How the learning rate changes in the run."""
+    weight_decay: float = 0.1
+    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    momentum: float = 0.95
+    """Decay of the mean of gradients of matrices."""
+    nesterov: bool = True
+    """Look ahead by one update, as Nesterov's momentum does."""
+    b1: float = 0.9
+    """For what Adam moves: decay of the mean of gradients."""
+    b2: float = 0.999
+    """For what Adam moves: decay of the mean of squared gradients."""
+    clip: float | None = 1.0
+    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+
+    def __post_init__(self):
+        _check(self, "momentum", "b1", "b2", weight_decay=self.weight_decay)
+
+    def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+        """Makes the transformation for a run of `steps` steps. InputError if its schedule does not fit into them."""
+
+        def matrices(params):
+            # The last axis of a kernel is that of its outputs.
+            return jax.tree.map(
+                lambda leaf, does, last: _matrix(leaf) if does and not last and leaf.ndim > 1 else None,
+                params,
+                decaying(params, net.decays),
+                decaying(params, net.gives_theta),
+            )
+
+        muon = optax.contrib.muon(
+            -1.0,  # a direction to go in, as what scales others by Adam or Lion
+            beta=self.momentum,
+            nesterov=self.nesterov,
+            adam_b1=self.b1,
+            adam_b2=self.b2,
+            consistent_rms=_LENGTH,
+            muon_weight_dimension_numbers=matrices,
+        )
+        return _clipped(self, _decayed(self, muon, steps, net))
+
+
+# The root mean square of Adam's updates, about.
+_LENGTH = 0.2
+
+
+def _matrix(leaf) -> optax.contrib.MuonDimensionNumbers:
+    return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
 
 
 def _rate(optimizer, steps: int) -> optax.Schedule:
     return optimizer.schedule.build(optimizer.learning_rate, steps)
 
 
-def _check(optimizer, *decays: str) -> None:
+def _clipped(optimizer, transformation) -> optax.GradientTransformation:
+    clip = optax.identity() if optimizer.clip is None else optax.clip_by_global_norm(optimizer.clip)
+    return optax.chain(clip, transformation)
+
+
+def _decayed(optimizer, direction, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
+    """Adds the decay of what a net declares to a direction, and goes there by the learning rate."""
+    decay = optax.add_decayed_weights(optimizer.weight_decay, _reached(optimizer.weight_decay, net.decays))
+    return optax.chain(direction, decay, optax.scale_by_learning_rate(_rate(optimizer, steps)))
+
+
+def _reached(weight_decay: float, decays: tuple[str, ...]) -> Callable:
+    def mask(params):
+        found = decaying(params, decays)
+        if weight_decay and decays and not any(jax.tree.leaves(found)):
+            raise InputError(
+                f"weight_decay={weight_decay} reaches no parameter: none is named {' or '.join(decays)}; declare in the net's "
+                "`decays` what multiplies an activation, () for nothing, or choose Adam"
+            )
+        return found
+
+    return mask
+
+
+def _check(optimizer, *decays: str, weight_decay: float = 0.0) -> None:
     """Checks what optimizers share. `decays`: the names of fields that are decay rates."""
     check_types(optimizer)
     if not (math.isfinite(optimizer.learning_rate) and optimizer.learning_rate > 0):
@@ -118,28 +279,5 @@ def _check(optimizer, *decays: str) -> None:
             raise InputError(f"{name}={getattr(optimizer, name)} is a decay rate; choose it in [0, 1)")
     if optimizer.clip is not None and not optimizer.clip > 0:
         raise InputError(f"clip={optimizer.clip} must be positive; choose a norm, or None to leave gradients alone")
-
-
-def _check_weight_decay(rate: float) -> None:
-    if not (math.isfinite(rate) and rate >= 0):
-        raise InputError(f"weight_decay={rate} must be finite and not negative; choose 0 for none")
-
-
-def _clip(norm):
-    return optax.identity() if norm is None else optax.clip_by_global_norm(norm)
-
-
-def _decay(rate: float) -> optax.GradientTransformationExtraArgs:
-    """Adds `rate` times those parameters whose names `update` is given in `decays`."""
-
-    def update(updates, state, params, *, decays: tuple[str, ...], **_):
-        found = decaying(params, decays)
-        if rate and decays and not any(jax.tree.leaves(found)):
-            raise InputError(
-                f"weight_decay={rate} reaches no parameter: none is named {' or '.join(decays)}; declare in the net's `decays` "
-                "what multiplies an activation, () for nothing, or choose Adam"
-            )
-        return jax.tree.map(lambda update, leaf, does: update + rate * leaf if does else update, updates, params, found), state
-
-    # The state of optax.adamw with a mask, in which older checkpoints have it.
-    return optax.GradientTransformationExtraArgs(lambda _: optax.MaskedState(optax.EmptyState()), update)
+    if not (math.isfinite(weight_decay) and weight_decay >= 0):
+        raise InputError(f"weight_decay={weight_decay} must be finite and not negative; choose 0 for none")

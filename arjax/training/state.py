@@ -49,7 +49,11 @@ def init_state(experiment: Experiment, key: jax.Array, given: Mapping[str, jax.A
     params, state = jax.tree.unflatten(jax.tree.structure(drawn), (leaves(*drawn) | given).values())
     # A copy: the step donates its argument, and no buffer can be given away twice.
     ema = jax.tree.map(jnp.copy, params)
-    return TrainState(jnp.zeros((), jnp.int32), params, ema, experiment.optimizer.build(experiment.steps).init(params), state)
+    return TrainState(jnp.zeros((), jnp.int32), params, ema, _transformation(experiment).init(params), state)
+
+
+def _transformation(experiment: Experiment) -> optax.GradientTransformation:
+    return experiment.optimizer.build(experiment.steps, declared(experiment.model))
 
 
 def abstract_state(experiment: Experiment, mesh: jax.sharding.Mesh | None = None) -> TrainState:
@@ -78,7 +82,7 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
     batch: arrays [B, ...] with B divisible by `experiment.accumulate`, the number of micro-batches. key: the run's. metrics:
     `loss`, `grad_norm` (before clipping) and the objective's own, all scalars.
     """
-    accumulate, optimizer = experiment.accumulate, optax.with_extra_args_support(experiment.optimizer.build(experiment.steps))
+    accumulate, optimizer = experiment.accumulate, _transformation(experiment)
     gradient = jax.value_and_grad(functools.partial(experiment.task.loss, experiment), has_aux=True)
     key = jax.random.fold_in(key, state.step)
 
@@ -97,7 +101,7 @@ def train_step(experiment: Experiment, state: TrainState, batch: dict, key: jax.
     else:
         (grads, inner), metrics = jax.lax.scan(micro_step, carry, every)
     grads = jax.tree.map(lambda g: g / accumulate, grads)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params, decays=declared(experiment.model).decays)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)

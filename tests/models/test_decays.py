@@ -11,7 +11,7 @@ import pytest
 from zoo import QUICK, ZOO
 
 from arjax.heads import Bernoulli
-from arjax.protocol import Model, decaying, init
+from arjax.protocol import Model, NetCapabilities, decaying, init
 from arjax.testing import LawBroken
 from arjax.testing.decays import check_decays, products, products_of
 from arjax.tokenizers import FSQ, VQVAE, Codebook, EMACodebook
@@ -31,8 +31,8 @@ def paths(tree) -> set[str]:
 def moved(params, decays) -> set[str]:
     """What AdamW moves under a gradient of zero. One number stands for each array, with as many axes."""
     ones = jax.tree.map(lambda leaf: jnp.ones((1,) * leaf.ndim), params)
-    optimizer = AdamW(learning_rate=1.0, weight_decay=0.2).build(10)
-    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, ones), optimizer.init(ones), ones, decays=decays)
+    optimizer = AdamW(learning_rate=1.0, weight_decay=0.2).build(10, NetCapabilities(decays=decays))
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, ones), optimizer.init(ones), ones)
     for leaf in jax.tree.leaves(updates):
         assert leaf.item() in (0, np.float32(-0.2))
     return paths(updates)
@@ -46,6 +46,10 @@ def test_decays_of_every_net_are_what_multiplies_an_activation_and_nothing_else_
     found = products_of(model, params, KEY).summed
     assert moved(params, model.capabilities.decays) == found
     assert not found or type(model.net).__name__ not in ("Histogram", "BayesNet")
+    # What gives theta is among them.
+    last = paths(decaying(params, model.capabilities.gives_theta))
+    assert last <= found
+    assert bool(last) == bool(found)
 
 
 @pytest.mark.parametrize("quantizer", [EMACodebook(4, 3), Codebook(4, 3), FSQ((3, 2))], ids=lambda one: type(one).__name__)
