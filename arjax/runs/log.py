@@ -36,13 +36,23 @@ class Log:
     """The log of the run of `experiment` in the directory `run`, from step `first` on. A context manager.
 
     It forgets what an earlier attempt wrote beyond `first`. updates: what that attempt left in `self.updates`, for the next
-    record to count. doubts: what is strange about the data, which is the likely cause of numbers that are not finite. `seconds`
-    in a record counts what the run took until then: compilation, training, validation, samples and test, of all its attempts
-    together; of an attempt that was interrupted, up to the last record that was kept. Starting up is not counted.
+    record to count. doubts: what is strange about the data, which is the likely cause of numbers that are not finite. described:
+    the experiment as run.json has it, where this one is over tokens. `seconds` in a record counts what the run took until then:
+    compilation, training, validation, samples and test, of all its attempts together; of an attempt that was interrupted, up to
+    the last record that was kept. Starting up is not counted.
     """
 
-    def __init__(self, run: Path, experiment: Experiment, first: int, updates: Sequence[dict] = (), doubts: Sequence[str] = ()):
+    def __init__(
+        self,
+        run: Path,
+        experiment: Experiment,
+        first: int,
+        updates: Sequence[dict] = (),
+        doubts: Sequence[str] = (),
+        described: Experiment | None = None,
+    ):
         self.run, self.experiment, self.first = run, experiment, first
+        self._described = described or experiment
         self.records: list[dict] = []
         self.updates: list[dict] = list(updates)
         self.lost = 0  # records that were written and are not there any more
@@ -59,7 +69,7 @@ class Log:
         with contextlib.ExitStack() as stack:
             self._file = stack.enter_context(path.open("a"))
             self._progress = stack.enter_context(Progress(self.first, self.experiment.steps))
-            self._loggers = loggers.opened(self.run, self.experiment, self.first, self.note)
+            self._loggers = loggers.opened(self.run, self._described, self.first, self.note)
             for logger in self._loggers:
                 stack.callback(logger.close)
             self._open = stack.pop_all()

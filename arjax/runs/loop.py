@@ -60,7 +60,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
 
         with (
             checkpoints.open_checkpoints(run / "checkpoints", experiment.keep_every, (stable,)) as writer,
-            log.Log(folder, experiment, saved.step, saved.updates, doubtful) as run_log,
+            log.Log(folder, experiment, saved.step, saved.updates, doubtful, described) as run_log,
             hosts.Interruption(mesh) as stop,
         ):
             run_log.begin(saved)
