@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": Command("evaluate:Evaluate", "score a trained run on one of its splits"),
     "runs": Command("runs:Runs", "hold trained runs side by side in a table", caches=False),
     "curves": Command("curves:Curves", "draw how runs were trained in one picture", caches=False),
+    "score": Command("score:Score", "score texts of any length: perplexity, bits per byte, every symbol"),
     "sample": Command("sample:Sample", "draw from a trained run, or continue a text"),
     "complete": Command("complete:Complete", "hide a part of examples and draw it anew"),
     "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),

@@ -13,7 +13,7 @@ import numpy as np
 from arjax import files
 from arjax.data.contents import pack_array
 from arjax.data.dataset import Examined
-from arjax.data.media import Exhibit, completed_texts, no_original, refuse_text, unpack_symbols_alone
+from arjax.data.media import Exhibit, completed_texts, no_original, no_spelling, refuse_text, unpack_symbols_alone
 from arjax.data.parts import named_part
 from arjax.data.sources import locate
 from arjax.data.splits import Parts, Splits, check_fractions, cut
@@ -139,7 +139,7 @@ class Tokens:
     def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
         return Exhibit(texts=completed_texts(_numbers, x, hidden, drawn, inside, f"{blank} "))
 
-    encode = refuse_text
+    encode, spelling = refuse_text, no_spelling
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone
