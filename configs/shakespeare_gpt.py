@@ -15,11 +15,14 @@ from arjax.models import Transformer
 from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 256
+START = TinyShakespeare.alphabet.index(" ")  # which stands before most windows
 
 experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),
     model=arjax.Model(
-        net=Transformer(width=384, layers=6, heads=6, tied=True, dropout=0.2), head=Categorical(65), site_shape=(LENGTH,)
+        net=Transformer(width=384, layers=6, heads=6, tied=True, dropout=0.2, bos=START),
+        head=Categorical(65),
+        site_shape=(LENGTH,),
     ),
     optimizer=AdamW(learning_rate=1e-3, schedule=Cosine(warmup=100, final=0.1), weight_decay=0.1, b2=0.99),
     batch_size=64,
