@@ -19,8 +19,8 @@ from arjax.description import fields_of
 from arjax.errors import KEPT, InputError, printable, show
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
+from arjax.runs.start import settled
 from arjax.training.experiment import Experiment
-from arjax.training.recipe import settle
 
 USAGE = "python train.py configs/NAME.py [flags]"
 
@@ -101,7 +101,8 @@ def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tu
         default=Command(experiment, run),
         registry=_rules(),
     )
-    return settle(command.experiment), Path(command.run)
+    run = Path(command.run)
+    return settled(command.experiment, run), run
 
 
 def read_flags(form, flags: list[str], program: str, **options):

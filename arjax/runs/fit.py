@@ -12,8 +12,8 @@ from arjax.arguments import check_count
 from arjax.runs.load import learn, restore
 from arjax.runs.loop import train
 from arjax.runs.metrics import read_metrics
+from arjax.runs.start import settled
 from arjax.training.experiment import Experiment, over_tokens
-from arjax.training.recipe import settle
 
 
 class Fit(NamedTuple):
@@ -49,7 +49,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
     """
     steps = check_count("steps", steps)
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
-    experiment = settle(Experiment(model=model, data=data, steps=steps, **(usual | fields)))
+    experiment = settled(Experiment(model=model, data=data, steps=steps, **(usual | fields)), Path(run or ""))
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.set_mesh(experiment.mesh.build()))  # not the caller's
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)

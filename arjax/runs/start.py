@@ -7,6 +7,7 @@ Optimizer and step are those of a new run. The sha256 of what was taken is in ru
 source that changed is found, and from the first checkpoint on the run needs it no more.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +26,22 @@ from arjax.runs import directory
 from arjax.runs.load import open_run
 from arjax.tokenizers.tokenizer import Learned
 from arjax.training.experiment import Experiment
+from arjax.training.recipe import Pretrained, settle
 from arjax.training.state import TrainState, draw_state, leaves
 
 # Of what does not fit, so much is named.
 _NAMED = 3
+
+
+def settled(experiment: Experiment, run: Path) -> Experiment:
+    """Returns what `settle` does. Where the folder that decides the model is not there any more, and the run in the directory
+    `run` was begun with it, model and tokenizer are those in run.json."""
+    source = experiment.params_from
+    gone = source is None or not Path(source).exists()
+    if isinstance(experiment.model, Pretrained) and gone and (run / "run.json").exists():
+        begun = directory.read_run(run, _modules(experiment))
+        experiment = dataclasses.replace(experiment, model=begun.model, tokenizer=begun.tokenizer)
+    return settle(experiment)
 
 
 class Taken(NamedTuple):

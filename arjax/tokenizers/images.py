@@ -11,7 +11,7 @@ from arjax.data.media import Images, no_original, no_spelling, refuse_text, unpa
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
-from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
+from arjax.tokenizers.tokenizer import HIDDEN, Fitted, Learned, Tokenizer
 
 # Examples encoded or decoded at once: enough to keep a machine busy, and few enough for its memory.
 PART = 500
@@ -64,7 +64,7 @@ class TokenizedImages:
 
     data: Any
     tokenizer: Tokenizer
-    learned: Learned
+    learned: Learned = dataclasses.field(metadata=HIDDEN)
 
     root = property(lambda self: self.data.root)
     values = property(lambda self: Levels(self.tokenizer.vocab))

@@ -9,7 +9,7 @@ from arjax.training.likelihood import Likelihood
 from arjax.training.mesh import Mesh
 from arjax.training.objective import Objective, Score
 from arjax.training.optimizers import SGD, Adafactor, Adam, AdamW, Lion, Muon
-from arjax.training.recipe import ModelFor, settle
+from arjax.training.recipe import ModelFor, Pretrained, settle
 from arjax.training.schedules import Constant, Cosine, Linear, WarmupStableDecay
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ModelFor",
     "Muon",
     "Objective",
+    "Pretrained",
     "Score",
     "WarmupStableDecay",
     "settle",

@@ -1,14 +1,19 @@
-"""A model of data that are not known yet: what a config over a user's own files has in the place of a Model.
+"""A model of data, or of weights, that are not known yet: what a config over a user's own files has in the place of a Model.
 
 Experiment(data=ImageFolder(), model=ModelFor(net=PixelCNNPP()), ...)        settle(experiment).model is an arjax.Model
+Experiment(data=TextFiles(symbols="bytes"), model=Pretrained(), params_from="gpt2", ...)        likewise, with its tokenizer
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from arjax.data.dataset import DataCapabilities, examine
 from arjax.errors import InputError, say
 from arjax.heads import Categorical
+from arjax.interop.folder import TOKENIZER
+from arjax.interop.huggingface import huggingface_model
+from arjax.layers.dense import DtypeName
 from arjax.orders import Raster
 from arjax.protocol import Model
 from arjax.tokenizers import BPE
@@ -38,20 +43,61 @@ class ModelFor:
         return capabilities.model(self.net, head=head, order=self.order, classes=classes)
 
 
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """The GPT-2, or the Image GPT, of the Hugging Face folder that `params_from` names: its sizes, its symbols, its tokenizer."""
+
+    dropout: float | None = None
+    """The rate for what enters and for what every block adds; None for that of the folder."""
+    dtype: DtypeName = "float32"
+    """What is computed in; the parameters are float32."""
+    remat: bool = False
+    """Compute blocks again for the gradient, in exchange for memory."""
+
+    def of(self, data, tokenizer, source: str | None) -> tuple[Model, Any]:
+        """Returns (model, tokenizer) of a data set. The windows of data may be shorter than those of the folder.
+
+        tokenizer: the one to take instead of the folder's.
+        source: the folder.
+
+        InputError where it is none, or where the data do not fit it.
+        """
+        if source is None:
+            raise InputError("the model is that of a Hugging Face folder; name it by --params-from FOLDER")
+        there, file = huggingface_model(source), Path(source) / TOKENIZER
+        vocab = there.head.vocab
+        if tokenizer is None and file.is_file():
+            tokenizer = BPE(vocab, str(file))
+        if tokenizer is None and data.values.vocab != vocab:
+            raise InputError(f"{source} holds no {TOKENIZER}, by which text becomes its {vocab} tokens; fetch it too")
+        dropout = there.net.dropout if self.dropout is None else self.dropout
+        net = there.net.clone(dropout=dropout, dtype=self.dtype, remat=self.remat)
+        model = ModelFor(net, there.head, labels=False).of(data, tokenizer)
+        if model.num_sites > there.num_sites:
+            raise InputError(
+                f"windows of {model.num_sites} are longer than the {there.num_sites} positions of {source}; set --data.length "
+                f"{there.num_sites}, or fewer"
+            )
+        return model, tokenizer
+
+
 def is_open(experiment) -> bool:
-    """Has an experiment to see its data before its parts can be held against each other?"""
-    return isinstance(experiment.model, ModelFor) or DataCapabilities.of(experiment.data).open
+    """Has an experiment to see its data or its weights before its parts can be held against each other?"""
+    return isinstance(experiment.model, ModelFor | Pretrained) or DataCapabilities.of(experiment.data).open
 
 
 def settle(experiment):
-    """Returns the experiment with what its data decide: their classes and symbols, the model. What is strange about the files is
-    said. InputError where they cannot be read, or where the parts do not fit."""
+    """Returns the experiment with what its data and its weights decide: classes and symbols, the model. What is strange about the
+    files is said. InputError where they cannot be read, or where the parts do not fit."""
     if not is_open(experiment):
         return experiment
     data, notes = examine(experiment.data)
     for note in notes:
         say(f"note: {note}")
-    has, tokenizer = DataCapabilities.of(data), experiment.tokenizer
+    has, tokenizer, model = DataCapabilities.of(data), experiment.tokenizer, experiment.model
     tokenizer = BPE(has.subwords, has.tokenizer) if tokenizer is None and has.subwords is not None else tokenizer
-    model = experiment.model.of(data, tokenizer) if isinstance(experiment.model, ModelFor) else experiment.model
+    if isinstance(model, Pretrained):
+        model, tokenizer = model.of(data, tokenizer, experiment.params_from)
+    elif isinstance(model, ModelFor):
+        model = model.of(data, tokenizer)
     return dataclasses.replace(experiment, data=data, model=model, tokenizer=tokenizer)

@@ -1,0 +1,22 @@
+"""A GPT-2 out of a Hugging Face folder, trained further on your own text; see docs/guides/fine_tuning.md.
+
+Command: python train.py configs/gpt2_finetune.py --params-from FOLDER --data.path PATH
+Hardware and time: not measured; for the smallest GPT-2 an accelerator, and 8 windows of 256 tokens at once need about 6 GB of it
+Result: that of your text. The folder decides the model and its tokens: config.json, model.safetensors and tokenizer.json, as
+transformers' save_pretrained writes them, are read; nothing is downloaded
+"""
+
+from arjax.data import TextFiles
+from arjax.training import AdamW, Cosine, Experiment, Pretrained
+
+experiment = Experiment(
+    data=TextFiles(symbols="bytes", length=256),
+    model=Pretrained(),
+    optimizer=AdamW(learning_rate=5e-5, schedule=Cosine(warmup=20), weight_decay=0.01),
+    batch_size=8,
+    steps=200,
+    ema=0.9,
+    eval_every=50,
+    eval_batch_size=16,
+    samples=4,
+)
