@@ -147,8 +147,9 @@ class Log:
         if self._rate_of is not None:
             record["learning_rate"] = float(self._rate_of(self._last))
         self._write(self._last, "train", record)
-        unit, number = natural_unit(self.experiment, self.records)
-        score = f"{number(self.records[-1]):.4f} {unit}"
+        # Of this record alone, so that the unit stays what it is.
+        unit, number = natural_unit(self.experiment, [record])
+        score = f"{number(record):.4f} {unit}"
         self._progress.train(self._last, score, f"{rate:.0f} examples/s", words(task, self.experiment, record))
         self.updates, self._carried, self._trained = [], 0, 0.0
 

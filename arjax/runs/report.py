@@ -131,7 +131,7 @@ def _(objective: Likelihood, experiment, split, record):
 
 def _adds(experiment, record) -> bool:
     """Do bits per byte say something that bits per value do not?"""
-    return "bits_per_byte" in record and experiment.data.medium.unit != "byte"
+    return "bits_per_byte" in record and not math.isclose(record["bits_per_byte"], bits_per_dim(record["nats"], record["dims"]))
 
 
 @show.register
