@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,24 +26,6 @@ def to_images(x, vocab: int | None) -> np.ndarray | None:
         low, high = x.min(), x.max()
         return (x - low) / max(high - low, 1e-6)
     return x / max(vocab - 1, 1)
-
-
-def image_grid(images, columns: int | None = None, scale: int | None = None) -> np.ndarray:
-    """[N, H, W] or [N, H, W, C] in [0, 1] -> uint8 [h, w, 3]: side by side, on a grey ground, enlarged to be seen.
-
-    columns: None makes the grid about square. scale: screen pixels a pixel; None picks one near 600 pixels in all.
-    """
-    images = np.asarray(images, np.float32)
-    images = np.repeat(images[..., None], 3, axis=-1) if images.ndim == 3 else np.broadcast_to(images, (*images.shape[:3], 3))
-    count, height, width, _ = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, 3), 0.5, np.float32)
-    for i, image in enumerate(images):
-        top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
-        grid[top : top + height, left : left + width] = image
-    scale = scale or max(1, round(600 / max(grid.shape)))
-    return (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def png(image: np.ndarray) -> bytes:
@@ -95,9 +78,11 @@ def histograms(sets: list[tuple[str, np.ndarray, np.ndarray]], xlabel: str, ylab
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | None = None) -> np.ndarray:
+def sound_picture(
+    waveforms, sample_rate: int, title: str = "", mark: float | None = None, captions: Sequence[str] = ()
+) -> np.ndarray:
     """uint8 [h, w, 3]: waveforms [N, T] in [-1, 1], and below each its spectrogram, over seconds; of many the first SOUNDS. At
-    `mark` seconds there is a line in them.
+    `mark` seconds there is a line in them, and above each its caption, if there are any.
 
     A spectrogram is the power of Hann windows of at most 256 samples, in dB below its highest: 80 dB and more are black.
     """
@@ -117,6 +102,8 @@ def sound_picture(waveforms, sample_rate: int, title: str = "", mark: float | No
         wave.set(xlim=(0, seconds), ylim=(-1, 1), xticks=[])
         spectrum.imshow(_decibels(waveform), "magma", origin="lower", aspect="auto", vmin=-80, vmax=0,
                         extent=(0, seconds, 0, sample_rate / 2000))  # fmt: skip
+        if captions:
+            wave.set_title(printable(captions[i], KEPT), fontsize=8, parse_math=False)
         if mark is not None:
             for axes in (wave, spectrum):
                 axes.axvline(mark, color="tab:red", linewidth=0.8, linestyle="--")

@@ -54,11 +54,18 @@ def records(run) -> list[dict]:
 
 
 def cells(picture, rows, columns, height=8, width=8) -> np.ndarray:
-    """uint8 [rows, columns, H, W, 3] out of a picture of them, or the path of one."""
+    """uint8 [rows, columns, H, W, 3] out of a picture of them, or the path of one, below headings and right of names."""
     if not isinstance(picture, np.ndarray):
         with Image.open(picture) as image:
             picture = np.asarray(image)
-    scale = picture.shape[0] // (rows * (height + 1) + 1)
-    assert picture.shape == (scale * (rows * (height + 1) + 1), scale * (columns * (width + 1) + 1), 3)
-    small = picture[::scale, ::scale][1:, 1:].reshape(rows, height + 1, columns, width + 1, 3)
+    tall, wide = rows * (height + 1) + 1, columns * (width + 1) + 1
+    for scale in range(min(picture.shape[0] // tall, picture.shape[1] // wide), 0, -1):
+        grid = picture[-scale * tall :, -scale * wide :]
+        small = grid[::scale, ::scale]
+        lines = np.concatenate([small[:: height + 1].reshape(-1, 3), small[:, :: width + 1].reshape(-1, 3)])
+        if (lines == 128).all() and (small.repeat(scale, axis=0).repeat(scale, axis=1) == grid).all():
+            break
+    else:
+        raise AssertionError(f"no grid of {rows} x {columns} in a picture of shape {picture.shape}")
+    small = small[1:, 1:].reshape(rows, height + 1, columns, width + 1, 3)
     return small[:, :-1, :, :-1].swapaxes(1, 2)

@@ -12,6 +12,7 @@ from arjax.commands import completing, flags
 from arjax.commands.completing import Hidden
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
+from arjax.training.conditions import captions_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Complete:
     """A .wav file to continue instead of test recordings."""
     seconds: float | None = None
     """How much of a recording is kept, and continued; by default half of what the model generates, or of --audio all of it."""
-    label: int | None = None
-    """The class of what --image, --text or --audio gives, where the model has classes."""
+    label: str | None = None
+    """The class of what --image, --text or --audio gives, by its name or number, where the model has classes."""
     examples: Annotated[int | None, tyro.conf.arg(aliases=("--images",))] = None
     """Test examples to complete, evenly spaced in their split; by default 10 images, 3 texts or 2 recordings."""
     completions: int | None = None
@@ -76,7 +77,7 @@ class Complete:
         if self._own is None:
             case = completing.of_test_split(experiment, hidden, self.examples, examples, self.seed)
         else:
-            cond = completing.own_cond(model, self.run, f"--{self._own}", self.label)
+            cond = completing.own_cond(model, data, self.run, f"--{self._own}", self.label)
             case = self._of_own(experiment, hidden if self.text is None else None, cond)
 
         order = completing.order_for(model, case)
@@ -84,7 +85,9 @@ class Complete:
         drawn = completing.draw(model, params, jax.random.key(self.seed), case, completions, order)
 
         title = f"{self.run}: {data.medium.noun} as they are, and completed; {said}"
-        exhibit = data.medium.completed(case.x, case.hidden, drawn, case.inside, title=title, blank=self.blank)
+        exhibit = data.medium.completed(
+            case.x, case.hidden, drawn, case.inside, title=title, captions=captions_of(data, case.cond), blank=self.blank
+        )
         if exhibit.texts:
             show(exhibit.text)
         what = f"{len(case.x)} {data.medium.noun}" if self._own is None else str(self.image or self.audio or "the text")

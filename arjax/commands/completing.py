@@ -228,16 +228,16 @@ class _One:
         return Splits(*[Split(self.x)] * 3)
 
 
-def own_cond(model, run: str, flag: str, label: int | None) -> Cond:
+def own_cond(model, data, run: str, flag: str, label: str | None) -> Cond:
     """Returns the condition of one example of the user's own, given by `flag`. InputError where the model takes features, which
     only test examples have, or where the label is not one of its classes."""
     if features := model.cond.features(model.site_shape):
         raise InputError(f"{flag}: {run} is given {' and '.join(features)} features, which test examples have; leave it out")
-    require_label(run, model, label)
+    number = require_label(run, model, data, label)
     classes = model.cond.classes
     if classes is not None and label is None:
         raise InputError(f"{flag}: {run} is given the class of what it completes; name it with --label, 0..{classes - 1}")
-    return Cond(None if label is None else np.array([label], np.int32))
+    return Cond(None if number is None else np.array([number], np.int32))
 
 
 def order_for(model, case: Hidden):

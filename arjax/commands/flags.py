@@ -9,9 +9,10 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from arjax.data.dataset import DataCapabilities
 from arjax.data.sources import data_root
 from arjax.description import describe
-from arjax.errors import InputError
+from arjax.errors import InputError, printable
 from arjax.files import check_output
 from arjax.protocol import Model
 from arjax.runs.config import read_flags
@@ -62,13 +63,21 @@ def require_seed(seed: int) -> None:
         raise InputError(f"--seed {seed} is not in 0..2**32-1; choose one that is")
 
 
-def require_label(run: str, model, label: int | None) -> None:
-    """Raises InputError unless --label, if it is given, is one of the classes of the run's model."""
+def require_label(run: str, model, data, label: str | None) -> int | None:
+    """Returns the class that --label says, if it is given: by its name, else by its number. InputError unless the run's model has
+    it."""
     classes = model.cond.classes
-    if label is not None and classes is None:
+    if label is None:
+        return None
+    if classes is None:
         raise InputError(f"--label {label}: {run} has no classes; leave it out")
-    if label is not None and not 0 <= label < classes:
-        raise InputError(f"--label {label}: label must be in 0..{classes - 1}; choose one that is")
+    names = [name.casefold() for name in (DataCapabilities.of(data).classes or ())[:classes]]
+    if label.casefold() in names:
+        return names.index(label.casefold())
+    if label.isdecimal() and int(label) < classes:
+        return int(label)
+    listed = f", or of {', '.join(map(printable, names[:20]))}{', ...' * (len(names) > 20)}" if names else ""
+    raise InputError(f"--label {label}: label must be in 0..{classes - 1}{listed}; choose one that is")
 
 
 def require_suffix(*suffixes: str, **paths: Path | None) -> None:

@@ -15,7 +15,7 @@ from arjax.data.media import Exhibit
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral
-from arjax.training.conditions import sample_cond
+from arjax.training.conditions import captions_of, sample_cond
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Sample:
     """How many of the last symbols stay in sight where the window slides; by default half of it."""
     stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     r"""A text that a continuation ends with, if it is drawn; \n is a line end, \t a tab. Several times for several of them."""
-    label: int | None = None
-    """The class to draw, if the model has classes; by default all of them in turn."""
+    label: str | None = None
+    """The class to draw, by its name or number, if the model has classes; by default all of them in turn."""
     temperature: float | None = None
     """0 is greedy."""
     top_k: int | None = None
@@ -76,13 +76,13 @@ class Sample:
         flags.require_seed(self.seed)
         experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
-        flags.require_label(self.run, model, self.label)
+        label = flags.require_label(self.run, model, data, self.label)
         # Only features have to come from data, which need not be there otherwise.
         examples = data.load().valid if model.cond.features(model.site_shape) else None
 
         def cond(count):
-            label = {} if self.label is None else {"label": jnp.full(count, self.label, jnp.int32)}
-            return sample_cond(model, count, examples).replace(**label)
+            chosen = {} if label is None else {"label": jnp.full(count, label, jnp.int32)}
+            return sample_cond(model, count, examples).replace(**chosen)
 
         chosen = {Temperature: self.temperature, TopK: self.top_k, TopP: self.top_p, MinP: self.min_p}
         transforms = tuple(make(value) for make, value in chosen.items() if value is not None)
@@ -95,7 +95,7 @@ class Sample:
             return
         cond = cond(batch)
         x = np.asarray(ancestral(model, params, key, batch, cond=cond, transforms=transforms))
-        exhibit = data.medium.exhibit(x, f"{self.run}, seed {self.seed}")
+        exhibit = data.medium.exhibit(x, f"{self.run}, seed {self.seed}", captions_of(data, cond))
         if self.png and exhibit.picture is None:
             raise InputError(f"--png {self.png}: samples of {self.run} are {data.medium.noun}, no pictures; leave it out")
         original = data.medium.original(x)

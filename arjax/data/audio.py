@@ -42,6 +42,11 @@ class SpokenDigits:
         check_windowed(self)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        both = tuple(f"{digit} {speaker}" for digit in _DIGITS for speaker in _SPEAKERS)
+        return {"digit": _DIGITS, "speaker": _SPEAKERS, "both": both}[self.label]
+
+    @property
     def title(self) -> str:
         return (
             f"spoken digits (FSDD), 8000 Hz, {windowed_title(self)}; train takes 10-49 / valid takes 5-9 / test takes 0-4, the "
@@ -57,6 +62,7 @@ class SpokenDigits:
         return check_splits(Splits(*splits), self.values, "spoken digits")
 
 
+_DIGITS, _SPEAKERS = tuple("0123456789"), ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 FSDD = Source("fsdd.npz", None)
 # The sha256 of its samples: who makes the file anew need not pack it in the same way.
 FSDD_AUDIO = "6f643a7422de89763625dfc9aa79427e69f7a690223a5bc5752a2f56db5af465"

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from arjax.data.dataset import rooted
+from arjax.data.dataset import DataCapabilities, rooted
 from arjax.data.splits import Split, Splits, check_splits
 from arjax.description import check_types
 from arjax.errors import InputError
@@ -35,6 +35,7 @@ class LowerHalf:
 
     values = property(lambda self: self.data.values)
     medium = property(lambda self: self.data.medium)
+    classes = property(lambda self: DataCapabilities.of(self.data).classes)
 
     @property
     def title(self) -> str:

@@ -18,6 +18,8 @@ from arjax.data.splits import Split, Splits, check_splits
 from arjax.data.values import Dynamic, Levels, Threshold
 from arjax.errors import InputError, require
 
+DIGITS = tuple("0123456789")
+
 
 @dataclasses.dataclass(frozen=True)
 class Digits:
@@ -30,6 +32,7 @@ class Digits:
     values: Any = Threshold(7)
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    classes: ClassVar[tuple[str, ...]] = DIGITS
     medium = property(lambda self: Images(self.values.vocab))
 
     @property
@@ -96,6 +99,7 @@ class MNIST:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     name: ClassVar[str] = "MNIST"
+    classes: ClassVar[tuple[str, ...]] = DIGITS
     files: ClassVar[Files] = MNIST_FILES
     medium = property(lambda self: Images(self.values.vocab))
     title = property(_title)
@@ -110,6 +114,9 @@ class FashionMNIST:
     root: str | None = dataclasses.field(default=None, compare=False)
 
     name: ClassVar[str] = "Fashion-MNIST"
+    classes: ClassVar[tuple[str, ...]] = (
+        "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+    )  # fmt: skip
     files: ClassVar[Files] = FASHION_MNIST_FILES
     medium = property(lambda self: Images(self.values.vocab))
     title = property(_title)
@@ -229,6 +236,9 @@ class Cifar10Subset:
     values: Any = Levels(256)
     root: str | None = dataclasses.field(default=None, compare=False)
 
+    classes: ClassVar[tuple[str, ...]] = (
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    )  # fmt: skip
     medium = property(lambda self: Images(self.values.vocab))
 
     @property

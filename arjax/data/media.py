@@ -7,7 +7,7 @@ questions. Code that shows, reads or writes examples calls the medium and does n
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ from arjax.data.splits import blocks
 from arjax.data.table_files import csv_row
 from arjax.errors import InputError
 from arjax.files import free_stem, write_all
+from arjax.grids import Block, grid_of_blocks, grid_of_classes, image_grid
 
 
 class Exhibit(NamedTuple):
@@ -102,18 +103,22 @@ class Medium(Protocol):
     at_once: tuple[int, int]
     """How many examples are completed where nothing is said of it, and how often each."""
 
-    def exhibit(self, x, title: str = "") -> Exhibit:
-        """Shows examples. title: what is written above them, where there is room."""
+    def exhibit(self, x, title: str = "", captions: Sequence[str] = ()) -> Exhibit:
+        """Shows examples.
+
+        title: what is written above all of them, where there is room.
+        captions: what is written at each, where there is room, as the name of its class; or none.
+        """
         ...
 
-    def completed(self, x, hidden, drawn, inside, *, title: str = "", blank: str = "_") -> Exhibit:
+    def completed(self, x, hidden, drawn, inside, *, title: str = "", captions: Sequence[str] = (), blank: str = "_") -> Exhibit:
         """Shows each example beside what was visible of it and its completions.
 
         x: examples [N, *site_shape, *E].
         hidden: bool [*site_shape], the same sites of all of them.
         drawn: K completions of each [N, K, *site_shape, *E].
         inside: bool [N, *site_shape]; False at sites that are no part of an example, as behind the end of a recording.
-        title: what is written above them, where there is room.
+        title, captions: as of `exhibit`.
         blank: what stands for a hidden symbol in text.
         """
         ...
@@ -190,16 +195,19 @@ class Images:
     flags: ClassVar[frozenset[str]] = frozenset({"mask", "image", "png"})
     at_once: ClassVar[tuple[int, int]] = (10, 8)
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         images = pictures.to_images(x, self.vocab)
-        return Table().exhibit(x) if images is None else Exhibit(pictures.image_grid(images))
+        if images is None:
+            return Table().exhibit(x)
+        return Exhibit(grid_of_classes(images, captions) if captions else image_grid(images))
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         together = pictures.to_images(np.concatenate([x[:, None], drawn], axis=1).reshape(-1, *x.shape[1:]), self.vocab)
         if together is None:
             return Table().completed(x, hidden, drawn, inside, blank=blank)
         images = together.reshape(len(x), -1, *together.shape[1:])
-        return Exhibit(completed_images(images[:, 0], hidden.reshape(*hidden.shape[:2], -1)[..., 0], images[:, 1:]))
+        pixels = hidden.reshape(*hidden.shape[:2], -1)[..., 0]
+        return Exhibit(completed_images(images[:, 0], pixels, images[:, 1:], captions))
 
     encode, spelling = refuse_text, no_spelling
     original = original_bytes = no_original
@@ -236,10 +244,10 @@ class Text:
         """The number of symbols."""
         return (256 if self.alphabet is None else len(self.alphabet)) + self.ends
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         return Exhibit(texts=tuple(map(self._text, np.asarray(x))))
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         return Exhibit(texts=completed_texts(self._text, x, hidden, drawn, inside, blank))
 
     def encode(self, text):
@@ -298,19 +306,21 @@ class Sound:
     flags: ClassVar[frozenset[str]] = frozenset({"audio", "seconds", "png"})
     at_once: ClassVar[tuple[int, int]] = (2, 3)
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         waveforms = np.asarray(self.values.waveform(x))
-        picture = pictures.sound_picture(waveforms, self.sample_rate, title)
+        picture = pictures.sound_picture(waveforms, self.sample_rate, title, captions=captions)
         return Exhibit(picture, waveforms=tuple(waveforms), sample_rate=self.sample_rate)
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
-        shown, files = [], {}
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
+        shown, files, said = [], {}, []
         for i, (true, completions, there) in enumerate(zip(x, drawn, inside, strict=True)):
             true, completions = (np.asarray(self.values.waveform(part)) for part in (true, completions))
             # What is behind a recording's end is silence in the picture, and in no file.
             shown += [np.where(there, true, 0), *completions]
+            said += [": ".join(["data", *captions[i : i + 1]]), *["sample"] * len(completions)]
             files |= {f"{i}_true": true[there]} | {f"{i}_{k}": waveform for k, waveform in enumerate(completions)}
-        picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, int(np.argmax(hidden)) / self.sample_rate)
+        mark = int(np.argmax(hidden)) / self.sample_rate
+        picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, mark, said)
         return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
 
     encode, spelling = refuse_text, no_spelling
@@ -336,10 +346,10 @@ class Table:
 
     flags = property(lambda self: frozenset({"mask", "hide"} if self.columns else {"mask"}))
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         return self._exhibit(map(csv_row, self._cells(x)))
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         rows = []
         for row, completions in zip(x, drawn, strict=True):
             (cells,) = self._cells(row[None])
@@ -374,14 +384,14 @@ def bytes_of(sizes: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(0, int), *(sizes[x[block]].sum(axis=1) for block in blocks(x))])
 
 
-def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray, captions: Sequence[str] = ()) -> np.ndarray:
     """Draws uint8 [h, w, 3]: a row for each image [N, H, W, ...] in [0, 1]: itself, what is not hidden [h, w] of it, its
     completions [N, K, H, W, ...]. Where the images are larger than `hidden`, each of its cells stands for a patch of pixels."""
     patch = np.ones([size // cells for size, cells in zip(images.shape[1:3], hidden.shape, strict=True)], bool)
     visible = np.array(images)
     visible[:, np.kron(hidden, patch)] = 0.5
-    rows = np.concatenate([images[:, None], visible[:, None], drawn], axis=1)
-    return pictures.image_grid(rows.reshape(-1, *images.shape[1:]), columns=rows.shape[1])
+    samples = Block("samples", drawn.reshape(-1, *images.shape[1:]), drawn.shape[1])
+    return grid_of_blocks([Block("data", images, 1), Block("kept", visible, 1), samples], captions)
 
 
 def completed_texts(show, x, hidden, drawn, inside, blank: str) -> tuple[str, ...]:

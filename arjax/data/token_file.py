@@ -133,10 +133,10 @@ class Tokens:
     flags: ClassVar[frozenset[str]] = frozenset({"mask"})
     at_once: ClassVar[tuple[int, int]] = (3, 3)
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         return Exhibit(texts=tuple(map(_numbers, np.asarray(x))))
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         return Exhibit(texts=completed_texts(_numbers, x, hidden, drawn, inside, f"{blank} "))
 
     encode, spelling = refuse_text, no_spelling

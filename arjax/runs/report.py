@@ -16,12 +16,13 @@ import numpy as np
 
 from arjax.data.media import Exhibit
 from arjax.errors import InputError, printable
+from arjax.grids import image_grid
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim
-from arjax.pictures import density_over_histogram, image_grid
+from arjax.pictures import density_over_histogram
 from arjax.protocol import CondSpec
 from arjax.sampling import ancestral
 from arjax.training.autoencoding import Autoencoding, reconstruct
-from arjax.training.conditions import sample_cond
+from arjax.training.conditions import captions_of, sample_cond
 from arjax.training.likelihood import Likelihood, lossy
 from arjax.training.mesh import to_host
 
@@ -139,7 +140,7 @@ def _(objective: Likelihood, experiment, params, state, splits, key, step):
     model, data, title = experiment.model, experiment.data, f"{experiment.data.title}, step {step}"
     cond = sample_cond(model, experiment.samples, splits.valid)
     samples = to_host(ancestral(model, params, key, experiment.samples, cond=cond))
-    shown = {"samples": data.medium.exhibit(samples, title)}
+    shown = {"samples": data.medium.exhibit(samples, title, captions_of(data, cond))}
     if (curve := to_density(model, params, splits.train.x)) is not None:
         values = np.asarray(data.values(jax.random.key(0), splits.train.x))
         shown["density"] = Exhibit(density_over_histogram(*curve, values, title))

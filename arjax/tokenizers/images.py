@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from arjax.data.contents import pack_array
+from arjax.data.dataset import DataCapabilities
 from arjax.data.media import Images, no_original, no_spelling, refuse_text, unpack_symbols_alone
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
@@ -35,13 +36,13 @@ class ImageTokens:
     flags = property(lambda self: self.like.flags & {"mask", "image", "png"})
     at_once = property(lambda self: self.like.at_once)
 
-    def exhibit(self, x, title=""):
-        return self._shown_by.exhibit(self._levels(x), title)
+    def exhibit(self, x, title="", captions=()):
+        return self._shown_by.exhibit(self._levels(x), title, captions)
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         x, every = self._levels(x), self._levels(drawn.reshape(-1, *x.shape[1:]))
         drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
-        return self._shown_by.completed(x, hidden, drawn, inside, title=title, blank=blank)
+        return self._shown_by.completed(x, hidden, drawn, inside, title=title, captions=captions, blank=blank)
 
     encode, spelling, original_bytes, unpack = refuse_text, no_spelling, no_original, unpack_symbols_alone
     pack = staticmethod(pack_array)
@@ -67,6 +68,7 @@ class TokenizedImages:
     learned: Learned = dataclasses.field(metadata=HIDDEN)
 
     root = property(lambda self: self.data.root)
+    classes = property(lambda self: DataCapabilities.of(self.data).classes)
     values = property(lambda self: Levels(self.tokenizer.vocab))
 
     @property

@@ -35,10 +35,10 @@ class TextTokens:
     lossless = property(lambda self: self.fitted.tokenizer.lossless)
     original = no_original
 
-    def exhibit(self, x, title=""):
+    def exhibit(self, x, title="", captions=()):
         return Exhibit(texts=tuple(map(self._text, np.asarray(x))))
 
-    def completed(self, x, hidden, drawn, inside, *, title="", blank="_"):
+    def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         return Exhibit(texts=completed_texts(self._text, x, hidden, drawn, inside, blank))
 
     def encode(self, text):
@@ -77,6 +77,7 @@ class TokenizedText:
     learned: Learned = dataclasses.field(metadata=HIDDEN)
 
     root = property(lambda self: self.data.root)
+    classes = property(lambda self: DataCapabilities.of(self.data).classes)
     values = property(lambda self: Levels(self.tokenizer.vocab))
     title = property(lambda self: title_of(self.data, self.tokenizer.title))
 

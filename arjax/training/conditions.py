@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arjax.data.batches import gather
+from arjax.data.dataset import DataCapabilities
 from arjax.errors import InputError
 from arjax.orders import AnyOrder, draw
 from arjax.protocol import Cond
@@ -24,6 +25,15 @@ def sample_cond(model, count: int, examples) -> Cond:
         # A label and features belong together.
         return jax.tree.map(jnp.asarray, cond_of(model, gather(examples, np.arange(count) % len(examples.x))))
     return Cond(None if model.cond.classes is None else jnp.arange(count, dtype=jnp.int32) % model.cond.classes)
+
+
+def captions_of(data, cond: Cond) -> tuple[str, ...]:
+    """Returns the name of the class of each example under a condition, as the data set calls it, or its number; none where there
+    is no label."""
+    if cond.label is None:
+        return ()
+    names = DataCapabilities.of(data).classes or ()
+    return tuple(names[k] if k < len(names) else str(k) for k in np.asarray(cond.label).tolist())
 
 
 def draw_condition(model, key: jax.Array, batch: dict):

@@ -11,46 +11,11 @@ from arjax.pictures import (
     attention_pictures,
     density_over_histogram,
     histograms,
-    image_grid,
     order_pictures,
     png,
     sound_picture,
     to_images,
 )
-
-GREY = 128
-
-
-def test_image_grid_puts_images_side_by_side_on_a_grey_ground():
-    images = np.arange(3 * 2 * 4).reshape(3, 2, 4) / 23
-    grid = image_grid(images, columns=2, scale=1)
-    assert grid.dtype == np.uint8
-    assert grid.shape == (2 * 3 + 1, 2 * 5 + 1, 3)
-    expected = np.full((7, 11), GREY, np.uint8)
-    levels = np.round(images.astype(np.float32) * 255)
-    expected[1:3, 1:5], expected[1:3, 6:10], expected[4:6, 1:5] = levels
-    np.testing.assert_array_equal(grid, np.repeat(expected[..., None], 3, axis=-1))
-
-
-def test_image_grid_keeps_colours_clips_values_outside_and_draws_one_channel_grey():
-    images = np.zeros((1, 1, 2, 3))
-    images[0, 0, 0], images[0, 0, 1] = (1, 0, 0.2), (2, -1, 0)
-    grid = image_grid(images, scale=1)
-    np.testing.assert_array_equal(grid[1, 1:3], [[255, 0, 51], [255, 0, 0]])
-    np.testing.assert_array_equal(image_grid(np.full((1, 1, 1, 1), 0.2), scale=1)[1, 1], [51, 51, 51])
-
-
-def test_image_grid_enlarges_every_pixel_by_scale():
-    images = np.random.default_rng(0).random((4, 3, 3))
-    small, large = image_grid(images, scale=1), image_grid(images, scale=3)
-    np.testing.assert_array_equal(large, small.repeat(3, axis=0).repeat(3, axis=1))
-
-
-def test_image_grid_is_by_itself_about_square_and_about_600_pixels():
-    grid = image_grid(np.zeros((64, 8, 8)))
-    assert grid.shape[0] == grid.shape[1]
-    assert 450 <= grid.shape[0] <= 800
-    assert image_grid(np.zeros((5, 1, 1)), scale=1).shape == (2 * 2 + 1, 3 * 2 + 1, 3)
 
 
 def test_to_images_makes_symbols_and_real_values_grey_levels():

@@ -251,7 +251,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 def test_edit_and_rebuild_give_every_config_back(path):
     experiment = load_config(str(path))
     if is_open(experiment):
-        with pytest.raises(InputError, match="--data.path"):
+        with pytest.raises(InputError, match=r"--data\.path"):
             edit(experiment, [], "runs/x", f"python train.py {path}")
     else:
         assert edit(experiment, [], "runs/x", f"python train.py {path}")[0] == experiment
