@@ -30,6 +30,8 @@ ENDINGS = (".txt", ".md", ".jsonl", ".arrow", ".parquet")
 MAX_BYTES = 2**31
 # Ends a document where symbols are characters: no text has it, because it is no character.
 END = "\uffff"
+# What `datasets` writes beside the rows, and what it computed of them.
+_OWN = re.compile(r"(state|dataset_info|dataset_dict)\.json|cache-.*\.arrow")
 HeldOut = Literal["named", "documents", "place"]
 
 
@@ -50,7 +52,7 @@ def read_documents(path: str | None, root: str | None, field: str, raw: bool = F
     field: what the text is called in a row.
     raw: are documents bytes, whatever they are?
     """
-    where, found, notes = _find(path, root)
+    found, where, notes = find_files(path, root, ENDINGS, "text")
     texts, part, empty, line_ends, left = [], [], 0, 0, MAX_BYTES
     for file, name in found:
         for text in _read(file, field, raw, left):
@@ -101,30 +103,45 @@ def _divided(texts, held_out, valid, test, seed, where) -> tuple[Parts, HeldOut]
     return Parts(train, held, last if test else held), "place"
 
 
-def _find(path, root) -> tuple[str, list[tuple[Path, str]], tuple[str, ...]]:
-    """(where, the files with the part that each belongs to, notes)."""
+class Found(NamedTuple):
+    """Files with the part that each belongs to, "" where no name says it; where they lie; what was left out, in sentences."""
+
+    files: list[tuple[Path, str]]
+    where: str
+    notes: tuple[str, ...]
+
+
+def find_files(path: str | None, root: str | None, endings: tuple[str, ...], noun: str | None) -> Found:
+    """Finds a user's file, the files of a folder, or those of a glob. InputError where there are none.
+
+    endings: how files of a folder end, in lower case, but for a .gz behind it; others are left out.
+    noun: what such files hold, for messages. None: files of other endings are passed over wherever they are, and there may be
+      none.
+    """
     if path and glob.has_magic(path) and not os.path.exists(os.path.expanduser(path)):
         pattern = os.path.expanduser(path)
         named = glob.glob(pattern, recursive=True) or glob.glob(str(data_root(root) / pattern), recursive=True)
-        found = sorted(Path(name) for name in named if os.path.isfile(name))
-        if not found:
+        found = sorted(Path(name) for name in named if os.path.isfile(name) and (noun or _ending(Path(name)) in endings))
+        if noun and not found:
             raise InputError(f"no file is named as {path}, neither here nor in {data_root(root)}; check the pattern")
-        return path, *_with_parts(found, [(file.parent.name, file.name) for file in found])
-    place = locate(path, root, "text file, or folder of some,")
+        listed, notes = _with_parts(found, [(file.parent.name, file.name) for file in found])
+        return Found(listed, path, notes)
+    place = locate(path, root, f"file or folder of {noun}" if noun else "folder")
     if not place.is_dir():
-        return str(place), [(place, "")], ()
+        return Found([(place, "")] if noun or _ending(place) in endings else [], str(place), ())
     inside = sorted((file.relative_to(place) for file in place.rglob("*") if file.is_file()), key=lambda file: file.parts)
-    inside = [file for file in inside if not any(part.startswith(".") for part in file.parts)]
-    # `datasets` keeps what it computed beside the data.
-    found = [file for file in inside if _ending(file) in ENDINGS and not file.name.startswith("cache-")]
-    others = collections.Counter(_ending(file) or "no ending" for file in inside if _ending(file) not in ENDINGS)
+    inside = [file for file in inside if not any(part.startswith(".") for part in file.parts) and not _OWN.fullmatch(file.name)]
+    found = [file for file in inside if _ending(file) in endings]
+    others = collections.Counter(_ending(file) or "no ending" for file in inside if _ending(file) not in endings)
     kinds = ", ".join(f"{count} of {brief(ending)[1:-1]}" for ending, count in others.most_common(5))
-    if not found:
+    if noun and not found:
         held = f"its files are {kinds}" if kinds else "it holds no files"
-        raise InputError(f"{place} has no text ({', '.join(ENDINGS)}): {held}; name what is text by a glob, as '{place}/**/*.py'")
-    notes = (f"files of {place} that do not end as text are left out: {kinds}",) if others else ()
-    listed, outside = _with_parts([place / file for file in found], [(file.parts[0], file.name) for file in found])
-    return str(place), listed, notes + outside
+        raise InputError(
+            f"{place} has no {noun} ({', '.join(endings)}): {held}; name what is {noun} by a glob, as '{place}/**/*.py'"
+        )
+    listed, notes = _with_parts([place / file for file in found], [(file.parts[0], file.name) for file in found])
+    left_out = (f"files of {place} that do not end as {noun} are left out: {kinds}",) if noun and others else ()
+    return Found(listed, str(place), left_out + notes)
 
 
 def _with_parts(found, names) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
@@ -147,7 +164,7 @@ def _read(file: Path, field: str, raw: bool, left: int) -> Iterator[str] | Itera
     """The documents of one file."""
     ending = _ending(file)
     if ending in (".arrow", ".parquet"):
-        from arjax.data.huggingface import text_column
+        from arjax.data.huggingface import text_column  # which finds its files as these are found
 
         yield from (text.encode() if raw else text for text in text_column(files.check_file(file), field))
         return

@@ -92,9 +92,10 @@ def parse_square(content: bytes, size: int, what: str) -> tuple[np.ndarray, tupl
         return np.asarray(_opaque(image, 255)[0].convert("RGB")), own
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def picture_size(file: Path | bytes) -> tuple[int, int]:
     """Reads the width and the height of a picture from the beginning of its file. InputError where it cannot be read."""
-    with _opened(check_file(path), str(path), FORMATS) as image:
+    opened, what = (file, "it") if isinstance(file, bytes) else (check_file(file), str(file))
+    with _opened(opened, what, FORMATS) as image:
         return image.size
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from arjax.data.dataset import Examined
+from arjax.data.huggingface import Row, content_of, image_rows
 from arjax.data.image_files import parse_square, picture_size
 from arjax.data.labelled_files import LabelledFiles, list_files, parts_of
 from arjax.data.media import Images
@@ -21,7 +22,6 @@ from arjax.data.splits import Split, Splits, blocks, check_fractions, check_spli
 from arjax.data.values import Levels
 from arjax.description import check_types
 from arjax.errors import InputError, brief
-from arjax.files import read_file
 from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics, MixtureOfLogistics
 from arjax.protocol import CondSpec, Model
 
@@ -35,8 +35,9 @@ _LARGEST = 32
 class ImageFolder:
     """The images in a folder and in the folders in it, each of which is a class.
 
-    They may be PNG, JPEG, WebP, BMP, GIF, TIFF, PGM and PPM of any size. Each is turned as it is to be seen, resized until it
-    covers a square, and cropped at its centre; what is transparent becomes white.
+    They may be PNG, JPEG, WebP, BMP, GIF, TIFF, PGM and PPM of any size; or rows of .arrow and .parquet files that hold such, as
+    Hugging Face's `datasets` saves them. Each is turned as it is to be seen, resized until it covers a square, and cropped at its
+    centre; what is transparent becomes white.
     """
 
     path: str | None = None
@@ -116,7 +117,8 @@ class ImageFolder:
         return Model(net, head, site_shape, order, CondSpec(classes=classes))
 
     def _list(self) -> LabelledFiles:
-        return list_files(self.path, self.root, SUFFIXES, "images", self.classes)
+        rows = image_rows(self.path, self.root, self.classes) if self.path else None
+        return rows or list_files(self.path, self.root, SUFFIXES, "images", self.classes)
 
 
 def _usual_size(files: Sequence[Path]) -> int:
@@ -124,7 +126,7 @@ def _usual_size(files: Sequence[Path]) -> int:
     sides = []
     for i in np.unique(np.linspace(0, len(files) - 1, 1000).astype(int)):
         with contextlib.suppress(InputError):  # whoever reads all of them says what is wrong
-            sides.append(min(picture_size(files[i])))
+            sides.append(min(picture_size(content_of(files[i]) if isinstance(files[i], Row) else files[i])))
     side = min(int(np.median(sides)), _LARGEST) if sides else _LARGEST
     return max(side // 4 * 4, min(side, 4))
 
@@ -140,8 +142,7 @@ class _Images(NamedTuple):
 
 def _read_all(listed: LabelledFiles, size: int) -> tuple[_Images, LabelledFiles]:
     """The images that can be read, and the listing of these. InputError where a class has none."""
-    stats = [file.stat() for file in listed.files]
-    stamps = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in zip(listed.files, stats, strict=True))
+    stamps = tuple(map(_stamp, listed.files))
     images = _read(listed.folder, stamps, size)
     readable = listed.some(images.places)
     if empty := sorted({*listed.label.tolist()} - {*readable.label.tolist()}):
@@ -150,17 +151,25 @@ def _read_all(listed: LabelledFiles, size: int) -> tuple[_Images, LabelledFiles]
     return images, readable
 
 
+def _stamp(file: Path | Row) -> tuple[Path | Row, int, int]:
+    """A file with its size and the time of its last change."""
+    if isinstance(file, Row):
+        return file, len(file.content), file.changed
+    stat = file.stat()
+    return file, stat.st_size, stat.st_mtime_ns
+
+
 @functools.lru_cache(maxsize=1)  # a run examines its data, and then loads them: photographs take a while to decode
-def _read(folder: Path, stamps: Sequence[tuple[Path, int, int]], size: int) -> _Images:
+def _read(folder: Path, stamps: Sequence[tuple[Path | Row, int, int]], size: int) -> _Images:
     """Reads files, given with their sizes and the times of their last change, so that others are not taken for them."""
     squares, places, refused, resized, cropped = [], [], {}, 0, 0
     for place, (file, length, _) in enumerate(stamps):
         try:
             if length > MAX_BYTES:
                 raise InputError(f"it has more than {MAX_BYTES} bytes; save it smaller")
-            square, (width, height) = parse_square(read_file(file), size, "it")
+            square, (width, height) = parse_square(content_of(file), size, "it")
         except InputError as error:
-            refused.setdefault(str(error), []).append(str(file.relative_to(folder)))
+            refused.setdefault(str(error), []).append(str(file).removeprefix(f"{folder}/"))
             continue
         squares.append(square if (square != square[..., :1]).any() else square[..., :1])
         places.append(place)
