@@ -12,7 +12,7 @@ from arjax.data.media import Images, no_original, no_spelling, refuse_text, unpa
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
-from arjax.tokenizers.tokenizer import HIDDEN, Fitted, Learned, Tokenizer
+from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
 # Examples encoded or decoded at once: enough to keep a machine busy, and few enough for its memory.
 PART = 500
@@ -65,7 +65,7 @@ class TokenizedImages:
 
     data: Any
     tokenizer: Tokenizer
-    learned: Learned = dataclasses.field(metadata=HIDDEN)
+    learned: Learned
 
     root = property(lambda self: self.data.root)
     classes = property(lambda self: DataCapabilities.of(self.data).classes)

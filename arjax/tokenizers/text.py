@@ -13,7 +13,7 @@ from arjax.data.media import Exhibit, bytes_of, completed_texts, no_original, un
 from arjax.data.splits import Splits, each
 from arjax.data.text import cut_windows, title_of
 from arjax.data.values import Levels
-from arjax.tokenizers.tokenizer import HIDDEN, Fitted, Learned, Tokenizer
+from arjax.tokenizers.tokenizer import Fitted, Learned, Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TokenizedText:
 
     data: Any
     tokenizer: Tokenizer
-    learned: Learned = dataclasses.field(metadata=HIDDEN)
+    learned: Learned
 
     root = property(lambda self: self.data.root)
     classes = property(lambda self: DataCapabilities.of(self.data).classes)

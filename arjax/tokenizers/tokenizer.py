@@ -16,8 +16,6 @@ from arjax.errors import InputError
 
 # What a tokenizer learned: arrays by name.
 Learned = Mapping[str, Any]
-# Of a field of such arrays: no part of how an object is described.
-HIDDEN = {"described": False}
 
 
 class Tokenizer(Protocol):
