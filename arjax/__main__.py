@@ -1,5 +1,6 @@
 """`python -m arjax COMMAND`. Only the command that is named is imported, so that the list of them costs nothing."""
 
+import difflib
 import pkgutil
 import sys
 from typing import NamedTuple
@@ -49,7 +50,9 @@ def main(argv: list[str] | None = None) -> int | None:
             show(usage())
             return 0
         if name not in COMMANDS:
-            raise InputError(f"there is no command {name!r}; choose {', '.join(COMMANDS)}")
+            near = difflib.get_close_matches(name, COMMANDS, n=2)
+            meant = f"did you mean {' or '.join(near)}? " if near else ""
+            raise InputError(f"there is no command {name!r}; {meant}choose {', '.join(COMMANDS)}")
         chosen = COMMANDS[name]
         if chosen.caches and not {"-h", "--help"} & set(rest):
             cache_compilations()

@@ -79,6 +79,7 @@ class Random:
     """One uniformly random permutation of the sites, fixed by its seed."""
 
     seed: int = 0
+    """Seed that the permutation is drawn by."""
 
     def __post_init__(self):
         check_types(self)
@@ -94,6 +95,7 @@ class Permutation:
     """Any order, given site by site."""
 
     sites: tuple[int, ...]
+    """The row-major number of every site, in the order of generation."""
 
     def __post_init__(self):
         check_permutation(self.sites, len(self.sites))
@@ -111,6 +113,7 @@ class Topological:
     """
 
     edges: tuple[tuple[int, int], ...]
+    """Pairs (parent, child) of row-major sites."""
 
     def __post_init__(self):
         seen = set()
@@ -160,6 +163,7 @@ class Reversed:
     """Another order backwards: `Reversed(Spiral())` starts in the centre."""
 
     order: Order = Raster()
+    """The order that is taken backwards."""
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         return self.order.permutation(site_shape)[::-1].copy()
@@ -167,11 +171,14 @@ class Reversed:
 
 @dataclasses.dataclass(frozen=True)
 class Flipped:
-    """Another order in the mirror: with `rows` the last row comes where the first one did, with `columns` the last column."""
+    """Another order in the mirror."""
 
     order: Order = Snake()
+    """The order that is mirrored."""
     rows: bool = False
+    """The last row comes where the first one did."""
     columns: bool = False
+    """The last column comes where the first one did."""
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         axes = [axis for axis, flipped in enumerate((self.rows, self.columns)) if flipped and len(site_shape) > 1]
@@ -183,6 +190,7 @@ class Transposed:
     """Another order with rows and columns exchanged: `Transposed(Raster())` is `Column()`."""
 
     order: Order = Snake()
+    """The order whose rows and columns are exchanged."""
 
     def permutation(self, site_shape: tuple[int, ...]) -> Int32[np.ndarray, " T"]:
         if len(site_shape) < 2:
@@ -193,14 +201,15 @@ class Transposed:
 
 @dataclasses.dataclass(frozen=True)
 class AnyOrder:
-    """Order-agnostic (Uria et al. 2014): training draws an order for every minibatch; `reference` serves where one is wanted.
+    """Order-agnostic (Uria et al. 2014): training draws an order for every minibatch.
 
-    among: the orders to draw from, the reference first; () for all permutations. `AnyOrder(Snake(), s_curves())` is what Jain
-    et al. (2020) train their network in.
+    `AnyOrder(Snake(), s_curves())` is what Jain et al. (2020) train their network in.
     """
 
     reference: Order = Raster()
+    """The order that serves where one is wanted."""
     among: tuple[Order, ...] = ()
+    """The orders to draw from, the reference first; by default all permutations."""
 
     def __post_init__(self):
         if self.among and self.among[0] != self.reference:

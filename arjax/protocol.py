@@ -30,16 +30,18 @@ from arjax.orders import AnyOrder, Order, Raster, check_permutation
 
 @dataclasses.dataclass(frozen=True)
 class CondSpec:
-    """What a model is conditioned on. `classes`: labels are 0..classes-1. `members`: the net is an ensemble of that many
-    networks that share their weights (MADE's connectivity-agnostic training), and is told at run time which one to be.
-    `local`: the width of a vector of features that comes with every site, or on one axis with every `hop` sites. `memory`: the
-    length S and the width F of a sequence of features that the net may look at as a whole, (S, F)."""
+    """What a model is conditioned on."""
 
     classes: int | None = None
+    """Number of classes; labels are 0..classes-1. By default labels are not used."""
     members: int | None = None
+    """Networks in an ensemble that share their weights (MADE's connectivity-agnostic training); by default one alone."""
     local: int | None = None
+    """Width of a vector of features that comes with every site, or with every few of them; by default there is none."""
     hop: int = 1
+    """Sites on one axis that share a vector of features."""
     memory: tuple[int, int] | None = None
+    """Length S and width F of a sequence of features that the net sees as a whole; by default there is none."""
 
     def __post_init__(self):
         check_types(self)
@@ -220,11 +222,16 @@ class Model:
     net told about its data, and is what `apply` runs. InputError where the parts do not fit.
     """
 
-    net: Any  # a Net; typed Any so that command lines can edit its fields
-    head: Any  # a Head
+    net: Any
+    """The network."""
+    head: Any
+    """The distribution of one symbol."""
     site_shape: tuple[int, ...]
-    order: Any = Raster()  # an Order
+    """Shape of an example in sites, as 28 28."""
+    order: Any = Raster()
+    """The order in which sites are generated."""
     cond: CondSpec = CondSpec()
+    """What the model is conditioned on."""
 
     def __post_init__(self):
         try:

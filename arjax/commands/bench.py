@@ -30,7 +30,7 @@ class Bench:
     """Two files that --json wrote, the old and the new results."""
     batch: int = 16
     """Examples scored and sampled at once."""
-    runs: int = 5
+    repeats: int = 5
     """Timed runs of each, of which the median is given."""
     oracle: bool = True
     """Also time the naive sampler; long sequences take it long."""
@@ -43,7 +43,7 @@ class Bench:
             raise InputError("bench takes one of CONFIG, --all and --ratios OLD NEW; give one of them")
         if flags and self.config is None:
             raise InputError(f"unrecognized arguments: {' '.join(flags)}; flags edit one config, name it")
-        require_positive(batch=self.batch, runs=self.runs)
+        require_positive(batch=self.batch, repeats=self.repeats)
         require_outputs(self.overwrite, self.config, *self.ratios or (), json=self.json)
         if self.ratios is not None:
             show(ratios(*map(read_results, self.ratios)))
@@ -73,6 +73,8 @@ class Bench:
         experiment, _ = edit(load_config(config), flags, "", f"python -m arjax bench {config}")
         require_model(config, experiment)
         experiment, splits, *_ = prepare(experiment)
-        figures = {"config": config} | benchmark(experiment, splits.train, batch=self.batch, runs=self.runs, oracle=self.oracle)
+        figures = {"config": config} | benchmark(
+            experiment, splits.train, batch=self.batch, runs=self.repeats, oracle=self.oracle
+        )
         show(report(figures), end="\n\n" if self.all else "\n")
         return figures

@@ -34,7 +34,7 @@ class Compare:
     """Score so many of the validation and of the test split, evenly spaced, since a split may be sorted; by default all."""
     batch: int = 16
     """Examples scored and sampled at once, where these are timed."""
-    runs: int = 5
+    repeats: int = 5
     """Timed runs of each, of which the median is given."""
     out: Path | None = None
     """Where to write the table, as X.md; the figures and the picture go beside it, as .json and .png. By default
@@ -42,7 +42,7 @@ class Compare:
     overwrite: Overwrite = False
 
     def __call__(self, flags: list[str]) -> None:
-        require_positive(batch=self.batch, runs=self.runs, examples=self.examples)
+        require_positive(batch=self.batch, repeats=self.repeats, examples=self.examples)
         if not 0 < self.seconds < math.inf:
             raise InputError(f"--seconds {self.seconds:g} must be a positive number; choose how long each is trained")
         require_suffix(".md", out=self.out)
@@ -69,7 +69,7 @@ class Compare:
         )
         rows = {}
         for name, experiment in experiments.items():
-            rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.runs)
+            rows[name] = try_out(experiment, splits, seconds=self.seconds, batch=self.batch, runs=self.repeats)
             say(f"{name}: {rows[name]['nats']:.3f} nats, {rows[name]['samples_per_second']:,.0f} samples/s")
             # One after the other takes long: what there is stays if it is cut short.
             contents = dict(zip(files, _contents(about, rows, first.data.title), strict=True))

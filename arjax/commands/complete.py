@@ -2,11 +2,9 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
 
 import jax
 import numpy as np
-import tyro
 
 from arjax.commands import completing, flags
 from arjax.commands.completing import Hidden
@@ -44,11 +42,11 @@ class Complete:
     """How much of a recording is kept, and continued; by default half of what the model generates, or of --audio all of it."""
     label: str | None = None
     """The class of what --image, --text or --audio gives, by its name or number, where the model has classes."""
-    examples: Annotated[int | None, tyro.conf.arg(aliases=("--images",))] = None
+    examples: int | None = None
     """Test examples to complete, evenly spaced in their split; by default 10 images, 3 texts or 2 recordings."""
     completions: int | None = None
     """Completions of each; by default 8 of images, 3 of text and sound."""
-    seed: int = 0
+    seed: flags.Seed = 0
     raw: flags.Raw = False
     step: flags.Step = None
     png: Path | None = None

@@ -45,6 +45,7 @@ class Evaluate:
 
     run: Run
     split: Literal["train", "valid", "test"] = "test"
+    """The split that is scored."""
     ensemble: int | None = None
     """Orders and members to average over, as probabilities; by default as the experiment says."""
     raw: Raw = False

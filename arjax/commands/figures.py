@@ -35,12 +35,15 @@ class Figures:
     (dependence), or how a transformer spreads its attention."""
 
     what: Annotated[Literal["orders", "masks", "receptive-field", "dependence", "attention"], tyro.conf.Positional]
-    out: Path | None = None
+    """What to draw."""
+    png: Path | None = None
     """Where to write the picture; by default WHAT.png, or of a run RUN/samples/WHAT.png, with -2, -3, ... behind it as long
     as that is there."""
     overwrite: Overwrite = False
     height: int = 8
+    """Rows of sites, without --run."""
     width: int = 8
+    """Columns of sites, without --run."""
     run: str | None = None
     """The directory that train.py wrote, of any net; for attention, of one that attends."""
     example: int = 0
@@ -57,9 +60,9 @@ class Figures:
             raise InputError(
                 f"--height {self.height} --width {self.width} make more than {figures.MOST_SITES} sites; choose fewer"
             )
-        require_suffix(".png", out=self.out)
+        require_suffix(".png", png=self.png)
         read = [] if self.run is None else data_files(self.run, self.root, self.modules)
-        require_outputs(self.overwrite, *read, out=self.out)
+        require_outputs(self.overwrite, *read, png=self.png)
         if self.run is not None:
             if self.what not in ("receptive-field", "dependence", "attention"):
                 raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw another figure")
@@ -76,9 +79,9 @@ class Figures:
         self._write(Path(self.what), *draw(self.height, self.width))
 
     def _write(self, stem: Path, picture: bytes, drawn: str) -> None:
-        """Writes the picture to --out, or else to STEM.png, and says what was drawn."""
+        """Writes the picture to --png, or else to STEM.png, and says what was drawn."""
         stem = stem if self.overwrite else free_stem(stem, [".png"])
-        path = self.out or stem.with_name(f"{stem.name}.png")
+        path = self.png or stem.with_name(f"{stem.name}.png")
         write_all({path: picture}, overwrite=self.overwrite)
         say(f"{drawn} in {path}")
 

@@ -25,6 +25,7 @@ Step = Annotated[int | None, tyro.conf.arg(help=_STEP)]
 Root = Annotated[str | None, tyro.conf.arg(help="Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax.")]
 _TRUSTED = "Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."
 Modules = Annotated[tuple[str, ...], tyro.conf.arg(help=_TRUSTED)]
+Seed = Annotated[int, tyro.conf.arg(help="What is drawn at random, a whole number; another one draws others.")]
 Overwrite = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Replace files that are there already; without it they stay.")
 ]

@@ -24,9 +24,9 @@ class Sample:
     arrays."""
 
     run: flags.Run
-    batch: int | None = None
-    """By default 64; of texts one for each prompt."""
-    seed: int = 0
+    samples: int | None = None
+    """How many to draw; by default 64, of texts one for each prompt."""
+    seed: flags.Seed = 0
     prompt: str | None = None
     """Text to continue, for runs of text; an empty one is the start. The first continuation is printed as it is drawn."""
     prompt_file: str | None = None
@@ -43,10 +43,13 @@ class Sample:
     label: str | None = None
     """The class to draw, by its name or number, if the model has classes; by default all of them in turn."""
     temperature: float | None = None
-    """0 is greedy."""
+    """Divides the logits before a symbol is drawn: below 1 the likely ones are likelier still, 0 takes the likeliest."""
     top_k: int | None = None
+    """Draw among so many likeliest symbols only."""
     top_p: float | None = None
+    """Draw among the likeliest symbols only, as few as have this probability together."""
     min_p: float | None = None
+    """Draw among the symbols only that have at least this fraction of the likeliest one's probability."""
     raw: flags.Raw = False
     step: flags.Step = None
     png: Path | None = None
@@ -63,12 +66,12 @@ class Sample:
         sources = {"--prompt": self.prompt is not None, "--prompt-file": self.prompt_file, "--interactive": self.interactive}
         given = [name for name, value in sources.items() if value]
         continues = bool(given or self.stop or (self.tokens, self.keep) != (None, None))
-        batch = self.batch if self.batch is not None else 1 if continues else 64
-        flags.require_positive(batch=batch, tokens=self.tokens)
+        batch = self.samples if self.samples is not None else 1 if continues else 64
+        flags.require_positive(samples=batch, tokens=self.tokens)
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)} each say what to continue; choose one of them")
-        if self.interactive and (self.batch, self.out) != (None, None):
-            raise InputError("--interactive prints one continuation of each line; leave --batch and --out out")
+        if self.interactive and (self.samples, self.out) != (None, None):
+            raise InputError("--interactive prints one continuation of each line; leave --samples and --out out")
         flags.require_suffix(".npz", *[".jsonl"] * continues, out=self.out)
         flags.require_suffix(".png", png=self.png)
         inputs = (self.prompt_file, *flags.data_files(self.run, self.root, self.modules))

@@ -19,14 +19,8 @@ _HELD = {"default": None, "repr": False, "compare": False, "metadata": {"describ
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Arrays [N, *site_shape, *E], or a Split of them with labels or features, for each of the three splits.
-
-    train, valid: what to fit on, and what to choose by.
-    test: what to report; None reports the validation split, and says so.
-    values: what a raw value becomes; None takes integers for symbols 0..max, booleans for bits, and real numbers as they are.
-    medium: what examples look like; None takes them for images, or where their shape is none of an image for rows.
-    name: for titles.
-    digest: the sha256 of all arrays, computed. A run directory keeps it in place of the arrays.
+    """Arrays [N, *site_shape, *E], or a Split of them with labels or features, for each of the three splits: `train` to fit on,
+    `valid` to choose by, `test` to report; without a test part the validation part is reported, and the title says so.
 
     InputError as `check_splits` raises it. Arrays of a run that was loaded from its directory are not there: `load` says so.
     """
@@ -35,9 +29,13 @@ class Arrays:
     valid: Any = dataclasses.field(**_HELD)
     test: Any = dataclasses.field(**_HELD)
     values: Any = None
+    """What a raw value becomes; by default integers are symbols 0..max, booleans bits, and real numbers stay as they are."""
     medium: Any = None
+    """What examples look like; by default images, or rows where their shape is none of an image."""
     name: str = "arrays"
+    """What titles call the data."""
     digest: str | None = None
+    """The sha256 of all arrays, which a run directory keeps in their place; it is computed."""
 
     def __post_init__(self):
         if self.train is None and self.digest is not None:

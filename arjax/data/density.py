@@ -28,14 +28,15 @@ _BUMPS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviati
 class Bimodal:
     """Examples [1] of two bumps over 100 symbols: z ~ 0.4 N(25, 4^2) + 0.6 N(65, 12^2), rounded to the nearest of 0..99.
 
-    train: how many to learn from; there are 1000 to validate, 10000 to test, which do not change with it.
-    seed: draws them all.
-    root: is not used.
+    There are 1000 to validate, 10000 to test, which do not change with `train`.
     """
 
     train: int = 200
+    """Examples to learn from."""
     seed: int = 0
+    """Draws all examples."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """Not used: there are no files."""
 
     values: ClassVar[Any] = Levels(100)
     medium: ClassVar[Any] = Table()
@@ -97,7 +98,9 @@ class BinaryDensity:
     """One of the sets, by name. Its site_shape is (number of variables,)."""
 
     name: Name
+    """Name of the set."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     values: ClassVar[Any] = Levels(2)
     medium: ClassVar[Any] = Table()

@@ -23,8 +23,11 @@ class LowerHalf:
     be drawn on its own. `root`, if given, replaces that of `data`."""
 
     data: Any
+    """The pictures."""
     patch: int = 2
+    """Height and width of the patches that the upper half is seen in."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the files, in place of that of the pictures."""
 
     def __post_init__(self):
         check_types(self)

@@ -30,7 +30,9 @@ class Digits:
     """
 
     values: Any = Threshold(7)
+    """What the levels of a pixel become."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """Not used: there are no files."""
 
     classes: ClassVar[tuple[str, ...]] = DIGITS
     medium = property(lambda self: Images(self.values.vocab))
@@ -96,7 +98,9 @@ class MNIST:
     """
 
     values: Any = Dynamic()
+    """What the levels of a pixel become."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the files, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     name: ClassVar[str] = "MNIST"
     classes: ClassVar[tuple[str, ...]] = DIGITS
@@ -111,7 +115,9 @@ class FashionMNIST:
     """70000 images 28x28 of clothes, in the form of MNIST (Xiao, Rasul, Vollgraf 2017)."""
 
     values: Any = Dynamic()
+    """What the levels of a pixel become."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the files, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     name: ClassVar[str] = "Fashion-MNIST"
     classes: ClassVar[tuple[str, ...]] = (
@@ -194,6 +200,7 @@ class BinarizedMNIST:
     """
 
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the files, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     values: ClassVar[Any] = Levels(2)
     medium: ClassVar[Any] = Images(2)
@@ -234,7 +241,9 @@ class Cifar10Subset:
     """
 
     values: Any = Levels(256)
+    """What the levels of a pixel become."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the files, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     classes: ClassVar[tuple[str, ...]] = (
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",

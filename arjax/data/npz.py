@@ -22,8 +22,11 @@ class Npz:
     """Arrays train, valid, test [N, *site_shape, *E] of `path`, which may be relative to the data root."""
 
     path: str
+    """The .npz file, as given or under the data root."""
     values: Any
+    """What a raw value becomes."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     medium = property(lambda self: Images(self.values.vocab))
 

@@ -143,21 +143,24 @@ def _texts(data) -> Parts:
 
 @dataclasses.dataclass(frozen=True)
 class Characters:
-    """The text file `path`, which may be relative to the data root, in windows of `length` characters. A byte-order mark at its
-    start is left out.
+    """A text file in windows of characters. A byte-order mark at its start is left out.
 
-    alphabet: the symbols, a string without repetitions; `alphabet(path)` reads it off the training part. It is a part of the
-    experiment, so that samples of a run can be shown where its data are not.
-    valid, test: the fractions of the text at its end that are held out, in this order; with test=0 the validation part serves as
-    the test as well.
+    The alphabet is a part of the experiment, so that samples of a run can be shown where its data are not; `alphabet(path)` reads
+    it off the training part.
     """
 
     path: str
+    """The text file, as given or under the data root."""
     alphabet: str
+    """The symbols, each character once."""
     length: int = 128
+    """Characters in a window."""
     valid: float = 0.05
+    """The fraction that validates, before the test part."""
     test: float = 0.05
+    """The fraction at the end that tests; 0 tests on the validation part."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     across: ClassVar[bool] = True
     name = property(lambda self: Path(self.path).name)
@@ -179,17 +182,18 @@ class Characters:
 
 @dataclasses.dataclass(frozen=True)
 class Bytes:
-    """The file `path`, which may be relative to the data root, in windows of `length` bytes: 256 symbols, whatever it holds,
-    also a byte-order mark.
-
-    valid, test: as in `Characters`. Text is shown and read as UTF-8.
-    """
+    """A file in windows of bytes: 256 symbols, whatever it holds, also a byte-order mark. Text is shown and read as UTF-8."""
 
     path: str
+    """The file, as given or under the data root."""
     length: int = 128
+    """Bytes in a window."""
     valid: float = 0.05
+    """The fraction that validates, before the test part."""
     test: float = 0.05
+    """The fraction at the end that tests; 0 tests on the validation part."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
@@ -209,7 +213,9 @@ class TinyShakespeare:
     """
 
     length: int = 128
+    """Characters in a window."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     across: ClassVar[bool] = True
     alphabet: ClassVar[str] = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -236,7 +242,9 @@ class WikipediaSample:
     """
 
     length: int = 128
+    """Bytes in a window."""
     root: str | None = dataclasses.field(default=None, compare=False)
+    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     across: ClassVar[bool] = True
     name: ClassVar[str] = "English Wikipedia sample (not enwik8)"

@@ -74,6 +74,7 @@ class Levels:
     """Symbols 0..count-1, as they are."""
 
     count: int
+    """The number of symbols."""
 
     random: ClassVar[bool] = False
 
@@ -106,6 +107,7 @@ class Threshold:
     """1 where x > level, else 0."""
 
     level: float
+    """Raw values above this become 1, others 0."""
 
     vocab: ClassVar[int] = 2
     random: ClassVar[bool] = False
@@ -126,6 +128,7 @@ class Dynamic:
     """1 with probability x / highest, drawn anew for every key (as in Burda et al. 2016)."""
 
     highest: float = 255
+    """The raw value that becomes 1 for certain."""
 
     vocab: ClassVar[int] = 2
     title: ClassVar[str] = "dynamic binarization"
@@ -159,6 +162,7 @@ class Scaled:
     """x / highest, real values in [0, 1], in float32."""
 
     highest: float = 255
+    """The raw value that becomes 1."""
 
     vocab: ClassVar[None] = None
     random: ClassVar[bool] = False

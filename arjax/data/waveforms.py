@@ -44,6 +44,7 @@ class Linear:
     """`count` equal bins, a power of two up to 65536. With 65536 nothing is lost."""
 
     count: int = 256
+    """The number of bins, a power of two up to 65536."""
 
     random: ClassVar[bool] = False
     support: ClassVar[str] = "16-bit samples, whole numbers -32768..32767"
@@ -79,6 +80,7 @@ class MuLaw:
     """`count` bins, 2..65536, equal in the logarithm of the sample."""
 
     count: int = 256
+    """The number of bins, 2..65536."""
 
     random: ClassVar[bool] = False
     support: ClassVar[str] = Linear.support

@@ -16,6 +16,7 @@ class Categorical:
     """theta [..., V] are unnormalised log-probabilities, one for each of the `vocab` symbols."""
 
     vocab: int
+    """The number of symbols."""
     event_shape: ClassVar[tuple[int, ...]] = ()
     logits: ClassVar[bool] = True
 

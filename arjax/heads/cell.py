@@ -36,21 +36,20 @@ MOST_LEVELS = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Law:
-    """What the values of one column can be.
-
-    kind: real, ordered or categorical.
-    levels: how many levels or categories there are, whose values are 0..levels-1; 0 for real values.
-    location, scale: real values are of the size of one when they are standardised by these.
-    resolution: the distance of two real values that the data can tell apart.
-    missing: can a value be missing? It is then `MISSING`.
-    """
+    """What the values of one column can be."""
 
     kind: Literal["real", "ordered", "categorical"] = "real"
+    """What the values are."""
     levels: int = 0
+    """The number of levels or categories, whose values are 0..levels-1; 0 for real values."""
     location: float = 0.0
+    """What real values are standardised by: this is taken from them."""
     scale: float = 1.0
+    """What real values are standardised by: they are divided by this."""
     resolution: float = 1e-4
+    """The distance of two real values that the data can tell apart."""
     missing: bool = False
+    """Can a value be missing? It is then `MISSING`."""
 
     def __post_init__(self):
         check_types(self)
@@ -91,13 +90,12 @@ class _Read(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """theta [..., 1 + max(3 M, L) + 6]: the logit of a missing value, the mixture or the logits, and the constants of the column.
-
-    components: M, the logistics that the law of a real or an ordered value is mixed of.
-    levels: L, the most levels that any column has.
-    """
+    M is `components`, L is `levels`."""
 
     components: int = 8
+    """Logistics that the law of a real or an ordered value is mixed of."""
     levels: int = 1
+    """The most levels that any column has."""
     event_shape: ClassVar[tuple[int, ...]] = ()
     vocab: ClassVar[None] = None
 

@@ -29,7 +29,9 @@ class CoupledDiscretizedMixtureOfLogistics:
     alpha, beta, gamma before their tanh."""
 
     vocab: int
+    """The number of levels of a value."""
     components: int
+    """Logistics in the mixture."""
     event_shape: ClassVar[tuple[int, ...]] = (3,)
 
     def __post_init__(self):

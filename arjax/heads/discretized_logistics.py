@@ -21,7 +21,9 @@ class DiscretizedMixtureOfLogistics:
     """theta [..., 3 M] as in mixture.py: logits, means, log-scales."""
 
     vocab: int
+    """The number of levels of a value."""
     components: int
+    """Logistics in the mixture."""
     event_shape: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self):

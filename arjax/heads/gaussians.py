@@ -16,6 +16,7 @@ class MixtureOfGaussians:
     """theta [..., 3 M] as in mixture.py: logits, means, log standard deviations. It starts near values of a size of about one."""
 
     components: int
+    """Gaussians in the mixture."""
     event_shape: ClassVar[tuple[int, ...]] = ()
     vocab: ClassVar[None] = None
 

@@ -15,6 +15,7 @@ class MixtureOfLogistics:
     """theta [..., 3 M] as in mixture.py: logits, means, log-scales. It starts near values of a size of about one."""
 
     components: int
+    """Logistics in the mixture."""
     event_shape: ClassVar[tuple[int, ...]] = ()
     vocab: ClassVar[None] = None
 

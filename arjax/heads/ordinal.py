@@ -20,6 +20,7 @@ class Ordinal:
     """theta [..., V] are unnormalised log-probabilities, one for each of the `vocab` symbols."""
 
     vocab: int
+    """The number of symbols."""
     event_shape: ClassVar[tuple[int, ...]] = ()
     logits: ClassVar[bool] = True
 

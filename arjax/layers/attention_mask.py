@@ -28,6 +28,7 @@ class Window:
     """The last `size` symbols before a site."""
 
     size: int = 128
+    """Symbols before a site that it attends to."""
 
     def __post_init__(self):
         check_types(self)
@@ -45,6 +46,7 @@ class Strided:
     are so long, the row so far and the column above (Child et al. 2019, section 4.2)."""
 
     stride: int = 32
+    """Symbols before a site that it attends to, and the distance of the others; for a picture the length of a row."""
 
     def __post_init__(self):
         check_types(self)

@@ -36,13 +36,14 @@ _NEVER = -1e9
 class BayesNet(nn.Module):
     """A table of head parameters for every node, a row for each combination of its parents' values.
 
-    edges: (parent, child) pairs of row-major sites. arities: the number of symbols of every site, None for the head's vocab
-    everywhere. A label is one more parent of every node. The parameter `table` is [rows, P], and [classes, rows, P] with labels;
-    a node's rows follow those of the site before it, the first of its edges' parents changing fastest. `fit` counts it.
+    A label is one more parent of every node. The parameter `table` is [rows, P], and [classes, rows, P] with labels; a node's
+    rows follow those of the site before it, the first of its edges' parents changing fastest. `fit` counts it.
     """
 
     edges: tuple[tuple[int, int], ...]
+    """Pairs (parent, child) of row-major sites."""
     arities: tuple[int, ...] | None = None
+    """The number of symbols of every site; by default the head's vocabulary everywhere."""
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ()
@@ -84,18 +85,20 @@ class BayesNet(nn.Module):
 
 
 class NeuralBayesNet(nn.Module):
-    """A small network for every node, from its parents' values to the head's parameters: ReLU layers of these widths, and none
-    for hidden=(), which is a (multinomial) logistic regression.
+    """A small network for every node, from its parents' values to the head's parameters.
 
-    edges, arities: as for a BayesNet. A node's parents take the slots of its input in the order of their edges: a bit as itself,
-    other symbols one-hot, zeros in the slots it does not need. shared: one network for all nodes, which is told which node it
-    computes by the bias of its first layer, in place of one for each node. A label shifts that bias.
+    A node's parents take the slots of its input in the order of their edges: a bit as itself, other symbols one-hot, zeros in the
+    slots it does not need. A label shifts the bias of the first layer.
     """
 
     edges: tuple[tuple[int, int], ...]
+    """Pairs (parent, child) of row-major sites."""
     hidden: tuple[int, ...] = (32,)
+    """Widths of the ReLU layers; none for a (multinomial) logistic regression."""
     shared: bool = False
+    """One network for all nodes, whose first bias says which node it computes, in place of one for each."""
     arities: tuple[int, ...] | None = None
+    """The number of symbols of every site; by default the head's vocabulary everywhere."""
     spec: Spec | None = None
 
     @property

@@ -56,24 +56,29 @@ class Cache:
 class GatedPixelCNN(nn.Module):
     """Gated masked convolutions in two stacks, for images [H, W] or [H, W, channels], row by row.
 
-    width: the channels of each stack. layers: the gated layers after the first. kernel: of the first layer, at least 3;
-    block_kernel: of the others; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a
-    learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is.
-    dropout: the rate behind every gate. dtype: what is computed and cached in; the parameters, the residual stream, the sum of
-    the skip connections and the last layer, which gives theta, are float32. remat: layers are computed again for the gradient and
-    not kept.
+    In float32 whatever `dtype`: the parameters, the residual stream, the sum of the skip connections and the last layer.
     """
 
     width: int = 32
+    """Channels of each of the two stacks."""
     layers: int = 7
+    """Gated layers after the first."""
     head: tuple[int, ...] = (32,)
+    """Widths of the 1x1 convolutions before the last."""
     kernel: int = 7
+    """Height and width of the first convolution, odd and at least 3."""
     block_kernel: int = 3
+    """Height and width of the other convolutions, odd."""
     embedding: int | None = None
+    """Length of a learned vector for each symbol; by default a number from -1 to 1."""
     coordinates: bool = False
+    """Also give the first layer the row and column of a pixel."""
     dropout: float = 0.0
+    """Dropout rate behind every gate."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     remat: bool = False
+    """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("v", "link", "w")

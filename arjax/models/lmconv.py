@@ -51,20 +51,25 @@ class Cache:
 class LMConv(nn.Module):
     """Locally masked convolutions in gated residual blocks, for images [H, W], in any order.
 
-    width: the channels between blocks. kernel: of the first convolution; block_kernel: of the two in every block; both odd.
-    embedding: the width of a learned vector for each symbol; None gives a number from -1 to 1. coordinates: also tell the first
-    layer where a pixel is. dropout: the rate inside the blocks. dtype: what is computed and cached in; the parameters, the
-    residual stream, what is normalised and theta are float32.
+    In float32 whatever `dtype`: the parameters, the residual stream, what is normalised and theta.
     """
 
     width: int = 32
+    """Channels between the blocks."""
     blocks: int = 6
+    """Residual blocks."""
     kernel: int = 5
+    """Height and width of the first convolution, odd."""
     block_kernel: int = 3
+    """Height and width of the two convolutions of every block, odd."""
     embedding: int | None = None
+    """Length of a learned vector for each symbol; by default a number from -1 to 1."""
     coordinates: bool = False
+    """Also give the first layer the row and column of a pixel."""
     dropout: float = 0.0
+    """Dropout rate inside the blocks."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = True

@@ -48,21 +48,23 @@ class Cache:
 
 
 class MADE(nn.Module):
-    """A fully connected network whose masks make it autoregressive, in any order.
-
-    hidden: the width of every hidden layer. degrees: "natural" spreads them evenly over 0..T-2, "random" draws them from
-    `degree_seed` (section 4.3), each layer's between the least of the layer below and T-2. direct: connect inputs to
-    outputs. embedding: the width of a learned vector for each symbol, shared by all sites; None gives a bit or a real value
-    as itself and any other symbol as one-hot. dropout: the rate for hidden units. A label shifts every layer's bias.
-    """
+    """A fully connected network whose masks make it autoregressive, in any order. A label shifts every layer's bias."""
 
     hidden: tuple[int, ...] = (500,)
+    """Width of every hidden layer, one number each."""
     activation: Activation = "relu"
+    """Nonlinearity of the hidden units."""
     degrees: Degrees = "natural"
+    """How many sites each hidden unit sees: natural spreads these numbers evenly, random draws them."""
     degree_seed: int = 0
+    """Seed of random degrees."""
     direct: bool = False
+    """Connect the inputs to the outputs directly as well."""
     embedding: int | None = None
+    """Length of a learned vector for each symbol; by default a bit or a real value enters as itself, any other symbol as one-hot.
+    Shared by all sites."""
     dropout: float = 0.0
+    """Dropout rate of the hidden units."""
     spec: Spec | None = None
 
     any_order: ClassVar[bool] = True

@@ -54,22 +54,27 @@ class Cache:
 class PixelCNN(nn.Module):
     """Masked convolutions in residual blocks, for images [H, W] or [H, W, channels], row by row.
 
-    width: the channels inside a block, half as many as between blocks. kernel: of the first convolution; block_kernel: of every
-    block's; both odd. head: the widths of the 1x1 convolutions before the last. embedding: the width of a learned vector for
-    each symbol; None gives a number from -1 to 1. coordinates: also tell the first layer where a pixel is. dropout: the rate
-    inside the blocks. dtype: what is computed and cached in; the parameters, the residual stream and the last layer, which gives
-    theta, are float32.
+    In float32 whatever `dtype`: the parameters, the residual stream and the last layer, which gives theta.
     """
 
     width: int = 32
+    """Channels inside a block, half as many as between blocks."""
     blocks: int = 7
+    """Residual blocks."""
     head: tuple[int, ...] = (32,)
+    """Widths of the 1x1 convolutions before the last."""
     kernel: int = 7
+    """Height and width of the first convolution, odd."""
     block_kernel: int = 3
+    """Height and width of every block's convolution, odd."""
     embedding: int | None = None
+    """Length of a learned vector for each symbol; by default a number from -1 to 1."""
     coordinates: bool = False
+    """Also give the first layer the row and column of a pixel."""
     dropout: float = 0.0
+    """Dropout rate inside the blocks."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("w",)

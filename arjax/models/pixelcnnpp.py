@@ -199,19 +199,23 @@ class PixelCNNPP(nn.Module):
     """Two streams of shifted convolutions, for images [H, W] or [H, W, 1], row by row; the three channels of an RGB pixel are
     one symbol, coupled in the head.
 
-    width: the channels of each stream. resnets: the blocks at each level and on either way. levels: how many resolutions, each
-    half as high and wide as the one before. coordinates: also tell the first layers where a pixel is. dropout: the rate inside
-    the blocks. dtype: what is computed and cached in; the parameters, the streams h and theta are float32. remat: blocks are
-    computed again for the gradient, and not kept.
+    In float32 whatever `dtype`: the parameters, the streams h and theta.
     """
 
     width: int = 160
+    """Channels of each of the two streams."""
     resnets: int = 5
+    """Residual blocks at each level, on the way down and again on the way up."""
     levels: int = 3
+    """Resolutions, each half as high and wide as the one before."""
     coordinates: bool = False
+    """Also give the first layers the row and column of a pixel."""
     dropout: float = 0.5
+    """Dropout rate inside the blocks."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     remat: bool = False
+    """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     spec: Spec | None = None
 
     decays: ClassVar[tuple[str, ...]] = ("w", "w_skip", "w_tell", "w_left", "w_theta")

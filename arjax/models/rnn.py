@@ -79,20 +79,24 @@ class Cache:
 
 
 class RNN(nn.Module):
-    """LSTM or GRU layers, each `width` wide, over embedded symbols.
+    """Layers of LSTM or GRU cells over embedded symbols.
 
-    embedding: the width of a learned vector for each symbol; None gives a bit or a real value as itself and any other symbol as
-    one-hot. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and without
-    them only the model's own, since it could not tell one from another. dropout: the rate for every layer's outputs. A label
-    shifts the bias of the first layer, at every site; local features add to it at theirs.
+    A label shifts the bias of the first layer, at every site; local features add to it at theirs.
     """
 
     cell: CellName = "lstm"
+    """The recurrent cell."""
     width: int = 256
+    """Width of every layer."""
     depth: int = 1
+    """Layers."""
     embedding: int | None = None
+    """Length of a learned vector for each symbol; by default a bit or a real value enters as itself, any other symbol as one-
+    hot."""
     coordinates: bool = False
+    """Also give the first layer the site to be generated. The net then takes any order, and without it only the model's own."""
     dropout: float = 0.0
+    """Dropout rate of every layer's outputs."""
     spec: Spec | None = None
 
     def __post_init__(self):

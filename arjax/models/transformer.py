@@ -50,33 +50,43 @@ class Cache:
 
 
 class Transformer(nn.Module):
-    """`layers` pre-norm blocks, `width` wide, with `heads` heads.
+    """Pre-norm blocks of causal attention and a perceptron.
 
-    kv_heads: heads for keys and values, None for as many as for queries. mlp: the width inside a block, None for 4 width.
-    positions: how sites are told apart. any_order: double position coding; the net then takes any order, one for each example.
-    mask: what a site attends to of what is before it, any dataclass as in layers/attention_mask.py. tied: theta by the table
-    that symbols enter by. bos: the symbol that stands for the start, -1 for the last; None learns one. encoder_layers: of the
-    memory's encoder. dropout: the rate for what enters and for what every block adds. dtype: what is computed and cached in; the
-    parameters, the residual stream, softmax and theta are float32. remat: blocks are computed again for the gradient, and not
-    kept.
+    In float32 whatever `dtype`: the parameters, the residual stream, softmax and theta.
     """
 
     width: int = 128
+    """Width of the residual stream."""
     layers: int = 4
+    """Blocks."""
     heads: int = 4
+    """Attention heads of each block."""
     kv_heads: int | None = None
+    """Heads of keys and values, shared by groups of queries; by default as many as for queries."""
     mlp: int | None = None
+    """Width of the perceptron inside a block; by default 4 times the width."""
     activation: ActivationName = "gelu"
+    """Nonlinearity of the perceptron."""
     norm: NormName = "layer"
+    """Normalisation: layer norm, or rms."""
     positions: PositionName = "learned"
+    """How sites are told apart."""
     any_order: bool = False
+    """Learn any order of generation, one for each example, by positions of both the last and the next site."""
     mask: Any = Causal()
+    """What a site attends to of what is before it."""
     tied: bool = False
+    """Compute theta by the table that symbols enter by."""
     bos: int | None = None
+    """The symbol that stands for the start, -1 for the last; by default a vector is learned."""
     encoder_layers: int = 2
+    """Blocks of the memory's encoder, where data have a memory."""
     dropout: float = 0.0
+    """Dropout rate of what enters and of what every block adds."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     remat: bool = False
+    """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True

@@ -48,26 +48,32 @@ class Cache:
 
 
 class WaveNet(nn.Module):
-    """`stacks` times `layers` convolutions with dilations 1, 2, ..., 2^(layers-1), over learned vectors of the symbols.
+    """Stacks of dilated causal convolutions over learned vectors of the symbols; a bit or a real value enters as itself.
 
-    kernel: the taps of every convolution. width, skip, readout: the residual channels, the skip channels, and the width between
-    these and theta. coordinates: also tell the first layer where the site to be generated is; the net then takes any order, and
-    without them only the model's own, since it could not tell one from another. dropout: the rate for gated activations. Labels
-    and local features enter the gates of every layer. A bit or a real value enters as itself. dtype: what is computed and cached
-    in; the parameters, the residual stream h and theta are float32. remat: layers are computed again for the gradient, and not
-    kept.
+    Labels and local features enter the gates of every layer. In float32 whatever `dtype`: the parameters, the residual stream h
+    and theta.
     """
 
     stacks: int = 3
+    """Times that the layers are repeated."""
     layers: int = 10
+    """Convolutions in a stack, with dilations 1, 2, ..., 2^(layers - 1)."""
     kernel: int = 2
+    """Taps of every convolution."""
     width: int = 64
+    """Residual channels."""
     skip: int = 128
+    """Skip channels, which all layers add to."""
     readout: int = 128
+    """Width between the skip channels and theta."""
     coordinates: bool = False
+    """Also give the first layer the site to be generated. The net then takes any order, and without it only the model's own."""
     dropout: float = 0.0
+    """Dropout rate of the gated activations."""
     dtype: DtypeName = "float32"
+    """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     remat: bool = False
+    """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     spec: Spec | None = None
 
     def __post_init__(self):

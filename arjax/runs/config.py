@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import io
+import re
 import sys
 import traceback
 import typing
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from arjax.description import fields_of
-from arjax.errors import KEPT, InputError, printable, show
+from arjax.errors import KEPT, InputError, printable, say, show
+from arjax.runs.help import field_help, hints, listed
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
 from arjax.runs.start import settled
@@ -110,15 +112,22 @@ def read_flags(form, flags: list[str], program: str, **options):
     import tyro
 
     call = functools.partial(tyro.cli, form, args=flags, prog=program, **options)
-    if all(given == printable(given, KEPT) for given in (program, *flags)):
-        return call()
     # tyro repeats what it was given. Beside that its own colours could not be told apart: without a terminal it uses none.
-    said = io.StringIO()
+    plain = all(given == printable(given, KEPT) for given in (program, *flags))
+    said, kept = io.StringIO(), contextlib.ExitStack()
+    if not plain:
+        kept.enter_context(contextlib.redirect_stdout(said))
+        kept.enter_context(contextlib.redirect_stderr(said))
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with kept:
             return call()
-    except SystemExit:
+    except SystemExit as end:
         show(said.getvalue(), end="", file=sys.stderr)
+        if end.code:
+            with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+                tyro.cli(form, args=["--help"], **options)
+            for hint in hints(flags, set(re.findall(r"--[\w.-]+", text.getvalue()))):
+                say(f"hint: {hint}", file=sys.stderr)
         raise
 
 
@@ -148,7 +157,10 @@ def _rules():
         # A field's own type is a string where its module postpones the evaluation of annotations.
         hints = typing.get_type_hints(info.type, include_extras=True)
         names = [field.name for field in fields_of(info.type)]
-        fields = (tyro.constructors.StructFieldSpec(name, hints[name], getattr(info.default, name)) for name in names)
+        helps = field_help(info.type)
+        fields = (
+            tyro.constructors.StructFieldSpec(name, hints[name], getattr(info.default, name), helps.get(name)) for name in names
+        )
         return tyro.constructors.StructConstructorSpec(instantiate=info.type, fields=tuple(fields))
 
     return registry
@@ -180,9 +192,10 @@ def _configs(folder: Path) -> list[Path]:
 
 
 def _listing(folder: Path) -> str:
-    names = [str(p) for p in _configs(folder)]
-    if names:
-        return f"configs here: {', '.join(names)}"
+    if configs := _configs(folder):
+        return (
+            f"configs in {folder}/, with the time that they were measured to take and what they fit to what:\n{listed(configs)}"
+        )
     return f"{folder} holds no configs; name one that came with the package: {', '.join(_own())}"
 
 

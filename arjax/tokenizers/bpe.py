@@ -28,15 +28,15 @@ from arjax.tokenizers.tokenizer import Learned, check_range
 class BPE:
     """Tokenizer of text.
 
-    vocab: the number of tokens. file: a tokenizer.json to read instead of learning from the data, as given or relative to the
-    data root; GPT-2's is read as it is.
-
-    What is learned is that file: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out in a
-    text, it is one token, and decoded as it is written. That one ends the documents of data whose medium says that it `ends`.
+    What is learned is a tokenizer.json: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out
+    in a text, it is one token, and decoded as it is written. That one ends the documents of data whose medium says that it
+    `ends`.
     """
 
     vocab: int
+    """The number of tokens."""
     file: str | None = None
+    """A tokenizer.json to read in place of learning from the data, as given or under the data root; GPT-2's is read as it is."""
 
     lossless: ClassVar[bool] = True
 

@@ -77,17 +77,18 @@ def _check(codebook) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class EMACodebook:
-    """A codebook that follows the means of what it stands for. All of it is `state`: codes and sums [K, D], usage [K].
-
-    decay: of the moving averages. commitment: beta, how much the encoder is drawn to its codes. revive: the usage, relative to
-    the uniform share, below which a code is dead; 0 lets the dead lie.
-    """
+    """A codebook that follows the means of what it stands for. All of it is `state`: codes and sums [K, D], usage [K]."""
 
     size: int = 512
+    """The number of codes."""
     width: int = 64
+    """Length of a code."""
     decay: float = 0.99
+    """Decay of the moving averages."""
     commitment: float = 0.25
+    """How much the encoder is drawn to its codes."""
     revive: float = 0.1
+    """Usage, relative to an even share, below which a code is dead and is moved; 0 moves none."""
 
     __post_init__ = _check
 
@@ -128,15 +129,18 @@ class Codebook:
 
     Only the optimizer changes `params`; the offset is where revival moves a code, measured from `params` as they are then: train
     it with ema=0, so that it is evaluated with these. `state["usage"]` is [K].
-
-    decay: of the moving average of usage. commitment, revive: as in EMACodebook.
     """
 
     size: int = 512
+    """The number of codes."""
     width: int = 64
+    """Length of a code."""
     decay: float = 0.99
+    """Decay of the moving average of usage."""
     commitment: float = 0.25
+    """How much the encoder is drawn to its codes."""
     revive: float = 0.1
+    """Usage, relative to an even share, below which a code is dead and is moved; 0 moves none."""
 
     __post_init__ = _check
 

@@ -26,6 +26,7 @@ class FSQ:
     """A grid of prod(levels) points in [-1, 1]^D, D = len(levels). Nothing of it is learned, and it has no loss of its own."""
 
     levels: tuple[int, ...] = (8, 8, 8)
+    """Points along each axis of the grid; a code is one of their product."""
 
     def __post_init__(self):
         check_types(self)

@@ -23,7 +23,9 @@ class Palette:
     """`colours` of RGB pixels (H, W, 3), or that many shades of gray (H, W), of values 0..255."""
 
     colours: int = 512
+    """The number of colours, or of shades of gray."""
     seed: int = 0
+    """Seed of the clustering."""
 
     lossless: ClassVar[bool] = False
 

@@ -37,7 +37,9 @@ class Bits:
     """The upper `bits` of values 0..levels-1, both powers of two."""
 
     bits: int
+    """Upper bits that are kept."""
     levels: int = 256
+    """Levels of a raw value, a power of two."""
 
     def __post_init__(self):
         check_types(self)
@@ -76,7 +78,9 @@ class Binary:
     """1 where a value of 0..levels-1 exceeds `level`."""
 
     level: int = 127
+    """Values above this become 1, others 0."""
     levels: int = 256
+    """Levels of a raw value."""
 
     vocab: ClassVar[int] = 2
     lossless: ClassVar[bool] = False

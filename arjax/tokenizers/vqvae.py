@@ -35,19 +35,20 @@ from arjax.tokenizers.tokenizer import check_learned, check_range
 
 @dataclasses.dataclass(frozen=True)
 class VQVAE:
-    """Tokenizer of images of values in [0, 1].
-
-    shape: (H, W) of grey or (H, W, C) of coloured images. strides: what each level divides height and width by. width: of the
-    convolutions at the coarsest level. residual_width, blocks: of the residual blocks there, on either side. quantizer:
-    EMACodebook, Codebook or FSQ, or whatever else is a Quantizer. Typed Any so that command lines can edit its fields.
-    """
+    """Tokenizer of images of values in [0, 1]."""
 
     shape: tuple[int, ...] = (28, 28)
+    """Shape of the images: height and width, and channels where they are coloured."""
     strides: tuple[int, ...] = (2, 2)
+    """What each level divides height and width by."""
     width: int = 128
+    """Channels of the convolutions at the coarsest level."""
     residual_width: int = 32
+    """Channels inside the residual blocks."""
     blocks: int = 2
+    """Residual blocks there, on either side."""
     quantizer: Any = EMACodebook()
+    """What makes tokens of vectors: EMACodebook, Codebook, FSQ, or a Quantizer of your own."""
 
     lossless: ClassVar[bool] = False
 

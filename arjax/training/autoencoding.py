@@ -27,12 +27,12 @@ from arjax.training.objective import Score
 class Autoencoding:
     """Least squared error of a VQVAE's reconstructions, for images whose values are in [0, 1]; see Objective.
 
-    variance: of the normal distribution that a pixel has around its reconstruction; the variance of the data themselves makes the
-    first term start near 1. The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`,
-    `features`, `picture`, `tokens`, `restored` and `flatten`.
+    The model is a Tokenizer with the parts of a VQVAE that training needs: `shape`, `quantizer`, `init`, `features`, `picture`,
+    `tokens`, `restored` and `flatten`.
     """
 
     variance: float = 0.1
+    """Variance of a pixel around its reconstruction; that of the data makes the first term start near 1."""
 
     measure: ClassVar[str] = "mse"
 

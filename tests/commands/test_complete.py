@@ -30,7 +30,7 @@ RULE = f"\n{'-' * 40}\n"
 @pytest.mark.parametrize("mask", ["lower", "centre", "random"])
 def test_complete_draws_the_image_what_is_left_of_it_and_completions_that_keep_that(mask, runs, capsys):
     run = runs("digits")
-    main(["complete", str(run), "--mask", mask, "--images", "3", "--completions", "2", "--seed", "5"])
+    main(["complete", str(run), "--mask", mask, "--examples", "3", "--completions", "2", "--seed", "5"])
     path = run / "samples" / f"complete_{mask}_5.png"
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"3 images, {mask} hidden, and 2 completions of each in {path}"
@@ -70,7 +70,7 @@ def test_read_mask_draws_a_random_half_from_its_seed():
 
 def test_complete_gives_every_completion_the_label_of_its_image(runs, tmp_path):
     run = runs("labelled")
-    main(["complete", str(run), "--images", "2", "--completions", "3", "--seed", "1"])
+    main(["complete", str(run), "--examples", "2", "--completions", "3", "--seed", "1"])
     drawn = cells(run / "samples" / "complete_lower_1.png", 2, 5)[:, 2:, ..., 0]
     (model, params), test = arjax.load(run), DIGITS.load().test
     x, label = (np.repeat(part[[0, 149]], 3, axis=0) for part in (test.x > 7, test.label.astype(np.int32)))
@@ -89,7 +89,7 @@ def test_complete_gives_every_completion_the_label_of_its_image(runs, tmp_path):
 @pytest.mark.slow
 def test_complete_takes_of_the_orders_it_was_trained_in_one_that_ends_with_the_hidden_part(runs, capsys):
     run = runs("curves")
-    main(["complete", str(run), "--mask", "upper", "--images", "3", "--completions", "2"])
+    main(["complete", str(run), "--mask", "upper", "--examples", "3", "--completions", "2"])
     drawn = cells(run / "samples" / "complete_upper_0.png", 3, 4)[:, 2:, ..., 0]
     (model, params), x = arjax.load(run), DIGITS.load().test.x[[0, 99, 199]] > 7
     upwards, observed = Flipped(rows=True).permutation((8, 8)), np.repeat(x, 2, axis=0)
@@ -145,7 +145,7 @@ def test_complete_takes_a_picture_and_a_mask_of_ones_own_as_the_same_test_image(
 @pytest.mark.parametrize("name", ["coupled", pytest.param("rgb", marks=pytest.mark.slow)])
 def test_complete_hides_pixels_of_several_values_whole(name, runs, tmp_path):
     x = np.load(runs(name).parent / "4_4x4x3.npz")["test"]
-    main(["complete", str(runs(name)), "--images", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
+    main(["complete", str(runs(name)), "--examples", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
     truth, left, *completed = np.moveaxis(cells(tmp_path / "c.png", 2, 4, 4, 4), 1, 0)
     np.testing.assert_array_equal(truth, 85 * x[[0, 1]])
     np.testing.assert_array_equal(left[:, 2:], 128)
@@ -168,7 +168,7 @@ def test_complete_says_which_net_would_draw_what_cannot_be_drawn_in_one_order(ru
     assert not (tmp_path / "c.png").exists()
     # A net that takes any order does so whichever is its own.
     write_run_of_random_parameters(tmp_path / "spiral", DIGITS, Model(MADE(hidden=(3,)), Bernoulli(), (8, 8), Spiral()))
-    flags = ["--mask", "centre", "--images", "1", "--completions", "1", "--png", str(tmp_path / "c.png")]
+    flags = ["--mask", "centre", "--examples", "1", "--completions", "1", "--png", str(tmp_path / "c.png")]
     main(["complete", str(tmp_path / "spiral"), *flags])
     assert (tmp_path / "c.png").exists()
 

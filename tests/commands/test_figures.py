@@ -17,7 +17,7 @@ from arjax.measure import figures
 )
 def test_figures_draws(what, tmp_path, capsys):
     path = tmp_path / "deep" / "figure.png"
-    main(["figures", what, "--out", str(path), "--height", "4", "--width", "5"])
+    main(["figures", what, "--png", str(path), "--height", "4", "--width", "5"])
     with Image.open(path) as image:
         assert min(image.size) > 200
     assert capsys.readouterr().out.endswith(f" in {path}\n")
@@ -38,7 +38,7 @@ def test_figures_of_a_run_over_images_draws_one_site_and_over_text_all(runs, tmp
     main(["figures", "attention", "--run", str(runs("attention")), "--site", "5", "2", "--example", "4"])
     path = runs("attention") / "samples" / "attention.png"
     assert capsys.readouterr().out == f"attention at test example 4, 1 layers of 2 heads, site (5, 2), in {path}\n"
-    main(["figures", "attention", "--run", str(runs("infilling")), "--out", str(tmp_path / "a.png")])
+    main(["figures", "attention", "--run", str(runs("infilling")), "--png", str(tmp_path / "a.png")])
     assert "all 6 sites" in capsys.readouterr().out
     for picture in (path, tmp_path / "a.png"):
         with Image.open(picture) as image:
@@ -58,8 +58,8 @@ def test_figures_refuses_a_site_or_an_example_that_is_not_there(runs, capsys):
 
 
 def test_figures_of_a_run_draws_what_any_net_depends_on(runs, tmp_path, capsys):
-    main(["figures", "receptive-field", "--run", str(runs("labelled")), "--site", "4", "4", "--out", str(tmp_path / "field.png")])
-    main(["figures", "dependence", "--run", str(runs("infilling")), "--out", str(tmp_path / "all.png")])
+    main(["figures", "receptive-field", "--run", str(runs("labelled")), "--site", "4", "4", "--png", str(tmp_path / "field.png")])
+    main(["figures", "dependence", "--run", str(runs("infilling")), "--png", str(tmp_path / "all.png")])
     field, all_sites = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"receptive-field at test example 0, site \(4, 4\); theta depends on [1-9]\d % of the sites .*", field)
     assert all_sites.startswith("dependence at test example 0, theta depends on 100 % of the sites before it, in ")

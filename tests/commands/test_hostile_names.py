@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
 
 TRAINED = [
     ["train", f"letters{NAME}.py", "--run", HELD],
-    ["sample", HELD, "--batch", "8"],
+    ["sample", HELD, "--samples", "8"],
     ["sample", HELD, "--prompt", LETTERS[0], "--tokens", "7"],
     ["complete", HELD, "--examples", "1"],
 ]
@@ -51,7 +51,7 @@ TRAINED = [
         pytest.param(TRAINED, 0, marks=pytest.mark.slow),  # it compiles a step
         ([["evaluate", NAME, "--png", f"{NAME}.picture.png"]], 0),
         ([["evaluate", "run", "--other-run", NAME]], 0),
-        ([["sample", NAME, "--batch", "1"]], 0),
+        ([["sample", NAME, "--samples", "1"]], 0),
         ([["compress", NAME, "x[red]y.npy", "-o", f"{NAME}.arj"], ["decompress", NAME, f"{NAME}.arj", "-o", NAME]], 0),
         ([["compress", NAME, f"{NAME}.png", "-o", f"{NAME}.arj"]], 2),
         ([["compare", f"{NAME}.py", "--seconds", "nan"]], 2),

@@ -82,7 +82,7 @@ def test_main_needs_the_module_of_a_runs_own_classes_named(runs, tmp_path, monke
     run = shutil.copytree(runs("digits"), tmp_path / "run")
     text = (run / "run.json").read_text()
     (run / "run.json").write_text(text.replace("arjax.data.values:Threshold", "my_values:Mine"))
-    command = ["sample", str(run), "--batch", "4"]
+    command = ["sample", str(run), "--samples", "4"]
     assert "--modules my_values" in failure(capsys, *command)
     main([*command, "--modules", "my_values"])
     assert capsys.readouterr().err == ""
@@ -102,7 +102,7 @@ def test_main_warns_of_a_damaged_checkpoint_and_says_in_one_line_where_none_is_l
 def test_main_does_not_complain_about_a_reader_that_goes_away(tmp_path):
     # Empty is off: what was printed waits to be written until the end, as it does for most users.
     env = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}
-    argv = [sys.executable, "-m", "arjax", "figures", "orders", "--out", str(tmp_path / "x.png")]
+    argv = [sys.executable, "-m", "arjax", "figures", "orders", "--png", str(tmp_path / "x.png")]
     with subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == ""
@@ -115,7 +115,22 @@ def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys, monke
     monkeypatch.setattr("arjax.measure.bench.peak_bandwidth", lambda: 1e9)
     config, out = tmp_path / "tiny.py", tmp_path / "b.json"
     config.write_text(CONFIG)
-    main(["bench", str(config), "--batch", "2", "--runs", "1", "--no-oracle", "--json", str(out), "--model.net.hidden", "6", "3"])
+    main(
+        [
+            "bench",
+            str(config),
+            "--batch",
+            "2",
+            "--repeats",
+            "1",
+            "--no-oracle",
+            "--json",
+            str(out),
+            "--model.net.hidden",
+            "6",
+            "3",
+        ]
+    )
     (figures,) = read_results(out).values()
     assert figures["parameters"] == 64 * 6 + 6 + 6 * 3 + 3 + 3 * 64 + 64
     assert "time ratio" in capsys.readouterr().out
@@ -131,7 +146,7 @@ def test_bench_of_all_configs_leaves_out_what_cannot_be_measured_and_keeps_what_
         (tmp_path / "configs" / f"{name}.py").write_text(CONFIG.replace(old, new))
     (tmp_path / "configs" / "e.py").write_text("raise KeyboardInterrupt")
     with pytest.raises(SystemExit):
-        main(["bench", "--all", "--batch", "2", "--runs", "1", "--no-oracle", "--json", "b.json"])
+        main(["bench", "--all", "--batch", "2", "--repeats", "1", "--no-oracle", "--json", "b.json"])
     assert list(read_results(tmp_path / "b.json")) == ["configs/b.py"]
     printed = capsys.readouterr().out
     assert [line.split(" is left out: ")[0] for line in printed.splitlines() if " is left out: " in line] == [

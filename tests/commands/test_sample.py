@@ -34,7 +34,7 @@ def spelled(row) -> str:
 
 
 def test_sample_writes_a_picture_and_the_arrays_with_all_labels_in_turn(runs, tmp_path, capsys):
-    flags = ["--batch", "12", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "deep" / "s.npz")]
+    flags = ["--samples", "12", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "deep" / "s.npz")]
     main(["sample", str(runs("labelled")), *flags])
     assert capsys.readouterr().out.count("12 samples in") == 2
     with np.load(tmp_path / "deep" / "s.npz") as arrays:
@@ -47,7 +47,7 @@ def test_sample_writes_a_picture_and_the_arrays_with_all_labels_in_turn(runs, tm
 
 def test_sample_is_a_function_of_its_seed_and_of_its_transforms(runs, tmp_path):
     def drawn(*flags):
-        main(["sample", str(runs("digits")), "--batch", "4", "--overwrite", "--out", str(tmp_path / "s.npz"), *flags])
+        main(["sample", str(runs("digits")), "--samples", "4", "--overwrite", "--out", str(tmp_path / "s.npz"), *flags])
         with np.load(tmp_path / "s.npz") as arrays:
             return arrays["x"]
 
@@ -59,13 +59,13 @@ def test_sample_is_a_function_of_its_seed_and_of_its_transforms(runs, tmp_path):
 
 
 def test_sample_writes_what_the_medium_shows(runs, capsys):
-    main(["sample", str(runs("rows")), "--batch", "3"])
+    main(["sample", str(runs("rows")), "--samples", "3"])
     *rows, last = capsys.readouterr().out.splitlines()
     path = runs("rows") / "samples" / "seed_0.txt"
     assert last == f"3 samples in {path}"
     assert path.read_text().splitlines() == rows
     assert all(len(row.split(",")) == 6 for row in rows)
-    main(["sample", str(runs("sound")), "--batch", "2"])
+    main(["sample", str(runs("sound")), "--samples", "2"])
     stem = runs("sound") / "samples" / "seed_0"
     assert capsys.readouterr().out == f"2 samples in {stem}_0.wav to seed_0_1.wav, the first 8 drawn in {stem}.png\n"
     model, params = arjax.load(runs("sound"))
@@ -77,7 +77,7 @@ def test_sample_leaves_what_is_there_and_finds_another_name_unless_it_is_to_over
     folder = runs("rows") / "samples"
 
     def said(*flags):
-        main(["sample", str(runs("rows")), "--batch", "1", "--seed", "31", *flags])
+        main(["sample", str(runs("rows")), "--samples", "1", "--seed", "31", *flags])
         return capsys.readouterr().out.splitlines()[-1]
 
     assert said() == f"1 samples in {folder}/seed_31.txt"
@@ -104,7 +104,7 @@ def test_sample_prints_and_writes_the_prompt_and_its_continuation(runs, capsys):
 
 def test_sample_puts_a_rule_between_several_continuations(runs, capsys, tmp_path):
     out = tmp_path / "s.npz"
-    flags = ("--prompt", "he", "--tokens", "9", "--batch", "3", "--stop", "o", "--out", str(out))
+    flags = ("--prompt", "he", "--tokens", "9", "--samples", "3", "--stop", "o", "--out", str(out))
     printed, last, text = sample(capsys, runs("characters"), *flags)
     assert last.startswith("3 continuations in ")
     assert printed == f"{text}3 samples in {out}\n"
@@ -131,7 +131,9 @@ def test_sample_makes_flags_the_transforms_of_their_name(runs, capsys, flags, tr
 
 
 def test_sample_is_greedy_at_temperature_0_whatever_the_seed(runs, capsys):
-    first, again = (sample(capsys, runs("characters"), "--batch", "1", "--temperature", "0", "--seed", seed)[2] for seed in "12")
+    first, again = (
+        sample(capsys, runs("characters"), "--samples", "1", "--temperature", "0", "--seed", seed)[2] for seed in "12"
+    )
     assert first == again
 
 
@@ -163,7 +165,7 @@ def test_sample_names_what_the_command_line_could_not_decode(runs, capsys):
 
 def test_sample_slides_past_the_window_says_so_and_ends_behind_a_stop(runs, capsys, tmp_path):
     run, out = runs("characters"), tmp_path / "s.jsonl"
-    flags = ("--seed", "5", "--tokens", "90", "--keep", "20", "--batch", "2", "--stop", r"\nh", "--stop", "lod")
+    flags = ("--seed", "5", "--tokens", "90", "--keep", "20", "--samples", "2", "--stop", r"\nh", "--stop", "lod")
     main(["sample", str(run), *flags, "--out", str(out), "--overwrite"])
     printed, said = capsys.readouterr()
     model, params = arjax.load(run)
@@ -187,7 +189,7 @@ def test_sample_continues_the_prompts_of_a_file_or_of_standard_input(runs, capsy
     prompts = ["hello wörld", "", "he", "o" * 50]
     lines = "\n".join(json.dumps({"prompt": prompt, "name": i}) for i, prompt in enumerate(prompts)) + "\n\n"
     (tmp_path / "p.jsonl").write_text(lines)
-    command = ["sample", str(run), "--tokens", "5", "--batch", "2", "--out", str(out), "--overwrite", "--prompt-file"]
+    command = ["sample", str(run), "--tokens", "5", "--samples", "2", "--out", str(out), "--overwrite", "--prompt-file"]
     main([*command, str(tmp_path / "p.jsonl")])
     written = out.read_bytes()
     records = [json.loads(line) for line in written.splitlines()]

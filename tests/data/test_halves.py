@@ -102,7 +102,7 @@ def test_sample_evaluate_and_complete_take_the_memory_from_the_data(tmp_path, ca
     monkeypatch.setenv("COLUMNS", "200")  # no line of the table is broken
     run = tmp_path / "half"
     write_run_of_random_parameters(run, DATA, MODEL)
-    main(["sample", str(run), "--batch", "3", "--out", str(tmp_path / "s.npz")])
+    main(["sample", str(run), "--samples", "3", "--out", str(tmp_path / "s.npz")])
     with np.load(tmp_path / "s.npz") as arrays:
         np.testing.assert_array_equal(arrays["memory"], DATA.load().valid.memory[:3])
         np.testing.assert_array_equal(arrays["label"], DATA.load().valid.label[:3])
@@ -115,5 +115,5 @@ def test_sample_evaluate_and_complete_take_the_memory_from_the_data(tmp_path, ca
     test = DATA.load().test
     cond = arjax.Cond(label=test.label.astype(np.int32), memory=test.memory)
     assert f"{-np.mean(arjax.log_prob(model, params, (test.x > 7).astype(np.int32), cond=cond)):.3f} ± " in printed
-    main(["complete", str(run), "--images", "2", "--completions", "1"])
+    main(["complete", str(run), "--examples", "2", "--completions", "1"])
     assert "-log p(hidden | visible, label, memory) of the truth" in capsys.readouterr().out

@@ -65,7 +65,7 @@ def test_sample_prints_text_without_the_data_file(text_run, capsys):
     text = (text_run / "run.json").read_text()
     (text_run / "run.json").write_text(re.sub(r'"path": "[^"]*"', '"path": "lost.txt"', text))
     assert read_run(text_run).data.alphabet == "\n dehlorw"
-    main(["sample", str(text_run), "--batch", "3", "--seed", "5"])
+    main(["sample", str(text_run), "--samples", "3", "--seed", "5"])
     printed = capsys.readouterr().out
     written = (text_run / "samples" / "seed_5.txt").read_text()
     assert printed.startswith(written)
@@ -144,7 +144,7 @@ def test_dataset_of_ones_own_has_the_rights_of_the_others(tmp_path, capsys, monk
     from my_dice import Dice
 
     write_run_of_random_parameters(tmp_path / "run", Dice(), Model(RNN(width=4), Categorical(6), (3,)))
-    main(["sample", str(tmp_path / "run"), "--batch", "2", "--modules", "my_dice"])
+    main(["sample", str(tmp_path / "run"), "--samples", "2", "--modules", "my_dice"])
     rows = (tmp_path / "run" / "samples" / "seed_0.txt").read_text().splitlines()
     assert capsys.readouterr().out.startswith("\n".join(rows))
     assert all(re.fullmatch(r"[0-5],[0-5],[0-5]", row) for row in rows)

@@ -57,7 +57,7 @@ def content(folder):
     "argv",
     [
         ("decompress", "{run}", "{made}/x.arj", "-o", "{disk}", "--overwrite"),
-        ("sample", "{run}", "--batch", "1000", "--out", "{disk}/x.npz", "--png", "{disk}/x.png", "--overwrite"),
+        ("sample", "{run}", "--samples", "1000", "--out", "{disk}/x.npz", "--png", "{disk}/x.png", "--overwrite"),
         ("evaluate", "{run}", "--out", "{disk}/x.npz", "--png", "{disk}/x.png", "--overwrite"),
         ("compress", "{run}", "{made}/0.npy", "{made}/1.npy", "-o", "{disk}/x.arj", "--overwrite"),
     ],

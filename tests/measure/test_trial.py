@@ -81,7 +81,7 @@ def test_compare_writes_the_table_the_figures_and_the_picture(tmp_path, capsys, 
     (tmp_path / "a.py").write_text(CONFIG.format(net="Histogram()"))
     (tmp_path / "b.py").write_text(CONFIG.format(net="MADE(hidden=(16,), direct=True)"))
     (tmp_path / "c.py").write_text(CONFIG.format(net="MADE()").replace("(8, 8))", "(8, 8), cond=arjax.CondSpec(classes=10))"))
-    main(["compare", "a.py", "b.py", "--seconds", "3", "--runs", "1", "--examples", "99", "--out", "out/table.md"])
+    main(["compare", "a.py", "b.py", "--seconds", "3", "--repeats", "1", "--examples", "99", "--out", "out/table.md"])
     table = (tmp_path / "out" / "table.md").read_text()
     assert table.startswith("digits 8x8, threshold at 7, ")
     assert "3 seconds of training each, scored on 99 test examples; " in table

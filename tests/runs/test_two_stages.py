@@ -139,14 +139,14 @@ def test_evaluate_says_what_the_nats_of_a_run_over_tokens_are_of(folder, capsys)
 
 def test_sample_and_complete_show_tokens_as_images(folder, tmp_path):
     tokenizer, run = arjax.load(folder / "second").tokenizer, str(folder / "second")
-    main(["sample", run, "--batch", "4", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
+    main(["sample", run, "--samples", "4", "--png", str(tmp_path / "s.png"), "--out", str(tmp_path / "s.npz")])
     with np.load(tmp_path / "s.npz") as arrays:
         x, tokens = arrays["x"], arrays["tokens"]
     assert tokens.shape == (4, 4, 4)
     np.testing.assert_allclose(x, tokenizer.decode(tokens), atol=1e-6)
     drawn = cells(tmp_path / "s.png", 2, 2)[..., 0].reshape(4, 8, 8).astype(int)
     assert abs(drawn - np.round(x * 255)).max() <= 1
-    main(["complete", run, "--mask", "lower", "--images", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
+    main(["complete", run, "--mask", "lower", "--examples", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
     truth, left, *_ = np.moveaxis(cells(tmp_path / "c.png", 2, 4)[..., 0], 1, 0)
     encoded = tokenizer.decode(tokenizer.encode(TEST[[0, 149]]))
     assert abs(truth - np.round(encoded * 255)).max() <= 1
