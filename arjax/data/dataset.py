@@ -60,6 +60,10 @@ class DataCapabilities:
     tokens: bool = False
     """Are its examples these tokens already?"""
 
+    shared: tuple[str, ...] = ()
+    """Of the fields that are None where its files decide, those that say what its symbols are: a run that starts from the
+    parameters of another has them as that has."""
+
     @classmethod
     def of(cls, data) -> "DataCapabilities":
         """Reads what `data` declares."""

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class ImageFolder:
     root: str | None = dataclasses.field(default=None, compare=False)
     """Where the folder lies, if not in $ARJAX_DATA or ~/.cache/arjax."""
 
+    shared: ClassVar[tuple[str, ...]] = ("size",)
     medium = property(lambda self: Images(self.values.vocab))
 
     def __post_init__(self):

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class SoundFolder:
     root: str | None = dataclasses.field(default=None, compare=False)
     """Where the folder lies, if its path is relative; by default here, $ARJAX_DATA or ~/.cache/arjax."""
 
+    shared: ClassVar[tuple[str, ...]] = ("sample_rate",)
     medium = property(lambda self: Sound(self.values, self.sample_rate))
     open = property(lambda self: self.sample_rate is None or self.classes is None)
 

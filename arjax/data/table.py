@@ -50,6 +50,7 @@ class TableFile:
     root: str | None = dataclasses.field(default=None, compare=False)
     """Where the files lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
 
+    shared: ClassVar[tuple[str, ...]] = ("columns",)
     values: ClassVar[Any] = Real()
 
     open = property(lambda self: self.columns is None)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -76,6 +76,7 @@ class TextFiles:
             if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
                 raise InputError(f"alphabet={brief(self.alphabet)} names half of a character, which no text has; leave it out")
 
+    shared: ClassVar[tuple[str, ...]] = ("alphabet", "vocab", "length")
     name = property(lambda self: Path(self.path or "text").name or self.path)
     title = property(lambda self: title_of(self, _NAMES[self.symbols].format(len(self.alphabet or ""))))
     medium = property(lambda self: Text(self.alphabet, ends=True))

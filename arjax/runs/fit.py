@@ -49,7 +49,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
     """
     steps = check_count("steps", steps)
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}
-    experiment = settled(Experiment(model=model, data=data, steps=steps, **(usual | fields)), Path(run or ""))
+    experiment = settled(Experiment(model=model, data=data, steps=steps, **(usual | fields)), None if run is None else Path(run))
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.set_mesh(experiment.mesh.build()))  # not the caller's
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if run is None else run)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from arjax.data.dataset import DataCapabilities
 from arjax.description import describe, modules_of
 from arjax.errors import InputError, say
 from arjax.files import sha256_of_all
@@ -33,15 +34,28 @@ from arjax.training.state import TrainState, draw_state, leaves
 _NAMED = 3
 
 
-def settled(experiment: Experiment, run: Path) -> Experiment:
-    """Returns what `settle` does. Where the folder that decides the model is not there any more, and the run in the directory
-    `run` was begun with it, model and tokenizer are those in run.json."""
-    source = experiment.params_from
-    gone = source is None or not Path(source).exists()
-    if isinstance(experiment.model, Pretrained) and gone and (run / "run.json").exists():
-        begun = directory.read_run(run, _modules(experiment))
-        experiment = dataclasses.replace(experiment, model=begun.model, tokenizer=begun.tokenizer)
-    return settle(experiment)
+def settled(experiment: Experiment, run: Path | None) -> Experiment:
+    """Returns what `settle` does, with all parameters of another run also its symbols: what the data `share`, and the tokenizer.
+
+    run: its directory. One that was begun needs neither run nor folder any more: run.json has what they decided.
+    """
+    source, model = Path(experiment.params_from or ""), experiment.model
+    begun = run if run is not None and (run / "run.json").is_file() and directory.recorded(run, "params") else None
+    origin = begun or (source if experiment.params_from and (source / "run.json").is_file() else None)
+    if origin is None:
+        return settle(experiment)
+    other = directory.read_run(origin, _modules(experiment))
+    if isinstance(model, Pretrained) and (experiment.params_from is None or not source.exists()):
+        experiment = dataclasses.replace(experiment, model=other.model, tokenizer=other.tokenizer)
+    if experiment.params_only:
+        return settle(experiment)
+    if type(other.data) is type(experiment.data):
+        shared = DataCapabilities.of(experiment.data).shared
+        alike = {name: getattr(other.data, name) for name in shared if getattr(experiment.data, name) is None}
+        experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, **alike))
+    experiment = settle(experiment)
+    same = experiment.tokenizer is not None and experiment.tokenizer == other.tokenizer and experiment.tokenizer_from is None
+    return dataclasses.replace(experiment, tokenizer_from=str(source)) if same and origin == source else experiment
 
 
 class Taken(NamedTuple):
@@ -80,7 +94,7 @@ def taken(experiment: Experiment, abstract: TrainState, run: Path, learned: Lear
     if not begun:
         count, all_ = (sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (arrays, [abstract.params, abstract.state]))
         say(f"starting from {source}: {count:,} of {all_:,} numbers" + (", the others are drawn" if count < all_ else ""))
-        if _of_other_symbols(experiment, learned):
+        if not experiment.params_only and _of_other_symbols(experiment, learned):
             say(f"note: {source} is of other symbols than these; what it learned of each is taken over by its number")
     return Taken(arrays, digest)
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from faults import fault
 from huggingface_folders import GPT2, tensors_of, write_folder
-from trained import write_random_run
 
 import arjax
 import train as script
@@ -19,6 +18,8 @@ from arjax.data import Characters, TextFiles
 from arjax.data.characters import symbols_json
 from arjax.interop import load_huggingface
 from arjax.runs.config import load_config
+from arjax.runs.directory import write_run
+from arjax.runs.load import learn
 from arjax.runs.start import settled
 from arjax.tokenizers import BPE
 from arjax.training import Pretrained, settle
@@ -65,7 +66,8 @@ def test_settle_refuses_what_the_folder_does_not_fit(here):
 
 
 def test_settled_needs_no_folder_where_the_run_was_begun_with_it(here):
-    write_random_run(here / "run", experiment := settle(finetuning()))
+    experiment = settle(finetuning())
+    write_run(here / "run", experiment, experiment.data.load(), learn(experiment), "0" * 64)
     shutil.rmtree("gpt2")
     assert settled(finetuning(), here / "run") == experiment
     assert "gpt2 is no folder" in fault(lambda: settled(finetuning(), here / "other"))

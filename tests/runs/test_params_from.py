@@ -12,13 +12,15 @@ from huggingface_folders import GPT2, tensors_of, write_folder
 from trained import write_random_run
 
 import arjax
-from arjax.data import Characters, Digits, Threshold
+from arjax.data import Characters, Digits, TextFiles, Threshold
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, Histogram, Transformer
 from arjax.protocol import CondSpec
 from arjax.runs import start
 from arjax.runs.directory import write_run
-from arjax.training import Adam, Experiment, Mesh
+from arjax.runs.load import learn
+from arjax.runs.start import settled
+from arjax.training import Adam, Experiment, Mesh, ModelFor
 from arjax.training.mesh import over_state
 from arjax.training.state import abstract_state, draw_state, leaves
 
@@ -146,3 +148,27 @@ def test_taken_of_a_folder_are_the_weights_of_gpt2_as_far_as_the_windows_reach(t
     np.testing.assert_array_equal(taken(short, tmp_path / "run").arrays["next.table"], tensors["wpe.weight"][:4])
     long = experiment_of(arjax.Model(NET, Categorical(11), (7,)), text(7), params_from=folder)
     assert "next.table float32[6, 6] -> float32[7, 6]; take those that fit" in fault(lambda: taken(long, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("symbols", ["characters", "bpe"])
+def test_settled_has_the_symbols_and_the_tokenizer_of_the_run_that_all_parameters_are_from(symbols, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first.txt").write_text("the quick brown fox\n" * 200)
+    (tmp_path / "second.txt").write_text("the box\n" * 200)
+    net, source, run = ModelFor(Transformer(6, 1, 2, bos=-1)), tmp_path / "source", tmp_path / "run"
+    vocab = 270 if symbols == "bpe" else None
+    first = settled(experiment_of(net, TextFiles("first.txt", symbols=symbols, vocab=vocab)), source)
+    write_run(source, first, DIGITS.load(), learn(first))
+    unsettled = experiment_of(net, TextFiles("second.txt", symbols=symbols), params_from=str(source))
+    second = settled(unsettled, run)
+    assert (second.data.alphabet, second.data.vocab) == (first.data.alphabet, first.data.vocab)
+    assert second.model == first.model
+    assert second.tokenizer_from == (str(source) if symbols == "bpe" else None)
+    # Of parts of it nothing is the same but these.
+    alone = settled(dataclasses.replace(unsettled, params_only=("blocks",)), run)
+    assert alone.tokenizer_from is None
+    assert (alone.data.alphabet, alone.data.vocab) == (("\n behotx", None) if symbols == "characters" else (None, 300))
+    # What was begun needs the source no more.
+    write_run(run, second, DIGITS.load(), learn(second), "0" * 64)
+    shutil.rmtree(source)
+    assert settled(unsettled, run) == settled(dataclasses.replace(unsettled, params_from=None), run) == second
