@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from arjax.commands import completing, flags
+from arjax.commands import completing, filling, flags
 from arjax.commands.completing import Hidden
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
@@ -25,6 +25,11 @@ class Complete:
     """What is hidden of images: lower (the default), upper, left or right half, centre (half as high and wide), random (half of
     the pixels), or a picture in which what is to be hidden is white (transparent is black), or an .npy of booleans, of the
     images' size, or of tokens with a pixel for each. Of test examples of text: left, right (the default), centre or random."""
+    hide: tuple[str, ...] = ()
+    """Columns of a table that are hidden, by name."""
+    table: Path | None = None
+    """A table whose missing values are filled in, instead of test rows: .csv, .tsv, .csv.gz or .parquet, with the columns of the
+    run, and others, which stay as they are."""
     image: Path | None = None
     """A picture to complete instead of test images, of the model's size, turned as its orientation says and, where it is
     transparent, on white; or an .npy of raw values. Black and white become the smallest and largest value of the training
@@ -61,6 +66,9 @@ class Complete:
         experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
         self._check_medium(data.medium)
+        if self.table is not None:
+            self._fill(model, params, data)
+            return
         examples, completions = data.medium.at_once
         completions = self.completions or completions
 
@@ -69,6 +77,8 @@ class Complete:
         if "seconds" in data.medium.flags:
             kept = completing.samples_kept(model, data.medium.sample_rate, self.seconds, self.audio)
             hidden, said = np.arange(model.num_sites) >= kept, f"{kept / data.medium.sample_rate:g} s kept"
+        elif self.hide:
+            hidden, name, said = data.medium.places(self.hide), "_".join(self.hide)[:60], f"{', '.join(self.hide)} hidden"
         elif self.text is None:
             name = self.mask or ("lower" if shape[0] > 1 else "right")
             hidden, said = completing.over_sites(model, completing.read_mask(name, *shape, self.seed)), f"{name} hidden"
@@ -97,6 +107,13 @@ class Complete:
         if cost is not None:
             say(cost)
 
+    def _fill(self, model, params, data) -> None:
+        completions = self.completions or 1
+        filled = filling.fill(model, params, jax.random.key(self.seed), data, self.table, completions)
+        stem = Path(self.run) / "samples" / f"filled_{self.table.name.partition('.')[0]}_{self.seed}"
+        where = filled.exhibit.save(stem, overwrite=self.overwrite)
+        say(f"{filled.gaps} missing values of {filled.rows} rows, each filled in {completions} times, in {where}")
+
     @property
     def _own(self) -> str | None:
         """The flag that gives an example of the user's own."""
@@ -107,7 +124,7 @@ class Complete:
         flags.require_seed(self.seed)
         flags.require_suffix(".png", png=self.png)
         read = flags.data_files(self.run, self.root, self.modules)
-        flags.require_outputs(self.overwrite, self.image, self.mask, *read, png=self.png)
+        flags.require_outputs(self.overwrite, self.image, self.table, self.mask, *read, png=self.png)
         if self.label is not None and self._own is None:
             raise InputError("--label belongs to --image, --text or --audio, test examples have their own; leave it out")
         if self._own is not None and self.examples is not None:
@@ -117,9 +134,13 @@ class Complete:
 
     def _check_medium(self, medium) -> None:
         """InputError for a flag that is of another medium than the run's."""
-        for name in ("mask", "image", "text", "truth", "audio", "seconds", "png"):
-            if getattr(self, name) is not None and name not in medium.flags:
+        for name in ("mask", "hide", "table", "image", "text", "truth", "audio", "seconds", "png"):
+            if getattr(self, name) not in (None, ()) and name not in medium.flags:
                 raise InputError(f"--{name}: {self.run} models {medium.noun}; leave it out")
+        if self.hide and (self.mask, self.table) != (None, None):
+            raise InputError("--hide, --mask and --table each say what is hidden; choose one of them")
+        if self.table is not None and (self.mask, self.examples) != (None, None):
+            raise InputError("--table has the rows, and what is hidden; leave --mask and --examples out")
         if self.text is None and self.truth is not None:
             raise InputError("--truth belongs to --text; give one, or leave it out")
         if self.text is not None and self.mask is not None:

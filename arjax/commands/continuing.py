@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from arjax.data.characters import decoded
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.errors import InputError, brief, say, show
 from arjax.files import read_input
 from arjax.protocol import Cond

@@ -120,7 +120,9 @@ def rows(experiment, splits: Splits) -> dict[str, str | list[str]]:
     for part in ("local", "memory"):
         if getattr(train, part) is not None:
             said[part] = f"features of {' x '.join(map(str, getattr(train, part).shape[1:]))} with each example"
-    said["values"] = f"{train.x.min():.6g} to {train.x.max():.6g} in train; {data.values.title} ({data.values.support})"
+    summary = DataCapabilities.of(data).summary
+    spread = f"{train.x.min():.6g} to {train.x.max():.6g} in train; {data.values.title} ({data.values.support})"
+    said["values"] = spread if summary is None else summary(train.x)
     if experiment.tokenizer is not None:
         said["tokens"] = f"made of them by {experiment.tokenizer}"
     if train.label is not None:

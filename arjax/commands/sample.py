@@ -11,7 +11,7 @@ import tyro
 
 from arjax.commands import flags
 from arjax.commands.continuing import Writer, as_jsonl, continue_prompts, converse, read_prompts, unescaped
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.errors import InputError, say, show
 from arjax.runs.load import open_run
 from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral
@@ -57,7 +57,8 @@ class Sample:
     Texts and sounds are named likewise."""
     out: Path | None = None
     """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
-    their length, of images drawn as tokens also these), or continuations as .jsonl (of each its prompt, text, tokens, stop)."""
+    their length, of images drawn as tokens also these), continuations as .jsonl (of each its prompt, text, tokens, stop), or
+    rows of a table as .csv."""
     overwrite: flags.Overwrite = False
     root: flags.Root = None
     modules: flags.Modules = ()
@@ -72,7 +73,7 @@ class Sample:
             raise InputError(f"{' and '.join(given)} each say what to continue; choose one of them")
         if self.interactive and (self.samples, self.out) != (None, None):
             raise InputError("--interactive prints one continuation of each line; leave --samples and --out out")
-        flags.require_suffix(".npz", *[".jsonl"] * continues, out=self.out)
+        flags.require_suffix(".npz", ".jsonl" if continues else ".csv", out=self.out)
         flags.require_suffix(".png", png=self.png)
         inputs = (self.prompt_file, *flags.data_files(self.run, self.root, self.modules))
         flags.require_outputs(self.overwrite, *inputs, out=self.out, png=self.png)
@@ -80,6 +81,9 @@ class Sample:
         experiment, params, _ = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, experiment), experiment.data
         label = flags.require_label(self.run, model, data, self.label)
+        as_csv = self.out is not None and self.out.suffix == ".csv"
+        if as_csv and "table" not in data.medium.flags:
+            raise InputError(f"--out {self.out}: {self.run} models {data.medium.noun}, not of a table; choose .npz")
         # Only features have to come from data, which need not be there otherwise.
         examples = data.load().valid if model.cond.features(model.site_shape) else None
 
@@ -104,6 +108,9 @@ class Sample:
         original = data.medium.original(x)
         if exhibit.texts:
             show(exhibit.text)
+        if as_csv:
+            self._save("samples", exhibit, f"{exhibit.text}\n".encode(), batch)
+            return
         self._write("samples", exhibit, cond, **({"x": x} if original is None else {"x": original, "tokens": x}))
 
     def _continue(self, writer: Writer, key, batch: int) -> None:

@@ -76,6 +76,20 @@ class Column:
             values[cell] = value
         return np.array([values[cell] for cell in cells], np.float32)
 
+    def summary(self, values) -> str:
+        """Says what values [N] are."""
+        there = values[values != np.float32(MISSING)]
+        if self.kind == "real":
+            low, middle, high = self.decode(np.quantile(there, (0, 0.5, 1)) if len(there) else np.zeros(3))
+            said = f"real, {low} to {high}, half of them up to {middle}"
+        else:
+            counts = np.bincount(there.astype(int), minlength=len(self.levels))
+            most = np.argsort(-counts, kind="stable")[:5] if self.kind == "categorical" else np.arange(len(counts))[:8]
+            shown = ", ".join(f"{self.levels[i]} {counts[i]:,}" for i in most) + ", ..." * (len(most) < len(counts))
+            said = f"{self.kind}, {len(counts)} level{'s' * (len(counts) > 1)}: {shown}"
+        gone = len(values) - len(there)
+        return f"{self.name}: {said}" + (f"; {gone:,} missing" if self.missing else "")
+
     def decode(self, values) -> list[str]:
         """Writes values [N] as cells."""
         return [self._cell(float(value)) for value in values]

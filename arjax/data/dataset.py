@@ -55,6 +55,8 @@ class DataCapabilities:
     baseline: Callable | None = None
     """baseline(train, scored) -> by its name -log p of the examples `scored` [N, *site_shape, *E] in nats [N], of a model that
     needs no training, fitted to the examples `train`. Of symbols there are such models anyway."""
+    summary: Callable | None = None
+    """summary(x) -> lines that say what the values of examples [N, *site_shape, *E] are, where their range says little."""
     tokenizer: str | None = None
     """The tokenizer.json of these tokens; None learns them from the training part."""
     tokens: bool = False

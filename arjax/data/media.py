@@ -6,10 +6,8 @@ questions. Code that shows, reads or writes examples calls the medium and does n
 """
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -27,64 +25,12 @@ from arjax.data.characters import (
 )
 from arjax.data.columns import Column
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
+from arjax.data.exhibit import Exhibit, completed_texts
 from arjax.data.image_files import pack_image, unpack_image
-from arjax.data.sound_files import wav
 from arjax.data.splits import blocks
 from arjax.data.table_files import csv_row
-from arjax.errors import InputError
-from arjax.files import free_stem, write_all
+from arjax.errors import InputError, brief
 from arjax.grids import Block, grid_of_blocks, grid_of_classes, image_grid
-
-
-class Exhibit(NamedTuple):
-    """Examples as a person sees, reads or hears them; what a medium does not have is empty.
-
-    picture: uint8 [h, w, 3], one picture of all examples, or None.
-    texts: strings.
-    rule: what stands between these.
-    header: a line that stands above them in their file.
-    suffix: the ending of their file.
-    waveforms: float32 arrays [T] in [-1, 1], of `sample_rate` samples a second.
-    names: a name for the file of each waveform; none for their numbers.
-    """
-
-    picture: np.ndarray | None = None
-    texts: tuple[str, ...] = ()
-    rule: str = f"\n{'-' * 40}\n"
-    header: str = ""
-    suffix: str = ".txt"
-    waveforms: tuple[np.ndarray, ...] = ()
-    sample_rate: int = 0
-    names: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The texts one below the other, with the rule between them and the header above."""
-        return f"{self.header}\n" * bool(self.header) + self.rule.join(self.texts)
-
-    def save(
-        self, stem: Path, png: Path | None = None, *, also: Mapping[Path, bytes] | None = None, overwrite: bool = False
-    ) -> str:
-        """Writes STEM.png, STEM.txt (or .csv) and STEM_NAME.wav, those that there are, and returns in words where they lie.
-
-        png: another file for the picture.
-        also: files by their content that are written at the same time.
-        overwrite: are files that are there replaced? Without, STEM becomes STEM-2, STEM-3, ..., and other names are refused.
-        """
-        sounds = [f"_{name}.wav" for name in self.names or range(len(self.waveforms))]
-        contents = {self.suffix: self.text + "\n"} if self.texts else {}
-        contents |= {ending: wav(each, self.sample_rate) for ending, each in zip(sounds, self.waveforms, strict=True)}
-        contents |= {".png": pictures.png(self.picture)} if self.picture is not None else {}
-        named = {".png": png} if png else {}
-        stem = stem if overwrite else free_stem(stem, contents.keys() - named.keys())
-        path = {ending: stem.with_name(stem.name + ending) for ending in contents} | named
-        write_all({path[ending]: content for ending, content in contents.items()} | (also or {}), overwrite=overwrite)
-        written = [str(path[self.suffix])] if self.texts else []
-        if sounds:
-            written.append(str(path[sounds[0]]) + (f" to {path[sounds[-1]].name}" if len(sounds) > 1 else ""))
-        if self.picture is not None:
-            written.append(f"the first {pictures.SOUNDS} drawn in {path['.png']}" if sounds else str(path[".png"]))
-        return ", ".join(written)
 
 
 class Medium(Protocol):
@@ -99,7 +45,7 @@ class Medium(Protocol):
     lossless: bool
     """Does an example give back the original that it was made of? False for tokens of which only something similar comes back."""
     flags: frozenset[str]
-    """Those of `python -m arjax complete` that apply: "mask", "hide", "image", "text", "truth", "audio", "seconds", "png"."""
+    """Those of `python -m arjax complete` that apply: "mask", "hide", "table", "image", "text", "truth", "audio" and so on."""
     at_once: tuple[int, int]
     """How many examples are completed where nothing is said of it, and how often each."""
 
@@ -333,7 +279,7 @@ class Sound:
 class Table:
     """Rows with commas between their cells. Of one column of numbers a run shows the density.
 
-    columns: what the columns are called and how their values are written, which makes it CSV; () for rows of numbers.
+    columns: what they are called and how their values are written, which makes it CSV; () for rows of numbers.
     """
 
     columns: tuple[Column, ...] = ()
@@ -344,7 +290,7 @@ class Table:
     lossless: ClassVar[bool] = True
     at_once: ClassVar[tuple[int, int]] = (3, 3)
 
-    flags = property(lambda self: frozenset({"mask", "hide"} if self.columns else {"mask"}))
+    flags = property(lambda self: frozenset({"mask", "hide", "table"} if self.columns else {"mask"}))
 
     def exhibit(self, x, title="", captions=()):
         return self._exhibit(map(csv_row, self._cells(x)))
@@ -356,6 +302,13 @@ class Table:
             event = row.size // hidden.size
             rows += [np.where(np.repeat(hidden.ravel(), event), blank, cells), *self._cells(completions)]
         return self._exhibit(map(csv_row, rows))
+
+    def places(self, names: tuple[str, ...]) -> np.ndarray:
+        """Returns bool [T], True for the columns of these names. InputError for a name that none has."""
+        known = [column.name for column in self.columns]
+        if (other := next((name for name in names if name not in known), None)) is not None:
+            raise InputError(f"the run has no column {brief(other)}; its columns are {', '.join(known)}")
+        return np.array([name in names for name in known])
 
     def _exhibit(self, rows) -> Exhibit:
         header = csv_row(column.name for column in self.columns)
@@ -392,18 +345,3 @@ def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray, 
     visible[:, np.kron(hidden, patch)] = 0.5
     samples = Block("samples", drawn.reshape(-1, *images.shape[1:]), drawn.shape[1])
     return grid_of_blocks([Block("data", images, 1), Block("kept", visible, 1), samples], captions)
-
-
-def completed_texts(show, x, hidden, drawn, inside, blank: str) -> tuple[str, ...]:
-    """Returns of each example its visible symbols with a blank for each of the others, and its completions; see Medium.completed.
-
-    show: makes symbols [n] a string.
-    """
-    texts = []
-    for row, completions, there in zip(x, drawn, inside, strict=True):
-        row, covered = row[there], hidden[there]
-        ends = [*(np.flatnonzero(covered[1:] != covered[:-1]) + 1), len(row)]
-        stretches = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
-        texts.append("".join(blank * len(row[part]) if covered[part.start] else show(row[part]) for part in stretches))
-        texts += [show(completion[there]) for completion in completions]
-    return tuple(texts)

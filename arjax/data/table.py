@@ -132,6 +132,10 @@ class TableFile:
         levels of a column, and how many cells are empty; real values are normal."""
         return {"independent columns": sum(map(_independent, self.columns, train.T, scored.T))}
 
+    def summary(self, x: np.ndarray) -> list[str]:
+        """Says what the values of each column of rows [N, T] are, a line each."""
+        return [column.summary(values) for column, values in zip(self.columns, x.T, strict=True)]
+
     def _read(self) -> tuple[Cells, Parts]:
         """The cells of all files together, and the rows of each part."""
         if not self.path:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.errors import printable
 from arjax.files import write_whole
 from arjax.runs import loggers

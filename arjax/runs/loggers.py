@@ -20,7 +20,7 @@ from html import escape
 from pathlib import Path
 from typing import Protocol
 
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.description import describe
 from arjax.errors import InputError, one_line, require
 from arjax.files import read_file, write_whole

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.errors import InputError, printable
 from arjax.grids import image_grid
 from arjax.likelihood import bits_per_dim, log_prob, nats_per_dim

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from arjax.data.contents import Packed
+from arjax.data.exhibit import Exhibit
 from arjax.data.image_files import check_same
-from arjax.data.media import Exhibit, Images, Sound, Table, Text
+from arjax.data.media import Images, Sound, Table, Text
 from arjax.data.sound_files import read_sound
 from arjax.data.waveforms import MuLaw
 

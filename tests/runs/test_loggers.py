@@ -13,7 +13,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 import arjax
 from arjax.data import Digits
-from arjax.data.media import Exhibit
+from arjax.data.exhibit import Exhibit
 from arjax.description import describe
 from arjax.errors import InputError
 from arjax.heads import Bernoulli

@@ -1,0 +1,112 @@
+"""Runs of tables: what the commands draw, hide and fill in goes back to CSV with the same columns."""
+
+import csv
+import re
+
+import pytest
+from trained import failure, words, write_run_of_random_parameters
+
+from arjax.__main__ import main
+from arjax.data import TableFile
+from arjax.models import MADE
+from arjax.orders import AnyOrder
+
+NAMES = ["height", "colour", "stars", "note"]
+ROWS = [[f"{150 + i}.{i % 7}", ("red", "green", "blue")[i % 3], str(i % 5), "" if i % 4 else "yes"] for i in range(40)]
+
+
+def write(path, names, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    write(folder / "mine.csv", NAMES, ROWS)
+    data = TableFile(str(folder / "mine.csv")).examined().data
+    model = data.model(MADE(hidden=(8,)), head=None, order=AnyOrder(), classes=None)
+    write_run_of_random_parameters(folder / "run", data, model)
+    (folder / "mine.csv").rename(folder / "moved.csv")  # no command below needs it
+    return folder / "run"
+
+
+def test_sample_writes_rows_of_the_columns(run, capsys):
+    out = run.parent / "drawn.csv"
+    main(["sample", str(run), "--samples", "5", "--out", str(out)])
+    header, *rows = read(out)
+    assert header == NAMES
+    assert read(run / "samples" / "seed_0.csv") == [header, *rows]
+    assert len(rows) == 5
+    for height, colour, stars, note in rows:
+        assert float(height) == round(float(height), 1)
+        assert (colour in ("red", "green", "blue"), stars in "01234", note in ("", "yes")) == (True, True, True)
+    assert "5 samples in" in capsys.readouterr().out
+
+
+def test_complete_fills_in_what_is_missing_of_a_table_and_leaves_the_rest(run, capsys):
+    mine = [["7", "", "3", "yes", "ann"], ["", "blue", "", "yes", "bob"], ["151.50", "red", "2", "yes", "eve"]]
+    write(run.parent / "gaps.csv", [*NAMES, "who"], mine)
+    main(["complete", str(run), "--table", str(run.parent / "gaps.csv"), "--completions", "2"])
+    assert "3 missing values of 3 rows, each filled in 2 times, in" in capsys.readouterr().out
+    header, *rows = read(run / "samples" / "filled_gaps_0.csv")
+    assert header == [*NAMES, "who"]
+    for row, given in zip(rows, [row for row in mine for _ in range(2)], strict=True):
+        assert all(row)
+        assert all(new == old for new, old in zip(row, given, strict=True) if old)
+    assert rows[0][1] in ("red", "green", "blue")
+
+
+@pytest.mark.slow  # 3 s: a program of its own
+def test_complete_hides_columns_by_name(run, capsys):
+    write(run.parent / "mine.csv", NAMES, ROWS)
+    main(["complete", str(run), "--hide", "colour", "note", "--examples", "2", "--completions", "1"])
+    (run.parent / "mine.csv").unlink()
+    said = capsys.readouterr().out
+    assert "2 rows, colour, note hidden, and 1 completions of each in" in said
+    assert "-log p(hidden | visible) of the truth" in said
+    _, *rows = read(run / "samples" / "complete_colour_note_0.csv")
+    for given, drawn in zip(rows[::2], rows[1::2], strict=True):
+        assert given == [drawn[0], "_", drawn[2], "_"]
+
+
+def test_data_shows_each_column(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "mine.csv", NAMES, ROWS)
+    main(["data", "mine.csv"])
+    said = words(capsys)
+    assert "height: real, 150.0 to 189.4" in said
+    assert "colour: categorical, 3 levels: " in said
+    there, gone = map(int, re.search(r"note: categorical, 1 level: yes (\d+); (\d+) missing", said).groups())
+    assert there + gone == 32
+
+
+BAD = {
+    "--hide color": "the run has no column 'color'; its columns are height, colour, stars, note",
+    "--hide colour --mask left": "--hide, --mask and --table each say what is hidden; choose one of them",
+    "--table whole.csv": "has no missing value in the columns of the run; leave cells empty",
+    "--table other.csv": "has no column 'colour', which the run models",
+    "--table strange.csv": "the categorical column 'colour' has the cell 'pink', which it had not when it was first read",
+    "--table whole.csv --examples 3": "--table has the rows, and what is hidden; leave --mask and --examples out",
+    "--image x.png": "models rows; leave it out",
+}
+
+
+@pytest.mark.parametrize("flags", BAD)
+def test_complete_refuses_what_a_table_has_not(run, flags, capsys, monkeypatch):
+    monkeypatch.chdir(run.parent)
+    write(run.parent / "whole.csv", NAMES, [["1", "red", "1", "yes"]])
+    write(run.parent / "other.csv", ["height"], [["1"]])
+    write(run.parent / "strange.csv", NAMES, [["", "pink", "1", "yes"]])
+    assert BAD[flags] in failure(capsys, "complete", run, *flags.split())
+
+
+def test_sample_refuses_csv_of_what_is_no_table(runs, capsys):
+    assert "models images, not of a table; choose .npz" in failure(
+        capsys, "sample", runs("digits"), "--batch", "1", "--out", "x.csv"
+    )
