@@ -29,7 +29,8 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     records = read_metrics(run / "metrics.jsonl", described.task.measure)
     if begin is None and longer.is_finished(described, records):
         report.closing_table(over_tokens(described, load.learn(described, run)), run, records)
-        say(f"{run} is finished; choose another directory with --run to train again, or more --steps to go on")
+        more = "--patience" if "stopped" in records[-1] else "--steps"
+        say(f"{run} is finished; choose another directory with --run to train again, or more {more} to go on")
         return 0
 
     # The parts, and whether they fit together. Nothing is written before all of them do.
