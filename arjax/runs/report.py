@@ -197,7 +197,8 @@ def closing_table(experiment, run: Path, records: list[dict], kept: bool = True)
         )
     valid = next((r for r in reversed(records) if (r["split"], r["step"]) == ("valid", test["step"])), None)
     chosen = f", {words(experiment.task, experiment, valid)} on the validation split" if valid else ""
-    names = ["run.json", "tokenizer.safetensors", "metrics.jsonl", "loss.png", "samples/", "checkpoints/", "tensorboard/"]
+    names = ["run.json", "tokenizer.safetensors", "metrics.jsonl", "loss.png", "samples/", "checkpoints/"]
+    names += ["tensorboard/", "wandb/", "mlflow/"]
     rows = {
         "chosen": f"step {test['step']} of {test.get('stopped', experiment.steps)}{chosen}",
         "parameters": f"{test['parameters']:,}",
