@@ -1,6 +1,7 @@
 """What `sample` does to texts: read prompts, continue them until they are long enough or stop, and say what came of it."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import sys
@@ -24,12 +25,14 @@ _TOKENS = 200
 
 
 class Continuation(NamedTuple):
-    """A text, from its prompt on; what of it was drawn, and in how many symbols; the stop that it ends with, if it does."""
+    """A text, from its prompt on; what of it was drawn, and in how many symbols; the stop that it ends with, or None; and whether
+    it ended, with a stop or with the symbol that ends a text."""
 
     whole: str
     text: str
     tokens: int
     stop: str | None
+    ended: bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,12 +84,17 @@ class Writer:
         begun = np.zeros((len(symbols), lengths.max()), np.int32)
         for row, prompt in zip(begun, symbols, strict=True):
             row[: len(prompt)] = prompt
-        given = {"cond": cond, "transforms": self.transforms, "stop": self._stop(), "keep": self.keep}
+        given = {"cond": cond, "transforms": self.transforms, "stop": self._stop, "keep": self.keep}
         drawn = stream(self.model, self.params, key, symbols, tokens=tokens, every=_EVERY, **given)
         for generated in itertools.chain([Generated(begun, lengths)], drawn):
             rows = zip(generated.x, lengths, generated.length, strict=True)
             yield [self._continuation(row[:end], start) for row, start, end in rows], generated
 
+    @functools.cached_property
+    def _spelling(self) -> tuple[bytes | None, ...]:
+        return self.medium.spelling()
+
+    @functools.cached_property
     def _stop(self) -> Stops | None:
         """InputError where a stop is none of the medium's texts."""
         for stop in self.stops:
@@ -94,14 +102,14 @@ class Writer:
                 self.medium.encode(stop)
             except InputError as error:
                 raise InputError(f"--stop {stop!r}: {error}") from None
-        spelling = self.medium.spelling()
-        return stop_strings(self.stops, spelling) if self.stops or None in spelling else None
+        return stop_strings(self.stops, self._spelling) if self.stops or None in self._spelling else None
 
     def _continuation(self, row: np.ndarray, start: int) -> Continuation:
         whole, text = (self.medium.exhibit(part[None]).texts[0] for part in (row, row[start:]))
         ends = [(text.find(stop) + len(stop), stop) for stop in self.stops if stop in text]
         end, stop = min(ends, default=(len(text), None))
-        return Continuation(whole[: len(whole) - len(text) + end], text[:end], len(row) - int(start), stop)
+        ended = stop is not None or (len(row) > start and self._spelling[row[-1]] is None)
+        return Continuation(whole[: len(whole) - len(text) + end], text[:end], len(row) - int(start), stop, ended)
 
 
 def unescaped(stop: str) -> str:
@@ -210,10 +218,12 @@ def nth_key(key, i: int):
 
 def as_jsonl(records: list[dict], texts: list[Continuation]) -> bytes:
     """Returns a line for each text, several for each record: all that the record says, the prompt among it; what follows the
-    prompt, of how many symbols; the stop that it ends with, or null; and which of the prompt's samples it is."""
+    prompt, of how many symbols; the stop that it ends with, or null; whether it ended, or was cut off by --tokens; and which of
+    the prompt's samples it is."""
     batch = len(texts) // len(records)
     lines = (
-        records[i // batch] | {"text": text.text, "tokens": text.tokens, "stop": text.stop, "sample": i % batch}
+        records[i // batch]
+        | {"text": text.text, "tokens": text.tokens, "stop": text.stop, "ended": text.ended, "sample": i % batch}
         for i, text in enumerate(texts)
     )
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode(errors="backslashreplace")

@@ -29,8 +29,8 @@ class Score:
     context: int | None = None
     """How many symbols before it each is given at least, where its text has so many; by default half of the window. More take
     longer, and 0 scores windows apart, as evaluate does."""
-    label: int | None = None
-    """The class of the texts, where the model has classes."""
+    label: str | None = None
+    """The class of the texts, by its name or number, where the model has classes."""
     raw: flags.Raw = False
     step: flags.Step = None
     out: Path | None = None
@@ -49,10 +49,11 @@ class Score:
         if self.files.count("-") > 1:
             raise InputError("standard input can be read once; name - once")
         trained = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
-        model, medium = flags.require_model(self.run, trained.experiment), trained.experiment.data.medium
+        model, data = flags.require_model(self.run, trained.experiment), trained.experiment.data
+        medium = data.medium
         if medium.spelling() is None:
             raise InputError(f"{self.run} models {medium.noun}, no texts; use `python -m arjax evaluate`")
-        cond, keep = own_cond(model, self.run, "score", self.label), check_keep(model, self.context, 0, "--context")
+        cond, keep = own_cond(model, data, self.run, "score", self.label), check_keep(model, self.context, 0, "--context")
         # What is wrong with one of them is found before any is scored.
         contents = [(name, read_input(name)) for name in self.files]
         for name, content in contents:
@@ -76,10 +77,8 @@ class Score:
 
         rows = list(zip(self.files, scored, strict=True))
         rows += [("together", together(scored))] if len(scored) > 1 else []
-        table = Table(
-            title=Text(printable(f"{self.run}: each {unit} once, given {keep} to {sites - 1} before it"), "bold"),
-            title_justify="left",
-        )
+        title = f"{self.run}: each {unit} once, given {keep} to {sites - 1} before it where there are so many"
+        table = Table(title=Text(printable(title), "bold"), title_justify="left")
         columns = (f"{unit}s", "perplexity", f"nats/{unit}", f"bits/{unit}", *(["bits/byte"] if unit != "byte" else []))
         table.add_column("text", overflow="fold")
         for column in columns:

@@ -13,9 +13,12 @@ from trained import failure
 
 import arjax
 from arjax.__main__ import main
+from arjax.commands.continuing import Writer, continue_prompts
+from arjax.data.media import Text
 from arjax.data.sound_files import read_sound
 from arjax.data.waveforms import MuLaw
 from arjax.errors import KEPT, printable
+from arjax.protocol import Cond
 from arjax.sampling import MinP, Temperature, TopK, generate
 
 
@@ -179,7 +182,7 @@ def test_sample_slides_past_the_window_says_so_and_ends_behind_a_stop(runs, caps
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     ends = [next((stop for stop in ("\nh", "lod") if text.endswith(stop)), None) for text in texts]
     assert lines == [
-        {"prompt": "", "text": text, "tokens": len(text), "stop": stop, "sample": i}
+        {"prompt": "", "text": text, "tokens": len(text), "stop": stop, "ended": stop is not None, "sample": i}
         for i, (text, stop) in enumerate(zip(texts, ends, strict=True))
     ]
 
@@ -225,6 +228,19 @@ def test_sample_draws_many_prompts_in_batches_of_their_own_noise(runs, capsys, t
     for key, part in ((jax.random.key(0), texts[:8]), (jax.random.fold_in(jax.random.key(0), 2**32 - 1), texts[8:])):
         x = generate(model, params, key, [[ALPHABET.index(letter) for letter in "he"]] * 8, tokens=9).x
         assert [spelled(row[2:]) for row in x[: len(part)]] == part
+
+
+def test_continue_prompts_ends_a_text_at_the_symbol_that_ends_it(runs, capsys):
+    model, params = arjax.load(runs("characters"))
+    # The last of the alphabet ends a text here.
+    medium, end = Text(ALPHABET[:-1], ends=True), len(ALPHABET) - 1
+    writer = Writer(model, params, medium, lambda _: Cond(), (), tokens=50)
+    (text,), symbols, _ = continue_prompts(writer, jax.random.key(0), ["hello"], 1)
+    x, length = generate(model, params, jax.random.key(0), [medium.encode("hello")], tokens=50, stop=end)
+    assert x[0, length[0] - 1] == end, "choose another key: nothing ends here"
+    assert text.whole == spelled(x[0, : length[0] - 1]) == capsys.readouterr().out.removesuffix("\n")
+    assert (text.text, text.tokens, text.stop, text.ended) == (text.whole[5:], length[0] - 5, None, True)
+    np.testing.assert_array_equal(symbols.x, x)
 
 
 def test_sample_continues_every_line_that_is_typed_until_no_more_come(runs, capsys, monkeypatch):
