@@ -108,5 +108,5 @@ def test_complete_refuses_what_a_table_has_not(run, flags, capsys, monkeypatch):
 
 def test_sample_refuses_csv_of_what_is_no_table(runs, capsys):
     assert "models images, not of a table; choose .npz" in failure(
-        capsys, "sample", runs("digits"), "--batch", "1", "--out", "x.csv"
+        capsys, "sample", runs("digits"), "--samples", "1", "--out", "x.csv"
     )
