@@ -116,7 +116,7 @@ def _read_parquet(file) -> Cells:
         table = parquet.read_table(path)
         names = tuple(name.strip() for name in table.column_names)
         columns = tuple(tuple(map(_written, column.to_pylist())) for column in table.columns)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, ArithmeticError) as error:  # dates no calendar has among them
         if isinstance(error, InputError):
             raise
         raise InputError(f"{file} is no readable Parquet ({one_line(error)}); write it again") from error

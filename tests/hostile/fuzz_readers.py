@@ -16,7 +16,7 @@ import atheris
 
 # Those that are parsed by Python, where coverage shows a way; C and Rust libraries are not seen into.
 PARSERS = (
-    "idx", "npz", "npz member", "npy", "npy header", "png", "bmp", "pgm", "tif", "wav", "density", "config.json",
+    "idx", "npz", "npz member", "npy", "npy header", "png", "bmp", "pgm", "tif", "wav", "density", "csv", "config.json",
     "safetensors index", "tokenizer.json", "run.json", "metrics.jsonl",
 )  # fmt: skip
 

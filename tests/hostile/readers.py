@@ -31,7 +31,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, alphabet, audio, density, sources
+from arjax.data import Bytes, Characters, Digits, Levels, Npz, TableFile, alphabet, audio, density, sources
 from arjax.data.archive import parse_array
 from arjax.data.characters import LETTERS
 from arjax.data.contents import Packed
@@ -119,6 +119,23 @@ def npy(array) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
+
+
+CSV = b'size,colour,"a ""note"""\n' + b"".join(b"%d.5,%s,\n%d,NA,yes\n" % (i, b"red", i * i) for i in range(9))
+
+
+def _parquet() -> bytes:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    file = io.BytesIO()
+    columns = {"size": [i / 4 for i in range(18)], "colour": ["red", None, "blue"] * 6, "there": [True, False] * 9}
+    parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()
+
+
+def _read_table(path):
+    return TableFile(str(path), valid=0.2, test=0.2).examined().data.load()
 
 
 def zipped(members: dict[str, bytes], method=zipfile.ZIP_DEFLATED) -> bytes:
@@ -306,6 +323,8 @@ READERS = {
     "pgm": Reader(image("PPM"), _read_image("x.pgm")),
     "tif": Reader(image("TIFF"), _read_image("x.tif")),
     "density": Reader(b"0,1,1\n1,0,0\n", lambda content, folder: density.parse_text(content, "the file", (2, 3))),
+    "csv": Reader(CSV, as_file("mine.csv", _read_table)),
+    "parquet": Reader(_parquet(), as_file("mine.parquet", _read_table)),
     "characters": Reader(TEXT, _text(lambda path: Characters(path, alphabet(path), 4, 0.2, 0.2))),
     "rest": Reader(Text("ab").pack("x", "abüba".encode(), OF_IMAGES).note["rest"], _read_rest),
     "bytes": Reader(TEXT, _text(lambda path: Bytes(path, 4, 0.2, 0.2))),
