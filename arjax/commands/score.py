@@ -77,8 +77,7 @@ class Score:
 
         rows = list(zip(self.files, scored, strict=True))
         rows += [("together", together(scored))] if len(scored) > 1 else []
-        title = f"{self.run}: each {unit} once, given {keep} to {sites - 1} before it where there are so many"
-        table = Table(title=Text(printable(title), "bold"), title_justify="left")
+        table = Table(title=Text(printable(self.run), "bold"), title_justify="left")
         columns = (f"{unit}s", "perplexity", f"nats/{unit}", f"bits/{unit}", *(["bits/byte"] if unit != "byte" else []))
         table.add_column("text", overflow="fold")
         for column in columns:
@@ -88,6 +87,7 @@ class Score:
             cells = (name, f"{len(text.symbols):,}", *(f"{number:.4f}" for number in numbers[: len(columns) - 1]))
             table.add_row(*(Text(printable(cell)) for cell in cells))
         Console(highlight=False).print(table)
+        say(f"each {unit} once, given {keep} to {sites - 1} before it where its text has so many")
 
     def _content(self, scored: list[ScoredText], contexts: list[np.ndarray], medium) -> bytes:
         if self.out.suffix == ".npz":
