@@ -34,6 +34,7 @@ COMMANDS = {
     "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),
     "decompress": Command("compress:Decompress", "write these files again"),
     "export": Command("export:Export", "write what a transformer learned as a Hugging Face folder"),
+    "import": Command("export:Import", "make a run of a GPT-2 of Hugging Face"),
     "figures": Command("figures:Figures", "draw orders, masks, receptive fields and attention"),
 }
 

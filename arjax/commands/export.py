@@ -1,22 +1,31 @@
-"""`python -m arjax export RUN FOLDER`."""
+"""`python -m arjax export RUN FOLDER`, and `import FOLDER RUN`."""
 
 import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
 
+import jax
+import numpy as np
 import tyro
 
 from arjax.commands import flags
 from arjax.data.characters import END_OF_TEXT
 from arjax.data.media import MediumCapabilities
+from arjax.data.splits import Split, Splits
+from arjax.data.text_files import TextFiles
 from arjax.errors import InputError, say
 from arjax.files import check_output
-from arjax.interop import save_huggingface
 from arjax.interop.folder import CONFIG, TENSORS, TOKENIZER
+from arjax.interop.huggingface import huggingface_model, save_huggingface
 from arjax.interop.settings import require_expressible
 from arjax.protocol import declared_by
+from arjax.runs import checkpoints, directory, start
 from arjax.runs.load import open_run
+from arjax.training.experiment import Experiment, over_tokens, run_keys
+from arjax.training.optimizers import SGD
+from arjax.training.recipe import Pretrained, settle
+from arjax.training.state import abstract_state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +52,37 @@ class Export:
         except InputError as error:
             raise InputError(f"{self.run} cannot be exported: {error}") from error
         say(f"{', '.join((CONFIG, TENSORS, *others))} in {self.folder}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """Make a run of the GPT-2 in a Hugging Face folder as it is, to sample from it, score, complete and compress texts."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER", help="The one that holds config.json.")]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="The directory to make.")]
+    length: int | None = None
+    """Tokens of a window; by default as many as there are positions."""
+
+    def __call__(self) -> None:
+        flags.require_positive(length=self.length)
+        if self.run.exists():
+            raise InputError(f"{self.run} is there already; choose another directory")
+        length = self.length or huggingface_model(self.folder).num_sites
+        data = TextFiles(symbols="bytes", length=length, held_out="place")
+        parts = {"data": data, "model": Pretrained(), "optimizer": SGD(momentum=0.0), "params_from": str(self.folder)}
+        described = settle(Experiment(**parts, steps=1, eval_every=1))
+        if described.tokenizer is None:
+            raise InputError(f"{self.folder} holds no {TOKENIZER}, by which text becomes its tokens; fetch it too")
+        learned = described.tokenizer.fit(data)
+        experiment = over_tokens(described, learned)
+        abstract = abstract_state(experiment, mesh := experiment.mesh.build())
+        given = start.taken(experiment, abstract, self.run, learned)
+        none = Split(np.zeros((0, length), np.int32))
+        with directory.alone_in(self.run), jax.set_mesh(mesh):
+            directory.write_run(self.run, described, Splits(none, none, none), learned, given.digest)
+            state = start.begin(experiment, abstract, run_keys(experiment).init, given, self.run)
+            with checkpoints.open_checkpoints(self.run / "checkpoints") as writer:
+                checkpoints.save(writer, 0, state, None)
 
 
 # Read by transformers beside the tokenizer.json, which alone it would take for GPT-2's, with a token that is none here.

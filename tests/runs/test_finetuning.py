@@ -92,3 +92,15 @@ def test_a_folder_is_trained_further_sampled_and_written_back_by_one_command_eac
     before = load_huggingface("gpt2")[1]
     moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), params, before)
     assert 0 < max(jax.tree.leaves(moved)) < 0.01
+
+
+@pytest.mark.slow
+def test_import_makes_a_run_of_a_folder_from_which_is_sampled_and_exported(here, capsys):
+    main(["import", "gpt2", "run", "--length", "8"])
+    loaded = arjax.load("run")
+    model, params = load_huggingface("gpt2", sites=8)
+    assert loaded.model == model
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, params)
+    assert loaded.tokenizer.encode(np.array([104, 105])).tolist() == [104, 105]
+    main(["sample", "run", "--prompt", "hi", "--tokens", "3"])
+    assert "hi" in capsys.readouterr().out
