@@ -78,10 +78,13 @@ class TextFiles:
 
     shared: ClassVar[tuple[str, ...]] = ("alphabet", "vocab", "length")
     name = property(lambda self: Path(self.path or "text").name or self.path)
-    title = property(lambda self: title_of(self, _NAMES[self.symbols].format(len(self.alphabet or ""))))
     medium = property(lambda self: Text(self.alphabet, ends=True))
     values = property(lambda self: Levels(self.medium.vocab))
     subwords = property(lambda self: self.vocab)
+
+    @property
+    def title(self) -> str:
+        return self.name if self.open else title_of(self, _NAMES[self.symbols].format(len(self.alphabet or "")))
 
     @property
     def open(self) -> bool:

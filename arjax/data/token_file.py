@@ -62,7 +62,7 @@ class TokenFile:
             raise InputError(f"length={self.length} must be at least one token; choose a positive number")
 
     name = property(lambda self: Path(self.path or "tokens").name or self.path)
-    title = property(lambda self: title_of(self, "tokens" if self.vocab is None else f"{self.vocab} tokens"))
+    title = property(lambda self: self.name if self.open else title_of(self, f"{self.vocab} tokens"))
     division = property(lambda self: f"parts as named, or of one file valid {self.valid:.4g}, test {self.test:.4g} of its end")
     medium = property(lambda self: Tokens())
     values = property(lambda self: Levels(self.vocab))
