@@ -51,7 +51,7 @@ def require_runs(runs: tuple[str, ...], modules: tuple[str, ...], nats: bool) ->
         raise InputError("there is no run to show; name directories that train.py wrote, as runs/*")
     found, refused = read_runs(runs, modules, nats)
     if not found:
-        more = f", nor can {len(refused) - 1} others" if len(refused) > 1 else ""
+        more = f"; {len(refused) - 1} more cannot be read" if len(refused) > 1 else ""
         raise InputError(f"{refused[0]}{more}")
     return found, refused
 

@@ -58,8 +58,8 @@ def check(loggers: Loggers) -> None:
                 wandb.login()
             except wandb.errors.UsageError as error:
                 raise InputError(
-                    f"--log.wandb {loggers.wandb} has no key ({one_line(error)}); run `wandb login`, or choose WANDB_MODE=offline, "
-                    "which keeps what is logged in the run's directory"
+                    f"--log.wandb {loggers.wandb} has no key ({one_line(error)}); run `wandb login`, or choose "
+                    "WANDB_MODE=offline, which keeps what is logged in the run's directory"
                 ) from None
     if loggers.mlflow is not None:
         require("mlflow", extra="mlflow")

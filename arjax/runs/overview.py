@@ -54,7 +54,14 @@ def read_runs(runs: Iterable[str], modules: tuple[str, ...] = (), nats: bool = F
     modules: as of `read_run`. nats: choose nats per example as the unit.
     """
     found, refused = [], []
-    for run in dict.fromkeys(runs):
+    runs = tuple(dict.fromkeys(runs))
+    if files := [run for run in runs if Path(run).is_file()]:  # as what runs/* finds beside runs
+        refused.append(
+            f"{', '.join(files)}: no run {'directories' if len(files) > 1 else 'directory'}; give those that train.py wrote"
+        )
+    for run in runs:
+        if run in files:
+            continue
         try:
             experiment = read_run(run, modules)
             found.append((run, experiment, read_metrics(Path(run) / "metrics.jsonl", experiment.task.measure)))

@@ -57,7 +57,7 @@ def test_runs_prints_a_table_of_what_differs_the_best_first(folder, tmp_path, ca
         [str(folder / "seed2"), "2", "60 of 60", "0.3000", "40", "0.3100 ± 0.0200", "bits/dim"],
         [str(folder / "seed1"), "1", "60 of 60", "0.4000", "40", "0.4100 ± 0.0200", "bits/dim"],
     ]
-    assert left_out.startswith(f"left out: {folder / 'notes.txt'} is no run directory")
+    assert left_out == f"left out: {folder / 'notes.txt'}: no run directory; give those that train.py wrote"
     figures = json.loads((tmp_path / "runs.json").read_text())
     assert [(each["differs"], each["best_step"]) for each in figures["runs"]] == [({"seed": "2"}, 40), ({"seed": "1"}, 40)]
     assert figures["runs"][0]["test"] == pytest.approx(0.31)
@@ -80,7 +80,7 @@ def test_runs_and_curves_refuse_in_one_line(folder, tmp_path, capsys):
         (["runs"], "no run to show"),
         (
             ["runs", folder / "notes.txt", folder / "none"],
-            "no run directory: it has no run.json; give one that train.py wrote, nor can 1 other",
+            "notes.txt: no run directory; give those that train.py wrote; 1 more cannot be read",
         ),
         (["curves", folder / "seed1", tmp_path / "text"], "these runs are in bits/byte and bits/dim, which share no axis"),
         (["curves", tmp_path / "begun"], "has no validation yet"),

@@ -98,7 +98,7 @@ def test_read_runs_names_what_cannot_be_read_and_reads_the_rest(made, tmp_path):
     found, refused = read_runs([str(tmp_path / "file"), damaged, str(tmp_path / "none"), made("good", EXPERIMENT)])
     assert [each.label for each in found] == ["good"]
     assert len(refused) == 3
-    for line, name in zip(refused, ("file is no run", "metrics.jsonl line 1", "none is no run"), strict=True):
+    for line, name in zip(refused, ("file: no run directory", "metrics.jsonl line 1", "none is no run"), strict=True):
         assert name in line
 
 
