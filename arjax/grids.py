@@ -10,9 +10,10 @@ import numpy as np
 
 from arjax.errors import printable
 
-# Screen pixels: what a grid is about as large as, what an image is at least as wide as, if the grid is then no wider than that,
-# and what no side of a picture exceeds: of more images the first are drawn, and how many is written below them.
-_USUAL, _READABLE, _WIDE, _MOST = 600, 80, 1200, 4096
+# Screen pixels: what a grid is about as large as; what an image is at least as wide as, unless the grid became wider than _WIDE;
+# what a grid of classes is at least as wide as; and what no side of a grid exceeds: of more images the first are drawn, and how
+# many is written below them.
+_USUAL, _READABLE, _WIDE, _NARROW, _MOST = 600, 80, 1200, 400, 4096
 _STRIP, _FONTS, _GROUND = 22, (14, 13, 12, 11, 10, 9), 128
 
 
@@ -42,7 +43,8 @@ def grid_of_classes(images, captions: Sequence[str]) -> np.ndarray:
     columns = max(1, round(math.sqrt(most / len(places))))
     blocks = [Block(caption, images[some], columns) for caption, some in places.items()]
     step = (images.shape[2] + 1) * columns
-    scale = max(1, math.ceil(_READABLE / (images.shape[2] + 1)), round(_USUAL / (step * len(blocks))))
+    wide, tall = step * len(blocks), math.ceil(most / columns) * (images.shape[1] + 1)
+    scale = max(math.ceil(_READABLE / (images.shape[2] + 1)), round(_USUAL / max(wide, tall)), math.ceil(_NARROW / wide))
     abreast = max(1, min(len(blocks), _WIDE // (step * scale)))
     bands, tall = [], 0
     for i in range(0, len(blocks), abreast):

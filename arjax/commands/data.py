@@ -16,8 +16,10 @@ from arjax.data import documents, image_folder, sound_files, table_files
 from arjax.data.dataset import DataCapabilities
 from arjax.data.splits import Splits, evenly_spaced
 from arjax.errors import InputError, brief, say, show
+from arjax.protocol import Cond
 from arjax.runs.config import edit, is_config, load_config
 from arjax.runs.report import show_rows
+from arjax.training.conditions import captions_of
 
 
 class Reader(NamedTuple):
@@ -63,7 +65,7 @@ class Data:
         splits = data.load()
         some = evenly_spaced(splits.train, self.examples)
         x = np.asarray(data.values(jax.random.key(0), some.x))
-        exhibit = data.medium.exhibit(x, f"{data.title}: training examples")
+        exhibit = data.medium.exhibit(x, f"{data.title}: training examples", captions_of(data, Cond(some.label)))
         if self.png and exhibit.picture is None:
             raise InputError(f"--png {self.png}: examples of {data.title} are {data.medium.noun}, no pictures; leave it out")
         if exhibit.texts:

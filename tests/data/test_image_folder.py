@@ -1,5 +1,6 @@
 """arjax/data/image_folder.py: a folder of images of any kind, as Pillow's users expect to see them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from faults import fault
 from PIL import Image
 from test_image_files import chunk, oriented, saved
+from trained import cells
 
+from arjax.__main__ import main
 from arjax.data import ImageFolder, Levels, Real, Threshold
 from arjax.data.dataset import DataCapabilities, examine
 from arjax.data.image_files import parse_square, picture_size
@@ -15,6 +18,8 @@ from arjax.data.media import Images
 from arjax.heads import Bernoulli, Categorical, CoupledDiscretizedMixtureOfLogistics, DiscretizedMixtureOfLogistics
 from arjax.models import MADE
 from arjax.orders import Raster
+from arjax.runs.config import edit, load_config
+from arjax.training.conditions import check_fits
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (4, 4)).astype(np.uint8)
@@ -266,3 +271,30 @@ def test_image_folder_refuses_in_one_line(tmp_path):
         ({"valid": 0.0}, "valid=0.0 and test=0.1 are the fractions held out"),
     ):
         assert says in fault(lambda fields=fields: ImageFolder("x", **fields))
+
+
+CONFIG = Path(__file__).parents[2] / "configs" / "my_images.py"
+
+
+@pytest.mark.parametrize(("image", "shape"), [(GRAY, ()), (COLOUR, (3,))])
+def test_my_images_follows_from_the_path_alone(tmp_path, image, shape):
+    for classes in ((), ("cat", "dog")):
+        folder = write(tmp_path / str(len(classes)), **{f"{name}__{i}": image for name in classes or ("all",) for i in range(3)})
+        experiment, _ = edit(load_config(CONFIG), ["--data.path", folder], "runs/x", "train.py")
+        model = experiment.model
+        assert (model.site_shape, model.head.event_shape, model.cond.classes) == ((4, 4), shape, len(classes) or None)
+        check_fits("images", model, experiment.data.load())
+
+
+@pytest.mark.slow  # a PixelCNN++ is compiled: trained, scored and sampled
+def test_my_images_trains_on_a_folder_and_shows_samples_by_class(tmp_path, capsys):
+    folder = by_class(tmp_path / "pets", cat=8, dog=8)
+    run, small = tmp_path / "run", ("--model.net.width", "8", "--model.net.levels", "1", "--samples", "4", "--steps", "2")
+    flags = [*small, "--optimizer.schedule.warmup", "0", "--batch-size", "8", "--eval-every", "2", "--run", str(run)]
+    main(["train", "my_images", "--data.path", folder, *flags])
+    # What the run holds is whole: it is sampled where the folder is gone.
+    shutil.rmtree(folder)
+    main(["sample", str(run), "--samples", "4", "--label", "DOG", "--png", str(tmp_path / "dogs.png")])
+    assert "4 samples in" in capsys.readouterr().out
+    for picture, columns in ((run / "samples" / "00000002.png", 2), (tmp_path / "dogs.png", 2)):
+        assert cells(picture, 2, columns, 4, 4).shape == (2, 2, 4, 4, 3)
