@@ -69,39 +69,39 @@ def _read_csv(file, delimiter) -> Cells:
     text, where = decoded(_content(file), str(file)), str(file)
     first = text.lstrip("\r\n").partition("\n")[0]
     delimiter = delimiter or max(",;\t|", key=first.count)
-    lines, rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True), []
+    lines, columns = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True), ()
     try:
         names = tuple(name.strip() for name in next((line for line in lines if line), ()))
         if not names:
             raise InputError(f"{where} is empty; give a table with a line of names")
+        columns = tuple([] for _ in names)
         for row in lines:
             if len(row) != len(names) and row:
                 raise InputError(
                     f"{where} line {lines.line_num} has {len(row)} cells, and there are {len(names)} names; correct it, and "
                     f"quote cells that contain {delimiter!r}"
                 )
-            if row:
-                rows.append(row)
+            for column, cell in zip(columns, row, strict=bool(row)):
+                column.append(cell.strip())
     except csv.Error as error:
         raise InputError(f"{where} line {lines.line_num} is no CSV ({error}); check its quotes") from error
     if (figure := next((name for name in names if number(name) is not None), None)) is not None:
         raise InputError(f"{where} has the number {brief(figure)} among the names in its first line; put a line of names first")
-    columns = tuple(tuple(map(str.strip, column)) for column in zip(*rows, strict=True)) if rows else ((),) * len(names)
-    return Cells(names, columns, where)
+    return Cells(names, tuple(map(tuple, columns)), where)
 
 
 def _content(file) -> bytes:
-    size, packed = files.check_file(file).stat().st_size, file.name.lower().endswith(".gz")
-    content = b""
+    parts, left = [], MAX_BYTES + 1 if files.check_file(file).stat().st_size <= MAX_BYTES else 0
     try:
-        if size <= MAX_BYTES:
-            with gzip.open(file) if packed else file.open("rb") as opened:
-                content = opened.read(MAX_BYTES + 1)
+        with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as opened:
+            while left > 0 and (part := opened.read(min(left, 2**20))):  # who reads n bytes takes memory for n at once
+                parts.append(part)
+                left -= len(part)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file} cannot be read ({one_line(error)}); give a file, packed by gzip or not") from error
-    if max(size, len(content)) > MAX_BYTES:
+    if left <= 0:
         raise InputError(f"{file} has more than {MAX_BYTES} bytes, and all of a table lies in memory; give a sample of its rows")
-    return content
+    return b"".join(parts)
 
 
 def _read_parquet(file) -> Cells:
