@@ -61,6 +61,8 @@ def check(loggers: Loggers) -> None:
                     f"--log.wandb {loggers.wandb} has no key ({one_line(error)}); run `wandb login`, or choose "
                     "WANDB_MODE=offline, which keeps what is logged in the run's directory"
                 ) from None
+            except wandb.errors.Error:
+                pass  # a server that cannot be reached, or refuses the key, costs the run a line
     if loggers.mlflow is not None:
         require("mlflow", extra="mlflow")
 
@@ -108,6 +110,9 @@ class Guarded:
         self.call(lambda logger: logger.close())
         self.call(None)
         if not self._lost:
+            self._thread.join(min(2, PATIENCE))
+            if self._thread.is_alive():
+                self._note(f"waiting for {self._name}, {PATIENCE} s at most")
             self._thread.join(PATIENCE)
         if self._thread.is_alive():
             self._lose(f"it was not done {PATIENCE} s after the run")
