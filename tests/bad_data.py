@@ -49,7 +49,35 @@ def lone():
         file(f"lone/{name}", Path("sounds/0.wav").read_bytes())()
 
 
+def own(name, content=None, reader="TextFiles"):
+    """A config over a file of one's own."""
+
+    def write():
+        config(TINY, f"{reader}({name!r}, length=4), model=ModelFor(RNN(width=4))")()
+        if content is not None:
+            file(name, content)()
+
+    return write
+
+
 BAD_FILES = (
+    Bad(
+        "train.py bad.py",
+        "sounds has no text (.txt, .md, .jsonl, .arrow, .parquet): its files are 5 of .wav; name",
+        own("sounds"),
+    ),
+    Bad(
+        "train.py bad.py",
+        "rows.jsonl line 1 has no text named 'text': it has the fields 'a'; choose",
+        own("rows.jsonl", '{"a": 1}'),
+    ),
+    Bad(
+        "train.py bad.py",
+        "mine.txt is not UTF-8: byte 2 is 0xff; convert it, or model its bytes",
+        own("mine.txt", b"he\xff" * 90),
+    ),
+    Bad("train.py bad.py --data.alphabet eh", "has 'l', first at character 2, which the alphabet", own("a.txt", "hel" * 90)),
+    Bad("train.py bad.py --data.vocab 3", "has the value 5 at [0, 0], but 3 levels", own("x.bin", b"\5\0" * 99, "TokenFile")),
     Bad("train.py text.py", "there is no file text.txt", gone("text.txt")),
     Bad("train.py text.py", "text.txt is not UTF-8: byte 2 is 0xff; convert it", file("text.txt", b"he\xff" * 90)),
     Bad("train.py text.py", "has '!', 'x', first at character 0, which the alphabet of 9 lacks", file("text.txt", "x!" * 300)),

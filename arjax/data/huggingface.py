@@ -19,7 +19,7 @@ from arjax.errors import InputError, brief, one_line, require
 from arjax.files import check_file, read_file
 
 ENDINGS = (".arrow", ".parquet")
-# All encoded images together lie in memory.
+# Of all rows together, which lie in memory.
 _MAX_BYTES = 2**31
 
 
@@ -27,17 +27,28 @@ def batches(file: Path) -> Iterator[Any]:
     """Yields the rows of a file in parts of bounded size, pyarrow's record batches. InputError where it cannot be read."""
     arrow = require("pyarrow", extra="huggingface")
     try:
-        if file.suffix.lower() == ".parquet":
-            yield from require("pyarrow.parquet", extra="huggingface").ParquetFile(check_file(file)).iter_batches(1000)
-            return
-        with arrow.memory_map(str(check_file(file))) as source:
-            try:
-                yield from arrow.ipc.open_stream(source)
-            except arrow.ArrowInvalid:  # a file of the other kind, with an index at its end
-                reader = arrow.ipc.open_file(source)
-                yield from map(reader.get_batch, range(reader.num_record_batches))
-    except (arrow.ArrowException, OSError) as error:
+        for batch in (_parquet if file.suffix.lower() == ".parquet" else _arrow)(arrow, check_file(file)):
+            batch.validate(full=True)  # a damaged one would have its strings anywhere in memory
+            yield batch
+    except (arrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{file} cannot be read ({one_line(error)}); save it again, by `datasets` or pyarrow") from error
+
+
+def _parquet(arrow, file):
+    opened = require("pyarrow.parquet", extra="huggingface").ParquetFile(file)
+    groups = range(opened.metadata.num_row_groups)
+    if sum(opened.metadata.row_group(i).total_byte_size for i in groups) > _MAX_BYTES:
+        raise InputError(f"{file} unpacks to more than {_MAX_BYTES} bytes, and all of it lies in memory; give fewer rows")
+    yield from opened.iter_batches(1000)
+
+
+def _arrow(arrow, file):
+    with arrow.memory_map(str(file)) as source:
+        try:
+            yield from arrow.ipc.open_stream(source)
+        except arrow.ArrowInvalid:  # a file of the other kind, with an index at its end
+            reader = arrow.ipc.open_file(source)
+            yield from map(reader.get_batch, range(reader.num_record_batches))
 
 
 def text_column(file: Path, field: str) -> Iterator[str]:

@@ -31,7 +31,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, TableFile, alphabet, audio, density, sources
+from arjax.data import Bytes, Characters, Digits, Levels, Npz, TableFile, TextFiles, alphabet, audio, density, sources
 from arjax.data.archive import parse_array
 from arjax.data.characters import LETTERS
 from arjax.data.contents import Packed
@@ -122,6 +122,15 @@ def npy(array) -> bytes:
 
 
 CSV = b'size,colour,"a ""note"""\n' + b"".join(b"%d.5,%s,\n%d,NA,yes\n" % (i, b"red", i * i) for i in range(9))
+
+
+def _arrow() -> bytes:
+    import pyarrow
+
+    table, file = pyarrow.table({"column": [f"text {i}" for i in range(12)]}), io.BytesIO()
+    with pyarrow.ipc.new_stream(file, table.schema) as opened:
+        opened.write_table(table)
+    return file.getvalue()
 
 
 def _parquet() -> bytes:
@@ -324,6 +333,13 @@ READERS = {
     "tif": Reader(image("TIFF"), _read_image("x.tif")),
     "density": Reader(b"0,1,1\n1,0,0\n", lambda content, folder: density.parse_text(content, "the file", (2, 3))),
     "csv": Reader(CSV, as_file("mine.csv", _read_table)),
+    "arrow": Reader(
+        _arrow(), as_file("mine.arrow", lambda path: TextFiles(str(path), field="column", valid=0.3, test=0.3).load())
+    ),
+    "jsonl": Reader(
+        b"\n" + '{"text": "Ein Löwe"}\n'.encode() * 8,
+        as_file("mine.jsonl", lambda path: TextFiles(str(path), valid=0.3, test=0.3).load()),
+    ),
     "parquet": Reader(_parquet(), as_file("mine.parquet", _read_table)),
     "characters": Reader(TEXT, _text(lambda path: Characters(path, alphabet(path), 4, 0.2, 0.2))),
     "rest": Reader(Text("ab").pack("x", "abüba".encode(), OF_IMAGES).note["rest"], _read_rest),
