@@ -109,7 +109,7 @@ COMMANDS = (
     ("sample rows --min-p 2", "MinP(2.0) is not in [0, 1]"),
     ("sample run --prompt h", "the run models images, which no text can begin; leave out --prompt and other flags of texts"),
     ("sample run --tokens 9", "the run models images, which no text can begin; leave out --prompt and other flags of texts"),
-    ("sample text --out x.txt", "--out x.txt must end in .npz; rename it"),
+    ("sample text --out x.txt", "--out x.txt must end in .npz"),
     ("sample text --tokens 3 --out x.txt", "--out x.txt must end in .npz or .jsonl; rename it"),
     ("sample text --prompt h --prompt-file text.txt", "--prompt and --prompt-file each say what to continue; choose one of them"),
     (
