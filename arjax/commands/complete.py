@@ -42,7 +42,7 @@ class Complete:
     truth: str | None = None
     """What --text really is, to say what that costs."""
     audio: Path | None = None
-    """A .wav file to continue instead of test recordings."""
+    """A file of sound to continue instead of test recordings, brought to their sample rate."""
     seconds: float | None = None
     """How much of a recording is kept, and continued; by default half of what the model generates, or of --audio all of it."""
     label: str | None = None
