@@ -27,7 +27,7 @@ from arjax.runs import directory
 from arjax.runs.load import open_run
 from arjax.tokenizers.tokenizer import Learned
 from arjax.training.experiment import Experiment
-from arjax.training.recipe import Pretrained, settle
+from arjax.training.recipe import ModelFor, Pretrained, settle
 from arjax.training.state import TrainState, draw_state, leaves
 
 # Of what does not fit, so much is named.
@@ -39,14 +39,15 @@ def settled(experiment: Experiment, run: Path | None) -> Experiment:
 
     run: its directory. One that was begun needs neither run nor folder any more: run.json has what they decided.
     """
-    source, model = Path(experiment.params_from or ""), experiment.model
+    source, model = experiment.params_from, experiment.model
     begun = run if run is not None and (run / "run.json").is_file() and directory.recorded(run, "params") else None
-    origin = begun or (source if experiment.params_from and (source / "run.json").is_file() else None)
-    if origin is None:
+    from_run, from_folder = (source is not None and (Path(source) / name).is_file() for name in ("run.json", CONFIG))
+    if begun is None and not from_run:
         return settle(experiment)
-    other = directory.read_run(origin, _modules(experiment))
-    if isinstance(model, Pretrained) and (experiment.params_from is None or not source.exists()):
-        experiment = dataclasses.replace(experiment, model=other.model, tokenizer=other.tokenizer)
+    other = directory.read_run(begun or source, _modules(experiment))
+    if isinstance(model, Pretrained) and isinstance(other.model, Model) and not from_folder:
+        recipe = ModelFor(model.net(other.model), other.model.head, labels=False)
+        experiment = dataclasses.replace(experiment, model=recipe, tokenizer=other.tokenizer)
     if experiment.params_only:
         return settle(experiment)
     if type(other.data) is type(experiment.data):
@@ -55,7 +56,7 @@ def settled(experiment: Experiment, run: Path | None) -> Experiment:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, **alike))
     experiment = settle(experiment)
     same = experiment.tokenizer is not None and experiment.tokenizer == other.tokenizer and experiment.tokenizer_from is None
-    return dataclasses.replace(experiment, tokenizer_from=str(source)) if same and origin == source else experiment
+    return dataclasses.replace(experiment, tokenizer_from=source) if same and from_run else experiment
 
 
 class Taken(NamedTuple):

@@ -45,14 +45,20 @@ class ModelFor:
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """The GPT-2, or the Image GPT, of the Hugging Face folder that `params_from` names: its sizes, its symbols, its tokenizer."""
+    """The GPT-2, or the Image GPT, of the Hugging Face folder that `params_from` names, or the transformer of the run: its sizes,
+    its symbols, its tokenizer. What is None is as it is there."""
 
     dropout: float | None = None
-    """The rate for what enters and for what every block adds; None for that of the folder."""
-    dtype: DtypeName = "float32"
+    """The rate for what enters and for what every block adds."""
+    dtype: DtypeName | None = None
     """What is computed in; the parameters are float32."""
-    remat: bool = False
+    remat: bool | None = None
     """Compute blocks again for the gradient, in exchange for memory."""
+
+    def net(self, model: Model):
+        """Returns the model's net with these fields, as far as they are set."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return model.net.clone(**{name: value for name, value in fields.items() if value is not None})
 
     def of(self, data, tokenizer, source: str | None) -> tuple[Model, Any]:
         """Returns (model, tokenizer) of a data set. The windows of data may be shorter than those of the folder.
@@ -70,9 +76,7 @@ class Pretrained:
             tokenizer = BPE(vocab, str(file))
         if tokenizer is None and data.values.vocab != vocab:
             raise InputError(f"{source} holds no {TOKENIZER}, by which text becomes its {vocab} tokens; fetch it too")
-        dropout = there.net.dropout if self.dropout is None else self.dropout
-        net = there.net.clone(dropout=dropout, dtype=self.dtype, remat=self.remat)
-        model = ModelFor(net, there.head, labels=False).of(data, tokenizer)
+        model = ModelFor(self.net(there), there.head, labels=False).of(data, tokenizer)
         if model.num_sites > there.num_sites:
             raise InputError(
                 f"windows of {model.num_sites} are longer than the {there.num_sites} positions of {source}; set --data.length "

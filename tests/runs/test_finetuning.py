@@ -68,6 +68,10 @@ def test_settle_refuses_what_the_folder_does_not_fit(here):
 def test_settled_needs_no_folder_where_the_run_was_begun_with_it(here):
     experiment = settle(finetuning())
     write_run(here / "run", experiment, experiment.data.load(), learn(experiment), "0" * 64)
+    # Another starts from it as from the folder.
+    again = settled(finetuning(params_from="run", model=Pretrained(dropout=0.5)), here / "other")
+    assert again.model == dataclasses.replace(experiment.model, net=experiment.model.net.clone(dropout=0.5))
+    assert (again.tokenizer, again.tokenizer_from) == (experiment.tokenizer, "run")
     shutil.rmtree("gpt2")
     assert settled(finetuning(), here / "run") == experiment
     assert "gpt2 is no folder" in fault(lambda: settled(finetuning(), here / "other"))
