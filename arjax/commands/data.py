@@ -35,6 +35,7 @@ READERS = (
     Reader("my_sounds", sound_files.ENDINGS),
     Reader("my_table", table_files.ENDINGS),
     Reader("my_text", documents.ENDINGS),
+    Reader("my_tokens", ("train.bin", "val.bin")),
 )
 # Of classes, so many are listed.
 _CLASSES = 40

@@ -76,6 +76,7 @@ def test_data_shows_those_of_a_config(capsys, tmp_path, monkeypatch):
         (("1.wav", "2.flac", ".DS_Store"), "my_sounds"),
         (("x.csv",), "my_table"),
         (("x.txt.gz", "y.md", "z.bin"), "my_text"),
+        (("train.bin", "val.bin", "tokenizer.json"), "my_tokens"),
         ((*(f"{i}.png" for i in range(9)), "readme.txt"), "my_images"),
     ],
 )
