@@ -101,6 +101,13 @@ def test_over_state_splits_what_is_wide_in_a_transformer_over_tensor_and_fsdp():
     assert state.opt_state[1][0].mu["blocks_0"]["w_up"].sharding.spec == PartitionSpec("fsdp", "tensor")
 
 
+def test_over_state_leaves_what_has_fewer_axes_than_its_array_off_tensor():
+    """What Adafactor remembers of the columns of a matrix has its name."""
+    mesh, model = Mesh(data=4, tensor=2).build(), arjax.Model(Transformer(8, 1, 2), Bernoulli(), (4,))
+    rows = {"v_row": {"blocks_0": {"w_up": struct(2**14)}}}
+    assert over_state(rows, mesh, model)["v_row"]["blocks_0"]["w_up"].sharding.spec == PartitionSpec(None)
+
+
 def test_tensor_axes_name_arrays_that_a_transformer_has():
     params = jax.eval_shape(functools.partial(arjax.init, TRANSFORMER), jax.random.key(0))
     paths = [
