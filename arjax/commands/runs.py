@@ -11,6 +11,7 @@ from arjax.commands.flags import Modules, Overwrite, require_outputs
 from arjax.errors import InputError, say, show
 from arjax.files import write_all
 from arjax.measure.results import table
+from arjax.runs.metrics import in_digits
 from arjax.runs.overview import Reached, read_runs
 from arjax.runs.report import plus_minus
 
@@ -62,9 +63,9 @@ def _row(each: Reached, names: list[str]) -> list[str]:
         each.run,
         *(each.differs.get(name, "-") for name in names),
         f"{each.steps:,} of {each.experiment.steps:,}",
-        "-" if best is None else f"{each.number(best):.4f}",
+        "-" if best is None else in_digits(each.number(best)),
         "-" if best is None else f"{best['step']:,}",
-        "-" if test is None else f"{each.number(test):.4f}{plus_minus(_error(each), 4)}",
+        "-" if test is None else f"{in_digits(each.number(test))}{plus_minus(_error(each), 4)}",
         each.unit if each.records else "-",
     ]
 

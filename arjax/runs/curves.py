@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arjax.pictures import as_png, new_figure
-from arjax.runs.metrics import baselines_in, best_of, natural_unit
+from arjax.runs.metrics import baselines_in, best_of, in_digits, natural_unit
 
 # Of a run's records the first part that does not decide the axis, and how much higher than the others it must be to be left out.
 _BEGINNING, _FAR = 0.2, 1.5
@@ -49,7 +49,7 @@ def loss_picture(experiment, records: list[dict], title: str = "") -> bytes:
         step, value = record["step"], number(record)
         axes.plot(step, value, marker, color=color, markeredgecolor="black", markersize=7, zorder=3)
         axes.axvline(step, color="0.85", linewidth=0.8, zorder=0)
-        labels[name] = (f"{name if name == 'test' else 'best valid'}: {value:.4f} at step {step}", color, value)
+        labels[name] = (f"{name if name == 'test' else 'best valid'}: {in_digits(value)} at step {step}", color, value)
         lines.append((name, color, np.array([step]), np.array([value])))
     if "best" in labels and labels["best"][2] == labels["valid"][2]:
         del labels["valid"]
@@ -83,7 +83,7 @@ def runs_picture(curves: list[Curve], unit: str, baselines: dict[str, float], ti
         axes.plot(curve.steps, curve.values, style, color=color, linewidth=1.4, marker="." if len(curve.steps) < 40 else None)
         axes.plot(curve.steps[curve.best], curve.values[curve.best], "o", color=color, markeredgecolor="black", markersize=7)
         lines.append((curve.label, color, curve.steps, curve.values))
-        labels.append((f"{curve.values[curve.best]:.4f}  {curve.label}", color, curve.values[-1]))
+        labels.append((f"{in_digits(curve.values[curve.best])}  {curve.label}", color, curve.values[-1]))
     _finish(axes, unit, lines, labels, baselines)
     axes.set_xlabel("step; a ring marks the best validation, whose value is written")
     return as_png(figure)
@@ -97,14 +97,14 @@ def _finish(axes, unit, lines, labels, baselines) -> None:
     axes.set(ylabel=unit, ylim=(low, high))
     axes.grid(alpha=0.3)
     axes.margins(x=0.02)
-    outside = [f"{name}: {values.max():.4g} at step {steps[values.argmax()]:.0f}" for name, _, steps, values in lines
+    outside = [f"{name}: {in_digits(values.max())} at step {steps[values.argmax()]:.0f}" for name, _, steps, values in lines
                if values.max() > high]  # fmt: skip
     for name, value in baselines.items():
         if value > high:
-            outside.append(f"{name}: {value:.4f}")
+            outside.append(f"{name}: {in_digits(value)}")
         else:
             axes.axhline(value, color="0.45", linewidth=1, linestyle="--", zorder=1)
-            labels = [*labels, (f"{name}: {value:.4f}", "0.35", value)]
+            labels = [*labels, (f"{name}: {in_digits(value)}", "0.35", value)]
     if outside:
         shown = [*outside[:5], *([f"and {len(outside) - 5} more"] if len(outside) > 5 else [])]
         said = "\n".join(["\N{BLACK UP-POINTING TRIANGLE} above:", *shown])

@@ -21,7 +21,7 @@ from arjax.files import write_whole
 from arjax.runs import loggers
 from arjax.runs.checkpoints import Restored
 from arjax.runs.curves import loss_picture
-from arjax.runs.metrics import forget, natural_unit, read_metrics
+from arjax.runs.metrics import forget, in_digits, natural_unit, read_metrics
 from arjax.runs.progress import Progress
 from arjax.runs.report import words
 from arjax.training.experiment import Experiment
@@ -149,7 +149,7 @@ class Log:
         self._write(self._last, "train", record)
         # Of this record alone, so that the unit stays what it is.
         unit, number = natural_unit(self.experiment, [record])
-        score = f"{number(record):.4f} {unit}"
+        score = f"{in_digits(number(record))} {unit}"
         self._progress.train(self._last, score, f"{rate:.0f} examples/s", words(task, self.experiment, record))
         self.updates, self._carried, self._trained = [], 0, 0.0
 

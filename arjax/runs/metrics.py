@@ -62,6 +62,11 @@ def numbers(record: dict) -> dict[str, float]:
             if name != "step" and not isinstance(value, bool) and _is_finite(value)}  # fmt: skip
 
 
+def in_digits(value: float) -> str:
+    """Writes a score with four decimals, or of a small one four digits."""
+    return f"{value:.4f}" if abs(value) >= 0.1 else f"{value:.4g}"
+
+
 def best_of(records: list[dict], measure: str) -> dict | None:
     """Returns the validation that was best, of equals the latest, as the checkpoint is chosen; None before any."""
     valid = [record for record in records if record["split"] == "valid"]

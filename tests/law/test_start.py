@@ -15,8 +15,8 @@ STAGES = (
     "[pkgutil.resolve_name(f'arjax.commands.{command.found}') for command in COMMANDS.values()]",
 )
 HEAVY = (
-    "PIL", "constriction", "matplotlib", "orbax", "pooch", "safetensors", "scipy", "sklearn", "soundfile", "tensorboardX",
-    "tensorstore", "tokenizers", "transformers", "torch",
+    "PIL", "constriction", "matplotlib", "mlflow", "orbax", "pooch", "safetensors", "scipy", "sklearn", "soundfile",
+    "tensorboardX", "tensorstore", "tokenizers", "transformers", "torch", "wandb",
 )  # fmt: skip
 CODE = """
 import contextlib, io, json, sys

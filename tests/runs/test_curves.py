@@ -61,7 +61,7 @@ def test_loss_picture_names_what_lies_outside_with_its_value(drawn):
     low, high = figure.axes[0].get_ylim()
     assert low < 0.3
     assert high < 1
-    assert "above: train: 9 at step 10 a far table: 3.0000" in texts(figure)
+    assert "above: train: 9.0000 at step 10 a far table: 3.0000" in texts(figure)
 
 
 def test_loss_picture_shows_all_where_the_beginning_is_not_far_off(drawn):
