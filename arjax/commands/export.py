@@ -76,7 +76,7 @@ class Import:
         learned = described.tokenizer.fit(data)
         experiment = over_tokens(described, learned)
         abstract = abstract_state(experiment, mesh := experiment.mesh.build())
-        given = start.taken(experiment, abstract, self.run, learned)
+        given = start.taken(described, abstract, self.run, learned)
         none = Split(np.zeros((0, length), np.int32))
         with directory.alone_in(self.run), jax.set_mesh(mesh):
             directory.write_run(self.run, described, Splits(none, none, none), learned, given.digest)

@@ -40,7 +40,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     abstract = abstract_state(experiment, mesh)
     trace_step(experiment, abstract, batches[0], keys.train)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
-    given = start.taken(experiment, abstract, run, learned)
+    given = start.taken(described, abstract, run, learned)
     loggers.check(experiment.log)
     doubtful = columns.doubts(experiment, splits, keys.train)
     stable = longer.stable(experiment, experiment.steps)

@@ -53,7 +53,10 @@ def settled(experiment: Experiment, run: Path | None) -> Experiment:
     if type(other.data) is type(experiment.data):
         shared = DataCapabilities.of(experiment.data).shared
         alike = {name: getattr(other.data, name) for name in shared if getattr(experiment.data, name) is None}
-        experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, **alike))
+        try:
+            experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, **alike))
+        except InputError as error:
+            raise InputError(f"the data would need the symbols of {begun or source}: {error}") from error
     experiment = settle(experiment)
     same = experiment.tokenizer is not None and experiment.tokenizer == other.tokenizer and experiment.tokenizer_from is None
     return dataclasses.replace(experiment, tokenizer_from=source) if same and from_run else experiment
@@ -68,7 +71,7 @@ class Taken(NamedTuple):
 
 
 def taken(experiment: Experiment, abstract: TrainState, run: Path, learned: Learned | None = None) -> Taken:
-    """Returns what the experiment, over tokens, takes over from its `params_from`.
+    """Returns what the experiment, as run.json has it, takes over from its `params_from`.
 
     abstract: the state it trains.
     run: its directory.
