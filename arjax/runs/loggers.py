@@ -15,7 +15,7 @@ import tempfile
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,8 @@ from arjax.training.experiment import Experiment, Loggers
 
 # Calls that may wait for a logger, and the seconds that the end of a run waits for it.
 _WAITING, PATIENCE = 1000, 60
+# Characters of a parameter that MLflow takes.
+_LONGEST = 6000
 
 
 class Logger(Protocol):
@@ -225,9 +227,18 @@ class MLflow:
         self._client = mlflow.MlflowClient()
         found = self._client.get_experiment_by_name(name)
         of = found.experiment_id if found else self._client.create_experiment(name)
-        self._id = _kept(run / "mlflow" / "id", lambda: self._client.create_run(of, run_name=run.absolute().name).info.run_id)
+        self._id = _kept(run / "mlflow" / "id", lambda: self._begin(of, run.absolute().name, describe(experiment)))
         self._client.update_run(self._id, "RUNNING")
         self._client.log_text(self._id, _config(experiment), "experiment.json")
+
+    def _begin(self, of, name, config) -> str:
+        from mlflow.entities import Param
+
+        began = self._client.create_run(of, run_name=name).info.run_id
+        parameters = [Param(name, str(value)[:_LONGEST]) for name, value in _fields(config, "")]
+        for i in range(0, len(parameters), 100):  # as many as MLflow takes at once
+            self._client.log_batch(began, params=parameters[i : i + 100])
+        return began
 
     def record(self, record):
         from mlflow.entities import Metric
@@ -242,6 +253,15 @@ class MLflow:
 
     def close(self):
         self._client.set_terminated(self._id)
+
+
+def _fields(config, path: str) -> Iterator[tuple[str, object]]:
+    """The fields of a described object by their dotted names, those of its parts among them."""
+    if not isinstance(config, dict):
+        yield path, config
+        return
+    for name, value in config.items():
+        yield from _fields(value, f"{path}.{name}".removeprefix("."))
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -1,5 +1,6 @@
 """What a person sees of a run as it goes: one line that moves on a terminal, plain lines elsewhere."""
 
+import datetime
 import sys
 import time
 
@@ -66,7 +67,7 @@ class Progress:
         """The line that moves, in `width` columns: a narrow terminal leaves out the bar first, then the rate, the time left, the
         score, and never the steps."""
         left = self.left
-        clock = "" if left is None or self.step == self.last else f"{int(left) // 60}:{int(left) % 60:02} left"
+        clock = "" if left is None or self.step == self.last else f"{datetime.timedelta(seconds=int(left))} left"
         steps = f"{self.step}/{self.last}"
         parts = {steps: 0, self.state: 1, self.score: 2, clock: 3, self.rate: 4}
         kept, room = [], width

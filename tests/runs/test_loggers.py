@@ -194,6 +194,8 @@ def test_mlflow_has_the_run_and_goes_on_with_it(tmp_path, monkeypatch, capsys):
     (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert run.info.run_id == (tmp_path / "run" / "mlflow" / "id").read_text()
     assert (run.info.run_name, run.info.status) == ("run", "FINISHED")
+    assert (run.data.params["model.net.hidden"], run.data.params["steps"]) == ("[4]", "6")
+    assert run.data.params["model.net.class"] == "arjax.models.made:MADE"
     history = client.get_metric_history(run.info.run_id, "valid/nats")
     assert [(metric.step, metric.value) for metric in history] == [(3, 3.0), (6, 2.0)]
     names = {file.path for file in client.list_artifacts(run.info.run_id, "samples")}

@@ -38,8 +38,8 @@ def test_progress_never_cuts_the_steps_whatever_the_width(clock, width):
 
 def test_progress_leaves_out_the_bar_first_then_the_rate_and_the_time_left(clock):
     shown = running(clock)
-    assert shown.line(60) == "training  50000/100000  2.6891 bits/char  10:00 left"
-    assert shown.line(80).startswith("training  50000/100000  2.6891 bits/char  8123 examples/s  10:00 left")
+    assert shown.line(60) == "training  50000/100000  2.6891 bits/char  0:10:00 left"
+    assert shown.line(80).startswith("training  50000/100000  2.6891 bits/char  8123 examples/s  0:10:00 left")
     assert shown.line(40) == "training  50000/100000  2.6891 bits/char"
     bar = shown.line(120).split("  ")[1]
     assert set(bar) == {"━", "─"}
