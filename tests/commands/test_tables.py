@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from trained import failure, words, write_run_of_random_parameters
+from trained import failure, records, words, write_run_of_random_parameters
 
 from arjax.__main__ import main
 from arjax.data import TableFile
@@ -84,6 +84,20 @@ def test_data_shows_each_column(tmp_path, capsys, monkeypatch):
     assert "colour: categorical, 3 levels: " in said
     there, gone = map(int, re.search(r"note: categorical, 1 level: yes (\d+); (\d+) missing", said).groups())
     assert there + gone == 32
+
+
+@pytest.mark.slow  # 8 s: my_table from the path alone to rows
+def test_my_table_trains_on_a_file_and_beats_independent_columns(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # The note says what the height is, so that a net has something to learn.
+    write(tmp_path / "mine.csv", NAMES, [[*row[:3], "tall" if i % 40 > 19 else ""] for i, row in enumerate(ROWS * 4)])
+    flags = ("--model.net.net.hidden", "64", "--steps", "200", "--eval-every", "100", "--samples", "5", "--ema", "0.9")
+    main(["train", "my_table", "--data.path", "mine.csv", "--data.drop", "stars", *flags])
+    assert "missing values, in 1 of 3 columns" in capsys.readouterr().out
+    header, *rows = read(tmp_path / "runs" / "my_table" / "samples" / "00000200.csv")
+    assert (header, len(rows)) == (["height", "colour", "note"], 5)
+    test = records(tmp_path / "runs" / "my_table")[-1]
+    assert test["nats"] < test["baselines"]["independent columns"] - 0.1
 
 
 BAD = {

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import arjax
 from arjax.data import Levels, Real, Split
@@ -118,5 +119,22 @@ def test_baselines_of_many_symbols_take_little_memory():
     assert peak < 15e6
 
 
-def test_baselines_of_real_values_are_none():
-    assert baselines(SimpleNamespace(values=Real()), split(3), split(3), batch_size=2, key=KEY) == {}
+@pytest.mark.parametrize("classes", [None, 3])
+def test_independent_gaussian_has_the_mean_and_variance_of_each_label_and_site(classes):
+    train, scored = (
+        Split(RNG.normal(5, 2, (num, 2, 3)), np.arange(num) % 3, counted=RNG.random((num, 2, 3)) < 0.8) for num in (40, 11)
+    )
+    real = SimpleNamespace(values=Real(), medium=SimpleNamespace(stream=False))
+    nats = baselines(real, train, scored, batch_size=7, key=KEY, classes=classes)["independent Gaussian"]
+    total = 0.0
+    for i, x in enumerate(scored.x):
+        for site in np.argwhere(scored.counted[i]):
+            alike = train.counted[(slice(None), *site)] & (True if classes is None else train.label == scored.label[i])
+            seen = train.x[(slice(None), *site)][alike]
+            total -= norm.logpdf(x[tuple(site)], seen.mean(), seen.std())
+    assert nats == pytest.approx(total / 11, rel=1e-5)
+
+
+def test_independent_gaussian_of_a_value_that_never_varies_is_left_out():
+    real = SimpleNamespace(values=Real(), medium=SimpleNamespace(stream=False))
+    assert baselines(real, Split(np.ones((4, 3))), Split(np.zeros((2, 3))), batch_size=2, key=KEY) == {}
