@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from arjax.description import fields_of
 from arjax.errors import KEPT, InputError, printable, say, show
-from arjax.runs.help import field_help, hints, listed
+from arjax.runs.help import help_of, hints, listed
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
 from arjax.runs.start import settled
@@ -101,7 +101,6 @@ def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tu
         description=f"Train {experiment.data.title}. Flags edit the experiment that the config builds; those of --hosts are in "
         "docs/clusters.md: --hosts.join, or --hosts.coordinator HOST:PORT --hosts.processes N --hosts.process I.",
         default=Command(experiment, run),
-        registry=_rules(),
     )
     run = Path(command.run)
     return settled(command.experiment, run), run
@@ -111,7 +110,7 @@ def read_flags(form, flags: list[str], program: str, **options):
     """Returns `tyro.cli(form, ...)`. SystemExit after --help (0), and where tyro has printed what is wrong (2)."""
     import tyro
 
-    call = functools.partial(tyro.cli, form, args=flags, prog=program, **options)
+    call = functools.partial(tyro.cli, form, args=flags, prog=program, registry=_rules(), **options)
     # tyro repeats what it was given. Beside that its own colours could not be told apart: without a terminal it uses none.
     plain = all(given == printable(given, KEPT) for given in (program, *flags))
     said, kept = io.StringIO(), contextlib.ExitStack()
@@ -125,7 +124,7 @@ def read_flags(form, flags: list[str], program: str, **options):
         show(said.getvalue(), end="", file=sys.stderr)
         if end.code:
             with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
-                tyro.cli(form, args=["--help"], **options)
+                tyro.cli(form, args=["--help"], registry=_rules(), **options)
             for hint in hints(flags, set(re.findall(r"--[\w.-]+", text.getvalue()))):
                 say(f"hint: {hint}", file=sys.stderr)
         raise
@@ -144,26 +143,39 @@ def _join(flags: list[str], program: str) -> list[str]:
 
 
 def _rules():
-    """tyro's reading of a Linen module, without the field that Model fills in."""
-    import flax.linen as nn
+    """tyro's reading of a dataclass: the fields that describe it, of a Linen module without the one that Model fills in, with the
+    help that stands below each."""
     import tyro
 
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.struct_rule
-    def net(info):
-        if not (isinstance(info.type, type) and issubclass(info.type, nn.Module)):
+    def of_dataclass(info):
+        if not (isinstance(info.type, type) and dataclasses.is_dataclass(info.type)):
             return None
         # A field's own type is a string where its module postpones the evaluation of annotations.
         hints = typing.get_type_hints(info.type, include_extras=True)
-        names = [field.name for field in fields_of(info.type)]
-        helps = field_help(info.type)
-        fields = (
-            tyro.constructors.StructFieldSpec(name, hints[name], getattr(info.default, name), helps.get(name)) for name in names
+        given = isinstance(info.default, info.type)
+        fields = tuple(
+            tyro.constructors.StructFieldSpec(
+                field.name,
+                hints[field.name],
+                getattr(info.default, field.name) if given else _default(field),
+                functools.partial(help_of, info.type, field.name),
+            )
+            for field in fields_of(info.type)
         )
-        return tyro.constructors.StructConstructorSpec(instantiate=info.type, fields=tuple(fields))
+        return tyro.constructors.StructConstructorSpec(instantiate=info.type, fields=fields)
 
     return registry
+
+
+def _default(field: dataclasses.Field) -> Any:
+    import tyro
+
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return tyro.MISSING if field.default is dataclasses.MISSING else field.default
 
 
 def _where(error: Exception, path: Path) -> str:

@@ -36,10 +36,15 @@ def field_help(cls: type) -> Mapping[str, str]:
     except (OSError, TypeError):
         return {}
     return {
-        field.target.id: inspect.cleandoc(below.value.value)
+        field.target.id: " ".join(below.value.value.split())
         for field, below in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
     }
+
+
+def help_of(cls: type, field: str) -> str | None:
+    """Returns the help of one field, if it has any."""
+    return field_help(cls).get(field)
 
 
 def listed(configs: Iterable[Path]) -> str:
