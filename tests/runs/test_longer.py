@@ -78,6 +78,7 @@ def test_train_of_more_steps_with_a_constant_learning_rate_is_one_run_of_all_of_
     assert "longer is finished" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_of_more_steps_goes_on_from_before_the_decay(experiment, capsys):
     experiment = scheduled(experiment, WarmupStableDecay(warmup=2, decay=0.4))
     longer, whole = run(experiment, "longer"), run(experiment, "whole", steps=40)
@@ -147,6 +148,7 @@ def test_train_with_patience_counts_on_after_it_was_killed(experiment, worse, mo
     assert records(folder)[-1]["stopped"] == 25
 
 
+@pytest.mark.slow
 def test_train_keeps_more_checkpoints_which_are_loaded_by_their_steps(experiment, capsys):
     folder = run(experiment, "run", keep_every=4)
     assert set(steps_in(folder / "checkpoints")) == {4, 8, 12, 16, 20}

@@ -25,8 +25,8 @@ RATE, DECAY, CLIP = 0.01, 0.1, 2.0
 LEVEL = Constant()
 NET = NetCapabilities(decays=("w", "v"), gives_theta=("v",))
 RNG = np.random.default_rng(0)
-# A matrix, what gives theta, a kernel of a convolution, and what does not decay.
-SHAPES = {"w": (4, 3), "v": (3, 2), "w1": (2, 3, 4), "b": (5,), "table": (6, 2)}
+# A matrix, what gives theta, a kernel of a convolution, and what does not decay; few shapes are compiled soon.
+SHAPES = {"w": (4, 3), "v": (4, 3), "w1": (2, 2, 3), "b": (4,), "table": (4, 3)}
 PARAMS = {name: RNG.normal(size=shape) for name, shape in SHAPES.items()}
 GRADS = [{name: RNG.normal(size=shape) for name, shape in SHAPES.items()} for _ in range(3)]
 DECAYING = ("w", "v", "w1")
