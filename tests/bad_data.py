@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from bad_input import Bad, config, cut, file, gone, npz
+from PIL import Image
 
 TINY = 'Npz("tiny.npz", Levels(2)), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))'
 MNIST = config(TINY, "MNIST(), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (28, 28))")
@@ -49,6 +50,12 @@ def lone():
         file(f"lone/{name}", Path("sounds/0.wav").read_bytes())()
 
 
+def one_dog():
+    for name in ("cats/1", "cats/2", "cats/3", "dogs/1"):
+        Path("pets", name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.eye(4, dtype=np.uint8)).save(f"pets/{name}.png")
+
+
 def own(name, content=None, reader="TextFiles"):
     """A config over a file of one's own."""
 
@@ -61,6 +68,9 @@ def own(name, content=None, reader="TextFiles"):
 
 
 BAD_FILES = (
+    Bad("train.py my_images", "no folder of images is named; give one by --data.path FOLDER"),
+    Bad("train.py my_images --data.path sounds", " of .wav; give a folder that has some"),
+    Bad("train.py my_images --data.path pets", "has 1 example of class 'dogs', and each of train, valid and test", one_dog),
     Bad(
         "train.py bad.py",
         "sounds has no text (.txt, .md, .jsonl, .arrow, .parquet): its files are 5 of .wav; name",
