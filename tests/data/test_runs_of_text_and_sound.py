@@ -150,3 +150,22 @@ def test_dataset_of_ones_own_has_the_rights_of_the_others(tmp_path, capsys, monk
     assert all(re.fullmatch(r"[0-5],[0-5],[0-5]", row) for row in rows)
     main(["evaluate", str(tmp_path / "run"), "--modules", "my_dice"])
     assert "20 examples of 3 dims" in capsys.readouterr().out
+
+
+@pytest.mark.slow  # whole runs of a config
+@pytest.mark.parametrize("symbols", ["characters", "bpe --data.vocab 265"])
+def test_my_text_trains_on_a_path_and_samples_documents_without_their_files(tmp_path, monkeypatch, capsys, symbols):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "poems.jsonl"
+    path.write_text("".join(f'{{"text": "the {word} and the {word}\\n"}}\n' for word in ("fox", "dog", "hen") * 20))
+    tiny = "--steps 2 --eval-every 2 --batch-size 8 --model.net.width 8 --model.net.layers 1 --model.net.heads 2"
+    schedule = "--optimizer.schedule.warmup 1 --samples 2"
+    main(["train", "my_text", "--data.path", "poems.jsonl", "--data.symbols", *symbols.split(), *tiny.split(), *schedule.split()])
+    described = read_run("runs/my_text")
+    assert described.model.site_shape == described.data.load().train.x.shape[1:]
+    path.unlink()
+    capsys.readouterr()
+    main("sample runs/my_text --prompt the --samples 2 --seed 3".split())
+    drawn = capsys.readouterr().out
+    assert drawn.startswith("the")
+    assert "<|endoftext|>" not in drawn
