@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arjax.pictures import as_png, new_figure
-from arjax.runs.metrics import baselines_in, best_of, in_digits, natural_unit
+from arjax.runs.metrics import baselines_in, best_of, in_digits, is_finite, natural_unit
 
 # Of a run's records the first part that does not decide the axis, and how much higher than the others it must be to be left out.
 _BEGINNING, _FAR = 0.2, 1.5
@@ -30,7 +30,7 @@ def loss_picture(experiment, records: list[dict], title: str = "") -> bytes:
     learning rate below. records: as in metrics.jsonl."""
     unit, number = natural_unit(experiment, records)
     measure, trained = experiment.task.measure, [record for record in records if record["split"] == "train"]
-    rates = [(record["step"], record["learning_rate"]) for record in trained if "learning_rate" in record]
+    rates = [(record["step"], record["learning_rate"]) for record in trained if is_finite(record.get("learning_rate"))]
     heights = {"height_ratios": [5, 1]} if rates else {}
     figure, panels = new_figure(title, 1 + bool(rates), 1, size=(8, 5.2), squeeze=False, sharex=True, **heights)
     axes = panels[0, 0]
@@ -38,7 +38,7 @@ def loss_picture(experiment, records: list[dict], title: str = "") -> bytes:
     for split, color, width in (("train", "tab:blue", 0.9), ("valid", "tab:orange", 1.5)):
         points = [(record["step"], number(record)) for record in records if record["split"] == split]
         if points:
-            steps, values = np.array(points).T
+            steps, values = np.array(points, float).T
             axes.plot(steps, values, color=color, linewidth=width, marker="." if len(points) < 40 else None)
             lines.append((split, color, steps, values))
     labels = {split: (split, color, values[-1]) for split, color, _, values in lines}
@@ -69,7 +69,7 @@ def curve_of(experiment, records: list[dict], label: str, number) -> Curve | Non
     if not valid:
         return None
     best = valid.index(best_of(records, experiment.task.measure))
-    return Curve(label, np.array([r["step"] for r in valid]), np.array([number(r) for r in valid]), best)
+    return Curve(label, np.array([r["step"] for r in valid], float), np.array([number(r) for r in valid], float), best)
 
 
 def runs_picture(curves: list[Curve], unit: str, baselines: dict[str, float], title: str = "") -> bytes:

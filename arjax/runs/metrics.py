@@ -1,15 +1,18 @@
 """metrics.jsonl: the records of a run, one JSON object a line, read back; and the unit in which a person reads them."""
 
+import itertools
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
-from arjax.errors import InputError
+from arjax.errors import InputError, printable
 from arjax.files import read_file, write_whole
 
 # What every record has besides its score: the step, what was scored, and the seconds the run had taken.
 _FIELDS = {"step": int, "split": str, "seconds": int | float}
+# Baselines that are drawn; a file of someone else's may name any number.
+_MOST = 8
 
 
 def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
@@ -48,18 +51,18 @@ def _record(line: bytes, fields: dict) -> dict | None:
         return None
     if not (isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())):
         return None
-    return record if all(_is_finite(record[name]) for name in fields if not isinstance(record[name], str)) else None
+    return record if all(is_finite(record[name]) for name in fields if not isinstance(record[name], str)) else None
 
 
-def _is_finite(value) -> bool:
-    # Of integers, those that a float holds.
-    return isinstance(value, int | float) and abs(value) < 2**1023 and math.isfinite(value)
+def is_finite(value) -> bool:
+    """Is it a finite number? Of integers, those that a float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1023 and math.isfinite(value)
 
 
 def numbers(record: dict) -> dict[str, float]:
     """Returns the finite numbers of a record by their names, the step left out."""
     return {name: value for name, value in record.items()
-            if name != "step" and not isinstance(value, bool) and _is_finite(value)}  # fmt: skip
+            if name != "step" and is_finite(value)}  # fmt: skip
 
 
 def in_digits(value: float) -> str:
@@ -81,15 +84,19 @@ def natural_unit(experiment, records: list[dict], nats: bool = False) -> tuple[s
     nats: choose nats per example instead, where the objective measures nats.
     """
     measure, medium = experiment.task.measure, experiment.data.medium
-    if nats or not all(_is_finite(record.get("bits_per_dim")) for record in records):
+    if nats or not all(is_finite(record.get("bits_per_dim")) for record in records):
         return (f"{measure} per example" if measure == "nats" else measure), lambda record: record[measure]
-    counts = [record for record in records if _is_finite(record.get("bits_per_byte")) and record["bits_per_dim"]]
+    counts = [record for record in records if is_finite(record.get("bits_per_byte")) and record["bits_per_dim"]]
     if not counts:
         value = "token" if experiment.tokenizer is not None else medium.unit
         lossy = " (lossy)" if any(record.get("lossy") for record in records) else ""
         return f"bits/{value}{lossy}", lambda record: record["bits_per_dim"]
     ratio = counts[-1]["bits_per_byte"] / counts[-1]["bits_per_dim"]
-    return "bits/byte", lambda record: record.get("bits_per_byte", record["bits_per_dim"] * ratio)
+    return "bits/byte", lambda record: _or(record.get("bits_per_byte"), record["bits_per_dim"] * ratio)
+
+
+def _or(value, other: float) -> float:
+    return value if is_finite(value) else other
 
 
 def baselines_in(unit: Callable[[dict], float], records: list[dict], measure: str) -> dict[str, float]:
@@ -98,4 +105,5 @@ def baselines_in(unit: Callable[[dict], float], records: list[dict], measure: st
     found = test.get("baselines")
     if not isinstance(found, dict) or not test[measure]:
         return {}
-    return {name: value * unit(test) / test[measure] for name, value in found.items() if _is_finite(value)}
+    shown = itertools.islice(found.items(), _MOST)
+    return {printable(name)[:60]: value * unit(test) / test[measure] for name, value in shown if is_finite(value)}

@@ -39,7 +39,8 @@ class Reached(NamedTuple):
     @property
     def label(self) -> str:
         """What differs, in a few words: of each field the last part of its name; the directory's name where nothing does."""
-        return ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in self.differs.items()) or Path(self.run).name
+        parts = [f"{name.rpartition('.')[2]}={value}" for name, value in self.differs.items()]
+        return ", ".join(parts) or printable(Path(self.run).name)
 
     @property
     def result(self) -> float:

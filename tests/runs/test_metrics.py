@@ -108,3 +108,20 @@ def test_best_of_is_the_latest_of_equal_validations():
     records = [record("valid", bits, step=step) for step, bits in enumerate([3.0, 2.0, 2.0, 4.0])]
     assert best_of([*records, record("train", 1.0)], "nats")["step"] == 2
     assert best_of(records[:0], "nats") is None
+
+
+def test_natural_unit_and_baselines_take_no_number_that_is_none():
+    """As a metrics.jsonl of someone else's may have them."""
+    experiment = text(Characters("x.txt", "abé", 12), 3)
+    many = {f"\x1b[{i}m" + "x" * 99: 1.0 for i in range(99)}
+    records = [
+        record("valid", 4.0, bits_per_byte=2.0),
+        record("valid", 4.0, bits_per_byte="no"),
+        record("test", 4.0, baselines=many),
+    ]
+    unit, number = natural_unit(experiment, records)
+    assert (unit, [number(r) for r in records]) == ("bits/byte", [2.0, 2.0, 2.0])
+    found = baselines_in(number, records, "nats")
+    assert len(found) == 8
+    assert all(name.isprintable() and len(name) == 60 for name in found)
+    assert natural_unit(experiment, [record("valid", True)])[0] == "nats per example"
