@@ -3,7 +3,7 @@
 from arjax.data.arrays import Arrays
 from arjax.data.audio import SpokenDigits
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
-from arjax.data.columns import Column
+from arjax.data.columns import TableColumn
 from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
@@ -31,7 +31,6 @@ __all__ = [
     "Bytes",
     "Characters",
     "Cifar10Subset",
-    "Column",
     "DataCapabilities",
     "Dataset",
     "Digits",
@@ -55,6 +54,7 @@ __all__ = [
     "Splits",
     "SpokenDigits",
     "Table",
+    "TableColumn",
     "TableFile",
     "Text",
     "TextFiles",

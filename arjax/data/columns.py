@@ -28,7 +28,7 @@ Kind = Literal["real", "ordered", "categorical"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column. Its values are real numbers, or the places of its levels; `MISSING` where a cell is empty.
 
     levels: of an ordered or a categorical column, as they are written.
@@ -107,7 +107,7 @@ class Column:
         return f"{value:.6g}" if shown > 12 or abs(value) >= 1e15 else f"{round(value, shown) + 0.0:.{shown}f}"
 
 
-def inferred(name: str, cells, train, kind: Kind | None, gaps: frozenset[str], where: str) -> tuple[Column | None, str]:
+def inferred(name: str, cells, train, kind: Kind | None, gaps: frozenset[str], where: str) -> tuple[TableColumn | None, str]:
     """Returns (the column, ""), or (None, why it is left out). InputError where it cannot be modelled.
 
     cells: of all splits. train: the places of those of the training split.
@@ -144,7 +144,7 @@ def inferred(name: str, cells, train, kind: Kind | None, gaps: frozenset[str], w
         levels = tuple(usual[value] for value in sorted(usual)) if kind == "ordered" else tuple(sorted(counts, key=numbers.get))
     else:
         levels = tuple(sorted(counts))
-    return Column(name, kind, levels, missing=bool(missing)), ""
+    return TableColumn(name, kind, levels, missing=bool(missing)), ""
 
 
 def _says_nothing(cells, counts, numbers, numeric, missing) -> str:
@@ -160,7 +160,7 @@ def _says_nothing(cells, counts, numbers, numeric, missing) -> str:
     return ""
 
 
-def _real(name, cells, train, numbers, missing, what, without) -> Column:
+def _real(name, cells, train, numbers, missing, what, without) -> TableColumn:
     every = np.array([numbers.get(cell, np.nan) for cell in cells])
     seen = every[train][np.isfinite(every[train])]
     if len(np.unique(seen)) < 2:  # what varies, varies elsewhere
@@ -173,4 +173,4 @@ def _real(name, cells, train, numbers, missing, what, without) -> Column:
             f"{what} lies around {location:.6g} with a standard deviation of {scale:.6g}, which 32 bits cannot tell apart; "
             f"shift and scale it, or {without}"
         )
-    return Column(name, "real", (), location, scale, min(decimals, 399), missing)
+    return TableColumn(name, "real", (), location, scale, min(decimals, 399), missing)

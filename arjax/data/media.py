@@ -23,7 +23,7 @@ from arjax.data.characters import (
     utf8_lengths,
     without_mark,
 )
-from arjax.data.columns import Column
+from arjax.data.columns import TableColumn
 from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.exhibit import Exhibit, completed_texts
 from arjax.data.image_files import pack_image, unpack_image
@@ -282,7 +282,7 @@ class Table:
     columns: what they are called and how their values are written, which makes it CSV; () for rows of numbers.
     """
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[TableColumn, ...] = ()
 
     noun: ClassVar[str] = "rows"
     unit: ClassVar[str] = "dim"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data.columns import Column, inferred
+from arjax.data.columns import TableColumn, inferred
 from arjax.data.dataset import Examined
 from arjax.data.media import Table
 from arjax.data.parts import named_part, parts_as_named
@@ -62,7 +62,7 @@ class TableFile:
         if self.seed < 0:
             raise InputError(f"seed={self.seed} must not be negative; choose 0 or more")
         if self.columns is not None and not (
-            isinstance(self.columns, tuple) and self.columns and all(isinstance(column, Column) for column in self.columns)
+            isinstance(self.columns, tuple) and self.columns and all(isinstance(column, TableColumn) for column in self.columns)
         ):
             raise InputError(f"columns={brief(self.columns)} are no columns; leave them to the file")
         asked = self.real + self.ordered + self.categorical + self.drop
@@ -162,7 +162,7 @@ def _read_folder(folder: Path) -> dict[str, Cells]:
     return {name: read_cells(file) for name, file in named.items() if name is not None}
 
 
-def _independent(column: Column, train: np.ndarray, scored: np.ndarray) -> np.ndarray:
+def _independent(column: TableColumn, train: np.ndarray, scored: np.ndarray) -> np.ndarray:
     """-log p of one column's values [N] in nats [N]."""
     gaps, nats = scored == np.float32(MISSING), np.zeros(len(scored))
     seen = train[train != np.float32(MISSING)].astype(np.float64)

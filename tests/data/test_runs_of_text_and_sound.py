@@ -165,7 +165,7 @@ def test_my_text_trains_on_a_path_and_samples_documents_without_their_files(tmp_
     assert described.model.site_shape == described.data.load().train.x.shape[1:]
     path.unlink()
     capsys.readouterr()
-    main("sample runs/my_text --prompt the --samples 2 --seed 3".split())
+    main(["sample", "runs/my_text", "--prompt", "the", "--samples", "2", "--seed", "3"])
     drawn = capsys.readouterr().out
     assert drawn.startswith("the")
     assert "<|endoftext|>" not in drawn

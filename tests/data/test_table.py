@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from faults import fault
 
-from arjax.data import Column, TableFile
+from arjax.data import TableColumn, TableFile
 from arjax.data.table_files import read_cells
 from arjax.description import describe, rebuild
 from arjax.heads import MISSING, Cell, Law
@@ -40,9 +40,9 @@ def test_examined_finds_what_the_columns_are_and_says_what_it_leaves_out(mine):
     size, colour, stars, note = data.columns
     assert (size.name, size.kind, size.decimals, size.missing) == ("size", "real", 1, False)
     np.testing.assert_allclose([size.location, size.scale], [train.mean(), train.std()], rtol=1e-6)
-    assert colour == Column("colour", "categorical", ("blue", "green", "red"))
-    assert stars == Column("stars", "ordered", ("1", "2", "3", "4", "5"), missing=True)
-    assert note == Column("note", "categorical", ("yes",), missing=True)
+    assert colour == TableColumn("colour", "categorical", ("blue", "green", "red"))
+    assert stars == TableColumn("stars", "ordered", ("1", "2", "3", "4", "5"), missing=True)
+    assert note == TableColumn("note", "categorical", ("yes",), missing=True)
     left_out, gaps = notes
     assert "the column 'id' is left out: its strings are all different" in left_out
     assert "missing values, in 2 of 4 columns" in gaps
@@ -130,9 +130,9 @@ def test_whole_numbers_that_number_the_rows_are_left_out_and_others_are_real(tmp
 
 
 def test_decode_writes_numbers_as_long_as_they_mean_something():
-    assert Column("x", "real", (), 10.0, 2.0, 2).decode([3.14159, -0.0001, MISSING]) == ["3.14", "0.00", ""]
-    assert Column("x", "real", (), 1e6, 1e5, 9).decode([1234567.0]) == ["1234567"]
-    assert Column("x", "real", (), 0.0, 1e-16, 20).decode([1.25e-16]) == ["1.25e-16"]
+    assert TableColumn("x", "real", (), 10.0, 2.0, 2).decode([3.14159, -0.0001, MISSING]) == ["3.14", "0.00", ""]
+    assert TableColumn("x", "real", (), 1e6, 1e5, 9).decode([1234567.0]) == ["1234567"]
+    assert TableColumn("x", "real", (), 0.0, 1e-16, 20).decode([1.25e-16]) == ["1.25e-16"]
 
 
 @pytest.mark.parametrize("net", [MADE(hidden=(8,)), Columns(Transformer(8, 2, 1, any_order=True), width=5)])
