@@ -37,7 +37,7 @@ def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool =
 
     model: an arjax.Model, an arjax.training.ModelFor that the data make one, or what the `task` among the fields fits.
     data: a data set, as `arjax.Arrays(x_train, x_valid, x_test)`.
-    steps: updates in the whole run.
+    steps: updates in the whole run; with the schedules Constant and WarmupStableDecay more of them go on with `run`.
     run: a directory for checkpoints, metrics and samples. The same call continues what it holds, exactly. None is a temporary
       one, which is removed.
     quiet: print nothing.
