@@ -29,7 +29,7 @@ def batches(file: Path) -> Iterator[Any]:
     try:
         for batch in (_parquet if file.suffix.lower() == ".parquet" else _arrow)(arrow, check_file(file)):
             batch.validate(full=True)  # a damaged one would have its strings anywhere in memory
-            str(batch.schema)  # names of columns, too, may be no text
+            list(batch.schema.names)  # which may be no text, too
             yield batch
     except (arrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{file} cannot be read ({one_line(error)}); save it again, by `datasets` or pyarrow") from error
