@@ -1,7 +1,7 @@
 """A GPT-2 out of a Hugging Face folder, trained further on your own text; see docs/guides/fine_tuning.md.
 
 Command: python train.py configs/gpt2_finetune.py --params-from FOLDER --data.path PATH
-Hardware and time: not measured; for the smallest GPT-2 an accelerator, and 8 windows of 256 tokens at once need about 6 GB of it
+Hardware and time: not measured; for the smallest GPT-2 of 124 million parameters an accelerator
 Result: that of your text. The folder decides the model and its tokens: config.json, model.safetensors and tokenizer.json, as
 transformers' save_pretrained writes them, are read; nothing is downloaded
 """
