@@ -79,7 +79,7 @@ def test_score_writes_what_each_symbol_costs(here, capsys, monkeypatch):
     assert "".join(line["text"] for line in lines) == "".join(TEXTS)
 
 
-@pytest.mark.parametrize("name", ["characters", "bytes", "tokens"])
+@pytest.mark.parametrize("name", ["characters", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bytes", "tokens"))])
 def test_score_text_counts_the_bytes_of_the_text_whatever_its_symbols_are(runs, name):
     experiment, params, _ = open_run(runs(name))
     scored = score_text(experiment.model, params, experiment.data.medium, TEXTS[0])

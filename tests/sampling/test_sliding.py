@@ -22,6 +22,9 @@ COND = {WITH: None, WITHOUT: Cond(label=jnp.array([0, 2, 1]))}
 # None within another's window; the last is longer than the model.
 PROMPTS = [np.array([1, 2, 0, 1]), np.array([], int), np.arange(17) % V]
 
+# More of the same kind: each compiles programs of its own.
+SLOW = pytest.mark.slow
+MORE_STOPS = (((1, 0), (0,)), ((2, 0, 2, 0, 2), (1, 1, 1, 1)))
 both = pytest.mark.parametrize("model", [WITH, WITHOUT], ids=["with prefill", "without"])
 
 
@@ -54,7 +57,7 @@ def rows(generated) -> list[list[int]]:
 
 
 @both
-@pytest.mark.parametrize("keep", [0, 3, 6])
+@pytest.mark.parametrize("keep", [0, 6])
 def test_generate_slides_as_a_pass_for_each_symbol_would(model, keep):
     drawn = generate(model, PARAMS[model], KEY, PROMPTS, tokens=20, keep=keep, cond=COND[model])
     assert drawn.x.shape == (3, 37)
@@ -74,7 +77,7 @@ def test_generate_keeps_half_of_the_window_by_default_and_streams_the_same(model
 
 
 @both
-@pytest.mark.parametrize("stops", [((2, 2), (0, 1, 1)), ((1, 0), (0,)), ((2, 0, 2, 0, 2), (1, 1, 1, 1)), [2]])
+@pytest.mark.parametrize("stops", [((2, 2), (0, 1, 1)), [2], *(pytest.param(some, marks=SLOW) for some in MORE_STOPS)])
 def test_generate_ends_behind_the_first_stop_that_it_draws_the_whole_of(model, stops):
     stop = tuple(map(np.array, stops)) if isinstance(stops, tuple) else stops[0]
     drawn = generate(model, PARAMS[model], KEY, PROMPTS, tokens=20, cond=COND[model], stop=stop)
@@ -116,7 +119,7 @@ def test_generate_compiles_no_more_for_a_window_that_slides():
     assert TRACES == {"prefill": 1, "step": 1}
 
 
-@both
+@pytest.mark.parametrize("model", [WITH, pytest.param(WITHOUT, marks=SLOW)], ids=["with prefill", "without"])
 def test_generate_slides_inside_a_trace(model):
     @jax.jit
     def inside(key, prompts, lengths):
