@@ -275,7 +275,7 @@ BAD_COMMANDS = (
     Bad("-m arjax score text x.txt", "x.txt: there is no symbol to score; give a text that is not empty", file("x.txt", b"")),
     Bad(
         "-m arjax evaluate text --other-data bad.py",
-        "--other-data bad.py has another alphabet than the run's; read it by Characters(path, alphabet)",
+        "--other-data bad.py has another alphabet than the run's; give its data the run's alphabet",
         file("bad.py", TEXT.replace("dehlorw", "dehlorx")),
     ),
     Bad(

@@ -132,7 +132,7 @@ class Evaluate:
             units = f"consists of {there.medium.unit}s, the run's data of {here.medium.unit}s"
             raise InputError(f"--other-data {path} {units}; choose such data")
         if described.tokenizer is None and text and there.medium != here.medium:
-            raise InputError(f"--other-data {path} has another alphabet than the run's; read it by Characters(path, alphabet)")
+            raise InputError(f"--other-data {path} has another alphabet than the run's; give its data the run's alphabet")
         if described.tokenizer is not None and there.medium.noun != here.medium.noun:
             raise InputError(f"--other-data {path}: the tokenizer of the run is not for such data; choose others")
         # Of text a tokenizer is given the bytes, whatever its symbols.

@@ -58,7 +58,9 @@ def text_column(file: Path, field: str) -> Iterator[str]:
         types = {name: str(kind) for name, kind in zip(batch.schema.names, batch.schema.types, strict=True)}
         if types.get(field) not in ("string", "large_string", "string_view"):
             has = ", ".join(f"{brief(name)} ({brief(kind)[1:-1]})" for name, kind in types.items())
-            raise InputError(f"{file} has no text named {field!r}: its columns are {has}; choose one by --data.field")
+            raise InputError(
+                f"{file} has no text named {field!r}: its columns are {has}; choose one by --data.field, or for images my_images"
+            )
         yield from (text or "" for text in batch.column(field).to_pylist())
 
 

@@ -303,3 +303,9 @@ def test_theta_refuses_an_order_that_is_none(order, message):
     made = model(TINY(any_order=True), order=AnyOrder())
     with pytest.raises(ValueError, match=message):
         arjax.theta(made, {}, np.zeros((2, *SITES), int), order=order)
+
+
+def test_bos_of_minus_one_is_the_last_symbol():
+    last, named = (model(TINY(bos=bos, layers=1), Categorical(5)) for bos in (-1, 4))
+    params, x = lively_params(named, KEY), random_symbols(named, KEY, 2)
+    np.testing.assert_array_equal(arjax.theta(last, params, x), arjax.theta(named, params, x))
