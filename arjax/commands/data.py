@@ -14,6 +14,7 @@ import tyro
 from arjax.commands import flags as shared
 from arjax.data import documents, image_folder, sound_files, table_files
 from arjax.data.dataset import DataCapabilities
+from arjax.data.sources import locate
 from arjax.data.splits import Splits, evenly_spaced
 from arjax.errors import InputError, brief, say, show
 from arjax.protocol import Cond
@@ -35,6 +36,7 @@ READERS = (
     Reader("my_sounds", sound_files.ENDINGS),
     Reader("my_table", table_files.ENDINGS),
     Reader("my_text", documents.ENDINGS),
+    Reader("my_tokens", (".bin",)),
     Reader("my_tokens", ("train.bin", "val.bin")),
 )
 # Of classes, so many are listed.
@@ -85,8 +87,7 @@ class Data:
 def config_for(path: Path) -> str:
     """Returns the config that reads a user's file or folder. InputError where no reader does, or where it may be meant for
     several."""
-    if not path.exists():
-        raise InputError(f"there is no config, file or folder {path}; check the path")
+    path = locate(str(path), None, "config, file or folder")
     if (path / "run.json").is_file():
         raise InputError(f"{path} is the directory of a run; give its config, or the file or folder that it was trained on")
     files = [path] if path.is_file() else [file for file in path.rglob("*") if not file.name.startswith(".") and file.is_file()]

@@ -114,7 +114,7 @@ def _wav(path: Path) -> _Wav:
             f"{path} is truncated: its header promises {promised} bytes of samples, {present} are there; get it again, or save "
             "anew what is left"
         )
-    frames = (promised or present) // (channels * bits // 8) if length else 0
+    frames = (promised or present) // (max(channels, 1) * bits // 8) if length else 0
     return _Wav(_checked(path, Header(rate, channels, frames)), tag, bits, begin, begin + frames * channels * bits // 8)
 
 
