@@ -307,5 +307,5 @@ def test_theta_refuses_an_order_that_is_none(order, message):
 
 def test_bos_of_minus_one_is_the_last_symbol():
     last, named = (model(TINY(bos=bos, layers=1), Categorical(5)) for bos in (-1, 4))
-    params, x = lively_params(named, KEY), random_symbols(named, KEY, 2)
+    params, x = lively_params(named, KEY), random_symbols(named, KEY, 2).reshape(2, *SITES)
     np.testing.assert_array_equal(arjax.theta(last, params, x), arjax.theta(named, params, x))
