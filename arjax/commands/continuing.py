@@ -17,6 +17,7 @@ from arjax.errors import InputError, brief, say, show
 from arjax.files import read_input
 from arjax.protocol import Cond
 from arjax.sampling import Generated, Stops, stop_strings, stream
+from arjax.sliding import check_keep
 
 # Rows that are drawn at once, and symbols of them until the first is shown again.
 _ROWS, _EVERY = 64, 8
@@ -68,23 +69,25 @@ class Writer:
         return symbols, tokens
 
     def slides(self, symbols: list[np.ndarray], tokens: int) -> str | None:
-        """Says that the window slides, if it does."""
+        """Says that the window slides, if it does. InputError where it cannot."""
         sites, length = self.model.num_sites, max(map(len, symbols)) + tokens
         if length <= sites:
             return None
-        keep, unit = sites // 2 if self.keep is None else self.keep, self.medium.unit
+        keep, unit = check_keep(self.model, self.keep, length, "--keep"), self.medium.unit
         return (
             f"the window of {sites} {unit}s slides along {length}: beyond it each {unit} is drawn given {keep} to {sites - 1} "
             "before it (--keep)"
         )
 
-    def draw(self, key, symbols: list[np.ndarray], tokens: int, cond: Cond) -> Iterator[tuple[list[Continuation], Generated]]:
-        """Yields the continuation of each prompt, and the symbols, as far as it has got; first without any."""
+    def draw(
+        self, key, symbols: list[np.ndarray], tokens: int, cond: Cond, stop: Stops | None
+    ) -> Iterator[tuple[list[Continuation], Generated]]:
+        """Yields the continuation of each prompt, and the symbols, as far as it has got; first without any. stop: `self.stop`."""
         lengths = np.array([len(prompt) for prompt in symbols], np.int32)
         begun = np.zeros((len(symbols), lengths.max()), np.int32)
         for row, prompt in zip(begun, symbols, strict=True):
             row[: len(prompt)] = prompt
-        given = {"cond": cond, "transforms": self.transforms, "stop": self._stop, "keep": self.keep}
+        given = {"cond": cond, "transforms": self.transforms, "stop": stop, "keep": self.keep}
         drawn = stream(self.model, self.params, key, symbols, tokens=tokens, every=_EVERY, **given)
         for generated in itertools.chain([Generated(begun, lengths)], drawn):
             rows = zip(generated.x, lengths, generated.length, strict=True)
@@ -95,8 +98,9 @@ class Writer:
         return self.medium.spelling()
 
     @functools.cached_property
-    def _stop(self) -> Stops | None:
-        """InputError where a stop is none of the medium's texts."""
+    def stop(self) -> Stops | None:
+        """What the stops are to the sampler. InputError where the medium has no texts, or one is none of them."""
+        self.medium.encode("")
         for stop in self.stops:
             try:
                 self.medium.encode(stop)
@@ -152,6 +156,7 @@ def continue_prompts(writer: Writer, key, prompts: list[str], batch: int) -> Dra
     """Draws `batch` continuations of each prompt, and prints them, the first of one prompt as it is drawn. Prompts of about the
     same length are continued together, 64 rows at once."""
     symbols, tokens = writer.encode(prompts)
+    stop = writer.stop  # what is wrong with it is said before anything else
     if said := writer.slides(symbols, tokens):
         say(said, file=sys.stderr)
     cond, size = writer.cond(len(prompts) * batch), max(1, _ROWS // batch)
@@ -164,7 +169,7 @@ def continue_prompts(writer: Writer, key, prompts: list[str], batch: int) -> Dra
         # The last ones are not fewer, which would be another program.
         at_once = np.resize(rows, min(size, len(order)) * batch)
         several = [symbols[row // batch] for row in at_once]
-        for done, drawn in writer.draw(nth_key(key, i), several, tokens, _of_rows(cond, at_once)):  # noqa: B007
+        for done, drawn in writer.draw(nth_key(key, i), several, tokens, _of_rows(cond, at_once), stop):  # noqa: B007
             if len(prompts) == 1:
                 printed = show_more(done[0].whole, printed)
         for j, row in enumerate(rows):
@@ -181,6 +186,7 @@ def _of_rows(cond: Cond, rows: np.ndarray) -> Cond:
 def converse(writer: Writer, key) -> None:
     """Continues every line that is typed, or comes through a pipe, until no more come or Ctrl-C is pressed. A line that has no
     symbols is answered in one line."""
+    stop = writer.stop  # what is wrong with it is said before anything else
     terminal, said = sys.stdin.isatty(), False
     if terminal:
         say("each line is a prompt, an empty one the start of a text; Ctrl-D ends", file=sys.stderr)
@@ -195,7 +201,7 @@ def converse(writer: Writer, key) -> None:
             if not said and (slides := writer.slides(symbols, tokens)):
                 say(slides, file=sys.stderr)
                 said = True
-            for (text,), _ in writer.draw(nth_key(key, i), symbols, tokens, writer.cond(1)):
+            for (text,), _ in writer.draw(nth_key(key, i), symbols, tokens, writer.cond(1), stop):
                 printed = show_more(text.whole, printed)
             show(text.whole[printed:])
     except (EOFError, KeyboardInterrupt):
