@@ -16,7 +16,7 @@ from arjax.runs.help import field_help, hints, listed
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 # Named beside the parts of experiments, and made by no flag.
-OTHERS = {"Fitted", "TrainingBatches", "Source", "Sound", "Images", "Text", "Table", "Column", "TableMedium"}
+OTHERS = {"Fitted", "TrainingBatches", "Source", "Sound", "Images", "Text", "Table", "TableColumn"}
 
 
 def parts_of(value) -> set[type]:
