@@ -205,14 +205,13 @@ def _configs(folder: Path) -> list[Path]:
 
 def _listing(folder: Path) -> str:
     if configs := _configs(folder):
-        return (
-            f"configs in {folder}/, with the time that they were measured to take and what they fit to what:\n{listed(configs)}"
-        )
-    return f"{folder} holds no configs; name one that came with the package: {', '.join(_own())}"
+        return f"configs in {folder}/, the time that they took, and what they fit to what:\n{listed(configs)}"
+    return f"{folder} holds no configs; name one that came with the package:\n{listed(_own().values())}"
 
 
-def _own() -> list[str]:
-    return sorted({path.stem for place in _folders() for path in place.glob("*.py")})
+def _own() -> dict[str, Path]:
+    """The configs by their names, those of the current folder and those that came with the package."""
+    return dict(sorted((path.stem, path) for place in reversed(_folders()) for path in place.glob("*.py")))
 
 
 _LISTED = "`arjax train --help` lists the configs"

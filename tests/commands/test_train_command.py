@@ -39,4 +39,4 @@ def test_train_help_lists_what_came_with_the_package_where_there_are_no_configs(
     assert "there is no config nothing; `arjax train --help` lists the configs" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["train", "--help"])
-    assert "name one that came with the package: bayes_net_nltcs, " in capsys.readouterr().out
+    assert "name one that came with the package:\n  bayes_net_nltcs " in capsys.readouterr().out
