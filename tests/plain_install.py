@@ -14,6 +14,8 @@ import numpy as np
 
 import arjax
 from arjax.__main__ import main
+from arjax.data.sound_files import wav
+from arjax.files import write_whole
 
 CONFIG = """
 import arjax
@@ -62,6 +64,9 @@ if __name__ == "__main__":
     model, params = arjax.load("runs/own")
     assert np.isfinite(arjax.log_prob(model, params, np.load("own.npz")["test"])).all()
     assert "pip install 'arjax[data]'" in refused("train", "digits_made", "--run", "runs/digits")
+    for i in range(4):
+        write_whole(f"sounds/{i}.wav", wav(np.sin(np.arange(60.0) * i) / 2, 8000))
+    run("data", "sounds", "--data.length", "50", "--data.context", "10")
     np.save("x.npy", np.load("own.npz")["test"])
     assert "pip install 'arjax[compress]'" in refused("compress", "runs/own", "x.npy", "-o", "x.arj")
     assert "pip install 'arjax[data]'" in refused("train", "shakespeare_rnn", "--run", "runs/text", "--data.root", "nowhere")

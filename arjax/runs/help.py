@@ -72,8 +72,8 @@ def _about(path: Path) -> tuple[str, str]:
 
 
 def hints(given: list[str], known: Iterable[str]) -> list[str]:
-    """Returns what was probably meant by flags of other libraries and by values with commas between them, a sentence each. (Names
-    that are merely mistyped tyro corrects.)
+    """Returns what was probably meant by flags of other libraries by values with commas between them and by switches with one, a
+    sentence each. (Names that are merely mistyped tyro corrects.)
 
     given: what was typed.
     known: the flags that there are, as "--optimizer.learning-rate".
@@ -85,7 +85,11 @@ def hints(given: list[str], known: Iterable[str]) -> list[str]:
             continue
         flag = flag.replace("_", "-")
         if flag in known:
-            numbers = (value or (given[i + 1] if i + 1 < len(given) else "")).split(",")
+            value = value or (given[i + 1] if i + 1 < len(given) else "")
+            numbers, (part, _, name) = value.split(","), flag[2:].rpartition(".")
+            off = f"--{part}.no-{name}" if part else f"--no-{name}"
+            if value.lower() in ("true", "false") and off in known:
+                said.append(f"a switch takes no value: {flag if value.lower() == 'true' else off}")
             if len(numbers) > 1 and all(re.fullmatch(r"[-+\d.e]+", number) for number in numbers):
                 said.append(f"several values are given with spaces between them: {flag} {' '.join(numbers)}")
             continue

@@ -84,11 +84,14 @@ def test_help_lists_every_config_in_a_line_with_its_time_and_executes_none(capsy
         (["--optimizer.lr=1"], ["--optimizer.lr: did you mean --optimizer.learning-rate?"]),
         (["--hidden", "256,256"], ["several values are given with spaces between them: --hidden 256 256"]),
         (["--hidden=8,9"], ["several values are given with spaces between them: --hidden 8 9"]),
+        (["--data.across", "True"], ["a switch takes no value: --data.across"]),
+        (["--data.across=false"], ["a switch takes no value: --data.no-across"]),
         (["--name", "a,b", "--nothing", "--optimizer.learning_rate", "3"], []),
     ],
 )
 def test_hints_say_what_was_meant(given, said):
-    assert hints(given, ["--optimizer.learning-rate", "--hidden", "--name"]) == said
+    known = ["--optimizer.learning-rate", "--hidden", "--name", "--data.across", "--data.no-across"]
+    assert hints(given, known) == said
 
 
 def test_a_wrong_flag_is_answered_with_what_was_meant(capsys):
