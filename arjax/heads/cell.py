@@ -30,6 +30,8 @@ from arjax.heads.mixture import LOG_SCALE_LIMIT, check_components, mix_logs, rea
 # Stands for a missing value: real values that are not all finite have no probability in any model.
 MISSING = float(np.finfo(np.float32).min)
 _LARGEST = 3e38  # the real value farthest from zero, which MISSING is not
+# Where log-scales are counted from: components that start evenly over (-1, 1) start about as wide as they lie apart.
+_START = -1.5
 # Levels of a column; theta holds a number for each.
 MOST_LEVELS = 4096
 
@@ -151,6 +153,7 @@ class Cell:
         real, levels = kind < 0.5, jnp.clip(jnp.round(levels), 1, self.levels)
         logits = free[..., 1 : 1 + self.levels]
         own = jnp.broadcast_to(jnp.arange(self.levels, dtype=jnp.float32), logits.shape) < levels[..., None]
+        start = jnp.repeat(jnp.array([0, 0, _START], jnp.float32), self.components)
         # What the net may say of sizes is bounded, so that nothing overflows.
         log_scale, log_resolution = (jnp.clip(size, -70, 70) for size in (log_scale, log_resolution))
         return _Read(
@@ -162,7 +165,7 @@ class Cell:
             log_scale=log_scale,
             log_resolution=log_resolution,
             missing=free[..., 0],
-            mixture=free[..., 1 : 1 + 3 * self.components],
+            mixture=free[..., 1 : 1 + 3 * self.components] + jnp.broadcast_to(start, (*free.shape[:-1], len(start))),
             logits=jnp.where(own, logits, -jnp.inf),
         )
 
