@@ -3,10 +3,9 @@
     theta[:, t] is a function of x[:, :t], the order and the condition, and of nothing else.
     `__call__` computes all T sites at once; `step` computes one; the two agree.
 
-A *net* maps symbols to parameters `theta`, a *head* turns theta into the distribution of one symbol, and a *model* is
-the two together with the shape of the data and the order in which its sites are generated. Everything else (likelihood,
-sampling, completion, coding) is written once, against these. `x` reaches a net in generation order: `x[:, t]` is the
-symbol generated t-th; the shift by one lives inside the net.
+A *net* maps symbols to parameters `theta`, a *head* turns theta into the distribution of one symbol, and a *model* is the two
+together with the shape of the data and the order in which its sites are generated. Everything else (likelihood, sampling,
+completion, coding) is written once, against these. `x` reaches a net in generation order; the shift by one lives inside it.
 """
 
 import dataclasses
@@ -197,10 +196,9 @@ def decaying(params, decays: tuple[str, ...]):
     """Returns the same tree of bool: does the path of a leaf end in one of these names, as of `NetCapabilities.decays`?"""
     ends = re.compile(rf"\.({'|'.join(map(re.escape, decays))})\d*$" if decays else "(?!)")  # the last is found nowhere
 
-    def decays_at(path, _):
-        return ends.search(f".params.{jax.tree_util.keystr(path, simple=True, separator='.')}") is not None
-
-    return jax.tree_util.tree_map_with_path(decays_at, params)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: ends.search(f".params.{jax.tree_util.keystr(path, simple=True, separator='.')}") is not None, params
+    )
 
 
 def declared_by(kind, part):

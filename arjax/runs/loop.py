@@ -7,9 +7,9 @@ import jax
 from arjax.errors import any_encoding, say
 from arjax.runs import checkpoints, directory, hosts, load, log, loggers, longer, report, start
 from arjax.runs.metrics import read_metrics
-from arjax.training import columns
+from arjax.training.doubts import doubts_of_data
 from arjax.training.experiment import Experiment, over_tokens, run_keys, scoring, training_batches_on
-from arjax.training.mesh import doubts, place_batch, title
+from arjax.training.mesh import doubts_of_mesh, place_batch, title
 from arjax.training.state import abstract_state, compile_step, memory, only, trace_step
 
 
@@ -42,7 +42,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     parameters = sum(leaf.size for leaf in jax.tree.leaves(abstract.params))
     given = start.taken(described, abstract, run, learned)
     loggers.check(experiment.log)
-    doubtful = columns.doubts(experiment, splits, keys.train)
+    doubtful = doubts_of_data(experiment, splits, keys.train)
     stable = longer.stable(experiment, experiment.steps)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
@@ -51,7 +51,7 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
             hosts.by_first(lambda: longer.forget_beyond(run, begin, task.measure))
         directory.write_run(run, described, raw, learned, given.digest)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
-        for line in (*doubts(mesh, experiment.model), *doubtful):
+        for line in (*doubts_of_mesh(mesh, experiment.model), *doubtful):
             say(f"note: {line}")
 
         # From the last good checkpoint, or from the beginning.

@@ -70,7 +70,7 @@ def title(mesh: jax.sharding.Mesh) -> str:
     return f"devices: {mesh.size} {jax.default_backend()}{hosts}" + (f" ({split})" if split else "")
 
 
-def doubts(mesh: jax.sharding.Mesh, model) -> list[str]:
+def doubts_of_mesh(mesh: jax.sharding.Mesh, model) -> list[str]:
     """Says which axes of the mesh do nothing for the model."""
     count = mesh.shape[TENSOR]
     if count == 1 or declared(model).tensor_axes:

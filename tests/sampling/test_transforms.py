@@ -11,8 +11,8 @@ import pytest
 
 import arjax
 from arjax import Model
-from arjax.heads import Bernoulli, Categorical
-from arjax.models import MADE
+from arjax.heads import Bernoulli, Categorical, DiscretizedMixtureOfLogistics
+from arjax.models import MADE, Histogram
 from arjax.sampling import MinP, Temperature, TopK, TopP, ancestral, fixed_point, generate, naive
 from arjax.sampling.transforms import Transforms
 from arjax.testing import lively_params
@@ -135,6 +135,9 @@ def test_transforms_are_applied_in_turn_by_every_sampler():
 def test_transforms_are_refused_where_theta_is_not_one_logit_a_symbol():
     with pytest.raises(ValueError, match=r"TopK\(k=1\) needs one logit a symbol, which Bernoulli\(\) has not; use a Categorical"):
         ancestral(MODEL, params_of(MODEL), KEY, 2, transforms=(TopK(1),))
+    mixture = Model(Histogram(), DiscretizedMixtureOfLogistics(6, 2), (2,))  # it has as many parameters as symbols
+    with pytest.raises(ValueError, match="needs one logit a symbol"):
+        ancestral(mixture, {"theta": jnp.zeros((2, 6))}, KEY, 2, transforms=(Temperature(0.5),))
 
 
 # Exact

@@ -13,7 +13,7 @@ from arjax.models import MADE, Transformer
 from arjax.sharding import AXES, BATCH, TENSOR, constrain
 from arjax.testing import lively_params
 from arjax.training import AdamW, Experiment, Mesh
-from arjax.training.mesh import doubts, local_rows, over_batch, over_state, place_padded, title, to_host
+from arjax.training.mesh import doubts_of_mesh, local_rows, over_batch, over_state, place_padded, title, to_host
 from arjax.training.state import abstract_state
 
 TRANSFORMER = arjax.Model(Transformer(width=32, layers=2, heads=4), Categorical(5), (16,), cond=arjax.CondSpec(memory=(3, 2)))
@@ -119,9 +119,9 @@ def test_tensor_axes_name_arrays_that_a_transformer_has():
 
 def test_doubts_name_a_net_that_splits_nothing_over_tensor():
     made, transformer = (arjax.Model(net, Bernoulli(), (4,)) for net in (MADE(hidden=(3,)), Transformer(8, 1, 2)))
-    (line,) = doubts(Mesh(data=1, tensor=2).build(), made)
+    (line,) = doubts_of_mesh(Mesh(data=1, tensor=2).build(), made)
     assert line.startswith("the net splits nothing over the mesh axis tensor: groups of 2 devices all compute the same")
-    assert doubts(Mesh(data=1, tensor=2).build(), transformer) == doubts(Mesh(data=2).build(), made) == []
+    assert doubts_of_mesh(Mesh(data=1, tensor=2).build(), transformer) == doubts_of_mesh(Mesh(data=2).build(), made) == []
 
 
 @pytest.mark.parametrize(

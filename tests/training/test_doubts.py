@@ -14,7 +14,7 @@ from arjax.errors import InputError
 from arjax.heads import Bernoulli, CoupledDiscretizedMixtureOfLogistics, MixtureOfGaussians
 from arjax.models import MADE, WaveNet
 from arjax.protocol import CondSpec, Model
-from arjax.training.columns import doubts
+from arjax.training.doubts import doubts_of_data
 
 X = np.random.default_rng(0).normal(size=(40, 2, 3))
 NOISE = np.random.default_rng(1).normal(size=(40, 2, 4)).astype(np.float32)
@@ -33,7 +33,7 @@ def changed(place, value, of=X):
 
 def said(model, train, values=REAL, test=None) -> tuple[str, ...]:
     splits = Splits(train, train, test or train)
-    return doubts(SimpleNamespace(model=model, data=SimpleNamespace(values=values)), splits, jax.random.key(0))
+    return doubts_of_data(SimpleNamespace(model=model, data=SimpleNamespace(values=values)), splits, jax.random.key(0))
 
 
 @pytest.mark.parametrize(

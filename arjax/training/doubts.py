@@ -14,7 +14,7 @@ from arjax.protocol import Model
 FAR = 1e3
 
 
-def doubts(experiment, splits: Splits, key: jax.Array) -> tuple[str, ...]:
+def doubts_of_data(experiment, splits: Splits, key: jax.Array) -> tuple[str, ...]:
     """Returns a line for each thing in the data that spoils the fit of an arjax.Model: values and features far from 0, and in the
     training split columns that are always the same. None for symbols.
 
