@@ -41,7 +41,9 @@ def test_log_prob_of_a_real_value_is_the_mean_density_over_its_resolution():
     x = np.linspace(-200, 500, 301)
     low, high = ((x + side * 0.25 - 100) / 20 for side in (-1, 1))
     there = expit(-np.float64(FREE[0]))
-    np.testing.assert_allclose(np.exp(log_prob(REAL, x)), there * (mixture_cdf(high) - mixture_cdf(low)) / 0.5, rtol=1e-4, atol=1e-14)
+    np.testing.assert_allclose(
+        np.exp(log_prob(REAL, x)), there * (mixture_cdf(high) - mixture_cdf(low)) / 0.5, rtol=1e-4, atol=1e-14
+    )
 
 
 def test_log_prob_of_a_real_value_integrates_to_one_with_what_misses():

@@ -144,7 +144,7 @@ def test_sample_and_complete_show_tokens_as_images(folder, tmp_path):
         x, tokens = arrays["x"], arrays["tokens"]
     assert tokens.shape == (4, 4, 4)
     np.testing.assert_allclose(x, tokenizer.decode(tokens), atol=1e-6)
-    drawn = cells(tmp_path / "s.png", 2, 2)[..., 0].reshape(4, 8, 8).astype(int)
+    drawn = cells(tmp_path / "s.png", 1, 4)[..., 0].reshape(4, 8, 8).astype(int)
     assert abs(drawn - np.round(x * 255)).max() <= 1
     main(["complete", run, "--mask", "lower", "--examples", "2", "--completions", "2", "--png", str(tmp_path / "c.png")])
     truth, left, *_ = np.moveaxis(cells(tmp_path / "c.png", 2, 4)[..., 0], 1, 0)
