@@ -1,4 +1,4 @@
-"""An experiment as plain JSON data, and back without executing anything that was read.
+"""An experiment as plain JSON data, and back without executing anything that was read; and where experiments differ.
 
     MADE(hidden=(500,))   <->   {"class": "arjax.models.made:MADE", "hidden": [500], ...}
 
@@ -13,6 +13,7 @@ import math
 import numbers
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -21,6 +22,8 @@ from arjax.errors import InputError, brief, one_line, printable
 
 # No experiment comes near it.
 DEPTH = 50
+# Characters of a value in words.
+_LONGEST = 60
 
 
 def describe(value, defaults: bool = True) -> Any:
@@ -101,6 +104,44 @@ def _hints(cls) -> dict:
 def _is_number(value: int | float) -> bool:
     """Is it finite, and if an integer one of 64 bits?"""
     return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
+
+
+def differences(values: Sequence) -> list[dict[str, str]]:
+    """Returns, of objects that are described as data, those fields that are not the same in all of them, by their dotted names.
+    Fields that do not compare make no difference; of parts of different classes each is one value."""
+    found: list[dict[str, str]] = [{} for _ in values]
+    _differ(values, "", found)
+    return found
+
+
+def _differ(values, path, found) -> None:
+    if all(value == values[0] for value in values):
+        return
+    if len({type(value) for value in values}) > 1 or not dataclasses.is_dataclass(values[0]):
+        for value, names in zip(values, found, strict=True):
+            names[path] = in_words(value)
+        return
+    for field in fields_of(type(values[0])):
+        if field.compare:
+            _differ([getattr(value, field.name) for value in values], f"{path}.{field.name}".removeprefix("."), found)
+
+
+def difference(there, here) -> str | None:
+    """Says where two described values first differ, None if they are equal."""
+    one, other = differences([there, here])
+    return next((f"{name}: {one[name]} there, {other[name]} here".removeprefix(": ") for name in one), None)
+
+
+def in_words(value) -> str:
+    """Writes a value of a config on one line: of an object its class and the fields that are not as the class has them."""
+    if dataclasses.is_dataclass(value):
+        given = {field.name: in_words(getattr(value, field.name)) for field in fields_of(type(value))
+                 if getattr(value, field.name) != field.default}  # fmt: skip
+        text = f"{type(value).__name__}({', '.join(f'{name}={part}' for name, part in given.items())})"
+    else:
+        text = (" ".join(map(in_words, value)) or "()") if isinstance(value, tuple) else str(value)
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def modules_of(data) -> set[str]:

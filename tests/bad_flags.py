@@ -87,7 +87,7 @@ BAD_FLAGS = tuple(
         ("--run tiny.npz", "tiny.npz is a file, not a directory"),
         ("--run tiny.npz/run", "Not a directory: tiny.npz/run"),
         ("--run ''", ". is not empty and holds no run.json"),
-        ("--run run --model.net.hidden 5", "run holds a different experiment (model.net.hidden: [4] there, [5] here)"),
+        ("--run run --model.net.hidden 5", "run holds a different experiment (model.net.hidden: 4 there, 5 here)"),
         (f"--run {'x' * 300}", "File name too long"),
     )
 )

@@ -6,7 +6,6 @@ What a tokenizer learned lies in tokenizer.safetensors, and its sha256 in run.js
 """
 
 import contextlib
-import dataclasses
 import importlib.metadata
 import json
 import os
@@ -20,7 +19,7 @@ import jax
 import numpy as np
 
 from arjax.data.splits import fingerprint
-from arjax.description import describe, modules_of, rebuild
+from arjax.description import describe, difference, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
 from arjax.files import read_file, sha256_of_all, write_whole
 from arjax.runs.hosts import by_first, check_same
@@ -187,23 +186,6 @@ def _difference_from(data, experiment) -> str | None:
     except InputError as error:  # it names what is not defined here, so it is another one
         return str(error).split(";")[0]
     return difference(there, experiment)
-
-
-def difference(there, here, path: str = "") -> str | None:
-    """Says where two described values first differ, None if they are equal. Fields that do not compare make no difference."""
-    if there == here:
-        return None
-    if type(there) is type(here) and dataclasses.is_dataclass(here):
-        fields = [field.name for field in dataclasses.fields(here) if field.init and field.compare]
-        differences = (difference(getattr(there, name), getattr(here, name), f"{path}.{name}") for name in fields)
-        return next(filter(None, differences), None)
-    name = f"{path.removeprefix('.')}: " if path else ""
-    return f"{name}{_short(there)} there, {_short(here)} here"
-
-
-def _short(value) -> str:
-    # Of objects that differ before their fields do, the class says it.
-    return type(value).__name__ if dataclasses.is_dataclass(value) else json.dumps(describe(value))[:60]
 
 
 def _circumstances() -> dict:

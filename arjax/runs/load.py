@@ -11,11 +11,11 @@ import jax.numpy as jnp
 
 from arjax.data.dataset import has_root, rooted
 from arjax.data.splits import Splits
-from arjax.description import describe, modules_of
+from arjax.description import describe, difference, modules_of
 from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best, restore_step
-from arjax.runs.directory import difference, read_run, read_tokenizer
+from arjax.runs.directory import read_run, read_tokenizer
 from arjax.tokenizers.tokenizer import Fitted, Learned
 from arjax.training.experiment import Experiment, over_tokens
 from arjax.training.mesh import on_one_device

@@ -1,17 +1,14 @@
 """Several runs side by side: what differs in their configs, and what each reached."""
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from arjax.description import fields_of
+from arjax.description import differences
 from arjax.errors import InputError, printable
 from arjax.runs.directory import read_run
 from arjax.runs.metrics import best_of, natural_unit, read_metrics
 from arjax.training.experiment import Experiment
-
-_LONGEST = 60  # characters of a value in a table
 
 
 class Reached(NamedTuple):
@@ -76,38 +73,3 @@ def read_runs(runs: Iterable[str], modules: tuple[str, ...] = (), nats: bool = F
         test = records[-1] if records and records[-1]["split"] == "test" else None
         reached.append(Reached(run, experiment, records, differs, unit, number, best, test))
     return sorted(reached, key=lambda each: (each.unit if each.records else "~", each.result)), refused
-
-
-def differences(values: Sequence) -> list[dict[str, str]]:
-    """Returns, of objects that are described as data, those fields that are not the same in all of them, by their dotted names.
-    Fields that do not compare make no difference; of parts of different classes each is one value."""
-    found: list[dict[str, str]] = [{} for _ in values]
-    _differ(values, "", found)
-    return found
-
-
-def _differ(values, path, found) -> None:
-    if all(value == values[0] and type(value) is type(values[0]) for value in values):
-        return
-    if (path != "" and len({type(value) for value in values}) > 1) or not dataclasses.is_dataclass(values[0]):
-        for value, names in zip(values, found, strict=True):
-            names[path] = in_words(value)
-        return
-    for field in fields_of(type(values[0])):
-        if field.compare:
-            _differ([getattr(value, field.name) for value in values], f"{path}.{field.name}".removeprefix("."), found)
-
-
-def in_words(value) -> str:
-    """Writes a value of a config on one line: of an object its class and the fields that are not as the class has them."""
-    if dataclasses.is_dataclass(value):
-        given = {field.name: getattr(value, field.name) for field in fields_of(type(value))}
-        default = {field.name: field.default for field in fields_of(type(value))}
-        inside = ", ".join(f"{name}={in_words(part)}" for name, part in given.items() if part != default[name])
-        text = f"{type(value).__name__}({inside})"
-    elif isinstance(value, tuple):
-        text = " ".join(map(in_words, value)) or "()"
-    else:
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-    text = printable(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -171,7 +171,7 @@ def test_check_run_refuses_another_experiment_and_overwrites_nothing(tmp_path):
 def test_check_run_names_the_first_difference_in_the_order_of_the_fields(tmp_path):
     write_run(tmp_path, EXPERIMENT, SPLITS)
     other = elsewhere(model=dataclasses.replace(EXPERIMENT.model, head=Categorical(2)), optimizer=AdamW(), seed=1)
-    with pytest.raises(ValueError, match=r"\(model\.head: Bernoulli there, Categorical here\)"):
+    with pytest.raises(ValueError, match=r"\(model\.head: Bernoulli\(\) there, Categorical\(vocab=2\) here\)"):
         check_run(tmp_path, other)
 
 

@@ -9,10 +9,10 @@ import pytest
 import arjax
 from arjax.data import Digits
 from arjax.heads import Bernoulli
-from arjax.models import MADE, PixelCNN
+from arjax.models import MADE
 from arjax.runs.directory import write_run
-from arjax.runs.overview import differences, in_words, read_runs
-from arjax.training import Adam, AdamW, Experiment
+from arjax.runs.overview import read_runs
+from arjax.training import Experiment
 
 EXPERIMENT = Experiment(data=Digits(), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (8, 8)), steps=60, eval_every=3)
 DIMS = 64.0
@@ -48,29 +48,6 @@ def made(tmp_path):
     return write
 
 
-def test_differences_are_the_fields_that_differ_by_their_dotted_names():
-    wide = arjax.Model(MADE(hidden=(8, 4)), Bernoulli(), (8, 8))
-    found = differences([EXPERIMENT, other(seed=1, model=wide), other(optimizer=AdamW(learning_rate=3e-4))])
-    assert found == [
-        {"model.net.hidden": "4", "optimizer.learning_rate": "0.001", "seed": "0"},
-        {"model.net.hidden": "8 4", "optimizer.learning_rate": "0.001", "seed": "1"},
-        {"model.net.hidden": "4", "optimizer.learning_rate": "0.0003", "seed": "0"},
-    ]
-
-
-def test_differences_show_parts_of_several_classes_as_a_whole():
-    convolved = arjax.Model(PixelCNN(4, 1, kernel=3), Bernoulli(), (8, 8))
-    found = differences([EXPERIMENT, other(model=convolved, optimizer=Adam(b1=0.8))])
-    assert [names["model.net"] for names in found] == ["MADE(hidden=4)", in_words(convolved.net)]
-    assert [names["optimizer"] for names in found] == ["AdamW()", "Adam(b1=0.8)"]
-    assert all(names.keys() == {"model.net", "optimizer"} for names in found)
-
-
-def test_differences_leave_out_what_changes_nothing_that_is_computed():
-    assert differences([EXPERIMENT, other(samples=3, log_every=7)]) == [{}, {}]
-    assert differences([EXPERIMENT]) == [{}]
-
-
 def test_read_runs_orders_them_by_the_test_else_the_validation_and_the_unfinished_last(made):
     valid = [record(step, "valid", bits) for step, bits in ((20, 0.5), (40, 0.4), (60, 0.45))]
     runs = [
@@ -100,19 +77,3 @@ def test_read_runs_names_what_cannot_be_read_and_reads_the_rest(made, tmp_path):
     assert len(refused) == 3
     for line, name in zip(refused, ("file: no run directory", "metrics.jsonl line 1", "none is no run"), strict=True):
         assert name in line
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (3, "3"),
-        (1e-4, "0.0001"),
-        (None, "None"),
-        ("a\x1bb", "a\\x1bb"),
-        ((1, 2), "1 2"),
-        ((), "()"),
-        ("x" * 99, "x" * 57 + "..."),
-    ],
-)
-def test_in_words_is_one_short_line(value, text):
-    assert in_words(value) == text

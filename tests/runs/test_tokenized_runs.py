@@ -156,9 +156,8 @@ def test_sample_continues_a_prompt_token_by_token(folder, capsys):
     assert printed == f"{text}\n1 continuations in {path}\n"
 
 
-def test_sample_and_complete_refuse_what_is_not_for_tokens_of_text(folder, capsys):
+def test_complete_refuses_what_is_not_for_tokens_of_text(folder, capsys):
     run = folder / "bpe"
-    assert "--stop 'xyz' is 3 symbols; choose one" in failure(capsys, "sample", run, "--prompt", "the", "--stop", "xyz")
     assert "models texts; leave it out" in failure(capsys, "complete", run, "--text", "the ____")
 
 
@@ -268,7 +267,7 @@ FROM_PALETTE = ("--tokenizer-from", "palette")
             ("--tokenizer.seed", "1", *FROM_PALETTE),
             "the run palette has no such tokenizer (seed: 0 there, 1 here); describe the tokenizer as it is there, or",
         ),
-        ("bits", FROM_PALETTE, "the run palette has no such tokenizer (Palette there, Bits here); describe the tokenizer as"),
+        ("bits", FROM_PALETTE, "has no such tokenizer (Palette(colours=5) there, Bits(bits=3) here); describe the tokenizer as"),
         ("bpe", ("--tokenizer.vocab", "5000", "--model.head.vocab", "5000"), ", or --tokenizer.vocab "),
         ("bpe", ("--tokenizer.file", "none.json"), "there is no file none.json"),
         ("bpe", ("--data.length", "13"), "examples of shape (13,), but the model's are (12,)"),

@@ -122,7 +122,7 @@ def test_train_refuses_another_experiment_in_the_same_directory(trained, config,
     assert end.value.code == 2
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "holds a different experiment (model.net.hidden: [16] there, [17] here)" in line
+    assert "holds a different experiment (model.net.hidden: 16 there, 17 here)" in line
     assert stamps(trained[0]) == before
 
 

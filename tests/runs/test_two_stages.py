@@ -93,7 +93,7 @@ def test_evaluate_raw_judges_other_parameters_than_the_averaged_ones(folder, cap
     main(["evaluate", str(folder / "first"), "--raw", "--split", "valid"])
     model, learned = arjax.load(folder / "first", raw=True)
     error = np.square(model.decode(learned, model.encode(learned, VALID)).astype(np.float64) - VALID).mean()
-    assert f"valid error {error:.5f} ±" in words(capsys)
+    assert f"valid {error:.5f} ±" in words(capsys)
     assert f"{error:.5f}" != f"{records(folder / 'first')[-1]['mse']:.5f}"
 
 
@@ -131,7 +131,7 @@ def test_evaluate_says_what_the_nats_of_a_run_over_tokens_are_of(folder, capsys)
     test = records(folder / "second")[-1]
     assert test["nats"] == pytest.approx(nats, rel=1e-5)
     assert test["dims"] == 16
-    assert "test -log p(tokens | label)" in printed
+    assert "-log p(tokens | label)" in printed
     assert "nats of tokens that lose something, never to be put beside a likelihood of the data" in printed
     assert test["distortion"] == pytest.approx(records(folder / "first")[-1]["mse"], rel=1e-4)
     assert f"{test['distortion']:.5f} mean squared error of test images in [0, 1]" in printed
