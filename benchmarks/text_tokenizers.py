@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 
 import arjax
-from arjax.data import Bytes, Characters, TinyShakespeare, WikipediaSample, training_batches
+from arjax.data import TextFiles, TinyShakespeare, WikipediaSample, training_batches
 from arjax.files import write_whole
 from arjax.heads import Categorical
 from arjax.likelihood import bits_per_dim
@@ -55,10 +55,10 @@ def data_sets(folder: Path):
         content = b"".join(part.tobytes() for part in parts)
         file = folder / text.replace(" ", "_")
         file.write_bytes(content)
-        held_out = {"valid": data.valid, "test": data.test}
-        characters = "".join(sorted(set(content.decode())))
-        yield text, f"{len(characters)} characters", Characters(str(file), characters, BYTES, **held_out)
-        yield text, "bytes", Bytes(str(file), BYTES, **held_out)
+        last = {"valid": 0.05, "test": 0.05} if len(parts) == 3 else {"valid": 0.1, "test": 0.0}
+        for symbols in ("characters", "bytes"):
+            stream = TextFiles(str(file), symbols, length=BYTES, ends=False, held_out="place", **last).examined().data
+            yield text, f"{len(stream.alphabet)} characters" if stream.alphabet else symbols, stream
         tokenizer = BPE(VOCAB)
         yield text, f"BPE, {VOCAB} tokens", tokenizer.over(data, tokenizer.fit(data))
 

@@ -88,9 +88,7 @@ BAD_FILES = (
     ),
     Bad("train.py bad.py --data.alphabet eh", "has 'l', first at character 2, which the alphabet", own("a.txt", "hel" * 90)),
     Bad("train.py bad.py --data.vocab 3", "has the value 5 at [0, 0], but 3 levels", own("x.bin", b"\5\0" * 99, "TokenFile")),
-    Bad("train.py text.py", "there is no file text.txt", gone("text.txt")),
-    Bad("train.py text.py", "text.txt is not UTF-8: byte 2 is 0xff; convert it", file("text.txt", b"he\xff" * 90)),
-    Bad("train.py text.py", "has '!', 'x', first at character 0, which the alphabet of 9 lacks", file("text.txt", "x!" * 300)),
+    Bad("train.py text.py", "there is no file or folder of text text.txt", gone("text.txt")),
     Bad("train.py text.py --data.length 9", "has examples of shape (9,), but the model's are (8,)"),
     Bad("train.py sound.py", "there is no folder sounds", gone("sounds")),
     Bad(

@@ -45,7 +45,8 @@ experiment = Experiment(
     batch_size=8, steps=2, eval_every=1, eval_batch_size=8, samples=4, mesh=Mesh(1),
 )
 """
-TEXT = TINY.replace('Npz("tiny.npz", Levels(2))', r'Characters("text.txt", "\n dehlorw", length=8)').replace(
+_TEXT = r'TextFiles("text.txt", alphabet="\n dehlorw", length=8, held_out="place", ends=False)'
+TEXT = TINY.replace('Npz("tiny.npz", Levels(2))', _TEXT).replace(
     "MADE(hidden=(4,)), Bernoulli(), (4, 4)", "RNN(width=4), Categorical(9), (8,)"
 )
 SOUND = TINY.replace('Npz("tiny.npz", Levels(2))', 'SoundFolder("sounds", length=8, context=2, values=MuLaw(16))').replace(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trained import write_run_of_random_parameters
+from trained import stream, write_run_of_random_parameters
 
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, SoundFolder, Threshold
+from arjax.data import Digits, Levels, Npz, SoundFolder, Threshold
 from arjax.data.sound_files import wav
 from arjax.data.waveforms import MuLaw
 from arjax.files import write_whole
@@ -37,11 +37,14 @@ def write(folder: Path, name: str) -> None:
             Model(MADE(hidden=(9,)), CoupledDiscretizedMixtureOfLogistics(4, 2), (4, 4)),
         ),
         "rows": lambda: (arrays(folder, 2, (6,)), Model(MADE(hidden=(3,)), Bernoulli(), (6,))),
-        "characters": lambda: (Characters(text, ALPHABET, LENGTH), Model(RNN(width=4), Categorical(count), (LENGTH,))),
-        "bytes": lambda: (Bytes(text, LENGTH), Model(RNN(width=4), Categorical(256), (LENGTH,))),
-        "tokens": lambda: (Bytes(text, 8), Model(RNN(width=4), Categorical(260), (8,)), BPE(260)),
+        "characters": lambda: (
+            stream(text, alphabet=ALPHABET, length=LENGTH),
+            Model(RNN(width=4), Categorical(count), (LENGTH,)),
+        ),
+        "bytes": lambda: (stream(text, "bytes", length=LENGTH), Model(RNN(width=4), Categorical(256), (LENGTH,))),
+        "tokens": lambda: (stream(text, "bpe", vocab=260, length=8), Model(RNN(width=4), Categorical(260), (8,)), BPE(260)),
         "infilling": lambda: (
-            Characters(str(folder / "letters.txt"), LETTERS, 6, test=0.1),
+            stream(str(folder / "letters.txt"), alphabet=LETTERS, length=6, test=0.1),
             Model(Transformer(8, 1, 2, any_order=True), Categorical(4), (6,), AnyOrder(Random(3))),
         ),
         "sound": lambda: (

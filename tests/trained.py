@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from arjax.__main__ import main
+from arjax.data import TextFiles
 from arjax.runs.checkpoints import open_checkpoints, save
 from arjax.runs.directory import write_run
 from arjax.runs.load import learn
@@ -15,6 +16,11 @@ from arjax.testing import lively_params
 from arjax.training import Experiment
 from arjax.training.experiment import over_tokens, run_keys
 from arjax.training.state import init_state
+
+
+def stream(path, symbols="characters", **fields):
+    """A text file as one stream, whose parts follow each other: with no field open, it need not be read to be understood."""
+    return TextFiles(path, symbols, ends=False, held_out="place", **fields)
 
 
 def write_run_of_random_parameters(run, data, model, tokenizer=None):

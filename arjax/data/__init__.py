@@ -15,7 +15,7 @@ from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.table import TableFile
-from arjax.data.text import Bytes, Characters, TinyShakespeare, WikipediaSample, alphabet
+from arjax.data.text import TinyShakespeare, WikipediaSample
 from arjax.data.text_files import TextFiles
 from arjax.data.token_file import TokenFile
 from arjax.data.values import Dynamic, Levels, Real, Scaled, Threshold, Values
@@ -28,8 +28,6 @@ __all__ = [
     "Bimodal",
     "BinarizedMNIST",
     "BinaryDensity",
-    "Bytes",
-    "Characters",
     "Cifar10Subset",
     "DataCapabilities",
     "Dataset",
@@ -64,7 +62,6 @@ __all__ = [
     "TrainingBatches",
     "Values",
     "WikipediaSample",
-    "alphabet",
     "check_splits",
     "data_root",
     "evaluation_batches",

@@ -14,7 +14,6 @@ tighter.
 """
 
 import dataclasses
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,8 +21,8 @@ import numpy as np
 from arjax.data.characters import decoded, encode, read_utf8
 from arjax.data.dataset import Dataset
 from arjax.data.media import Text
-from arjax.data.sources import Source, read, read_file
-from arjax.data.splits import Parts, Split, Splits, check_fractions, cut, each
+from arjax.data.sources import Source, read
+from arjax.data.splits import Parts, Split, Splits, cut, each
 from arjax.data.values import Levels
 from arjax.data.windows import tile
 from arjax.errors import InputError
@@ -96,112 +95,15 @@ def _every_window(part, length) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(part, length)[::every]
 
 
+def check_length(length: int) -> None:
+    """Raises InputError unless windows hold a symbol."""
+    if length < 1:
+        raise InputError(f"length={length} must be at least one symbol; choose a positive number")
+
+
 def title_of(data: TextDataset, symbols: str) -> str:
     """Returns data set, symbols and split in one line."""
     return f"{data.name}, {symbols}, windows of {data.length}; {data.division}"
-
-
-def _division(data) -> str:
-    last = f"test the last {data.test:.4g}" if data.test else "test = valid"
-    held_out = f"then valid {data.valid:.4g}, {last}" if data.test else f"valid the last {data.valid:.4g}, {last}"
-    return f"train the first {1 - data.valid - data.test:.4g} of it, {held_out}"
-
-
-def _check(data) -> None:
-    if data.length < 1:
-        raise InputError(f"length={data.length} must be at least one symbol; choose a positive number")
-    check_fractions(data.valid, data.test)
-
-
-def _title(data) -> str:
-    alphabet = data.medium.alphabet
-    return title_of(data, "bytes" if alphabet is None else f"{len(alphabet)} characters")
-
-
-def _read(data) -> tuple[str, bytes]:
-    """A user's own file: (its name for messages, its content)."""
-    return read_file(data.path, data.root)
-
-
-def _load(data) -> Splits:
-    (where, content), alphabet = data._read(), data.medium.alphabet
-    if alphabet is None:
-        codes, symbols = np.frombuffer(content, np.uint8), "bytes"
-    else:
-        codes, symbols = encode(decoded(content, where), alphabet, where), "characters"
-    return windows(cut(codes, data.valid, data.test), data.length, where, symbols)
-
-
-def _texts(data) -> Parts:
-    """Returns the same parts as UTF-8, uint8, whether or not the alphabet has their characters; bytes as they lie in the file,
-    where a part may start within a character."""
-    where, content = data._read()
-    if data.medium.alphabet is None:
-        return cut(np.frombuffer(content, np.uint8), data.valid, data.test)
-    return each(read_utf8, cut(decoded(content, where), data.valid, data.test))
-
-
-@dataclasses.dataclass(frozen=True)
-class Characters:
-    """A text file in windows of characters. A byte-order mark at its start is left out.
-
-    The alphabet is a part of the experiment, so that samples of a run can be shown where its data are not; `alphabet(path)` reads
-    it off the training part.
-    """
-
-    path: str
-    """The text file, as given or under the data root."""
-    alphabet: str
-    """The symbols, each character once."""
-    length: int = 128
-    """Characters in a window."""
-    valid: float = 0.05
-    """The fraction that validates, before the test part."""
-    test: float = 0.05
-    """The fraction at the end that tests; 0 tests on the validation part."""
-    root: str | None = dataclasses.field(default=None, compare=False)
-    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
-
-    across: ClassVar[bool] = True
-    name = property(lambda self: Path(self.path).name)
-    title, division = property(_title), property(_division)
-    load, texts, _read = _load, _texts, _read
-
-    def __post_init__(self):
-        if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
-            raise InputError(f"alphabet={self.alphabet!r} must name at least one character, each once; see arjax.data.alphabet")
-        if any("\ud800" <= character <= "\udfff" for character in self.alphabet):
-            raise InputError(
-                f"alphabet={self.alphabet!r} names half of a character, a surrogate, which no text has; leave it out"
-            )
-        _check(self)
-
-    values = property(lambda self: Levels(len(self.alphabet)))
-    medium = property(lambda self: Text(self.alphabet))
-
-
-@dataclasses.dataclass(frozen=True)
-class Bytes:
-    """A file in windows of bytes: 256 symbols, whatever it holds, also a byte-order mark. Text is shown and read as UTF-8."""
-
-    path: str
-    """The file, as given or under the data root."""
-    length: int = 128
-    """Bytes in a window."""
-    valid: float = 0.05
-    """The fraction that validates, before the test part."""
-    test: float = 0.05
-    """The fraction at the end that tests; 0 tests on the validation part."""
-    root: str | None = dataclasses.field(default=None, compare=False)
-    """The folder of the file, if not $ARJAX_DATA or ~/.cache/arjax."""
-
-    values: ClassVar[Any] = Levels(256)
-    medium: ClassVar[Any] = Text()
-    across: ClassVar[bool] = True
-    name = property(lambda self: Path(self.path).name)
-    title, division = property(_title), property(_division)
-    load, texts, _read = _load, _texts, _read
-    __post_init__ = _check
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,16 +122,23 @@ class TinyShakespeare:
     across: ClassVar[bool] = True
     alphabet: ClassVar[str] = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     name: ClassVar[str] = "tinyshakespeare"
-    valid: ClassVar[float] = 0.1
-    test: ClassVar[float] = 0.0
+    division: ClassVar[str] = "train the first 0.9 of it, valid the last 0.1, test = valid"
     values: ClassVar[Any] = Levels(65)
     medium: ClassVar[Any] = Text(alphabet)
-    title, division = property(_title), property(_division)
-    load, texts = _load, _texts
-    __post_init__ = _check
+    title = property(lambda self: title_of(self, "65 characters"))
 
-    def _read(self) -> tuple[str, bytes]:
-        return self.name, read(TINY_SHAKESPEARE, self.root)
+    def __post_init__(self):
+        check_length(self.length)
+
+    def load(self) -> Splits:
+        codes = each(lambda text: encode(text, self.alphabet, self.name), self._parts())
+        return windows(codes, self.length, self.name, "characters")
+
+    def texts(self) -> Parts:
+        return each(read_utf8, self._parts())
+
+    def _parts(self) -> Parts:
+        return cut(decoded(read(TINY_SHAKESPEARE, self.root), self.name), valid=0.1, test=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,16 +157,19 @@ class WikipediaSample:
 
     across: ClassVar[bool] = True
     name: ClassVar[str] = "English Wikipedia sample (not enwik8)"
-    valid: ClassVar[float] = 0.05
-    test: ClassVar[float] = 0.05
+    division: ClassVar[str] = "train the first 0.9 of it, then valid 0.05, test the last 0.05"
     values: ClassVar[Any] = Levels(256)
     medium: ClassVar[Any] = Text()
-    title, division = property(_title), property(_division)
-    load, texts = _load, _texts
-    __post_init__ = _check
+    title = property(lambda self: title_of(self, "bytes"))
 
-    def _read(self) -> tuple[str, bytes]:
-        return self.name, read(ENWIKI_SAMPLE, self.root)
+    def __post_init__(self):
+        check_length(self.length)
+
+    def load(self) -> Splits:
+        return windows(self.texts(), self.length, self.name, "bytes")
+
+    def texts(self) -> Parts:
+        return cut(np.frombuffer(read(ENWIKI_SAMPLE, self.root), np.uint8), valid=0.05, test=0.05)
 
 
 TINY_SHAKESPEARE = Source(
@@ -272,10 +184,3 @@ ENWIKI_SAMPLE = Source(
     "https://raw.githubusercontent.com/piskvorky/gensim/37f90ec121eb7cd401448a947e80953e0c53ccdc/gensim/test/test_data/"
     "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
 )
-
-
-def alphabet(path: str, valid: float = 0.05, test: float = 0.05, root: str | None = None) -> str:
-    """Returns the characters of the training part of the text file `path`, sorted. Arguments and errors as in `Characters`."""
-    where, content = read_file(path, root)
-    text = decoded(content, where)
-    return "".join(sorted(set(cut(text, valid, test).train)))

@@ -12,7 +12,7 @@ from arjax.data.documents import END, HeldOut, parts_of, read_documents
 from arjax.data.media import Text
 from arjax.data.sources import read_file
 from arjax.data.splits import Parts, Splits, check_fractions, each
-from arjax.data.text import cut_windows, title_of
+from arjax.data.text import check_length, cut_windows, title_of
 from arjax.data.token_file import tokens_of
 from arjax.data.values import Levels
 from arjax.description import check_types
@@ -45,6 +45,8 @@ class TextFiles:
     """Symbols of a window; by default 128, or those of the longest document if that is shorter."""
     across: bool = False
     """Let windows run from one document into the next, with the symbol between them that ends the first."""
+    ends: bool = True
+    """Is there a symbol that ends each document? Without it they are one stream, as published results on texts have it."""
     field: str = "text"
     """What the text is called in the rows of .jsonl, .arrow and .parquet files."""
     valid: float = 0.05
@@ -64,8 +66,7 @@ class TextFiles:
     def __post_init__(self):
         check_types(self)
         check_fractions(self.valid, self.test)
-        if self.length is not None and self.length < 1:
-            raise InputError(f"length={self.length} must be at least one symbol; choose a positive number")
+        check_length(1 if self.length is None else self.length)
         if (self.vocab, self.tokenizer) != (None, None) and self.symbols != "bpe":
             raise InputError(f"vocab and tokenizer are of byte-pair tokens, not of {self.symbols}; set --data.symbols bpe")
         if self.alphabet is not None:
@@ -78,7 +79,7 @@ class TextFiles:
 
     shared: ClassVar[tuple[str, ...]] = ("alphabet", "vocab", "length")
     name = property(lambda self: Path(self.path or "text").name or self.path)
-    medium = property(lambda self: Text(self.alphabet, ends=True))
+    medium = property(lambda self: Text(self.alphabet, ends=self.ends))
     values = property(lambda self: Levels(self.medium.vocab))
     subwords = property(lambda self: self.vocab)
 
@@ -132,13 +133,13 @@ class TextFiles:
         if self.open:
             return self.examined().data.load()
         if self.symbols != "characters":
-            return cut_windows(self, self.texts(), 256, "bytes")
-        where, alphabet = self.name, self.alphabet + END
-        codes = each(lambda texts: encode(END.join((*texts, "")), alphabet, where), self._parts())
-        return cut_windows(self, codes, len(self.alphabet), "characters")
+            return cut_windows(self, self.texts(), 256 if self.ends else None, "bytes")
+        alphabet, end = (self.alphabet + END, END) if self.ends else (self.alphabet, "")
+        codes = each(lambda texts: encode(end.join((*texts, "")), alphabet, self.name), self._parts())
+        return cut_windows(self, codes, len(self.alphabet) if self.ends else None, "characters")
 
     def texts(self) -> Parts:
-        return each(_bytes, self._parts())
+        return each(_bytes if self.ends else _stream, self._parts())
 
     def _parts(self) -> Parts:
         documents = read_documents(self.path, self.root, self.field, self.symbols == "bytes")
@@ -148,8 +149,13 @@ class TextFiles:
 _NAMES = {"characters": "{} characters", "bytes": "bytes", "bpe": "bytes"}
 
 
+def _stream(texts) -> np.ndarray:
+    """uint8: the bytes of documents."""
+    return np.frombuffer(b"".join(text if isinstance(text, bytes) else text.encode() for text in texts), np.uint8)
+
+
 def _bytes(texts) -> np.ndarray:
-    """uint16: the bytes of documents, with 256 behind each."""
+    """uint16: the same, with 256 behind each."""
     rows = [np.frombuffer(text, np.uint8) if isinstance(text, bytes) else read_utf8(text) for text in texts]
     ends = np.cumsum([len(row) + 1 for row in rows])
     joined = np.full(ends[-1] if rows else 0, 256, np.uint16)

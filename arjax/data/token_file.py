@@ -18,7 +18,7 @@ from arjax.data.media import no_original, no_spelling, refuse_text, unpack_symbo
 from arjax.data.parts import named_part
 from arjax.data.sources import locate
 from arjax.data.splits import Parts, Splits, check_fractions, cut
-from arjax.data.text import title_of, windows
+from arjax.data.text import check_length, title_of, windows
 from arjax.data.values import Levels
 from arjax.description import check_types
 from arjax.errors import InputError
@@ -58,8 +58,7 @@ class TokenFile:
     def __post_init__(self):
         check_types(self)
         check_fractions(self.valid, self.test)
-        if self.length < 1:
-            raise InputError(f"length={self.length} must be at least one token; choose a positive number")
+        check_length(self.length)
 
     name = property(lambda self: Path(self.path or "tokens").name or self.path)
     title = property(lambda self: self.name if self.open else title_of(self, f"{self.vocab} tokens"))

@@ -5,11 +5,10 @@ import json
 import jax
 import numpy as np
 import tokenizers
-from trained import words, write_run_of_random_parameters
+from trained import stream, words, write_run_of_random_parameters
 
 import arjax
 from arjax.__main__ import main
-from arjax.data import Characters
 from arjax.heads import Categorical
 from arjax.interop import load_huggingface
 from arjax.models import Transformer
@@ -22,7 +21,7 @@ def test_export_writes_what_was_learned_and_the_characters(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(TEXT * 60)
     model = arjax.Model(Transformer(8, 1, 2, bos=0, tied=True, dtype="bfloat16"), Categorical(len(ALPHABET)), (8,))
-    write_run_of_random_parameters(tmp_path / "run", Characters("text.txt", ALPHABET, 8), model)
+    write_run_of_random_parameters(tmp_path / "run", stream("text.txt", alphabet=ALPHABET, length=8), model)
     main(["export", "run", "folder"])
     assert "config.json, model.safetensors, tokenizer.json, tokenizer_config.json in folder" in words(capsys)
     again, params = load_huggingface("folder")

@@ -7,11 +7,10 @@ import math
 import pytest
 from PIL import Image
 from shared_runs import DIGITS
-from trained import failure
+from trained import failure, stream
 
 import arjax
 from arjax.__main__ import main
-from arjax.data import Bytes
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
 from arjax.runs.directory import write_run
@@ -74,7 +73,11 @@ def test_runs_and_curves_refuse_in_one_line(folder, tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text("hello world\n" * 50)
     model = arjax.Model(RNN(width=4), Categorical(256), (8,))
-    write(tmp_path / "text", Experiment(data=Bytes(str(text), 8), model=model, steps=1, eval_every=1), record(1, "valid", 1.0))
+    write(
+        tmp_path / "text",
+        Experiment(data=stream(str(text), "bytes", length=8), model=model, steps=1, eval_every=1),
+        record(1, "valid", 1.0),
+    )
     write(tmp_path / "begun", EXPERIMENT)
     for argv, part in [
         (["runs"], "no run to show"),

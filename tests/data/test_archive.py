@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faults import fault
 
-from arjax.data import Bytes, Characters, Levels, Npz, archive
+from arjax.data import Levels, Npz, TextFiles, archive
 from arjax.data.archive import parse_array, read_arrays
 from arjax.errors import brief, one_line
 
@@ -81,7 +81,7 @@ def test_read_arrays_and_read_file_do_not_open_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for somebody to write
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
         fault(read_arrays, path, "the file", ["x"])
-        for data in (Bytes(str(path)), Characters(str(path), "a"), Npz(str(path), Levels(2))):
+        for data in (TextFiles(str(path), alphabet="a"), Npz(str(path), Levels(2))):
             fault(data.load)
 
 

@@ -8,11 +8,11 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from trained import write_run_of_random_parameters
+from trained import stream, write_run_of_random_parameters
 
 import train as script
 from arjax.__main__ import main
-from arjax.data import Characters, MuLaw, Sound, alphabet
+from arjax.data import MuLaw, Sound
 from arjax.data.characters import encode
 from arjax.data.sound_files import wav
 from arjax.files import write_whole
@@ -30,7 +30,7 @@ def of_text(tmp_path_factory):
     here = tmp_path_factory.mktemp("text")
     path = here / "text.txt"
     path.write_text("hello world\n" * 50)
-    data = Characters(str(path), alphabet(str(path)), length=12)
+    data = stream(str(path), alphabet="\n dehlorw", length=12)
     write_run_of_random_parameters(here / "run", data, Model(RNN(width=4), Categorical(9), (12,)))
     return here / "run"
 

@@ -75,6 +75,22 @@ def test_text_files_across_is_one_stream_with_ends_between(tmp_path):
     assert any(3 in row[:-1] for row in seen)
 
 
+@pytest.mark.parametrize(("symbols", "test"), [("characters", 0.1), ("characters", 0.0), ("bytes", 0.1)])
+def test_text_files_without_ends_are_one_stream_cut_at_the_same_characters_as_its_texts(tmp_path, symbols, test):
+    text = "naïve — café 😀\n" * 40
+    path = write(tmp_path, a_txt=b"\xef\xbb\xbf" * (symbols == "characters") + text.encode())
+    fields = {"length": 1, "ends": False, "valid": 0.15, "test": test}
+    data = TextFiles(path, symbols, **fields).examined().data
+    parts, splits = data.texts(), check_splits(data.load(), data.values, "here")
+    assert data.values.vocab == (256 if symbols == "bytes" else len(set(text)))
+    assert b"".join(part.tobytes() for part in parts[: 2 + (test > 0)]) == text.encode()
+    for part, split in zip(parts, splits, strict=True):
+        row = split.x.T
+        assert (part.dtype, split.counted) == (np.uint8, None)
+        assert part.tobytes() == (row.tobytes() if symbols == "bytes" else data.medium.exhibit(row).texts[0].encode())
+    assert (parts.test is parts.valid) == (test == 0)
+
+
 def test_files_and_folders_named_train_valid_and_test_win(tmp_path):
     data, notes = TextFiles(write(tmp_path, train__a_txt="aab", train__b_md="ba", val_txt="ab", README_md="x")).examined()
     assert "1 of 4 files belong to none of train, valid and test, and are left out" in notes
@@ -151,7 +167,10 @@ def test_bpe_tokens_of_documents_end_with_a_token_that_counts_no_bytes(tmp_path)
         ({}, {"vocab": 300}, "vocab and tokenizer are of byte-pair tokens, not of characters; set --data.symbols bpe"),
         ({}, {"symbols": "bytes", "alphabet": "a"}, "an alphabet is of characters, not of bytes; leave it out"),
         ({}, {"alphabet": "aa"}, "must name at least one character, each once"),
+        ({}, {"alphabet": "a\udcff"}, "names half of a character"),
         ({}, {"length": 0}, "length=0 must be at least one symbol"),
+        ({}, {"valid": 0.0}, "valid=0.0 and test=0.05 are the fractions held out"),
+        ({"a_txt": b"\xff\xfea\0"}, {}, "is in UTF-16 or UTF-32"),
     ],
 )  # fmt: skip
 def test_text_files_refuse_in_one_line_what_they_cannot_read(tmp_path, files, fields, says):

@@ -31,7 +31,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
-from arjax.data import Bytes, Characters, Digits, Levels, Npz, TableFile, TextFiles, alphabet, audio, density, sources
+from arjax.data import Digits, Levels, Npz, TableFile, TextFiles, WikipediaSample, audio, density, sources
 from arjax.data.archive import parse_array
 from arjax.data.characters import LETTERS
 from arjax.data.contents import Packed
@@ -279,7 +279,7 @@ def _read_tokenizer(content, folder):
     (folder / "tokenizer.json").write_bytes(content)
     read_vocabulary.cache_clear()
     bpe = BPE(259, str(folder / "tokenizer.json"))
-    learned = bpe.fit(Bytes("x"))
+    learned = bpe.fit(WikipediaSample())
     text = np.frombuffer(b"the thing\n\xff<|endoftext|>" + bytes(range(256)), np.uint8)
     np.testing.assert_array_equal(bpe.decode(learned, bpe.encode(learned, text)), text)
     return learned
@@ -341,9 +341,9 @@ READERS = {
         as_file("mine.jsonl", lambda path: TextFiles(str(path), valid=0.3, test=0.3).load()),
     ),
     "parquet": Reader(_parquet(), as_file("mine.parquet", _read_table)),
-    "characters": Reader(TEXT, _text(lambda path: Characters(path, alphabet(path), 4, 0.2, 0.2))),
+    "characters": Reader(TEXT, _text(lambda path: TextFiles(path, length=4, valid=0.2, test=0.2))),
     "rest": Reader(Text("ab").pack("x", "abüba".encode(), OF_IMAGES).note["rest"], _read_rest),
-    "bytes": Reader(TEXT, _text(lambda path: Bytes(path, 4, 0.2, 0.2))),
+    "bytes": Reader(TEXT, _text(lambda path: TextFiles(path, "bytes", length=4, valid=0.2, test=0.2))),
     "learned": Reader(safetensors.numpy.save(LEARNED), _read_learned),
     "config.json": Reader(json.dumps(GPT2 | {"n_layer": 1}).encode(), _of_folder("config.json")),
     "safetensors": Reader(_folder_of("model.safetensors")["model.safetensors"], _of_folder("model.safetensors")),

@@ -14,7 +14,7 @@ from huggingface_folders import GPT2, tensors_of, write_folder
 import arjax
 import train as script
 from arjax.__main__ import main
-from arjax.data import Characters, TextFiles
+from arjax.data import TextFiles
 from arjax.data.characters import symbols_json
 from arjax.interop import load_huggingface
 from arjax.runs.config import load_config
@@ -61,7 +61,7 @@ def test_settle_refuses_what_the_folder_does_not_fit(here):
     assert fault(lambda: settle(finetuning(data=long))).endswith("; set --data.length 12, or fewer")
     Path("gpt2/tokenizer.json").unlink()
     assert "gpt2 holds no tokenizer.json, by which text becomes its 257 tokens" in fault(
-        lambda: settle(finetuning(data=Characters("my.txt", "ab", 8)))
+        lambda: settle(finetuning(data=TextFiles("my.txt", alphabet="ab", length=8, held_out="place")))
     )
 
 

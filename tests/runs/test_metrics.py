@@ -7,7 +7,7 @@ import math
 import pytest
 
 import arjax
-from arjax.data import Bytes, Characters, Digits, Scaled
+from arjax.data import Digits, Scaled, TextFiles, WikipediaSample
 from arjax.errors import InputError
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, RNN
@@ -72,9 +72,9 @@ def test_natural_unit_is_bits_of_a_value_of_images_and_nats_where_they_are_asked
 @pytest.mark.parametrize(
     "experiment",
     [
-        text(Bytes("x.txt", length=12), 256),
-        text(Characters("x.txt", "abé", 12), 3),
-        text(Bytes("x.txt", length=12), 300, BPE(300)),
+        text(WikipediaSample(length=12), 256),
+        text(TextFiles("x.txt", alphabet="abé", length=12), 4),
+        text(WikipediaSample(length=12), 300, BPE(300)),
     ],
     ids=["bytes", "characters", "tokens"],
 )
@@ -112,7 +112,7 @@ def test_best_of_is_the_latest_of_equal_validations():
 
 def test_natural_unit_and_baselines_take_no_number_that_is_none():
     """As a metrics.jsonl of someone else's may have them."""
-    experiment = text(Characters("x.txt", "abé", 12), 3)
+    experiment = text(TextFiles("x.txt", alphabet="abé", length=12), 4)
     many = {f"\x1b[{i}m" + "x" * 99: 1.0 for i in range(99)}
     records = [
         record("valid", 4.0, bits_per_byte=2.0),

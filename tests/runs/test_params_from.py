@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from faults import fault
 from huggingface_folders import GPT2, tensors_of, write_folder
-from trained import write_random_run
+from trained import stream, write_random_run
 
 import arjax
-from arjax.data import Characters, Digits, TextFiles, Threshold
+from arjax.data import Digits, TextFiles, Threshold
 from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE, Histogram, Transformer
 from arjax.protocol import CondSpec
@@ -52,7 +52,7 @@ def taken(experiment, run, **fields):
 
 
 def text(length, alphabet="\nabcdefghij"):
-    return Characters("text.txt", alphabet, length)
+    return stream("text.txt", alphabet=alphabet, length=length)
 
 
 def test_fit_starts_from_a_runs_best_parameters_and_notes_their_digest(tmp_path, capsys):

@@ -16,7 +16,7 @@ from trained import failure, words, write_run_of_random_parameters
 import arjax
 import train as script
 from arjax.__main__ import main
-from arjax.data import Bytes, Levels, Npz
+from arjax.data import Levels, Npz, WikipediaSample
 from arjax.errors import InputError
 from arjax.heads import Categorical
 from arjax.models import RNN
@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     images = f"Npz({str(folder / 'images.npz')!r}, Levels(256))"
     text = " ".join(np.random.default_rng(0).choice(WORDS, 800))
     (folder / "text.txt").write_bytes(text.encode() + b"\xff\xfe")  # and what is no UTF-8
-    data = f"Bytes({str(folder / 'text.txt')!r}, length=12, valid=0.1, test=0.2)"
+    data = f"TextFiles({str(folder / 'text.txt')!r}, 'bytes', length=12, valid=0.1, test=0.2, ends=False, held_out='place')"
     for name, *parts in (
         ("palette", images, "Palette(5)", MADE.format(5)),
         ("bits", images, "Bits(3)", MADE.format(8)),
@@ -133,7 +133,7 @@ def test_evaluate_scores_tokens_of_text_in_bits_for_each_byte_of_it(folder, caps
 
 def test_rows_of_say_the_bits_of_bytes_once():
     model = arjax.Model(RNN(width=4), Categorical(256), (12,))
-    experiment = Experiment(data=Bytes("text.txt", length=12), model=model, steps=1, eval_every=1)
+    experiment = Experiment(data=WikipediaSample(length=12), model=model, steps=1, eval_every=1)
     record = {"nats": 24 * math.log(2), "dims": 12.0, "standard_error": 0.5, "bits_per_byte": 2.0}
     rows = rows_of(experiment.task, experiment, "test", record)
     assert "in bytes" not in rows

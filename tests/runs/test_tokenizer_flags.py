@@ -6,7 +6,7 @@ import json
 import pytest
 
 from arjax import Model
-from arjax.data import Bytes, Digits, Dynamic, Levels, Scaled
+from arjax.data import Digits, Dynamic, Levels, Scaled, WikipediaSample
 from arjax.description import describe, rebuild
 from arjax.errors import InputError
 from arjax.heads import Categorical
@@ -31,7 +31,7 @@ EXPERIMENTS = {
     "bits": over(Bits(3)),
     "binary": over(Binary(99)),
     "palette": over(Palette(17, seed=3)),
-    "bpe": over(BPE(300, file="gpt2.json"), Bytes("x.txt", length=8)),
+    "bpe": over(BPE(300, file="gpt2.json"), WikipediaSample(length=8)),
     "vqvae": over(VQ, Digits(Scaled(16)), "runs/vq"),
     "ema": autoencoder(VQ),
     "codebook": autoencoder(dataclasses.replace(VQ, quantizer=Codebook(size=5, revive=0))),

@@ -29,7 +29,7 @@ from bpe_files import (
 from hypothesis import example, given, settings
 from tokenizers import Tokenizer
 
-from arjax.data import Bytes, Digits
+from arjax.data import Digits, WikipediaSample
 from arjax.data.characters import LETTERS
 from arjax.tokenizers import BPE
 from arjax.tokenizers.byte_level import pieces
@@ -164,7 +164,7 @@ def test_fit_reads_a_file_as_it_is_and_finds_it_under_the_data_root(tmp_path):
     content = json.dumps(gpt2_shaped()).encode()
     (tmp_path / "gpt2.json").write_bytes(content)
     assert BPE(264, str(tmp_path / "gpt2.json")).fit(OneText(b""))["json"].tobytes() == content
-    data = Bytes("x", root=str(tmp_path))
+    data = WikipediaSample(root=str(tmp_path))
     assert BPE(264, "gpt2.json").fit(data)["json"].tobytes() == content
     message = fault(lambda: BPE(300, "gpt2.json").fit(data))
     assert f"{tmp_path / 'gpt2.json'}: vocab=300, but the tokenizer.json has 264 tokens; set --data.vocab 264, or" in message
@@ -188,7 +188,7 @@ def test_fit_reads_a_file_as_it_is_and_finds_it_under_the_data_root(tmp_path):
         (lambda: SHAPED.token_shape((28, 28)), "BPE encodes text, not examples of shape (28, 28)"),
         (lambda: SHAPED.fit(Digits()), "BPE encodes text, and Digits consists of images"),
         (lambda: SHAPED.over(Digits(), SHAPED_LEARNED), "BPE encodes text, and Digits consists of images"),
-        (lambda: BPE(300).over(Bytes("x"), SHAPED_LEARNED), "vocab=300, but the tokenizer.json has 264 tokens"),
+        (lambda: BPE(300).over(WikipediaSample(), SHAPED_LEARNED), "vocab=300, but the tokenizer.json has 264 tokens"),
     ],
 )
 def test_bpe_refuses_wrong_input_in_one_line(call, part):

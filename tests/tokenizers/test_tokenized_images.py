@@ -133,7 +133,7 @@ def test_image_tokens_of_pixels_are_shown_as_the_images_that_they_stand_for(file
     np.testing.assert_array_equal(medium.exhibit(x).picture, image_grid(x.astype(np.float32)))
     assert (medium.unit, medium.noun, medium.stream, medium.original_bytes(x)) == ("token", "images", False, None)
     assert medium.flags == {"mask", "image", "png"}
-    with pytest.raises(InputError, match="the run models images, which no text can begin; leave --prompt out"):
+    with pytest.raises(InputError, match="the run models images, which no text can begin; leave out --prompt"):
         medium.encode("text")
     # Of a token of three colours a pixel of three values
     colour = Palette(2).over(file(**of_everything(np.repeat(X[..., None], 3, axis=-1))), RGB)
