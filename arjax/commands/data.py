@@ -37,7 +37,6 @@ READERS = (
     Reader("my_table", table_files.ENDINGS),
     Reader("my_text", documents.ENDINGS),
     Reader("my_tokens", (".bin",)),
-    Reader("my_tokens", ("train.bin", "val.bin")),
 )
 # Of classes, so many are listed.
 _CLASSES = 40
@@ -62,7 +61,9 @@ class Data:
         shared.require_positive(examples=self.examples)
         shared.require_suffix(".png", png=self.png)
         shared.require_outputs(self.overwrite, self.what, png=self.png)
-        config, flags = (self.what, flags) if is_config(self.what) else self._own(flags)
+        config = self.what
+        if not is_config(config):
+            config, flags = config_for(Path(config)), ["--data.path", config, *flags]
         experiment, _ = edit(load_config(config), flags, "", f"python -m arjax data {self.what}")
         data = experiment.data
         splits = data.load()
@@ -78,10 +79,6 @@ class Data:
         stem = Path("runs/data") / Path(os.path.abspath(self.what)).stem
         where = exhibit.save(stem, self.png, overwrite=self.overwrite)
         say(f"{len(x)} training examples in {where}")
-
-    def _own(self, flags: list[str]) -> tuple[str, list[str]]:
-        """(the config that reads --what, a path; the flags)."""
-        return config_for(Path(self.what)), ["--data.path", self.what, *flags]
 
 
 def config_for(path: Path) -> str:

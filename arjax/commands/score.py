@@ -11,8 +11,9 @@ import tyro
 
 from arjax.commands import flags
 from arjax.commands.completing import own_cond
-from arjax.errors import InputError, printable, say
+from arjax.errors import InputError, say, show
 from arjax.files import read_input, write_all
+from arjax.measure.results import table
 from arjax.measure.texts import ScoredText, score_text, together
 from arjax.runs.load import open_run
 from arjax.sliding import begins, check_keep
@@ -71,22 +72,13 @@ class Score:
             say(f"{sum(len(text.symbols) for text in scored)} {medium.unit}s in {self.out}")
 
     def _table(self, scored: list[ScoredText], unit: str, keep: int, sites: int) -> None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        rows = list(zip(self.files, scored, strict=True))
-        rows += [("together", together(scored))] if len(scored) > 1 else []
-        table = Table(title=Text(printable(self.run), "bold"), title_justify="left")
-        columns = (f"{unit}s", "perplexity", f"nats/{unit}", f"bits/{unit}", *(["bits/byte"] if unit != "byte" else []))
-        table.add_column("text", overflow="fold")
-        for column in columns:
-            table.add_column(column, justify="right")
-        for name, text in rows:
-            numbers = (text.perplexity, text.nats_per_symbol, text.bits_per_symbol, text.bits_per_byte)
-            cells = (name, f"{len(text.symbols):,}", *(f"{number:.4f}" for number in numbers[: len(columns) - 1]))
-            table.add_row(*(Text(printable(cell)) for cell in cells))
-        Console(highlight=False).print(table)
+        texts = [*zip(self.files, scored, strict=True), *([("together", together(scored))] if len(scored) > 1 else [])]
+        heads = ["text", f"{unit}s", "perplexity", f"nats/{unit}", f"bits/{unit}", *(["bits/byte"] if unit != "byte" else [])]
+        rows = []
+        for name, text in texts:
+            numbers = (text.perplexity, text.nats_per_symbol, text.bits_per_symbol, text.bits_per_byte)[: len(heads) - 2]
+            rows.append([name, f"{len(text.symbols):,}", *(f"{number:.4f}" for number in numbers)])
+        show(table(heads, rows))
         say(f"each {unit} once, given {keep} to {sites - 1} before it where its text has so many")
 
     def _content(self, scored: list[ScoredText], contexts: list[np.ndarray], medium) -> bytes:

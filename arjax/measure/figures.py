@@ -95,16 +95,17 @@ def draw_attention_weights(model, params, x, cond: Cond, site: tuple[int, ...] |
 
     InputError for a site outside the data, or where none is to be chosen.
     """
-    permutation = model.permutation
+    permutation, image = model.permutation, pictures.to_images(x, model.head.vocab)
+    matrix = image is None or len(model.site_shape) == 1
+    if not matrix:
+        site = _site(model, site)
+    elif site is not None:
+        raise InputError(f"--site {site}: data of shape {model.site_shape} are drawn for all sites at once; leave it out")
     weights = model.apply(params, orders.arrange(x, permutation, model.site_shape), permutation, cond, method="attention")
     weights = np.stack(weights)[:, 0]  # [layers, N, T, S]
     drawn = f"{weights.shape[0]} layers of {weights.shape[1]} heads"
-    image = pictures.to_images(x, model.head.vocab)
-    if image is None or len(model.site_shape) == 1:
-        if site is not None:
-            raise InputError(f"--site {site}: data of shape {model.site_shape} are drawn for all sites at once; leave it out")
+    if matrix:
         return pictures.attention_matrices(weights, text), f"{drawn}, all {model.num_sites} sites"
-    site = _site(model, site)
     t = orders.inverse(permutation)[np.ravel_multi_index(site, model.site_shape)]
     spread = np.zeros((*weights.shape[:2], model.num_sites), np.float32)
     spread[..., permutation[:t]] = weights[:, :, t, 1 : t + 1]

@@ -92,11 +92,10 @@ def natural_unit(experiment, records: list[dict], nats: bool = False) -> tuple[s
         lossy = " (lossy)" if any(record.get("lossy") for record in records) else ""
         return f"bits/{value}{lossy}", lambda record: record["bits_per_dim"]
     ratio = counts[-1]["bits_per_byte"] / counts[-1]["bits_per_dim"]
-    return "bits/byte", lambda record: _or(record.get("bits_per_byte"), record["bits_per_dim"] * ratio)
-
-
-def _or(value, other: float) -> float:
-    return value if is_finite(value) else other
+    return (
+        "bits/byte",
+        lambda record: record["bits_per_byte"] if is_finite(record.get("bits_per_byte")) else record["bits_per_dim"] * ratio,
+    )
 
 
 def baselines_in(unit: Callable[[dict], float], records: list[dict], measure: str) -> dict[str, float]:

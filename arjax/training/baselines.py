@@ -32,8 +32,8 @@ def baselines(data, train, scored, *, batch_size: int, key: jax.Array, classes: 
     if declared is not None:
         return {name: float(nats.mean()) for name, nats in declared(train.x, scored.x).items()}
     if vocab is None:
-        nats = _gaussian_nats(train, scored, classes, options)
-        return {} if nats is None or data.medium.stream else {"independent Gaussian": nats}
+        nats = None if data.medium.stream else _gaussian_nats(train, scored, classes, options)
+        return {} if nats is None else {"independent Gaussian": nats}
     if not data.medium.stream:
         contexts = {"independent Bernoulli" if vocab == 2 else "independent categorical": _site}
         sizes = [math.prod(train.x.shape[1:])]
@@ -72,22 +72,17 @@ def _fitted_nats(train, scored, context, size, classes, options) -> float:
 
 def _counts(batch, context, shape) -> np.ndarray:
     """int64 [labels, contexts, V]: how often each entry of the table occurs in the batch."""
-    return np.bincount(_entries(batch, context, shape), minlength=math.prod(shape)).reshape(shape)
+    labels, contexts, vocab = shape
+    x, label, counted = _flat(batch, np.int64, labels)
+    entries = (label[:, None] * contexts + context(x, vocab)) * vocab + x
+    entries = entries.ravel() if counted is None else entries[counted]
+    return np.bincount(entries, minlength=math.prod(shape)).reshape(shape)
 
 
 def _binary_counts(batch, shape) -> np.ndarray:
-    """The same where every site is a context of its own and there are two symbols: how many there are of a label, and of the ones
-    among them, are products of matrices, in float32 exact up to 2**24 examples."""
-    x = batch["x"].reshape(len(batch["x"]), -1).astype(np.float32)
-    label = batch["label"] if shape[0] > 1 else np.zeros(len(x), np.int64)
-    of_label = (np.arange(shape[0])[:, None] == label).astype(np.float32)
-    every = of_label.sum(axis=1, keepdims=True)
-    if "counted" in batch:
-        counted = batch["counted"].reshape(len(x), -1).astype(np.float32)
-        counted = np.repeat(counted, x.shape[1] // counted.shape[1], axis=1)
-        x, every = x * counted, of_label @ counted
-    ones = of_label @ x
-    return np.stack([every - ones, ones], axis=2).astype(np.int64)
+    """The same where every site is a context of its own and there are two symbols."""
+    every, ones = (_sum_by_label(batch, function, shape[0], np.float32) for function in (_one, lambda x, label: x))
+    return np.stack([every - ones, ones], axis=2).astype(np.int64)  # float32 is exact up to 2**24 examples
 
 
 def _gaussian_nats(train, scored, classes, options) -> float | None:
@@ -98,7 +93,7 @@ def _gaussian_nats(train, scored, classes, options) -> float | None:
         """The sum [labels, values] of function(x, label) over what counts of a split."""
         return sum(_sum_by_label(batch, function, classes or 1) for batch in drawn_examples(split, **options))
 
-    count = np.maximum(sums(train, lambda x, label: np.ones_like(x)), 1)
+    count = np.maximum(sums(train, _one), 1)
     mean = sums(train, lambda x, label: x) / count
     variance = sums(train, lambda x, label: (x - mean[label]) ** 2) / count
     if not (variance > 1e-14 * mean**2).all():  # what float32 tells apart
@@ -110,29 +105,27 @@ def _gaussian_nats(train, scored, classes, options) -> float | None:
     return float(sums(scored, nats).sum() / len(scored.x))
 
 
-def _sum_by_label(batch, function, labels) -> np.ndarray:
-    x = batch["x"].reshape(len(batch["x"]), -1).astype(np.float64)
-    label = batch["label"].astype(np.int64) if labels > 1 else np.zeros(len(x), np.int64)
-    each = function(x, label)
-    if "counted" in batch:
-        counted = batch["counted"].reshape(len(x), -1)
-        each = np.where(np.repeat(counted, x.shape[1] // counted.shape[1], axis=1), each, 0)
-    return (np.arange(labels)[:, None] == label).astype(np.float64) @ each
+def _one(x, label):
+    return np.ones((len(x), 1), x.dtype)  # as many for each value
 
 
-def _entries(batch, context, shape):
-    """[n]: for every value of the batch that is counted, where its entry stands in a table of this shape, laid out flat."""
-    labels, contexts, vocab = shape
-    x = batch["x"].reshape(len(batch["x"]), -1).astype(np.int64)
+def _sum_by_label(batch, function, labels, dtype=np.float64) -> np.ndarray:
+    """[labels, values]: the sum of function(x, label) over what counts of the batch."""
+    x, label, counted = _flat(batch, dtype, labels)
+    each = function(x, label) if counted is None else np.where(counted, function(x, label), 0)
+    return (np.arange(labels)[:, None] == label).astype(dtype) @ each
+
+
+def _flat(batch, dtype, labels):
+    """(values [b, n], the label of each example [b], which of the values count [b, n] or None for all)."""
+    x, counted = batch["x"].reshape(len(batch["x"]), -1).astype(dtype), batch.get("counted")
     label = batch["label"].astype(np.int64) if labels > 1 else np.zeros(len(x), np.int64)
-    entries = (label[:, None] * contexts + context(x, vocab)) * vocab + x
-    if "counted" not in batch:
-        return entries.ravel()
-    counted = batch["counted"].reshape(len(x), -1)
-    return entries[np.repeat(counted, x.shape[1] // counted.shape[1], axis=1)]
+    if counted is not None:
+        counted = counted.reshape(len(x), -1)
+        counted = np.repeat(counted, x.shape[1] // counted.shape[1], axis=1)
+    return x, label, counted
 
 
 def _without_overlap(split: Split) -> Split:
     """The split's windows, where they share values only those that follow each other."""
-    step = apart(split.x)
-    return Split(*(None if array is None else array[::step] for array in split))
+    return Split(*(None if array is None else array[:: apart(split.x)] for array in split))
