@@ -4,7 +4,7 @@ import dataclasses
 import math
 from pathlib import Path
 
-from arjax.commands.flags import Modules, Overwrite, require_outputs, require_suffix
+from arjax.commands import flags
 from arjax.commands.runs import Directories, Nats, require_runs
 from arjax.errors import InputError, say
 from arjax.files import free_stem, write_all
@@ -21,15 +21,15 @@ class Curves:
     png: Path | None = None
     """Where to draw them. By default runs/curves.png, with -2, -3, ... behind it as long as that is there."""
     nats: Nats = False
-    overwrite: Overwrite = False
-    modules: Modules = ()
+    overwrite: flags.Overwrite = False
+    modules: flags.Modules = ()
 
     def __call__(self) -> None:
-        require_suffix(".png", png=self.png)
+        flags.require_suffix(".png", png=self.png)
         default = Path("runs/curves")
         stem = default if self.overwrite else free_stem(default, [".png"])
         png = self.png or stem.with_name(stem.name + ".png")
-        require_outputs(self.overwrite, *self.runs, png=png)
+        flags.require_outputs(self.overwrite, *self.runs, png=png)
         found, refused = require_runs(self.runs, self.modules, self.nats)
         curves, baselines = [], {}
         for each in found:

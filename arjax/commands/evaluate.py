@@ -9,19 +9,7 @@ import jax
 import numpy as np
 
 from arjax import pictures
-from arjax.commands.flags import (
-    Modules,
-    Overwrite,
-    Raw,
-    Root,
-    Run,
-    Step,
-    data_files,
-    npz,
-    require_model,
-    require_outputs,
-    require_suffix,
-)
+from arjax.commands import flags
 from arjax.data.dataset import examine, rooted
 from arjax.data.splits import split_fingerprint
 from arjax.errors import InputError, say
@@ -43,38 +31,38 @@ class Evaluate:
     """Score a trained run on one of its splits, with its unit, data set and baseline; beside it, other data under its model, or
     another run on the same examples."""
 
-    run: Run
+    run: flags.Run
     split: Literal["train", "valid", "test"] = "test"
     """The split that is scored."""
     ensemble: int | None = None
     """Orders and members to average over, as probabilities; by default as the experiment says."""
-    raw: Raw = False
-    step: Step = None
+    raw: flags.Raw = False
+    step: flags.Step = None
     out: Path | None = None
     """Where to write every example's own as .npz: log_prob [N] in nats, counts [N], how many values were counted in each, label
     where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
     other_log_prob and other_counts, of another run other_run_log_prob."""
     png: Path | None = None
     """Where to draw a histogram of what values cost in each example, in bits; with --other-data of both."""
-    overwrite: Overwrite = False
+    overwrite: flags.Overwrite = False
     other_data: str | None = None
     """A config file or run directory, over whose data, the same split of them, the model is scored too: do they look unlikely to
     it?"""
     other_run: str | None = None
     """A run over the same data to compare with, example by example."""
-    root: Root = None
-    modules: Modules = ()
+    root: flags.Root = None
+    modules: flags.Modules = ()
 
     def __call__(self) -> None:
-        require_suffix(".npz", out=self.out)
-        require_suffix(".png", png=self.png)
-        read = data_files(self.run, self.root, self.modules)
-        require_outputs(self.overwrite, self.other_data, *read, out=self.out, png=self.png)
+        flags.require_suffix(".npz", out=self.out)
+        flags.require_suffix(".png", png=self.png)
+        read = flags.data_files(self.run, self.root, self.modules)
+        flags.require_outputs(self.overwrite, self.other_data, *read, out=self.out, png=self.png)
         experiment, params, state = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         if self.ensemble is not None:
             experiment = dataclasses.replace(experiment, ensemble=self.ensemble)
         if any((self.out, self.png, self.other_data, self.other_run)):
-            require_model(self.run, experiment)
+            flags.require_model(self.run, experiment)
         splits = experiment.data.load()
         experiment.task.check_data(experiment, splits)
         split = getattr(splits, self.split)
@@ -110,7 +98,7 @@ class Evaluate:
         result_table(experiment, self.run, self.split, scored.record, rows)
         files = {}
         if self.out:
-            files[self.out] = npz(**arrays, **self._about(experiment, split))
+            files[self.out] = flags.npz(**arrays, **self._about(experiment, split))
         if self.png:
             unit, title = experiment.data.medium.unit, f"{self.run}, {self._weights(experiment, self.step)}"
             picture = pictures.histograms(drawn, f"-log p(x), bits/{unit}", f"fraction of the {unit}s counted", title)
@@ -152,7 +140,7 @@ class Evaluate:
         """(--other-run, Trained; its splits), of a model of the very examples that `split`, the first run's, holds. InputError
         where it is of others, or where they become other values."""
         other = open_run(self.other_run, raw=self.raw, root=self.root, modules=self.modules)
-        require_model(self.other_run, other.experiment)
+        flags.require_model(self.other_run, other.experiment)
         here, there = experiment.data, other.experiment.data
         if (here.medium.unit, here.values) != (there.medium.unit, there.values):
             raise InputError(

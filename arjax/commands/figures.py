@@ -8,17 +8,7 @@ import jax
 import numpy as np
 import tyro
 
-from arjax.commands.flags import (
-    Modules,
-    Overwrite,
-    Raw,
-    Root,
-    data_files,
-    require_model,
-    require_outputs,
-    require_positive,
-    require_suffix,
-)
+from arjax.commands import flags
 from arjax.data.batches import gather
 from arjax.errors import InputError, say
 from arjax.files import free_stem, write_all
@@ -39,7 +29,7 @@ class Figures:
     png: Path | None = None
     """Where to write the picture; by default WHAT.png, or of a run RUN/samples/WHAT.png, with -2, -3, ... behind it as long
     as that is there."""
-    overwrite: Overwrite = False
+    overwrite: flags.Overwrite = False
     height: int = 8
     """Rows of sites, without --run."""
     width: int = 8
@@ -50,19 +40,19 @@ class Figures:
     """Of a run: which of its test examples to look at."""
     site: tuple[int, ...] | None = None
     """Of a run over images: the site to be generated, as row and column; by default in the centre."""
-    raw: Raw = False
-    root: Root = None
-    modules: Modules = ()
+    raw: flags.Raw = False
+    root: flags.Root = None
+    modules: flags.Modules = ()
 
     def __call__(self) -> None:
-        require_positive(height=self.height, width=self.width)
+        flags.require_positive(height=self.height, width=self.width)
         if self.height * self.width > figures.MOST_SITES:
             raise InputError(
                 f"--height {self.height} --width {self.width} make more than {figures.MOST_SITES} sites; choose fewer"
             )
-        require_suffix(".png", png=self.png)
-        read = [] if self.run is None else data_files(self.run, self.root, self.modules)
-        require_outputs(self.overwrite, *read, png=self.png)
+        flags.require_suffix(".png", png=self.png)
+        read = [] if self.run is None else flags.data_files(self.run, self.root, self.modules)
+        flags.require_outputs(self.overwrite, *read, png=self.png)
         if self.run is not None:
             if self.what not in ("receptive-field", "dependence", "attention"):
                 raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw another figure")
@@ -87,7 +77,7 @@ class Figures:
 
     def _of_run(self) -> tuple[bytes, str]:
         experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = require_model(self.run, experiment), experiment.data
+        model, data = flags.require_model(self.run, experiment), experiment.data
         if self.what == "attention" and model.capabilities.attention is None:
             raise InputError(
                 f"{self.run} is a {type(model.net).__name__}, which has no method `attention`; choose a run of a net with one, "

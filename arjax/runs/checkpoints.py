@@ -115,7 +115,7 @@ def restore_best(folder: Path, abstract) -> Restored:
     steps = sorted(loss, key=lambda step: (loss[step], -step))
     restored = _first_readable(folder, steps, abstract)
     if restored is None:
-        raise InputError(f"{folder} holds no checkpoint; train for at least one validation")
+        raise InputError(f"{folder} holds no checkpoint yet; train for at least one validation")
     return restored
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from arjax.description import fields_of
 from arjax.errors import KEPT, InputError, printable, say, show
-from arjax.runs.help import help_of, hints, listed
+from arjax.runs.help import field_help, hints, listed
 from arjax.runs.hosts import Hosts, meet
 from arjax.runs.modules import execute
 from arjax.runs.start import settled
@@ -161,7 +161,7 @@ def _rules():
                 field.name,
                 hints[field.name],
                 getattr(info.default, field.name) if given else _default(field),
-                functools.partial(help_of, info.type, field.name),
+                lambda name=field.name: field_help(info.type).get(name),
             )
             for field in fields_of(info.type)
         )

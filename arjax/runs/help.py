@@ -42,11 +42,6 @@ def field_help(cls: type) -> Mapping[str, str]:
     }
 
 
-def help_of(cls: type, field: str) -> str | None:
-    """Returns the help of one field, if it has any."""
-    return field_help(cls).get(field)
-
-
 def listed(configs: Iterable[Path]) -> str:
     """Lists configs, a line each: name, measured time, what is fitted to what. They are read and not executed."""
     rows = [(path.stem, *_about(path)) for path in configs]

@@ -143,8 +143,6 @@ def restore(run: str | os.PathLike, experiment: Experiment, raw: bool = False, s
     """Returns (params, state) of the run's checkpoint of `step`, or of that which was best on validation. `experiment`: over
     tokens where it has a tokenizer. InputError and warning as `load`."""
     folder = Path(run) / "checkpoints"
-    if not folder.is_dir():
-        raise InputError(f"{run} holds no checkpoint yet; train for at least one validation")
     which = "params" if raw else "ema"
     try:
         abstract = on_one_device(abstract_state(experiment))

@@ -25,7 +25,7 @@ from arjax.description import describe
 from arjax.errors import InputError, one_line, require
 from arjax.files import read_file, write_whole
 from arjax.runs.hosts import is_first
-from arjax.runs.metrics import numbers
+from arjax.runs.metrics import is_finite
 from arjax.training.experiment import Experiment, Loggers
 
 # Calls that may wait for a logger, and the seconds that the end of a run waits for it.
@@ -134,7 +134,8 @@ class Guarded:
 
 
 def _tagged(record: dict) -> dict[str, float]:
-    return {f"{record['split']}/{name}": value for name, value in numbers(record).items()}
+    return {f"{record['split']}/{name}": value for name, value in record.items()
+            if name != "step" and is_finite(value)}  # fmt: skip
 
 
 def _config(experiment) -> str:

@@ -59,12 +59,6 @@ def is_finite(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1023 and math.isfinite(value)
 
 
-def numbers(record: dict) -> dict[str, float]:
-    """Returns the finite numbers of a record by their names, the step left out."""
-    return {name: value for name, value in record.items()
-            if name != "step" and is_finite(value)}  # fmt: skip
-
-
 def in_digits(value: float) -> str:
     """Writes a score with four decimals, or of a small one four digits."""
     return f"{value:.4f}" if abs(value) >= 0.1 else f"{value:.4g}"
