@@ -1,6 +1,7 @@
 """Files that come from outside, files written whole, and arrays known by what they hold."""
 
 import contextlib
+import gzip
 import hashlib
 import itertools
 import math
@@ -8,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -42,6 +44,20 @@ def read_file(path: str | os.PathLike) -> bytes:
         return check_file(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({one_line(error)}); give a file") from None
+
+
+def read_packed(path: Path, most: int) -> bytes:
+    """Returns the content of a file that comes from outside, unpacked where its name ends in .gz: all of it, or the first `most`
+    bytes and one more. InputError as `read_file`."""
+    parts, left, packed = [], most + 1, check_file(path).name.lower().endswith(".gz")
+    try:
+        with gzip.open(path) if packed else path.open("rb") as opened:
+            while left and (part := opened.read(min(left, 2**20))):  # who reads n bytes takes memory for n at once
+                parts.append(part)
+                left -= len(part)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({one_line(error)}); give a file, packed by gzip or not") from None
+    return b"".join(parts)
 
 
 def read_input(name: str) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 
 from arjax.data.characters import decoded
 from arjax.data.exhibit import Exhibit
+from arjax.data.media import MediumCapabilities
 from arjax.errors import InputError, brief, say, show
 from arjax.files import read_input
 from arjax.protocol import Cond
@@ -95,7 +96,8 @@ class Writer:
 
     @functools.cached_property
     def _spelling(self) -> tuple[bytes | None, ...]:
-        return self.medium.spelling()
+        spelling = MediumCapabilities.of(self.medium).spelling
+        return spelling() if spelling else (b"",) * self.model.head.vocab
 
     @functools.cached_property
     def stop(self) -> Stops | None:

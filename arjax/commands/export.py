@@ -19,7 +19,6 @@ from arjax.files import check_output
 from arjax.interop.folder import CONFIG, TENSORS, TOKENIZER
 from arjax.interop.huggingface import huggingface_model, save_huggingface
 from arjax.interop.settings import require_expressible
-from arjax.protocol import declared_by
 from arjax.runs import checkpoints, directory, start
 from arjax.runs.load import open_run
 from arjax.training.experiment import Experiment, over_tokens, run_keys
@@ -44,7 +43,7 @@ class Export:
             check_output(self.folder / name, overwrite=self.overwrite, remedy="--overwrite")
         experiment, params, _ = open_run(self.run, raw=self.raw, modules=self.modules)
         model = flags.require_model(self.run, experiment)
-        written = declared_by(MediumCapabilities, experiment.data.medium).tokenizer_json
+        written = MediumCapabilities.of(experiment.data.medium).tokenizer_json
         try:
             require_expressible(model)
             end, others = (None, {}) if written is None else _tokenizer(model, written())

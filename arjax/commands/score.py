@@ -11,6 +11,7 @@ import tyro
 
 from arjax.commands import flags
 from arjax.commands.completing import own_cond
+from arjax.data.media import MediumCapabilities
 from arjax.errors import InputError, say, show
 from arjax.files import read_input, write_all
 from arjax.measure.results import table
@@ -52,7 +53,7 @@ class Score:
         trained = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, trained.experiment), trained.experiment.data
         medium = data.medium
-        if medium.spelling() is None:
+        if MediumCapabilities.of(medium).spelling is None:
             raise InputError(f"{self.run} models {medium.noun}, no texts; use `python -m arjax evaluate`")
         cond, keep = own_cond(model, data, self.run, "score", self.label), check_keep(model, self.context, 0, "--context")
         # What is wrong with one of them is found before any is scored.

@@ -4,13 +4,10 @@ A text is UTF-8, as any editor writes it: a byte-order mark is left out, and lin
 Bytes are left as they are.
 """
 
-import collections
 import glob
-import gzip
 import json
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,14 +17,17 @@ import numpy as np
 from arjax import files
 from arjax.data.characters import decoded
 from arjax.data.parts import draw_parts, named_part
-from arjax.data.sources import data_root, locate
+from arjax.data.sources import data_root, files_in, kinds_of, locate
 from arjax.data.splits import Parts, cut, each
-from arjax.errors import InputError, brief, one_line
+from arjax.errors import InputError, brief
 
 # What is read of a folder; a file that is named, or found by a glob, is text whatever its ending.
 ENDINGS = (".txt", ".md", ".jsonl", ".arrow", ".parquet")
 # All documents together lie in memory.
 MAX_BYTES = 2**31
+_MANY = (
+    f"{{}} has too much text, which may be {MAX_BYTES} bytes in all, since it lies in memory; make tokens of it, for TokenFile"
+)
 # Ends a document where symbols are characters: no text has it, because it is no character.
 END = "\uffff"
 # What `datasets` writes beside the rows, and what it computed of them.
@@ -64,8 +64,7 @@ def read_documents(path: str | None, root: str | None, field: str, raw: bool = F
                 texts.append(text)
                 part.append(name)
         if left < 0:
-            raise InputError(f"{where} has more than {MAX_BYTES} bytes of text, which all lie in memory; make tokens of it, and "
-                             "give these to TokenFile")  # fmt: skip
+            raise InputError(_MANY.format(where))
     if not texts:
         raise InputError(f"{where} holds empty documents alone; give a file that holds something")
     if empty:
@@ -129,18 +128,16 @@ def find_files(path: str | None, root: str | None, endings: tuple[str, ...], nou
     place = locate(path, root, f"file or folder of {noun}" if noun else "folder")
     if not place.is_dir():
         return Found([(place, "")] if noun or _ending(place) in endings else [], str(place), ())
-    inside = sorted((file.relative_to(place) for file in place.rglob("*") if file.is_file()), key=lambda file: file.parts)
-    inside = [file for file in inside if not any(part.startswith(".") for part in file.parts) and not _OWN.fullmatch(file.name)]
+    inside = [file for file in files_in(place) if not _OWN.fullmatch(file.name)]
     found = [file for file in inside if _ending(file) in endings]
-    others = collections.Counter(_ending(file) or "no ending" for file in inside if _ending(file) not in endings)
-    kinds = ", ".join(f"{count} of {brief(ending)[1:-1]}" for ending, count in others.most_common(5))
+    kinds = kinds_of(_ending(file) for file in inside if _ending(file) not in endings)
     if noun and not found:
         held = f"its files are {kinds}" if kinds else "it holds no files"
         raise InputError(
             f"{place} has no {noun} ({', '.join(endings)}): {held}; name what is {noun} by a glob, as '{place}/**/*.py'"
         )
     listed, notes = _with_parts([place / file for file in found], [(file.parts[0], file.name) for file in found])
-    left_out = (f"files of {place} that do not end as {noun} are left out: {kinds}",) if noun and others else ()
+    left_out = (f"files of {place} that do not end as {noun} are left out: {kinds}",) if noun and kinds else ()
     return Found(listed, str(place), left_out + notes)
 
 
@@ -168,7 +165,9 @@ def _read(file: Path, field: str, raw: bool, left: int) -> Iterator[str] | Itera
 
         yield from (text.encode() if raw else text for text in text_column(files.check_file(file), field))
         return
-    content = _content(file, left)
+    content = files.read_packed(file, left)
+    if len(content) > left:
+        raise InputError(_MANY.format(file))
     if ending != ".jsonl":
         yield content if raw else _decoded(content, str(file))
         return
@@ -176,18 +175,6 @@ def _read(file: Path, field: str, raw: bool, left: int) -> Iterator[str] | Itera
         if line.strip():
             text = _of_row(line, field, f"{file} line {number}")
             yield text.encode() if raw else text
-
-
-def _content(file: Path, left: int) -> bytes:
-    if files.check_file(file).stat().st_size > left:
-        raise InputError(f"{file} and what was read before are more than {MAX_BYTES} bytes; make tokens of them, for TokenFile")
-    if not file.name.lower().endswith(".gz"):
-        return files.read_file(file)
-    try:
-        with gzip.open(file) as opened:
-            return opened.read(left + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be unpacked ({one_line(error)}); pack it again by gzip") from error
 
 
 def _decoded(content: bytes, where: str) -> str:

@@ -29,7 +29,9 @@ def batches(file: Path) -> Iterator[Any]:
     try:
         for batch in (_parquet if file.suffix.lower() == ".parquet" else _arrow)(arrow, check_file(file)):
             batch.validate(full=True)  # a damaged one would have its strings anywhere in memory
-            list(batch.schema.names)  # which may be no text, too
+            names = batch.schema.names  # which may be no text, too
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise InputError(f"{file} has two columns named {brief(twice)}; give each a name of its own")
             yield batch
     except (arrow.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{file} cannot be read ({one_line(error)}); save it again, by `datasets` or pyarrow") from error
@@ -98,7 +100,7 @@ def image_rows(path: str | None, root: str | None, classes: tuple[str, ...] | No
             names = named or names
             for encoded in batch.column(image).to_pylist():
                 content = encoded.get("bytes") if isinstance(encoded, dict) else encoded
-                if not content:
+                if not isinstance(content, bytes) or not content:
                     raise InputError(f"row {number} of {file} has no image in it; save the data set with its images embedded")
                 rows.append(Row(file, number, file.stat().st_mtime_ns, content))
                 number, size = number + 1, size + len(content)
@@ -128,7 +130,7 @@ def _columns(file, schema) -> tuple[str, str | None, tuple[str, ...] | None]:
         has = ", ".join(map(brief, schema.names))
         raise InputError(f"{file} has no column of images: its columns are {has}; name that of the images 'image'")
     labels = [name for name in schema.names if kinds.get(name, {}).get("_type") == "ClassLabel"]
-    labels += [name for name in ("label",) if name in schema.names]
+    labels += [name for name in ("label",) if name in schema.names and not schema.field(name).type.num_fields]
     names = kinds.get(labels[0], {}).get("names") if labels else None
     known = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return images[0], labels[0] if labels else None, tuple(names) if known else None

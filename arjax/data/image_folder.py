@@ -29,6 +29,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", "
 Channels = Literal["gray", "rgb", "keep"]
 # Unless another size is named, images are no larger: a net of pixels is slow beyond.
 _LARGEST = 32
+_MOST_PIXELS = 2**31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ class ImageFolder:
         if self.channels not in get_args(Channels):
             raise InputError(f"channels={self.channels!r} is none of {', '.join(get_args(Channels))}; choose one of them")
         check_types(self)
-        check_fractions(self.valid, self.test)
+        check_fractions(self.valid, self.test, self.seed)
         if self.size is not None and self.size < 1:
             raise InputError(f"size={self.size} is the height and width of the images in pixels; choose at least 1")
 
@@ -163,7 +164,13 @@ def _stamp(file: Path | Row) -> tuple[Path | Row, int, int]:
 @functools.lru_cache(maxsize=1)  # a run examines its data, and then loads them: photographs take a while to decode
 def _read(folder: Path, stamps: Sequence[tuple[Path | Row, int, int]], size: int) -> _Images:
     """Reads files, given with their sizes and the times of their last change, so that others are not taken for them."""
-    squares, places, refused, resized, cropped = [], [], {}, 0, 0
+    if len(stamps) * size**2 > _MOST_PIXELS:
+        raise InputError(
+            f"{folder}: {len(stamps)} images of {size} x {size} pixels, which all lie in memory, are more than "
+            f"{_MOST_PIXELS} pixels; choose a smaller --data.size, or fewer images"
+        )
+    x = np.empty((len(stamps), size, size, 3), np.uint8)
+    places, refused, coloured, resized, cropped = [], {}, False, 0, 0
     for place, (file, length, _) in enumerate(stamps):
         try:
             if length > MAX_BYTES:
@@ -172,18 +179,16 @@ def _read(folder: Path, stamps: Sequence[tuple[Path | Row, int, int]], size: int
         except InputError as error:
             refused.setdefault(str(error), []).append(str(file).removeprefix(f"{folder}/"))
             continue
-        squares.append(square if (square != square[..., :1]).any() else square[..., :1])
+        x[len(places)] = square
+        coloured = coloured or bool((square != square[..., :1]).any())
         places.append(place)
         resized += (width, height) != (size, size)
         cropped += width != height
     notes = [f"{_first(names)} left out: {why}" for why, names in refused.items()]
     if resized:
         notes.append(f"{resized} of {len(places)} images are resized to {size}x{size}, {cropped} of them cropped at their centre")
-    channels = max((square.shape[-1] for square in squares), default=1)
-    x = np.empty((len(squares), size, size, channels), np.uint8)
-    for i, square in enumerate(squares):
-        x[i] = square
-    return _Images(x if channels == 3 else x[..., 0], tuple(places), tuple(notes))
+    x = x[: len(places)]
+    return _Images(x if coloured else x[..., 0].copy(), tuple(places), tuple(notes))
 
 
 def _in_channels(x: np.ndarray, channels: str) -> np.ndarray:

@@ -5,7 +5,6 @@ train/cats/1.png  test/cats/2.png          the parts that there are; one that is
 1.png  2.png                               no classes
 """
 
-import collections
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arjax.data.parts import named_part, parts_as_named
-from arjax.data.sources import locate
+from arjax.data.sources import files_in, kinds_of, locate
 from arjax.data.splits import Parts
 from arjax.errors import InputError, brief
 
@@ -53,18 +52,18 @@ def list_files(
     folder = locate(path, root, "folder")
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give the one that it lies in")
-    found = sorted((file.relative_to(folder) for file in folder.rglob("*") if file.is_file()), key=lambda file: file.parts)
-    found = [file for file in found if not any(part.startswith(".") for part in file.parts)]
+    found = files_in(folder)
     files = [file for file in found if file.suffix.lower() in endings]
-    others = collections.Counter(file.suffix.lower() or "no ending" for file in found if file.suffix.lower() not in endings)
-    kinds = ", ".join(f"{count} of {brief(ending)[1:-1]}" for ending, count in others.most_common(5))
+    kinds = kinds_of(file.suffix.lower() for file in found if file.suffix.lower() not in endings)
     if not files:
         held = f"its files are {kinds}" if kinds else "it holds no files"
         raise InputError(f"{folder} has no {noun} ({', '.join(endings)}): {held}; give a folder that has some")
-    notes = [f"files of {folder} that are no {noun} are left out: {kinds}"] if others else []
+    notes = [f"files of {folder} that are no {noun} are left out: {kinds}"] if kinds else []
 
     part = [named_part(file.parts[0]) or "" if len(file.parts) > 1 else "" for file in files]
-    if "train" not in part:
+    # Beside folders that are no parts, one named train that has no folders in it is a class, as of vehicles.
+    flat = all(len(file.parts) < 3 for file in files) and len({file.parts[0] for file in files if len(file.parts) > 1}) > 1
+    if "train" not in part or (flat and {*part} <= {"train", ""}):
         part = [""] * len(files)
     elif outside := part.count(""):
         notes.append(f"{outside} of {len(files)} {noun} lie in none of the folders train, valid and test, and are left out")

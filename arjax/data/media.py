@@ -31,6 +31,7 @@ from arjax.data.splits import blocks
 from arjax.data.table_files import csv_row
 from arjax.errors import InputError, brief
 from arjax.grids import Block, grid_of_blocks, grid_of_classes, image_grid
+from arjax.protocol import declared_by
 
 
 class Medium(Protocol):
@@ -73,10 +74,6 @@ class Medium(Protocol):
         """Returns the symbols [length] of a string. InputError where it has none."""
         ...
 
-    def spelling(self) -> tuple[bytes | None, ...] | None:
-        """Returns what each symbol stands for in UTF-8, None for one that ends a text. None where symbols are no text."""
-        ...
-
     def original(self, x) -> np.ndarray | None:
         """Returns the examples [B, *shape] that x, tokens, stand for. None where x are no tokens, or their originals arrays of
         several shapes."""
@@ -98,10 +95,19 @@ class Medium(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class MediumCapabilities:
-    """What a medium may declare by a method of the same name. One that does not mention it has the default."""
+    """What a medium may declare by an attribute or a method of the same name. One that does not mention it has the default."""
 
+    ends: bool = False
+    """Is there a symbol that ends a text?"""
+    spelling: Callable | None = None
+    """spelling() -> what each symbol stands for in UTF-8, None for one that ends a text. None: symbols are no text."""
     tokenizer_json: Callable | None = None
     """tokenizer_json() -> the tokenizer.json by which Hugging Face's libraries make these symbols of a text."""
+
+    @classmethod
+    def of(cls, medium) -> "MediumCapabilities":
+        """Reads what `medium` declares."""
+        return declared_by(cls, medium)
 
 
 # Answers that several media give.
@@ -110,10 +116,6 @@ class MediumCapabilities:
 def refuse_text(self, text: str) -> np.ndarray:
     """Stands for Medium.encode where a string has no symbols: raises InputError."""
     raise InputError(f"the run models {self.noun}, which no text can begin; leave out --prompt and other flags of texts")
-
-
-def no_spelling(self) -> None:
-    """Stands for Medium.spelling where symbols are no text: returns None."""
 
 
 def no_original(self, x) -> None:
@@ -155,7 +157,7 @@ class Images:
         pixels = hidden.reshape(*hidden.shape[:2], -1)[..., 0]
         return Exhibit(completed_images(images[:, 0], pixels, images[:, 1:], captions))
 
-    encode, spelling = refuse_text, no_spelling
+    encode = refuse_text
     original = original_bytes = no_original
 
     def pack(self, name, content, model):
@@ -269,7 +271,7 @@ class Sound:
         picture = pictures.sound_picture(np.stack(shown), self.sample_rate, title, mark, said)
         return Exhibit(picture, waveforms=tuple(files.values()), sample_rate=self.sample_rate, names=tuple(files))
 
-    encode, spelling = refuse_text, no_spelling
+    encode = refuse_text
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone
@@ -322,7 +324,7 @@ class Table:
         each = [column.decode(values) for column, values in zip(self.columns, rows.T, strict=True)]
         return np.array(each, object).reshape(len(self.columns), -1).T
 
-    encode, spelling = refuse_text, no_spelling
+    encode = refuse_text
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone

@@ -59,7 +59,7 @@ class SoundFolder:
 
     def __post_init__(self):
         check_windowed(self)
-        check_fractions(self.valid, self.test)
+        check_fractions(self.valid, self.test, self.seed)
         if self.sample_rate is not None and not 1 <= self.sample_rate <= 768_000:
             raise InputError(f"sample_rate={self.sample_rate} is not in 1..768000 samples a second; choose one that is, as 16000")
 

@@ -5,15 +5,17 @@ A checksum is that of a file's *content*: the same images are about in several g
 """
 
 import bz2
+import collections
 import dataclasses
 import gzip
 import hashlib
 import os
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from arjax import files
-from arjax.errors import InputError, one_line, require
+from arjax.errors import InputError, brief, one_line, require
 
 # No file of ours unpacks to more than a fifth of this; a file that does is not one of ours.
 MAX_BYTES = 2**28
@@ -68,6 +70,18 @@ def locate(path: str | None, root: str | None, kind: str = "file") -> Path:
     if not found.exists():
         raise InputError(f"there is no {kind} {path}, neither as given nor in {data_root(root)}; check the path")
     return found
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Lists the files in a folder and in the folders in it, relative to it, in order; hidden ones are passed over."""
+    found = sorted((file.relative_to(folder) for file in folder.rglob("*") if file.is_file()), key=lambda file: file.parts)
+    return [file for file in found if not any(part.startswith(".") for part in file.parts)]
+
+
+def kinds_of(endings: Iterable[str]) -> str:
+    """Counts, in words, the files of some endings; "" where there are none."""
+    counts = collections.Counter(ending or "no ending" for ending in endings)
+    return ", ".join(f"{count} of {brief(ending)[1:-1]}" for ending, count in counts.most_common(5))
 
 
 def read_file(path: str, root: str | None) -> tuple[str, bytes]:

@@ -72,8 +72,10 @@ class Parts(NamedTuple):
     test: Any
 
 
-def check_fractions(valid: float, test: float) -> None:
-    """Raises InputError unless the fractions held out leave something to train on and to validate."""
+def check_fractions(valid: float, test: float, seed: int = 0) -> None:
+    """Raises InputError unless the fractions held out leave something to train on and to validate, and a seed can draw them."""
+    if seed < 0:
+        raise InputError(f"seed={seed} must not be negative; choose 0 or more")
     if not (valid > 0 and test >= 0 and valid + test < 1):
         raise InputError(
             f"valid={valid} and test={test} are the fractions held out; choose valid > 0, test >= 0, and a sum below 1"

@@ -58,9 +58,7 @@ class TableFile:
 
     def __post_init__(self):
         check_types(self)
-        check_fractions(self.valid, self.test)
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed} must not be negative; choose 0 or more")
+        check_fractions(self.valid, self.test, self.seed)
         if self.columns is not None and not (
             isinstance(self.columns, tuple) and self.columns and all(isinstance(column, TableColumn) for column in self.columns)
         ):

@@ -5,9 +5,7 @@ of , ; tab | the first line has most of. Spaces around a cell are no part of it,
 """
 
 import csv
-import gzip
 import io
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +64,10 @@ def csv_row(cells) -> str:
 
 
 def _read_csv(file, delimiter) -> Cells:
-    text, where = decoded(_content(file), str(file)), str(file)
+    content, where = files.read_packed(file, MAX_BYTES), str(file)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{where} has more than {MAX_BYTES} bytes, and all of a table lies in memory; give a sample of its rows")
+    text = decoded(content, where)
     first = text.lstrip("\r\n").partition("\n")[0]
     delimiter = delimiter or max(",;\t|", key=first.count)
     lines, columns = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True), ()
@@ -88,20 +89,6 @@ def _read_csv(file, delimiter) -> Cells:
     if (figure := next((name for name in names if number(name) is not None), None)) is not None:
         raise InputError(f"{where} has the number {brief(figure)} among the names in its first line; put a line of names first")
     return Cells(names, tuple(map(tuple, columns)), where)
-
-
-def _content(file) -> bytes:
-    parts, left = [], MAX_BYTES + 1 if files.check_file(file).stat().st_size <= MAX_BYTES else 0
-    try:
-        with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as opened:
-            while left > 0 and (part := opened.read(min(left, 2**20))):  # who reads n bytes takes memory for n at once
-                parts.append(part)
-                left -= len(part)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be read ({one_line(error)}); give a file, packed by gzip or not") from error
-    if left <= 0:
-        raise InputError(f"{file} has more than {MAX_BYTES} bytes, and all of a table lies in memory; give a sample of its rows")
-    return b"".join(parts)
 
 
 def _read_parquet(file) -> Cells:

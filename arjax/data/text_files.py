@@ -65,7 +65,7 @@ class TextFiles:
 
     def __post_init__(self):
         check_types(self)
-        check_fractions(self.valid, self.test)
+        check_fractions(self.valid, self.test, self.seed)
         check_length(1 if self.length is None else self.length)
         if (self.vocab, self.tokenizer) != (None, None) and self.symbols != "bpe":
             raise InputError(f"vocab and tokenizer are of byte-pair tokens, not of {self.symbols}; set --data.symbols bpe")

@@ -14,7 +14,7 @@ from arjax import files
 from arjax.data.contents import pack_array
 from arjax.data.dataset import Examined
 from arjax.data.exhibit import Exhibit, completed_texts
-from arjax.data.media import no_original, no_spelling, refuse_text, unpack_symbols_alone
+from arjax.data.media import no_original, refuse_text, unpack_symbols_alone
 from arjax.data.parts import named_part
 from arjax.data.sources import locate
 from arjax.data.splits import Parts, Splits, check_fractions, cut
@@ -129,7 +129,6 @@ class Tokens:
     unit: ClassVar[str] = "token"
     stream: ClassVar[bool] = True
     lossless: ClassVar[bool] = True
-    ends: ClassVar[bool] = False
     flags: ClassVar[frozenset[str]] = frozenset({"mask"})
     at_once: ClassVar[tuple[int, int]] = (3, 3)
 
@@ -139,7 +138,7 @@ class Tokens:
     def completed(self, x, hidden, drawn, inside, *, title="", captions=(), blank="_"):
         return Exhibit(texts=completed_texts(_numbers, x, hidden, drawn, inside, f"{blank} "))
 
-    encode, spelling = refuse_text, no_spelling
+    encode = refuse_text
     original = original_bytes = no_original
     pack = staticmethod(pack_array)
     unpack = unpack_symbols_alone

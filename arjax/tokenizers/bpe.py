@@ -16,6 +16,7 @@ import numpy as np
 
 from arjax.data.characters import END_OF_TEXT, LETTERS
 from arjax.data.dataset import DataCapabilities
+from arjax.data.media import MediumCapabilities
 from arjax.data.sources import read_file
 from arjax.description import check_types
 from arjax.errors import InputError, require
@@ -70,7 +71,7 @@ class BPE:
         bounded = library.pre_tokenizers.Split(library.Regex(".{1,1000}"), "isolated")
         learner.pre_tokenizer = library.pre_tokenizers.Sequence([words, bounded])
         learner.decoder = library.decoders.ByteLevel()
-        ends = data.medium.ends
+        ends = MediumCapabilities.of(data.medium).ends
         trainer = library.trainers.BpeTrainer(
             vocab_size=self.vocab - ends,
             min_frequency=2,

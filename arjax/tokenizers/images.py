@@ -8,7 +8,7 @@ import numpy as np
 
 from arjax.data.contents import pack_array
 from arjax.data.dataset import DataCapabilities
-from arjax.data.media import Images, no_original, no_spelling, refuse_text, unpack_symbols_alone
+from arjax.data.media import Images, no_original, refuse_text, unpack_symbols_alone
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError
@@ -44,7 +44,7 @@ class ImageTokens:
         drawn = every.reshape(*drawn.shape[:2], *every.shape[1:])
         return self._shown_by.completed(x, hidden, drawn, inside, title=title, captions=captions, blank=blank)
 
-    encode, spelling, original_bytes, unpack = refuse_text, no_spelling, no_original, unpack_symbols_alone
+    encode, original_bytes, unpack = refuse_text, no_original, unpack_symbols_alone
     pack = staticmethod(pack_array)
 
     def original(self, x):

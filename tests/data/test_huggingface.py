@@ -73,7 +73,8 @@ def test_image_folder_takes_plain_columns_image_and_label(tmp_path):
     train = data.load().train
     assert data.classes == ("a", "b")
     np.testing.assert_array_equal(train.label, 1 - train.x[:, 0, 0] % 2)
-    save(tmp_path, pyarrow.table({"image": images}), "x.parquet", "parquet")
+    # Several labels of an image are no class.
+    save(tmp_path, pyarrow.table({"image": images, "label": [[1, 2], [1]] * 6}), "x.parquet", "parquet")
     assert ImageFolder(str(tmp_path)).examined().data.classes == ()
 
 
@@ -85,8 +86,11 @@ def test_rows_are_refused_in_one_line_where_they_cannot_be_read(tmp_path):
     assert "has no column of images: its columns are 'photo'; name that of the images 'image'" in fault(
         ImageFolder(str(tmp_path)).examined
     )
-    save(tmp_path, pyarrow.table({"image": [{"bytes": None, "path": "x.png"}]}), "a.arrow")
-    assert "row 0 of" in fault(ImageFolder(str(tmp_path)).examined)
+    for image in ({"bytes": None, "path": "x.png"}, [[1, 2]], 3):
+        save(tmp_path, pyarrow.table({"image": [image]}), "a.arrow")
+        assert "row 0 of" in fault(ImageFolder(str(tmp_path)).examined)
+    save(tmp_path, pyarrow.Table.from_arrays([[png(1)], [png(2)]], names=["image", "image"]), "a.arrow")
+    assert "a.arrow has two columns named 'image'; give each a name" in fault(ImageFolder(str(tmp_path)).examined)
 
 
 @pytest.mark.slow  # another library

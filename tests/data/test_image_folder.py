@@ -252,6 +252,8 @@ def test_image_folder_refuses_in_one_line(tmp_path):
     assert "no folder of images is named; give one by --data.path FOLDER" in fault(ImageFolder().load)
     assert "give the one that it lies in" in fault(ImageFolder(write(tmp_path / "f", a=GRAY) + "/a.png").load)
     assert "there is no folder nowhere" in fault(ImageFolder("nowhere").load)
+    large = ImageFolder(str(tmp_path / "f"), size=50_000, channels="gray")
+    assert "1 images of 50000 x 50000 pixels, which all lie in memory, are more than" in fault(large.load)
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("x")
     assert "its files are 1 of .txt; give a folder that has some" in fault(ImageFolder(str(tmp_path / "texts")).load)

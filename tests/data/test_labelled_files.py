@@ -35,6 +35,11 @@ def test_list_files_takes_classes_and_parts_from_folders(names, classes, label, 
     assert all(file.is_file() for file in found.files)
 
 
+def test_list_files_takes_a_folder_train_beside_others_for_a_class(tmp_path):
+    found = listing(put(tmp_path, "bus/1.wav", "train/1.wav", "train/2.wav"))
+    assert (found.classes, found.label.tolist(), found.part) == (("bus", "train"), [0, 1, 1], ("",) * 3)
+
+
 def test_list_files_says_what_it_leaves_out(tmp_path):
     put(tmp_path, "train/a/1.wav", "train/b/1.wav", "more/3.wav", "notes.txt", "a.md", "b.md", "Makefile")
     found = listing(tmp_path)
