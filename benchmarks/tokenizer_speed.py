@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
-from arjax.data.media import Medium, Text
+from arjax.data.media import Text
+from arjax.data.medium import Medium
 from arjax.data.sources import data_root, read_file
 from arjax.data.splits import Parts
 from arjax.tokenizers import BPE

@@ -13,7 +13,7 @@ import numpy as np
 
 from arjax.data.characters import decoded
 from arjax.data.exhibit import Exhibit
-from arjax.data.media import MediumCapabilities
+from arjax.data.medium import MediumCapabilities
 from arjax.errors import InputError, brief, say, show
 from arjax.files import read_input
 from arjax.protocol import Cond

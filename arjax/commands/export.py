@@ -11,7 +11,7 @@ import tyro
 
 from arjax.commands import flags
 from arjax.data.characters import END_OF_TEXT
-from arjax.data.media import MediumCapabilities
+from arjax.data.medium import MediumCapabilities
 from arjax.data.splits import Split, Splits
 from arjax.data.text_files import TextFiles
 from arjax.errors import InputError, say

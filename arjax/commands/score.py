@@ -11,7 +11,7 @@ import tyro
 
 from arjax.commands import flags
 from arjax.commands.completing import own_cond
-from arjax.data.media import MediumCapabilities
+from arjax.data.medium import MediumCapabilities
 from arjax.errors import InputError, say, show
 from arjax.files import read_input, write_all
 from arjax.measure.results import table

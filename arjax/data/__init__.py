@@ -9,7 +9,8 @@ from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
 from arjax.data.image_folder import ImageFolder
 from arjax.data.images import MNIST, BinarizedMNIST, Cifar10Subset, Digits, FashionMNIST
-from arjax.data.media import Images, Medium, Sound, Table, Text
+from arjax.data.media import Images, Sound, Table, Text
+from arjax.data.medium import Medium, MediumCapabilities
 from arjax.data.npz import Npz
 from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
@@ -41,6 +42,7 @@ __all__ = [
     "Linear",
     "LowerHalf",
     "Medium",
+    "MediumCapabilities",
     "MuLaw",
     "Npz",
     "Real",

@@ -1,13 +1,8 @@
-"""What data are to a person and to a file: images, text, sound, or the rows of a table.
-
-A data set has one field or property `medium`, an instance of one of these or of a class of your own that answers the same
-questions. Code that shows, reads or writes examples calls the medium and does not branch. `x` are examples as the data set's
-`values` make them: symbols or real values [B, *site_shape, *E].
-"""
+"""What data are to a person and to a file: images, text, sound, or the rows of a table. See medium.py."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,107 +19,13 @@ from arjax.data.characters import (
     without_mark,
 )
 from arjax.data.columns import TableColumn
-from arjax.data.contents import Packed, pack_array, pack_symbols, unpack_array, unpack_symbols
+from arjax.data.contents import pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.exhibit import Exhibit, completed_texts
 from arjax.data.image_files import pack_image, unpack_image
-from arjax.data.splits import blocks
+from arjax.data.medium import bytes_of, no_original, refuse_text, unpack_symbols_alone, until
 from arjax.data.table_files import csv_row
 from arjax.errors import InputError, brief
 from arjax.grids import Block, grid_of_blocks, grid_of_classes, image_grid
-from arjax.protocol import declared_by
-
-
-class Medium(Protocol):
-    """A frozen dataclass: what two data sets have in common if both consist of the same kind of symbols."""
-
-    noun: str
-    """What examples are called: "images", "texts"."""
-    unit: str
-    """What one value is called in results: "dim", "char", "byte", "sample", "token"."""
-    stream: bool
-    """Are examples windows of a stream, in which a site's number means nothing?"""
-    lossless: bool
-    """Does an example give back the original that it was made of? False for tokens of which only something similar comes back."""
-    flags: frozenset[str]
-    """Those of `python -m arjax complete` that apply: "mask", "hide", "table", "image", "text", "truth", "audio" and so on."""
-    at_once: tuple[int, int]
-    """How many examples are completed where nothing is said of it, and how often each."""
-
-    def exhibit(self, x, title: str = "", captions: Sequence[str] = ()) -> Exhibit:
-        """Shows examples.
-
-        title: what is written above all of them, where there is room.
-        captions: what is written at each, where there is room, as the name of its class; or none.
-        """
-        ...
-
-    def completed(self, x, hidden, drawn, inside, *, title: str = "", captions: Sequence[str] = (), blank: str = "_") -> Exhibit:
-        """Shows each example beside what was visible of it and its completions.
-
-        x: examples [N, *site_shape, *E].
-        hidden: bool [*site_shape], the same sites of all of them.
-        drawn: K completions of each [N, K, *site_shape, *E].
-        inside: bool [N, *site_shape]; False at sites that are no part of an example, as behind the end of a recording.
-        title, captions: as of `exhibit`.
-        blank: what stands for a hidden symbol in text.
-        """
-        ...
-
-    def encode(self, text: str) -> np.ndarray:
-        """Returns the symbols [length] of a string. InputError where it has none."""
-        ...
-
-    def original(self, x) -> np.ndarray | None:
-        """Returns the examples [B, *shape] that x, tokens, stand for. None where x are no tokens, or their originals arrays of
-        several shapes."""
-        ...
-
-    def original_bytes(self, x) -> np.ndarray | None:
-        """Counts the bytes of the original that each example stands for [N]. None where that has no answer."""
-        ...
-
-    def pack(self, name: str, content: bytes, model) -> Packed:
-        """Returns the bytes of the file `name` as examples of `model`. InputError where the model has no symbols for them."""
-        ...
-
-    def unpack(self, name: str, packed: Packed, model) -> bytes:
-        """Returns the same file again, byte for byte, or of an image one that shows the same: see `image_files.check_same`.
-        InputError, or another error of values, if `packed` is of no file."""
-        ...
-
-
-@dataclasses.dataclass(frozen=True)
-class MediumCapabilities:
-    """What a medium may declare by an attribute or a method of the same name. One that does not mention it has the default."""
-
-    ends: bool = False
-    """Is there a symbol that ends a text?"""
-    spelling: Callable | None = None
-    """spelling() -> what each symbol stands for in UTF-8, None for one that ends a text. None: symbols are no text."""
-    tokenizer_json: Callable | None = None
-    """tokenizer_json() -> the tokenizer.json by which Hugging Face's libraries make these symbols of a text."""
-
-    @classmethod
-    def of(cls, medium) -> "MediumCapabilities":
-        """Reads what `medium` declares."""
-        return declared_by(cls, medium)
-
-
-# Answers that several media give.
-
-
-def refuse_text(self, text: str) -> np.ndarray:
-    """Stands for Medium.encode where a string has no symbols: raises InputError."""
-    raise InputError(f"the run models {self.noun}, which no text can begin; leave out --prompt and other flags of texts")
-
-
-def no_original(self, x) -> None:
-    """Stands for Medium.original and original_bytes of what is no token and no text: returns None."""
-
-
-def unpack_symbols_alone(self, name: str, packed: Packed, model) -> bytes:
-    """Stands for Medium.unpack where a file is an array of symbols."""
-    return unpack_array(packed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,12 +131,6 @@ class Text:
         return (show_utf8(row) if self.alphabet is None else decode(row, self.alphabet))[0]
 
 
-def until(row: np.ndarray, end: int | None) -> np.ndarray:
-    """Returns the symbols [n] before the first that is `end`; all of them where there is none."""
-    ends = np.flatnonzero(row == end) if end is not None else ()
-    return row[: ends[0]] if len(ends) else row
-
-
 @dataclasses.dataclass(frozen=True)
 class Sound:
     """Waveforms.
@@ -332,11 +227,6 @@ class Table:
 
 def _cell(value) -> str:
     return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
-
-
-def bytes_of(sizes: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Sums sizes[x], integers [vocab] of symbols [N, length], over the sites of each example [N]."""
-    return np.concatenate([np.zeros(0, int), *(sizes[x[block]].sum(axis=1) for block in blocks(x))])
 
 
 def completed_images(images: np.ndarray, hidden: np.ndarray, drawn: np.ndarray, captions: Sequence[str] = ()) -> np.ndarray:

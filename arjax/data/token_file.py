@@ -14,7 +14,7 @@ from arjax import files
 from arjax.data.contents import pack_array
 from arjax.data.dataset import Examined
 from arjax.data.exhibit import Exhibit, completed_texts
-from arjax.data.media import no_original, refuse_text, unpack_symbols_alone
+from arjax.data.medium import no_original, refuse_text, unpack_symbols_alone
 from arjax.data.parts import named_part
 from arjax.data.sources import locate
 from arjax.data.splits import Parts, Splits, check_fractions, cut

@@ -16,7 +16,7 @@ import numpy as np
 
 from arjax.data.characters import END_OF_TEXT, LETTERS
 from arjax.data.dataset import DataCapabilities
-from arjax.data.media import MediumCapabilities
+from arjax.data.medium import MediumCapabilities
 from arjax.data.sources import read_file
 from arjax.description import check_types
 from arjax.errors import InputError, require

@@ -8,7 +8,8 @@ import numpy as np
 
 from arjax.data.contents import pack_array
 from arjax.data.dataset import DataCapabilities
-from arjax.data.media import Images, no_original, refuse_text, unpack_symbols_alone
+from arjax.data.media import Images
+from arjax.data.medium import no_original, refuse_text, unpack_symbols_alone
 from arjax.data.splits import Split, Splits
 from arjax.data.values import Levels
 from arjax.errors import InputError

@@ -10,7 +10,7 @@ from arjax.data.characters import read_utf8, show_utf8, without_mark
 from arjax.data.contents import pack_symbols, unpack_symbols
 from arjax.data.dataset import DataCapabilities
 from arjax.data.exhibit import Exhibit, completed_texts
-from arjax.data.media import MediumCapabilities, bytes_of, no_original, until
+from arjax.data.medium import MediumCapabilities, bytes_of, no_original, until
 from arjax.data.splits import Splits, each
 from arjax.data.text import cut_windows, title_of
 from arjax.data.values import Levels

@@ -6,6 +6,7 @@ import pytest
 from arjax import data
 from arjax.data import Dynamic, Levels, MuLaw, Real, Scaled
 from arjax.data.media import Images, Sound, Table, Text
+from arjax.data.medium import MediumCapabilities
 
 SETS = {
     data.Digits(): (Images(2), "dim", False),
@@ -33,6 +34,12 @@ def test_medium_of_every_data_set_says_its_unit_and_whether_it_is_a_stream(each)
     assert each.medium == medium
     assert (each.medium.unit, each.medium.stream, each.medium.lossless) == (unit, stream, True)
     assert hash(each.medium) == hash(medium)
+
+
+def test_medium_that_declares_nothing_spells_nothing_and_ends_nothing():
+    declared = MediumCapabilities.of(Table())
+    assert (declared.spelling, declared.ends, declared.tokenizer_json) == (None, False, None)
+    assert MediumCapabilities.of(Text("ab", ends=True)).spelling() == (b"a", b"b", None)
 
 
 def test_exhibit_of_images_is_one_picture_and_of_other_arrays_rows():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from arjax.data.characters import LETTERS
-from arjax.data.media import Medium, Text
+from arjax.data.media import Text
+from arjax.data.medium import Medium
 from arjax.data.splits import Parts
 from arjax.errors import InputError
 from arjax.tokenizers import BPE
