@@ -53,7 +53,6 @@ BAD_RUNS = (
         file("run/metrics.jsonl", '{"step": 2, "split": "test", "seconds": 1, "nats": 9.0}\n'),
     ),
     Bad("-m arjax evaluate run", "run/checkpoints holds no checkpoint yet", gone("run/checkpoints")),
-    Bad("train.py tiny.py --params-from run", "run/checkpoints holds no checkpoint yet; train", gone("run/checkpoints")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", gone("classes/checkpoints/1/default/_METADATA")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", file("classes/checkpoints/1/metrics/metrics", "{")),
     Bad("-m arjax evaluate classes --step 7", "keeps no checkpoint of step 7, but of 1; choose one of these"),

@@ -65,16 +65,17 @@ def require_seed(seed: int) -> None:
 
 
 def require_label(run: str, model, data, label: str | None) -> int | None:
-    """Returns the class that --label says, if it is given: by its name, else by its number. InputError unless the run's model has
-    it."""
+    """Returns the class that --label says, if it is given: by its name, in capitals or not, else by its number. InputError unless
+    the run's model has it."""
     classes = model.cond.classes
     if label is None:
         return None
     if classes is None:
         raise InputError(f"--label {label}: {run} has no classes; leave it out")
-    names = [name.casefold() for name in (DataCapabilities.of(data).classes or ())[:classes]]
-    if label.casefold() in names:
-        return names.index(label.casefold())
+    names = (DataCapabilities.of(data).classes or ())[:classes]
+    for known, wanted in ((names, label), ([name.casefold() for name in names], label.casefold())):
+        if wanted in known:
+            return known.index(wanted)
     if label.isdecimal() and int(label) < classes:
         return int(label)
     listed = f", or of {', '.join(map(printable, names[:20]))}{', ...' * (len(names) > 20)}" if names else ""

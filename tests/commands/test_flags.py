@@ -1,5 +1,7 @@
 """What commands share: arjax/commands/flags.py."""
 
+from types import SimpleNamespace
+
 import pytest
 from faults import fault
 
@@ -20,6 +22,7 @@ TEN, PLAIN = (Model(MADE(hidden=(4,)), Bernoulli(), (2, 2), cond=cond) for cond 
         (FashionMNIST(), "Ankle Boot", 9),
         (FashionMNIST(), "9", 9),
         (Digits(), "3", 3),
+        (SimpleNamespace(classes=("A", "a", "b")), "a", 1),
         (Npz("x", Levels(2)), "3", 3),
         (Npz("x", Levels(2)), None, None),
     ],
