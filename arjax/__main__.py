@@ -20,21 +20,21 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "data": Command("data:Data", "show what is read of data: parts, classes, values, examples", edits=True),
+    "data": Command("data:Data", "show what arjax reads of data: splits, classes, values, examples", edits=True),
     "train": Command("train:main", "fit the model of a config, as train.py does"),
     # It says how long programs take to compile.
     "bench": Command("bench:Bench", "time training, scoring and sampling of a config", edits=True, caches=False),
     "compare": Command("compare:Compare", "fit several configs for the same time and compare them", edits=True),
     "evaluate": Command("evaluate:Evaluate", "score a trained run on one of its splits"),
-    "runs": Command("runs:Runs", "hold trained runs side by side in a table", caches=False),
-    "curves": Command("curves:Curves", "draw how runs were trained in one picture", caches=False),
-    "score": Command("score:Score", "score texts of any length: perplexity, bits per byte, every symbol"),
+    "runs": Command("runs:Runs", "compare runs in a table", caches=False),
+    "curves": Command("curves:Curves", "draw the training of several runs in one picture", caches=False),
+    "score": Command("score:Score", "score texts of any length: perplexity, bits per byte, each symbol"),
     "sample": Command("sample:Sample", "draw from a trained run, or continue a text"),
     "complete": Command("complete:Complete", "hide a part of examples and draw it anew"),
     "compress": Command("compress:Compress", "compress files without loss by a run's probabilities"),
     "decompress": Command("compress:Decompress", "write these files again"),
-    "export": Command("export:Export", "write what a transformer learned as a Hugging Face folder"),
-    "import": Command("export:Import", "make a run of a GPT-2 of Hugging Face"),
+    "export": Command("export:Export", "write the transformer of a run as a Hugging Face folder"),
+    "import": Command("export:Import", "make a run of a GPT-2 in a Hugging Face folder"),
     "figures": Command("figures:Figures", "draw orders, masks, receptive fields and attention"),
 }
 

@@ -26,10 +26,10 @@ class Complete:
     the pixels), or a picture in which what is to be hidden is white (transparent is black), or an .npy of booleans, of the
     images' size, or of tokens with a pixel for each. Of test examples of text: left, right (the default), centre or random."""
     hide: tuple[str, ...] = ()
-    """Columns of a table that are hidden, by name."""
+    """Names of the columns of a table to hide."""
     table: Path | None = None
-    """A table whose missing values are filled in, instead of test rows: .csv, .tsv, .csv.gz or .parquet, with the columns of the
-    run, and others, which stay as they are."""
+    """A table whose missing values are drawn, instead of test rows: .csv, .tsv, .csv.gz or .parquet, with the columns of the
+    run. Other columns stay as they are."""
     image: Path | None = None
     """A picture to complete instead of test images, of the model's size, turned as its orientation says and, where it is
     transparent, on white; or an .npy of raw values. Black and white become the smallest and largest value of the training
@@ -42,11 +42,11 @@ class Complete:
     truth: str | None = None
     """What --text really is, to say what that costs."""
     audio: Path | None = None
-    """A file of sound to continue instead of test recordings, brought to their sample rate."""
+    """A file of sound to continue instead of test recordings; it is resampled to their rate."""
     seconds: float | None = None
     """How much of a recording is kept, and continued; by default half of what the model generates, or of --audio all of it."""
     label: str | None = None
-    """The class of what --image, --text or --audio gives, by its name or number, where the model has classes."""
+    """Name or number of the class of --image, --text or --audio, if the model has classes."""
     examples: int | None = None
     """Test examples to complete, evenly spaced in their split; by default 10 images, 3 texts or 2 recordings."""
     completions: int | None = None
@@ -138,9 +138,9 @@ class Complete:
             if getattr(self, name) not in (None, ()) and name not in medium.flags:
                 raise InputError(f"--{name}: {self.run} models {medium.noun}; leave it out")
         if self.hide and (self.mask, self.table) != (None, None):
-            raise InputError("--hide, --mask and --table each say what is hidden; choose one of them")
+            raise InputError("--hide, --mask and --table each choose what is hidden; give one of them")
         if self.table is not None and (self.mask, self.examples) != (None, None):
-            raise InputError("--table has the rows, and what is hidden; leave --mask and --examples out")
+            raise InputError("--table gives the rows and the hidden cells; leave out --mask and --examples")
         if self.text is None and self.truth is not None:
             raise InputError("--truth belongs to --text; give one, or leave it out")
         if self.text is not None and self.mask is not None:

@@ -1,4 +1,4 @@
-"""What `sample` does to texts: read prompts, continue them until they are long enough or stop, and say what came of it."""
+"""How `sample` continues texts: it reads prompts, continues each until it is long enough or stops, and prints or writes them."""
 
 import dataclasses
 import functools
@@ -22,13 +22,13 @@ from arjax.sliding import check_keep
 
 # Rows that are drawn at once, and symbols of them until the first is shown again.
 _ROWS, _EVERY = 64, 8
-# Symbols of a continuation where nothing is said of it, unless the model has room for fewer.
+# Symbols of a continuation without --tokens, unless the model has fewer sites.
 _TOKENS = 200
 
 
 class Continuation(NamedTuple):
-    """A text, from its prompt on; what of it was drawn, and in how many symbols; the stop that it ends with, or None; and whether
-    it ended, with a stop or with the symbol that ends a text."""
+    """A text with its prompt; the drawn part, and its number of symbols; the stop that it ends with, or None; and whether it
+    ended, with a stop or with the symbol that ends a text."""
 
     whole: str
     text: str
@@ -39,12 +39,12 @@ class Continuation(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Writer:
-    """What continues texts: the model and the medium of a run, and how symbols are drawn.
+    """Continues texts: the model and the medium of a run, and how symbols are drawn.
 
     cond: makes the condition of so many rows.
-    tokens: symbols to draw behind each prompt, None for as many as there is room for, at most 200.
+    tokens: symbols to draw after each prompt; None for as many as the model has sites left, at most 200.
     keep: as `generate` has it.
-    stops: strings, behind the first of which a text ends.
+    stops: strings; a text ends after the first that it draws.
     """
 
     model: Any
@@ -57,8 +57,8 @@ class Writer:
     stops: tuple[str, ...] = ()
 
     def encode(self, prompts: list[str]) -> tuple[list[np.ndarray], int]:
-        """Returns the symbols of each prompt, and the number of tokens to draw behind them. InputError where a prompt has none,
-        or they go past the model and are no parts of a stream."""
+        """Returns the symbols of each prompt, and the number of tokens to draw after them. InputError if a prompt is empty, or
+        if the text goes past the model and the data are not streams."""
         symbols = [self.medium.encode(prompt) for prompt in prompts]
         longest, sites = max(map(len, symbols)), self.model.num_sites
         tokens = self.tokens or (min(sites - longest, _TOKENS) if longest < sites else _TOKENS)
@@ -124,8 +124,9 @@ def unescaped(stop: str) -> str:
 
 
 def read_prompts(name: str) -> list[dict]:
-    """Reads a file of prompts, or "-" standard input: a .jsonl, or of standard input what begins with an object, as objects with
-    a string "prompt" on each line; all else as one prompt, without the line end at its end. InputError where it is none."""
+    """Reads prompts from a file, or "-" for standard input. A .jsonl file, or standard input that begins with an object, has an
+    object with a string "prompt" on each line; anything else is one prompt, without its last line end. InputError if it is
+    neither."""
     where = "standard input" if name == "-" else name
     text = decoded(read_input(name), where)
     if not (name.endswith(".jsonl") or (name == "-" and text.lstrip().startswith("{"))):
@@ -186,12 +187,12 @@ def _of_rows(cond: Cond, rows: np.ndarray) -> Cond:
 
 
 def converse(writer: Writer, key) -> None:
-    """Continues every line that is typed, or comes through a pipe, until no more come or Ctrl-C is pressed. A line that has no
-    symbols is answered in one line."""
+    """Continues each line of standard input, until it ends or Ctrl-C is pressed. A line without symbols gets one line of
+    answer."""
     stop = writer.stop  # what is wrong with it is said before anything else
     terminal, said = sys.stdin.isatty(), False
     if terminal:
-        say("each line is a prompt, an empty one the start of a text; Ctrl-D ends", file=sys.stderr)
+        say("each line is a prompt, and an empty line starts a text; Ctrl-D ends", file=sys.stderr)
     try:
         for i in itertools.count():
             prompt, printed = input("> " if terminal else ""), 0
@@ -212,8 +213,8 @@ def converse(writer: Writer, key) -> None:
 
 
 def show_more(text: str, printed: int) -> int:
-    """Prints what of a text was not printed yet, and returns how much of it is. A character of several bytes that is half drawn
-    waits until it is whole."""
+    """Prints the part of a text that is new, and returns how much is printed now. A character of several bytes waits until all of
+    them are drawn."""
     settled = text.rstrip("\N{REPLACEMENT CHARACTER}")
     show(settled[printed:], end="")
     return max(printed, len(settled))
@@ -225,9 +226,9 @@ def nth_key(key, i: int):
 
 
 def as_jsonl(records: list[dict], texts: list[Continuation]) -> bytes:
-    """Returns a line for each text, several for each record: all that the record says, the prompt among it; what follows the
-    prompt, of how many symbols; the stop that it ends with, or null; whether it ended, or was cut off by --tokens; and which of
-    the prompt's samples it is."""
+    """Returns a line for each text, several for each record: the fields of the record, among them the prompt; the text after the
+    prompt, and its number of symbols; the stop that it ends with, or null; whether it ended, or --tokens cut it off; and the
+    number of the sample."""
     batch = len(texts) // len(records)
     lines = (
         records[i // batch]

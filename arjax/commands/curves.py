@@ -14,12 +14,12 @@ from arjax.runs.metrics import baselines_in
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """Draw the validations of runs in one picture, a line for each, with a label that says what differs in its config; its best
-    step and the baselines are marked."""
+    """Draw the validations of runs in one picture: a line for each run, labelled with the fields in which its config differs, its
+    best step, and the baselines."""
 
     runs: Directories
     png: Path | None = None
-    """Where to draw them. By default runs/curves.png, with -2, -3, ... behind it as long as that is there."""
+    """The picture; by default runs/curves.png, or curves-2.png, curves-3.png, ... if that exists."""
     nats: Nats = False
     overwrite: flags.Overwrite = False
     modules: flags.Modules = ()
@@ -39,14 +39,14 @@ class Curves:
                 continue
             curves.append((each, curve))
             for name, value in baselines_in(each.number, each.records, each.experiment.task.measure).items():
-                # Of the same data and labels they are the same.
+                # Runs of the same data and labels share them.
                 alike = math.isclose(baselines.get(name, value), value, rel_tol=1e-6)
                 baselines[name if alike else f"{name}, {each.label}"] = value
         if not curves:
             raise InputError(refused[0])
         units = sorted({each.unit for each, _ in curves})
         if len(units) > 1:
-            raise InputError(f"these runs are in {' and '.join(units)}, which share no axis; choose runs of one unit")
+            raise InputError(f"these runs are in {' and '.join(units)}, which cannot share an axis; choose runs of one unit")
         titles = list(dict.fromkeys(each.experiment.data.title for each, _ in curves))
         title = titles[0] if len(titles) == 1 else f"{len(titles)} data sets"
         write_all({png: runs_picture([curve for _, curve in curves], units[0], baselines, title)}, overwrite=self.overwrite)

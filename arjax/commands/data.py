@@ -24,13 +24,13 @@ from arjax.training.conditions import captions_of
 
 
 class Reader(NamedTuple):
-    """A config that reads a user's own files, and how the names of these end."""
+    """A config that reads a user's own files, and the endings of these files."""
 
     config: str
     endings: tuple[str, ...]
 
 
-# Of an ending that two have, the first.
+# The first one wins an ending that two of them have.
 READERS = (
     Reader("my_images", image_folder.SUFFIXES),
     Reader("my_sounds", sound_files.ENDINGS),
@@ -38,14 +38,14 @@ READERS = (
     Reader("my_text", documents.ENDINGS),
     Reader("my_tokens", (".bin",)),
 )
-# Of classes, so many are listed.
+# The most classes that are listed.
 _CLASSES = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Show what is read of data: of a config's, or of a file or folder of your own, whose kind follows from the endings in it.
-    The parts, shapes, values and classes are printed, and what was left out; some examples are shown. Further flags edit the
+    """Show what arjax reads of a config's data, or of a file or folder of your own, whose kind follows from the endings of its
+    files. It prints splits, shapes, values, classes and what is left out, and shows some examples. Further flags edit the
     config, as with train.py."""
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG|PATH")]
@@ -53,8 +53,8 @@ class Data:
     examples: int = 16
     """Training examples to show, evenly spaced."""
     png: Path | None = None
-    """Where to write the picture; by default runs/data/NAME.png, with -2, -3, ... behind it as long as that is there. Texts and
-    sounds are named likewise."""
+    """The picture; by default runs/data/NAME.png, or NAME-2.png, NAME-3.png, ... if that exists. Texts and sounds are named
+    likewise."""
     overwrite: shared.Overwrite = False
 
     def __call__(self, flags: list[str]) -> None:
@@ -82,13 +82,12 @@ class Data:
 
 
 def config_for(path: Path) -> str:
-    """Returns the config that reads a user's file or folder. InputError where no reader does, or where it may be meant for
-    several."""
+    """Returns the config that reads a user's file or folder. InputError if no reader takes it, or if several may."""
     path = locate(str(path), None, "config, file or folder")
     if (path / "run.json").is_file():
         raise InputError(f"{path} is the directory of a run; give its config, or the file or folder that it was trained on")
     files = [path] if path.is_file() else [file for file in path.rglob("*") if not file.name.startswith(".") and file.is_file()]
-    # Text may be packed, and so may tables.
+    # Text and tables may be compressed.
     names = [file.name.lower().removesuffix(".gz") for file in files]
     configs = (next((reader.config for reader in READERS if name.endswith(reader.endings)), None) for name in names)
     count = collections.Counter(config for config in configs if config)
@@ -100,7 +99,7 @@ def config_for(path: Path) -> str:
             f"my_text --data.path {shlex.quote(str(path))}"
         )
     (config, most), *others = count.most_common()
-    # A readme or a list beside many pictures is none of the data.
+    # A readme or a list beside many pictures does not belong to the data.
     if most < 4 * sum(number for _, number in others):
         found = ", ".join(f"{number} for {name}" for name, number in count.most_common())
         raise InputError(

@@ -33,21 +33,20 @@ class Evaluate:
 
     run: flags.Run
     split: Literal["train", "valid", "test"] = "test"
-    """The split that is scored."""
+    """The split to score."""
     ensemble: int | None = None
     """Orders and members to average over, as probabilities; by default as the experiment says."""
     raw: flags.Raw = False
     step: flags.Step = None
     out: Path | None = None
-    """Where to write every example's own as .npz: log_prob [N] in nats, counts [N], how many values were counted in each, label
-    where there is one, and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Of other data
-    other_log_prob and other_counts, of another run other_run_log_prob."""
+    """The scores as .npz: log_prob [N] of each example in nats, counts [N], its number of counted values, label if there is one,
+    and in words what was scored: run, split, weights, title, x (the sha256 of the examples). Also other_log_prob and
+    other_counts of other data, and other_run_log_prob of another run."""
     png: Path | None = None
-    """Where to draw a histogram of what values cost in each example, in bits; with --other-data of both."""
+    """A histogram of bits per value over the examples, as a picture; with --other-data of both data sets."""
     overwrite: flags.Overwrite = False
     other_data: str | None = None
-    """A config file or run directory, over whose data, the same split of them, the model is scored too: do they look unlikely to
-    it?"""
+    """A config or run directory whose data, of the same split, the model also scores: are they less likely?"""
     other_run: str | None = None
     """A run over the same data to compare with, example by example."""
     root: flags.Root = None
@@ -163,7 +162,7 @@ class Evaluate:
         return evaluate(experiment.model, params, split, values, ensemble=experiment.ensemble, **options)
 
     def _drawn(self, experiment, result: Evaluation) -> tuple[str, np.ndarray, np.ndarray]:
-        """A set of the histogram. Its mean is the table's: examples weigh as many values as are counted in them."""
+        """One set of the histogram. An example weighs as many values as it counts, so that the mean is that of the table."""
         return f"{self.split}: {experiment.data.title} ({len(result.counts)} examples)", _bits(result), result.counts
 
     def _weights(self, experiment, step: int | None = None) -> str:

@@ -29,8 +29,8 @@ from arjax.training.state import abstract_state
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write what a run of a transformer learned as a Hugging Face folder, from which transformers computes the same: a GPT-2 or
-    an Image GPT, and of text the tokenizer."""
+    """Write the transformer of a run as a Hugging Face folder, a GPT-2 or an Image GPT, with which transformers computes the
+    same; a run of text gets its tokenizer, too."""
 
     run: flags.Run
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER", help="Where to write it.")]
@@ -55,12 +55,12 @@ class Export:
 
 @dataclasses.dataclass(frozen=True)
 class Import:
-    """Make a run of the GPT-2 in a Hugging Face folder as it is, to sample from it, score, complete and compress texts."""
+    """Make a run of the GPT-2 in a Hugging Face folder without training, to sample, score, complete and compress texts."""
 
-    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER", help="The one that holds config.json.")]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER", help="The folder that holds config.json.")]
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="The directory to make.")]
     length: int | None = None
-    """Tokens of a window; by default as many as there are positions."""
+    """Tokens in a window; by default as many as the model has positions."""
 
     def __call__(self) -> None:
         flags.require_positive(length=self.length)
@@ -71,7 +71,7 @@ class Import:
         parts = {"data": data, "model": Pretrained(), "optimizer": SGD(momentum=0.0), "params_from": str(self.folder)}
         described = settle(Experiment(**parts, steps=1, eval_every=1))
         if described.tokenizer is None:
-            raise InputError(f"{self.folder} holds no {TOKENIZER}, by which text becomes its tokens; fetch it too")
+            raise InputError(f"{self.folder} holds no {TOKENIZER}, which makes tokens of text; fetch it, too")
         learned = described.tokenizer.fit(data)
         experiment = over_tokens(described, learned)
         abstract = abstract_state(experiment, mesh := experiment.mesh.build())
@@ -84,7 +84,7 @@ class Import:
                 checkpoints.save(writer, 0, state, None)
 
 
-# Read by transformers beside the tokenizer.json, which alone it would take for GPT-2's, with a token that is none here.
+# Without this file transformers takes the tokenizer.json for GPT-2's, and adds a token that this model lacks.
 _SETTINGS = "tokenizer_config.json"
 
 

@@ -1,4 +1,4 @@
-"""Fills in the missing values of a table, row by row from what is there: `complete --table`."""
+"""Fills in the missing values of a table, each row given its other cells: `complete --table`."""
 
 import dataclasses
 from pathlib import Path
@@ -13,12 +13,12 @@ from arjax.errors import InputError, brief
 from arjax.heads.cell import MISSING
 from arjax.sampling import ancestral
 
-# Rows drawn at once, all in one program whatever is missing of them.
+# Rows drawn at once; one program serves rows with different gaps.
 _AT_ONCE = 128
 
 
 class Filled(NamedTuple):
-    """The table again, with values where none were; how many of them, in how many rows."""
+    """The table with its gaps filled in; how many gaps, in how many rows."""
 
     exhibit: Exhibit
     gaps: int
@@ -26,18 +26,18 @@ class Filled(NamedTuple):
 
 
 def fill(model, params, key, data, table: Path, completions: int) -> Filled:
-    """Draws what is missing of the columns that `data`, a TableFile, models; all other cells stay as they are written.
+    """Draws the missing cells of the columns that `data`, a TableFile, models; all other cells stay as they are written.
 
-    completions: how often each row is drawn, one below the other.
+    completions: how often each row is drawn; its copies follow each other.
 
-    InputError where the table has not these columns, or other values in them; and where a net of one order would have to draw
-    before what is there.
+    InputError if the table lacks one of these columns or has other values in it, or if a net of one order would have to draw a
+    cell before one that is there.
     """
     cells = read_cells(table)
     place = {name: i for i, name in enumerate(cells.names)}
     if (lacks := next((column.name for column in data.columns if column.name not in place), None)) is not None:
         raise InputError(f"{cells.where} has no column {brief(lacks)}, which the run models; give a table that has all of them")
-    # That a value is missing is one of its values; here it is to be another.
+    # Missing is one of the values of a column; here another one must be drawn.
     columns = [dataclasses.replace(column, missing=True) for column in data.columns]
     gaps = frozenset(data.gaps)
     x = np.stack([each.encode(cells.columns[place[each.name]], gaps, cells.where) for each in columns], axis=1)

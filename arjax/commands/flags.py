@@ -20,12 +20,12 @@ from arjax.runs.directory import read_run
 
 Run = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="The directory that train.py wrote.")]
 Raw = Annotated[bool, tyro.conf.arg(help="The parameters as trained, not their moving average.")]
-_STEP = "The step whose checkpoint is taken, one of those that --keep-every kept; by default the best one on validation."
+_STEP = "The step of the checkpoint to use, one that --keep-every kept; by default the best on validation."
 Step = Annotated[int | None, tyro.conf.arg(help=_STEP)]
 Root = Annotated[str | None, tyro.conf.arg(help="Where the data lie, if not in $ARJAX_DATA or ~/.cache/arjax.")]
 _TRUSTED = "Modules, besides arjax, whose classes the run may name: names or files.py, also in $ARJAX_MODULES; they are executed."
 Modules = Annotated[tuple[str, ...], tyro.conf.arg(help=_TRUSTED)]
-Seed = Annotated[int, tyro.conf.arg(help="What is drawn at random, a whole number; another one draws others.")]
+Seed = Annotated[int, tyro.conf.arg(help="The seed of everything random, a whole number.")]
 Overwrite = Annotated[
     bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Replace files that are there already; without it they stay.")
 ]

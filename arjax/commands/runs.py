@@ -16,20 +16,20 @@ from arjax.runs.overview import Reached, read_runs
 from arjax.runs.report import plus_minus
 
 Directories = Annotated[
-    tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUNS", help="Directories that train.py wrote, as runs/*.")
+    tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUNS", help="Directories that train.py wrote, such as runs/*.")
 ]
-Nats = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="In nats per example, not in bits per byte or value.")]
+Nats = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Nats per example instead of bits per byte or value.")]
 
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """Hold runs side by side in a table, the best first: the fields in which their configs differ, the steps done, the best
-    validation and the test, with their unit."""
+    """Compare runs in a table, the best first: the fields in which their configs differ, the steps done, the best validation and
+    the test, with their unit."""
 
     runs: Directories
     nats: Nats = False
     json: Path | None = None
-    """Also write the figures there."""
+    """Also write the table there, as JSON."""
     overwrite: Overwrite = False
     modules: Modules = ()
 

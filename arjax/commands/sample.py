@@ -25,40 +25,39 @@ class Sample:
 
     run: flags.Run
     samples: int | None = None
-    """How many to draw; by default 64, of texts one for each prompt."""
+    """Samples to draw; by default 64, or one for each prompt."""
     seed: flags.Seed = 0
     prompt: str | None = None
-    """Text to continue, for runs of text; an empty one is the start. The first continuation is printed as it is drawn."""
+    """Text to continue, for runs of text; "" begins a text. The first continuation is printed as it is drawn."""
     prompt_file: str | None = None
-    """A file of prompts, or - for standard input: .jsonl, an object with a "prompt" on each line; or one text."""
+    """A file of prompts, or - for standard input: .jsonl with an object with a "prompt" on each line, or one text."""
     interactive: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Continue each line that is typed, until Ctrl-D."""
     tokens: int | None = None
-    """Symbols to draw behind the prompt; by default as many as the model has room for, at most 200. Beyond that its window
+    """Symbols to draw after the prompt; by default as many as the model has sites left, at most 200. With more its window
     slides."""
     keep: int | None = None
-    """How many of the last symbols stay in sight where the window slides; by default half of it."""
+    """How many of its last symbols stay when the window slides; by default half of them."""
     stop: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    r"""A text that a continuation ends with, if it is drawn; \n is a line end, \t a tab. Several times for several of them."""
+    r"""A text at which a continuation ends; \n is a line end, \t a tab. Repeat the flag for several texts."""
     label: str | None = None
-    """The class to draw, by its name or number, if the model has classes; by default all of them in turn."""
+    """Name or number of the class to draw, if the model has classes; by default all classes in turn."""
     temperature: float | None = None
-    """Divides the logits before a symbol is drawn: below 1 the likely ones are likelier still, 0 takes the likeliest."""
+    """Divides the logits: below 1 likely symbols become more likely, and 0 always takes the most likely one."""
     top_k: int | None = None
-    """Draw among so many likeliest symbols only."""
+    """Draw only among this many most likely symbols."""
     top_p: float | None = None
-    """Draw among the likeliest symbols only, as few as have this probability together."""
+    """Draw only among the most likely symbols, as few as have this probability together."""
     min_p: float | None = None
-    """Draw among the symbols only that have at least this fraction of the likeliest one's probability."""
+    """Draw only among symbols with at least this fraction of the highest probability."""
     raw: flags.Raw = False
     step: flags.Step = None
     png: Path | None = None
     """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
     Texts and sounds are named likewise."""
     out: Path | None = None
-    """Where to write the samples as .npz (arrays x and, as the model takes them, label, local and memory; of continuations also
-    their length, of images drawn as tokens also these), continuations as .jsonl (of each its prompt, text, tokens, stop), or
-    rows of a table as .csv."""
+    """The samples as .npz (arrays x and, if the model takes them, label, local and memory; also the lengths of continuations,
+    and the tokens of images), continuations as .jsonl (prompt, text, tokens, stop), or rows of a table as .csv."""
     overwrite: flags.Overwrite = False
     root: flags.Root = None
     modules: flags.Modules = ()
@@ -70,9 +69,9 @@ class Sample:
         batch = self.samples if self.samples is not None else 1 if continues else 64
         flags.require_positive(samples=batch, tokens=self.tokens)
         if len(given) > 1:
-            raise InputError(f"{' and '.join(given)} each say what to continue; choose one of them")
+            raise InputError(f"{' and '.join(given)} each choose what to continue; give one")
         if self.interactive and (self.samples, self.out) != (None, None):
-            raise InputError("--interactive prints one continuation of each line; leave --samples and --out out")
+            raise InputError("--interactive prints one continuation of each line; leave out --samples and --out")
         flags.require_suffix(".npz", ".jsonl" if continues else ".csv", out=self.out)
         flags.require_suffix(".png", png=self.png)
         inputs = (self.prompt_file, *flags.data_files(self.run, self.root, self.modules))

@@ -22,22 +22,22 @@ from arjax.sliding import begins, check_keep
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Score texts of any length under a trained run: perplexity, nats and bits of a symbol, and bits of a byte. Each symbol is
+    """Score texts of any length under a trained run: perplexity, nats and bits per symbol, and bits per byte. Each symbol is
     scored once, in a window that slides along its text."""
 
     run: flags.Run
     files: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
-    """The texts, each a file of its own; - is standard input."""
+    """Files, a text each; - is standard input."""
     context: int | None = None
-    """How many symbols before it each is given at least, where its text has so many; by default half of the window. More take
-    longer, and 0 scores windows apart, as evaluate does."""
+    """The least number of symbols before it that each symbol is given, except near the beginning; by default half of the
+    window. More take longer, and 0 scores independent windows, as evaluate does."""
     label: str | None = None
-    """The class of the texts, by its name or number, where the model has classes."""
+    """Name or number of the class of the texts, if the model has classes."""
     raw: flags.Raw = False
     step: flags.Step = None
     out: Path | None = None
-    """Where to write what each symbol costs, as .npz (arrays symbol, log_prob in nats, context; text, the number of its text;
-    files, the names of these) or .jsonl (an object for each symbol, also with what it stands for)."""
+    """The score of each symbol, as .npz (arrays symbol, log_prob in nats, context; text, the number of its text; files, their
+    names) or .jsonl (an object for each symbol, with its text)."""
     overwrite: flags.Overwrite = False
     root: flags.Root = None
     modules: flags.Modules = ()
@@ -49,14 +49,14 @@ class Score:
         if not self.files:
             raise InputError("there is nothing to score; name at least one file, or - for standard input")
         if self.files.count("-") > 1:
-            raise InputError("standard input can be read once; name - once")
+            raise InputError("standard input can be read only once; give - once")
         trained = open_run(self.run, raw=self.raw, step=self.step, root=self.root, modules=self.modules)
         model, data = flags.require_model(self.run, trained.experiment), trained.experiment.data
         medium = data.medium
         if MediumCapabilities.of(medium).spelling is None:
             raise InputError(f"{self.run} models {medium.noun}, no texts; use `python -m arjax evaluate`")
         cond, keep = own_cond(model, data, self.run, "score", self.label), check_keep(model, self.context, 0, "--context")
-        # What is wrong with one of them is found before any is scored.
+        # Each text is checked before any is scored.
         contents = [(name, read_input(name)) for name in self.files]
         for name, content in contents:
             with _naming(name):

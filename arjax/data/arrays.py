@@ -20,18 +20,18 @@ _HELD = {"default": None, "repr": False, "compare": False, "metadata": {"describ
 @dataclasses.dataclass(frozen=True)
 class Arrays:
     """Arrays [N, *site_shape, *E], or a Split of them with labels or features, for each of the three splits: `train` to fit on,
-    `valid` to choose by, `test` to report; without a test part the validation part is reported, and the title says so.
+    `valid` to choose by, `test` to report. Without a test split the validation split is reported, and the title says so.
 
-    InputError as `check_splits` raises it. Arrays of a run that was loaded from its directory are not there: `load` says so.
+    InputError as `check_splits` raises it. A run directory does not keep the arrays: `load` of a loaded run raises InputError.
     """
 
     train: Any = dataclasses.field(**_HELD)
     valid: Any = dataclasses.field(**_HELD)
     test: Any = dataclasses.field(**_HELD)
     values: Any = None
-    """What a raw value becomes; by default integers are symbols 0..max, booleans bits, and real numbers stay as they are."""
+    """What a raw value becomes; by default integers become symbols 0..max, booleans become bits, and real numbers stay."""
     medium: Any = None
-    """What examples look like; by default images, or rows where their shape is none of an image."""
+    """How examples are shown; by default as images, or as rows if their shape is not that of an image."""
     name: str = "arrays"
     """What titles call the data."""
     digest: str | None = None

@@ -21,8 +21,8 @@ Label = Literal["digit", "speaker", "both"]
 class SpokenDigits:
     """The Free Spoken Digit Dataset (Jackson et al. 2018): 3000 recordings, 6 speakers saying ten digits 50 times each, 8 kHz.
 
-    The official test split is takes 0-4 of every digit and speaker; of the rest, takes 5-9 are for validation. There is no such
-    file to download: `fsdd.npz` is to lie under the data root, made of the recordings of
+    The official test split is takes 0-4 of every digit and speaker; takes 5-9 are for validation, the rest for training. Nothing
+    is downloaded: `fsdd.npz` must lie under the data root. It is made of the recordings of
     github.com/Jakobovski/free-spoken-digit-dataset in the order of their names: `audio` int16, one after the other, `offsets`
     int64 [3001], where each begins, and `digit`, `speaker` (in alphabetical order), `take`.
     """
@@ -30,7 +30,7 @@ class SpokenDigits:
     length: int = 4096
     """Samples in a window, which is what the model generates."""
     context: int = 1024
-    """Samples that a window repeats of the one before it; at least what the net looks back to."""
+    """Samples that a window repeats of the window before it; at least the receptive field of the net."""
     label: Label = "digit"
     """What a label says: the digit (10 classes), the speaker (6), or both (60: 6 digit + speaker)."""
     values: Any = MuLaw(256)

@@ -117,8 +117,8 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def symbols_json(alphabet: str | None, ends: bool) -> str:
-    """Returns a tokenizer.json by which Hugging Face's `tokenizers` makes of a text the characters of an alphabet, or where that
-    is None its bytes: byte-pair encoding without a pair. It leaves out characters that the alphabet lacks.
+    """Returns a tokenizer.json with which Hugging Face's `tokenizers` splits a text into the characters of an alphabet, or into
+    bytes if that is None: byte-pair encoding without pairs. Characters that the alphabet lacks are left out.
 
     ends: is there one more symbol, which ends a text?
     """

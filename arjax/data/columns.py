@@ -1,11 +1,11 @@
-"""The columns of a table: what their cells are, found out from these once, and cells to numbers and back.
+"""The columns of a table: their kinds, which follow from the cells, and the way from cells to numbers and back.
 
     real           numbers that are not whole, or many whole ones
     ordered        at most 32 different whole numbers; the numbers are its levels
     categorical    anything else; the strings are its categories
 
-A column of strings that are all different, or of more than 256 different ones, or that numbers the rows, says nothing that could
-be learned and is left out, unless it is asked for.
+A column of strings that are all different, a column of more than 256 different strings, and a column that numbers the rows
+hold nothing to learn. They are left out unless a flag names them.
 """
 
 import collections
@@ -22,7 +22,7 @@ from arjax.errors import InputError, brief
 from arjax.heads.cell import MISSING, MOST_LEVELS, Law
 
 FEW_LEVELS, MANY_CATEGORIES = 32, 256
-# A real value is told apart from another to this part of the column's standard deviation, or as it is written.
+# The resolution of real values, as a fraction of the column's standard deviation; or else the last digit written.
 FINEST = 1e-4
 Kind = Literal["real", "ordered", "categorical"]
 
@@ -70,14 +70,14 @@ class TableColumn:
             if value is None or not math.isfinite(value) or (value == MISSING and not self.missing):
                 what = "an empty cell" if value == MISSING else f"the cell {brief(cell)}"
                 raise InputError(
-                    f"{where}: the {self.kind} column {brief(self.name)} has {what}, which it had not when it was first read; "
-                    "correct the file, or begin a new run"
+                    f"{where}: the {self.kind} column {brief(self.name)} has {what}, which it did not have when it was first "
+                    "read; correct the file, or begin a new run"
                 )
             values[cell] = value
         return np.array([values[cell] for cell in cells], np.float32)
 
     def summary(self, values) -> str:
-        """Says what values [N] are."""
+        """Describes values [N] in words."""
         there = values[values != np.float32(MISSING)]
         if self.kind == "real":
             low, middle, high = self.decode(np.quantile(there, (0, 0.5, 1)) if len(there) else np.zeros(3))
@@ -124,7 +124,7 @@ def inferred(name: str, cells, train, kind: Kind | None, gaps: frozenset[str], w
     if kind in ("real", "ordered") and text is not None:
         raise InputError(f"{column} has the cell {brief(text)}, which is no number; correct it, or choose --data.categorical")
     if text is None and (infinite := next((cell for cell, value in numbers.items() if not abs(value) < 1e30), None)) is not None:
-        raise InputError(f"{column} has the cell {brief(infinite)}, which is no number of any use; correct it, or {without}")
+        raise InputError(f"{column} has the cell {brief(infinite)}, which is no finite number; correct it, or {without}")
     different = len(counts if text is not None else set(numbers.values()))
     if kind is None:
         if reason := _says_nothing(cells, counts, numbers, text is None, missing):

@@ -1,7 +1,7 @@
-"""What a data set is: examples in three named splits, what their values become, and what they are to a person.
+"""What a data set is: examples in three named splits, what their values become, and how a person sees them.
 
-A reader of a user's own files is *open* until it has seen them: how many classes there are, which characters. `examine` reads
-what its files decide and fills it in, so that what a run directory describes is whole, and needs no files to be understood.
+A reader of a user's own files is *open* until it has read them: the files decide fields such as the classes or the alphabet.
+`examine` fills in these fields, so that the description in a run directory is complete without the files.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from arjax.protocol import declared_by
 class Dataset(Protocol):
     """A frozen dataclass that names a data set, how its values are read, and where its files are.
 
-    Text that a tokenizer of text can be given is a `TextDataset` too, see text.py. Tokens whose `medium.lossless` is false have
+    Text for a tokenizer of text is a `TextDataset` as well, see text.py. Tokens whose `medium.lossless` is false have
     `distortion() -> float`: the mean squared error of the test split's images in [0, 1], encoded and decoded.
     """
 
@@ -29,7 +29,7 @@ class Dataset(Protocol):
 
     @property
     def title(self) -> str:
-        """Data set, values and split in one line: what every result is reported with."""
+        """Data set, values and split in one line, which stands beside each result."""
         ...
 
     def load(self) -> Splits:
@@ -39,32 +39,31 @@ class Dataset(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class DataCapabilities:
-    """What a data set may declare by an attribute or a method of the same name. One that does not mention it has the default."""
+    """What a data set may declare by an attribute or a method of the same name. Without it the default applies."""
 
     classes: tuple[str, ...] | None = None
     """The names of its classes, in the order of their labels."""
     open: bool = False
-    """Is there something that only its files can decide, and that `examined` fills in?"""
+    """Are there fields that only its files can decide, and that `examined` fills in?"""
     examined: Callable | None = None
     """examined() -> Examined. InputError where the files cannot be read."""
     model: Callable | None = None
     """model(net, *, head, order, classes) -> the arjax.Model of its examples. head: None for the one that suits its values.
     classes: how many the model is conditioned on, or None."""
     subwords: int | None = None
-    """How many byte-pair tokens are made of its text; None models its symbols as they are."""
+    """The number of byte-pair tokens that its text becomes; None models its symbols as they are."""
     baseline: Callable | None = None
     """baseline(train, scored) -> by its name -log p of the examples `scored` [N, *site_shape, *E] in nats [N], of a model that
     needs no training, fitted to the examples `train`. Of symbols there are such models anyway."""
     summary: Callable | None = None
     """summary(x) -> lines that say what the values of examples [N, *site_shape, *E] are, where their range says little."""
     tokenizer: str | None = None
-    """The tokenizer.json of these tokens; None learns them from the training part."""
+    """The tokenizer.json of the byte-pair tokens; None learns them from the training split."""
     tokens: bool = False
-    """Are its examples these tokens already?"""
+    """Are its examples such tokens already?"""
 
     shared: tuple[str, ...] = ()
-    """Of the fields that are None where its files decide, those that say what its symbols are: a run that starts from the
-    parameters of another has them as that has."""
+    """The open fields that give the symbols their meaning: a run that starts from the parameters of another run copies them."""
 
     @classmethod
     def of(cls, data) -> "DataCapabilities":
@@ -73,15 +72,14 @@ class DataCapabilities:
 
 
 class Examined(NamedTuple):
-    """A data set with everything filled in that its files decide, and `notes`, a sentence each: what was changed or left out of
-    them, and why."""
+    """A data set with no open field, and `notes`, a sentence each: what was changed or left out of its files, and why."""
 
     data: Any
     notes: tuple[str, ...] = ()
 
 
 def examine(data) -> Examined:
-    """Returns the data set as its files fill it in; one that is not open as it is. InputError where they cannot be read."""
+    """Returns the data set with its open fields filled in. InputError if its files cannot be read."""
     capabilities = DataCapabilities.of(data)
     return capabilities.examined() if capabilities.open and capabilities.examined is not None else Examined(data)
 

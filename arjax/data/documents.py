@@ -1,7 +1,6 @@
 """The documents of a user's own text: each file of text is one, or each row of a file of rows (.jsonl, .arrow, .parquet).
 
-A text is UTF-8, as any editor writes it: a byte-order mark is left out, and lines end in \\n, also where the file has \\r\\n.
-Bytes are left as they are.
+A text is UTF-8. A byte-order mark is left out, and \\r\\n becomes \\n. Bytes are left as they are.
 """
 
 import glob
@@ -21,23 +20,21 @@ from arjax.data.sources import data_root, files_in, kinds_of, locate
 from arjax.data.splits import Parts, cut, each
 from arjax.errors import InputError, brief
 
-# What is read of a folder; a file that is named, or found by a glob, is text whatever its ending.
+# The endings that are read of a folder; a file that the path or a glob names is text whatever its ending.
 ENDINGS = (".txt", ".md", ".jsonl", ".arrow", ".parquet")
 # All documents together lie in memory.
 MAX_BYTES = 2**31
-_MANY = (
-    f"{{}} has too much text, which may be {MAX_BYTES} bytes in all, since it lies in memory; make tokens of it, for TokenFile"
-)
-# Ends a document where symbols are characters: no text has it, because it is no character.
+_MANY = f"{{}}: the text is more than {MAX_BYTES} bytes in all, the most that is kept in memory; make tokens of it, for TokenFile"
+# Ends a document of characters. U+FFFF is no character, so that no text has it.
 END = "\uffff"
-# What `datasets` writes beside the rows, and what it computed of them.
+# Files that `datasets` writes beside the rows, and its caches.
 _OWN = re.compile(r"(state|dataset_info|dataset_dict)\.json|cache-.*\.arrow")
 HeldOut = Literal["named", "documents", "place"]
 
 
 class Documents(NamedTuple):
-    """Documents of a user's files in their order, strings or bytes; the part of each, "" where no name says it; where they come
-    from; what was left out or changed, in sentences."""
+    """Documents of a user's files in their order, strings or bytes; the split of each, "" if no name gives it; where they come
+    from; notes on what was left out or changed."""
 
     texts: list[str] | list[bytes]
     part: list[str]
@@ -46,11 +43,11 @@ class Documents(NamedTuple):
 
 
 def read_documents(path: str | None, root: str | None, field: str, raw: bool = False) -> Documents:
-    """Reads all documents. InputError where there are none, a file is no text, or a row has no such field.
+    """Reads all documents. InputError if there are none, if a file is no text, or if a row lacks the field.
 
     path: of a file, a folder, or a glob as "books/**/*.txt"; as given or relative to the data root.
-    field: what the text is called in a row.
-    raw: are documents bytes, whatever they are?
+    field: the name of the text in a row.
+    raw: are documents bytes, UTF-8 or not?
     """
     found, where, notes = find_files(path, root, ENDINGS, "text")
     texts, part, empty, line_ends, left = [], [], 0, 0, MAX_BYTES
@@ -75,11 +72,11 @@ def read_documents(path: str | None, root: str | None, field: str, raw: bool = F
 
 
 def parts_of(documents: Documents, held_out: HeldOut | None, valid: float, test: float, seed: int) -> tuple[Parts, HeldOut]:
-    """Divides documents: (the texts of each part, how). InputError where that cannot be.
+    """Divides documents: (the texts of each split, how). InputError if there are too few.
 
     held_out: "named", as folders or files named train, valid and test say; "documents", whole ones that the seed draws; "place",
-      of each the end. None is the first of these that can be.
-    valid, test: the fractions held out. A named part that is missing is taken from what there is to train on.
+      the end of each. None is the first of these that applies.
+    valid, test: the fractions held out. A named split that is missing is drawn from the training documents.
     """
     texts, part = documents.texts, np.array(documents.part)
     if held_out == "named" or (held_out is None and any(documents.part)):
@@ -103,7 +100,7 @@ def _divided(texts, held_out, valid, test, seed, where) -> tuple[Parts, HeldOut]
 
 
 class Found(NamedTuple):
-    """Files with the part that each belongs to, "" where no name says it; where they lie; what was left out, in sentences."""
+    """Files with the split of each, "" if no name gives it; where they lie; notes on what was left out."""
 
     files: list[tuple[Path, str]]
     where: str
@@ -111,7 +108,7 @@ class Found(NamedTuple):
 
 
 def find_files(path: str | None, root: str | None, endings: tuple[str, ...], noun: str | None) -> Found:
-    """Finds a user's file, the files of a folder, or those of a glob. InputError where there are none.
+    """Finds a user's file, the files of a folder, or those of a glob. InputError if there are none.
 
     endings: how files of a folder end, in lower case, but for a .gz behind it; others are left out.
     noun: what such files hold, for messages. None: files of other endings are passed over wherever they are, and there may be
@@ -142,7 +139,7 @@ def find_files(path: str | None, root: str | None, endings: tuple[str, ...], nou
 
 
 def _with_parts(found, names) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
-    """Files with the part that a folder, or else the file's own name, says. "train-00000-of-00002.parquet" says it, too."""
+    """Files with the split that a folder names, or else the file itself, as "train-00000-of-00002.parquet" does."""
     own = [re.sub(r"(-\d+-of-\d+)?\..*", "", name) for _, name in names]
     part = [named_part(above) or named_part(name) or "" for (above, _), name in zip(names, own, strict=True)]
     if "train" not in part or len(set(part) - {""}) < 2:
@@ -201,5 +198,5 @@ def _of_row(line: bytes, field: str, where: str) -> str:
     if not isinstance(row, dict) or not isinstance(row.get(field), str):
         has = f"has the fields {', '.join(map(brief, row))}" if isinstance(row, dict) else "is no object"
         raise InputError(f"{where} has no text named {field!r}: it {has}; choose one by --data.field")
-    # Halves of characters, which JSON can write and UTF-8 cannot.
+    # Unpaired surrogates, which JSON can write and UTF-8 cannot.
     return _checked(row[field].encode(errors="replace").decode(), where)

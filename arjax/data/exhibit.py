@@ -1,4 +1,4 @@
-"""What examples are to a person: a picture, texts, sounds, and the files that these are saved in."""
+"""How a person sees examples: a picture, texts and sounds, and the files that keep them."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from arjax.files import free_stem, write_all
 
 
 class Exhibit(NamedTuple):
-    """Examples as a person sees, reads or hears them; what a medium does not have is empty.
+    """Examples as a person sees, reads or hears them; fields that a medium does not have are empty.
 
     picture: uint8 [h, w, 3], one picture of all examples, or None.
     texts: strings.
-    rule: what stands between these.
-    header: a line that stands above them in their file.
+    rule: the separator between texts.
+    header: the first line of their file.
     suffix: the ending of their file.
     waveforms: float32 arrays [T] in [-1, 1], of `sample_rate` samples a second.
     names: a name for the file of each waveform; none for their numbers.
@@ -35,17 +35,17 @@ class Exhibit(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The texts one below the other, with the rule between them and the header above."""
+        """The texts in one string, with the rule between them and the header above."""
         return f"{self.header}\n" * bool(self.header) + self.rule.join(self.texts)
 
     def save(
         self, stem: Path, png: Path | None = None, *, also: Mapping[Path, bytes] | None = None, overwrite: bool = False
     ) -> str:
-        """Writes STEM.png, STEM.txt (or .csv) and STEM_NAME.wav, those that there are, and returns in words where they lie.
+        """Writes STEM.png, STEM.txt (or .csv) and STEM_NAME.wav, as far as there are such, and returns in words where they lie.
 
         png: another file for the picture.
-        also: files by their content that are written at the same time.
-        overwrite: are files that are there replaced? Without, STEM becomes STEM-2, STEM-3, ..., and other names are refused.
+        also: other files, with their content, to write at the same time.
+        overwrite: replace existing files? Without it STEM becomes STEM-2, STEM-3, ..., and other names that exist are refused.
         """
         sounds = [f"_{name}.wav" for name in self.names or range(len(self.waveforms))]
         contents = {self.suffix: self.text + "\n"} if self.texts else {}
@@ -64,7 +64,7 @@ class Exhibit(NamedTuple):
 
 
 def completed_texts(show, x, hidden, drawn, inside, blank: str) -> tuple[str, ...]:
-    """Returns of each example its visible symbols with a blank for each of the others, and its completions: see `Medium`.
+    """Returns for each example its visible symbols, with a blank for each hidden symbol, and its completions: see `Medium`.
 
     show: makes symbols [n] a string.
     """

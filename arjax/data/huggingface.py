@@ -1,8 +1,8 @@
 """Rows of .arrow and .parquet files: data sets that Hugging Face's `datasets` saved on disk, and files as its hub has them.
 
-`save_to_disk` leaves a folder for each part, train/data-00000-of-00001.arrow; the hub has files train-00000-of-00001.parquet.
-Both say in the schema's metadata which column holds images, and what the classes are called. `pyarrow` reads them; no code of a
-data set is ever run.
+`save_to_disk` writes a folder for each split, train/data-00000-of-00001.arrow; the hub has files train-00000-of-00001.parquet.
+In both, the metadata of the schema name the column of images and the classes. `pyarrow` reads them; no code of a data set is
+executed.
 """
 
 import dataclasses
@@ -19,12 +19,12 @@ from arjax.errors import InputError, brief, one_line, require
 from arjax.files import check_file, read_file
 
 ENDINGS = (".arrow", ".parquet")
-# Of all rows together, which lie in memory.
+# Of all rows together, because they lie in memory.
 _MAX_BYTES = 2**31
 
 
 def batches(file: Path) -> Iterator[Any]:
-    """Yields the rows of a file in parts of bounded size, pyarrow's record batches. InputError where it cannot be read."""
+    """Yields the rows of a file in record batches of bounded size. InputError if it cannot be read."""
     arrow = require("pyarrow", extra="huggingface")
     try:
         for batch in (_parquet if file.suffix.lower() == ".parquet" else _arrow)(arrow, check_file(file)):
@@ -41,7 +41,7 @@ def _parquet(arrow, file):
     opened = require("pyarrow.parquet", extra="huggingface").ParquetFile(file)
     groups = range(opened.metadata.num_row_groups)
     if sum(opened.metadata.row_group(i).total_byte_size for i in groups) > _MAX_BYTES:
-        raise InputError(f"{file} unpacks to more than {_MAX_BYTES} bytes, and all of it lies in memory; give fewer rows")
+        raise InputError(f"{file} unpacks to more than {_MAX_BYTES} bytes, the most that is kept in memory; give fewer rows")
     yield from opened.iter_batches(1000)
 
 
@@ -55,7 +55,7 @@ def _arrow(arrow, file):
 
 
 def text_column(file: Path, field: str) -> Iterator[str]:
-    """Yields the texts of a column, "" where one is missing. InputError where the file has no such column of text."""
+    """Yields the texts of a column, "" for a missing one. InputError if the file has no such column of text."""
     for batch in batches(file):
         types = {name: str(kind) for name, kind in zip(batch.schema.names, batch.schema.types, strict=True)}
         if types.get(field) not in ("string", "large_string", "string_view"):
@@ -85,7 +85,7 @@ def content_of(file: Path | Row) -> bytes:
 
 
 def image_rows(path: str | None, root: str | None, classes: tuple[str, ...] | None) -> LabelledFiles | None:
-    """Lists the images in the rows of a user's files as `list_files` lists those of a folder; None where there are no such files.
+    """Lists the images in the rows of a user's files as `list_files` does those of a folder; None if there are no such files.
 
     classes: as in `list_files`. By default they are as the metadata name them; else the values of a column "label".
     """
@@ -101,15 +101,15 @@ def image_rows(path: str | None, root: str | None, classes: tuple[str, ...] | No
             for encoded in batch.column(image).to_pylist():
                 content = encoded.get("bytes") if isinstance(encoded, dict) else encoded
                 if not isinstance(content, bytes) or not content:
-                    raise InputError(f"row {number} of {file} has no image in it; save the data set with its images embedded")
+                    raise InputError(f"row {number} of {file} has no image in it; save the data set with embedded images")
                 rows.append(Row(file, number, file.stat().st_mtime_ns, content))
                 number, size = number + 1, size + len(content)
             if size > _MAX_BYTES:
                 raise InputError(
-                    f"{listed.where} has more than {_MAX_BYTES} bytes of images, which all lie in memory; save fewer"
+                    f"{listed.where} has more than {_MAX_BYTES} bytes of images, the most that is kept in memory; save fewer"
                 )
             values = [None] * batch.num_rows if label is None else batch.column(label).to_pylist()
-            labels += [None if value == -1 else value for value in values]  # -1 stands for one that is not known
+            labels += [None if value == -1 else value for value in values]  # -1 is an unknown class
             part += [name] * batch.num_rows
     if not rows:
         raise InputError(f"{listed.where} has no rows; give a data set that has some")

@@ -75,7 +75,7 @@ class Pretrained:
         if tokenizer is None and file.is_file():
             tokenizer = BPE(vocab, str(file))
         if tokenizer is None and data.values.vocab != vocab:
-            raise InputError(f"{source} holds no {TOKENIZER}, by which text becomes its {vocab} tokens; fetch it too")
+            raise InputError(f"{source} holds no {TOKENIZER}, which makes its {vocab} tokens of text; fetch it, too")
         model = ModelFor(self.net(there), there.head, labels=False).of(data, tokenizer)
         if model.num_sites > there.num_sites:
             raise InputError(

@@ -85,7 +85,7 @@ def test_runs_and_curves_refuse_in_one_line(folder, tmp_path, capsys):
             ["runs", folder / "notes.txt", folder / "none"],
             "notes.txt: no run directory; give those that train.py wrote; 1 more cannot be read",
         ),
-        (["curves", folder / "seed1", tmp_path / "text"], "these runs are in bits/byte and bits/dim, which share no axis"),
+        (["curves", folder / "seed1", tmp_path / "text"], "these runs are in bits/byte and bits/dim, which cannot share an axis"),
         (["curves", tmp_path / "begun"], "has no validation yet"),
         (["curves", folder / "seed1", "--png", tmp_path / "x.jpg"], "must end in .png"),
         (["runs", folder / "seed1", "--json", text], "is there already"),

@@ -102,11 +102,11 @@ def test_my_table_trains_on_a_file_and_beats_independent_columns(tmp_path, capsy
 
 BAD = {
     "--hide color": "the run has no column 'color'; its columns are height, colour, stars, note",
-    "--hide colour --mask left": "--hide, --mask and --table each say what is hidden; choose one of them",
+    "--hide colour --mask left": "--hide, --mask and --table each choose what is hidden; give one of them",
     "--table whole.csv": "has no missing value in the columns of the run; leave cells empty",
     "--table other.csv": "has no column 'colour', which the run models",
-    "--table strange.csv": "the categorical column 'colour' has the cell 'pink', which it had not when it was first read",
-    "--table whole.csv --examples 3": "--table has the rows, and what is hidden; leave --mask and --examples out",
+    "--table strange.csv": "the categorical column 'colour' has the cell 'pink', which it did not have when it was first read",
+    "--table whole.csv --examples 3": "--table gives the rows and the hidden cells; leave out --mask and --examples",
     "--image x.png": "models rows; leave it out",
 }
 

@@ -171,7 +171,7 @@ REFUSED = {
     "same names": (("a,a", "1,2"), {}, "several columns are named 'a'"),
     "quotes": ((*HEAD, '6,"x'), {}, "is no CSV (unexpected end of data); check its quotes"),
     "no number": (HEAD, {"real": ("b",)}, "'b' has the cell 'x', which is no number; correct it, or choose --data.categorical"),
-    "infinite": ((*HEAD, "inf,x"), {}, "the column 'a' has the cell 'inf', which is no number of any use"),
+    "infinite": ((*HEAD, "inf,x"), {}, "the column 'a' has the cell 'inf', which is no finite number"),
     "too fine": (
         ("a,b", *(f"{1.7e9 + i / 1000},{'xy'[i % 2]}" for i in range(8))),
         {"real": ("a",)},
@@ -192,7 +192,7 @@ def test_a_table_that_cannot_be_modelled_is_refused(case, tmp_path):
 def test_a_file_that_changed_since_it_was_examined_is_refused(tmp_path):
     data = examined(table(tmp_path, *HEAD)).data
     table(tmp_path, *HEAD, "5,z")
-    assert "the categorical column 'b' has the cell 'z', which it had not when it was first read" in fault(data.load)
+    assert "the categorical column 'b' has the cell 'z', which it did not have when it was first read" in fault(data.load)
     table(tmp_path, "a", *"12345")
     assert "has no column 'b', which the run models" in fault(data.load)
 

@@ -60,7 +60,7 @@ def test_settle_refuses_what_the_folder_does_not_fit(here):
     long = dataclasses.replace(finetuning().data, length=13)
     assert fault(lambda: settle(finetuning(data=long))).endswith("; set --data.length 12, or fewer")
     Path("gpt2/tokenizer.json").unlink()
-    assert "gpt2 holds no tokenizer.json, by which text becomes its 257 tokens" in fault(
+    assert "gpt2 holds no tokenizer.json, which makes its 257 tokens of text" in fault(
         lambda: settle(finetuning(data=TextFiles("my.txt", alphabet="ab", length=8, held_out="place")))
     )
 
