@@ -3,7 +3,6 @@
 from arjax.data.arrays import Arrays
 from arjax.data.audio import SpokenDigits
 from arjax.data.batches import TrainingBatches, evaluation_batches, training_batches
-from arjax.data.columns import TableColumn
 from arjax.data.dataset import DataCapabilities, Dataset, Examined
 from arjax.data.density import Bimodal, BinaryDensity
 from arjax.data.halves import LowerHalf
@@ -16,6 +15,7 @@ from arjax.data.sound_folder import SoundFolder
 from arjax.data.sources import Source, data_root
 from arjax.data.splits import Split, Splits, check_splits, evenly_spaced
 from arjax.data.table import TableFile
+from arjax.data.table_columns import TableColumn
 from arjax.data.text import TinyShakespeare, WikipediaSample
 from arjax.data.text_files import TextFiles
 from arjax.data.token_file import TokenFile

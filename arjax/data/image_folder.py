@@ -18,7 +18,7 @@ from arjax.data.image_files import parse_square, picture_size
 from arjax.data.labelled_files import LabelledFiles, list_files, parts_of
 from arjax.data.media import Images
 from arjax.data.sources import MAX_BYTES
-from arjax.data.splits import Split, Splits, blocks, check_fractions, check_splits, each
+from arjax.data.splits import Split, Splits, blocks, check_fractions, check_splits, each, fractions
 from arjax.data.values import Levels
 from arjax.description import check_types
 from arjax.errors import InputError, brief
@@ -84,9 +84,8 @@ class ImageFolder:
         if self.open:
             return name
         classes = f", {len(self.classes)} classes" if self.classes else ""
-        held_out = f"valid {self.valid:.4g}, test {self.test:.4g}" if self.test else f"valid = test {self.valid:.4g}"
-        split = f"{held_out} by seed {self.seed}, or by folders"
-        return f"{name} {self.size}x{self.size} {self.channels}, {self.values.title}{classes}; {split}"
+        parts = f"{fractions(self)} by seed {self.seed}, or by folders"
+        return f"{name} {self.size}x{self.size} {self.channels}, {self.values.title}{classes}; {parts}"
 
     def examined(self) -> Examined:
         """Fills in the size, the channels and the classes."""

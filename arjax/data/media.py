@@ -18,11 +18,11 @@ from arjax.data.characters import (
     utf8_lengths,
     without_mark,
 )
-from arjax.data.columns import TableColumn
 from arjax.data.contents import pack_array, pack_symbols, unpack_array, unpack_symbols
 from arjax.data.exhibit import Exhibit, completed_texts
 from arjax.data.image_files import pack_image, unpack_image
 from arjax.data.medium import bytes_of, no_original, refuse_text, unpack_symbols_alone, until
+from arjax.data.table_columns import TableColumn
 from arjax.data.table_files import csv_row
 from arjax.errors import InputError, brief
 from arjax.grids import Block, grid_of_blocks, grid_of_classes, image_grid

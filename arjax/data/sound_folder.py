@@ -11,12 +11,10 @@ from arjax.data.dataset import Examined
 from arjax.data.labelled_files import LabelledFiles, list_files, parts_of
 from arjax.data.media import Sound
 from arjax.data.sound_files import ENDINGS, Header, read_header, read_sound
-from arjax.data.splits import Splits, check_fractions, check_splits, each
+from arjax.data.splits import Splits, check_fractions, check_splits, each, fractions
 from arjax.data.waveforms import MuLaw
-from arjax.data.windows import check_windowed, windowed, windowed_title
+from arjax.data.windows import check_windowed, model_of_windows, windowed, windowed_title
 from arjax.errors import InputError, require
-from arjax.heads import Categorical
-from arjax.protocol import CondSpec, Model
 
 # 18 hours of 16 kHz, all files together.
 _MOST_SAMPLES = 2**30
@@ -55,6 +53,7 @@ class SoundFolder:
 
     shared: ClassVar[tuple[str, ...]] = ("sample_rate",)
     medium = property(lambda self: Sound(self.values, self.sample_rate))
+    model = model_of_windows
     open = property(lambda self: self.sample_rate is None or self.classes is None)
 
     def __post_init__(self):
@@ -68,8 +67,7 @@ class SoundFolder:
         name = Path(self.path).name if self.path else "a folder of recordings"
         if self.open:
             return name
-        held_out = f"valid {self.valid:.4g}, " + (f"test {self.test:.4g}" if self.test else "test = valid")
-        parts = f"parts as folders say, or else by seed {self.seed}: {held_out}"
+        parts = f"parts as folders say, or else by seed {self.seed}: {fractions(self)}"
         return f"{name}, {self.sample_rate} Hz, {windowed_title(self)}; {parts}"
 
     def examined(self) -> Examined:
@@ -97,11 +95,6 @@ class SoundFolder:
             )
         parts = each(lambda places: self._split(listed.some(places)), parts_of(listed, self.valid, self.test, self.seed))
         return check_splits(Splits(*parts), self.values, str(listed.folder))
-
-    def model(self, net, *, head=None, order, classes=None) -> Model:
-        """Makes the model of its windows."""
-        head = Categorical(self.values.vocab) if head is None else head
-        return Model(net=net, head=head, site_shape=(self.length,), order=order, cond=CondSpec(classes=classes))
 
     def _usable(self) -> tuple[LabelledFiles, list[Header], tuple[str, ...]]:
         """The files of the folder that can be read, what they say of themselves, and what was left out, in sentences."""

@@ -82,6 +82,11 @@ def check_fractions(valid: float, test: float, seed: int = 0) -> None:
         )
 
 
+def fractions(data) -> str:
+    """Says in words what fractions a data set holds out by `valid` and `test`."""
+    return f"valid {data.valid:.4g}, " + (f"test {data.test:.4g}" if data.test else "test = valid")
+
+
 def cut(things, valid: float, test: float) -> Parts:
     """Cuts a sequence by place into its three parts, views of it where it is an array.
 

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arjax.data.columns import TableColumn, inferred
 from arjax.data.dataset import Examined
 from arjax.data.media import Table
 from arjax.data.parts import named_part, parts_as_named
 from arjax.data.sources import locate
-from arjax.data.splits import Parts, Split, Splits, check_fractions, check_splits
+from arjax.data.splits import Parts, Split, Splits, check_fractions, check_splits, fractions
+from arjax.data.table_columns import TableColumn, inferred
 from arjax.data.table_files import ENDINGS, Cells, ending, read_cells
 from arjax.data.values import Real
 from arjax.description import check_types
@@ -25,7 +25,7 @@ from arjax.protocol import CondSpec, Model
 @dataclasses.dataclass(frozen=True)
 class TableFile:
     """The rows of a CSV or Parquet file, a site for each column. What a column is, its cells say, unless a flag does: see
-    columns.py. Values are float32: real ones as they are, of levels and categories the places, `MISSING` for empty cells."""
+    table_columns.py. Values are float32: real ones as they are, of levels and categories the places, `MISSING` for gaps."""
 
     path: str | None = None
     """The file: .csv, .tsv, .csv.gz or .parquet; or a folder with files train, valid and test."""
@@ -69,7 +69,7 @@ class TableFile:
 
     @property
     def title(self) -> str:
-        how = f"valid {self.valid:g} / test {self.test:g} of the rows, seed {self.seed}, unless files are named so"
+        how = f"{fractions(self)} of the rows, seed {self.seed}, unless files are named so"
         kinds = [column.kind for column in self.columns or ()]
         number = {kind: kinds.count(kind) for kind in ("real", "ordered", "categorical") if kind in kinds}
         columns = " and ".join(f"{count} {kind}" for kind, count in number.items())

@@ -11,14 +11,13 @@ from arjax.data.dataset import Examined
 from arjax.data.documents import END, HeldOut, parts_of, read_documents
 from arjax.data.media import Text
 from arjax.data.sources import read_file
-from arjax.data.splits import Parts, Splits, check_fractions, each
+from arjax.data.splits import Parts, Splits, check_fractions, each, fractions
 from arjax.data.text import check_length, cut_windows, title_of
 from arjax.data.token_file import tokens_of
 from arjax.data.values import Levels
+from arjax.data.windows import model_of_windows
 from arjax.description import check_types
 from arjax.errors import InputError, brief
-from arjax.heads import Categorical
-from arjax.protocol import CondSpec, Model
 
 _LENGTH = 128
 _TOKENS = 1024
@@ -82,6 +81,7 @@ class TextFiles:
     medium = property(lambda self: Text(self.alphabet, ends=self.ends))
     values = property(lambda self: Levels(self.medium.vocab))
     subwords = property(lambda self: self.vocab)
+    model = model_of_windows
 
     @property
     def title(self) -> str:
@@ -97,8 +97,7 @@ class TextFiles:
         if self.held_out == "named":
             return "parts as named"
         how = {"documents": f"documents held out by seed {self.seed}", "place": "the end of each document held out"}
-        test = f"test {self.test:.4g}" if self.test else "test = valid"
-        return f"{how.get(self.held_out or '', 'held out')}: valid {self.valid:.4g}, {test}"
+        return f"{how.get(self.held_out or '', 'held out')}: {fractions(self)}"
 
     def examined(self) -> Examined:
         """Fills in the alphabet, of all parts, since a character that training lacks is better unlikely than impossible; the
@@ -124,10 +123,6 @@ class TextFiles:
                 named = ", ".join(map(repr, unseen[:8])) + (", ..." if len(unseen) > 8 else "")
                 notes.append(f"{len(unseen)} of {len(trained | others)} characters are in held-out parts alone: {named}")
         return Examined(dataclasses.replace(self, **filled), tuple(notes))
-
-    def model(self, net, *, head, order, classes) -> Model:
-        """Makes the model of its windows."""
-        return Model(net, head or Categorical(self.values.vocab), (self.length,), order, CondSpec(classes=classes))
 
     def load(self) -> Splits:
         if self.open:

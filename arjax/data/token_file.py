@@ -20,10 +20,9 @@ from arjax.data.sources import locate
 from arjax.data.splits import Parts, Splits, check_fractions, cut
 from arjax.data.text import check_length, title_of, windows
 from arjax.data.values import Levels
+from arjax.data.windows import model_of_windows
 from arjax.description import check_types
 from arjax.errors import InputError
-from arjax.heads import Categorical
-from arjax.protocol import CondSpec, Model
 
 # Tokens whose largest is found at once.
 _BLOCK = 2**24
@@ -66,6 +65,7 @@ class TokenFile:
     medium = property(lambda self: Tokens())
     values = property(lambda self: Levels(self.vocab))
     open = property(lambda self: self.vocab is None)
+    model = model_of_windows
     subwords = property(lambda self: None if self.tokenizer is None else self.vocab)
 
     def examined(self) -> Examined:
@@ -79,10 +79,6 @@ class TokenFile:
             notes = (f"{place} has no tokenizer.json beside it: its tokens are shown as numbers",)
             vocab = self.vocab or 1 + max(int(part.max()) for part in self._blocks())
         return Examined(dataclasses.replace(self, vocab=vocab, tokenizer=tokenizer), notes)
-
-    def model(self, net, *, head, order, classes) -> Model:
-        """Makes the model of its windows."""
-        return Model(net, head or Categorical(self.vocab), (self.length,), order, CondSpec(classes=classes))
 
     def load(self) -> Splits:
         return windows(self._parts(), self.length, self.name, "tokens")

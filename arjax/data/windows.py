@@ -28,6 +28,8 @@ from arjax.data.splits import Split
 from arjax.data.waveforms import Audible
 from arjax.description import check_types
 from arjax.errors import InputError
+from arjax.heads import Categorical
+from arjax.protocol import CondSpec, Model
 
 
 def check_windowed(data) -> None:
@@ -48,6 +50,11 @@ def windowed(data, recordings: Sequence[np.ndarray], label: np.ndarray | None = 
 def windowed_title(data) -> str:
     """Says what the windows of a data set of sound hold."""
     return f"{data.values.title}, windows of {data.length} with {data.context} of context"
+
+
+def model_of_windows(self, net, *, head=None, order, classes=None) -> Model:
+    """Stands for DataCapabilities.model of symbols in windows."""
+    return Model(net, head or Categorical(self.values.vocab), (self.length,), order, CondSpec(classes=classes))
 
 
 class Windows(NamedTuple):
