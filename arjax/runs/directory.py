@@ -22,6 +22,7 @@ from arjax.data.splits import fingerprint
 from arjax.description import describe, difference, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
 from arjax.files import read_file, sha256_of_all, write_whole
+from arjax.runs import longer
 from arjax.runs.hosts import by_first, check_same
 from arjax.runs.modules import trusted
 from arjax.tokenizers.tokenizer import Learned
@@ -83,9 +84,9 @@ def check_run(run: Path, experiment: Experiment) -> int | None:
 
 
 def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None = None, params: str | None = None) -> None:
-    """Makes `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one; one that is
-    already stays as it is, but for the description of a run that is made longer. InputError if that was begun on other data, as
-    in `check_run`, or if processes that train together were given different ones.
+    """Makes `run` the directory of `experiment` on these data, tokens of what its tokenizer `learned` if it has one. One that is
+    already stays as it is; if it is made longer, it loses what lies beyond its new beginning, and is described anew. InputError
+    if it was begun on other data, as in `check_run`, or if processes that train together were given different ones.
 
     params: the sha256 of the parameters that it begins with, where these are not drawn.
     """
@@ -110,6 +111,7 @@ def _write(run, experiment, content, learned):
                 "they were, or choose another directory with --run"
             )
         if before != experiment.steps:
+            longer.forget_beyond(run, longer.begin_of_longer(run, before, experiment), experiment.task.measure)
             _write_json(run, earlier | {"experiment": content["experiment"]})
         return
     if learned is not None:

@@ -46,10 +46,9 @@ def train(described: Experiment, run: Path, again: str, kept: bool = True) -> in
     stable = longer.stable(experiment, experiment.steps)
 
     with directory.alone_in(run), hosts.own_directory(run) as folder, jax.set_mesh(mesh):
+        directory.write_run(run, described, raw, learned, given.digest)
         if begin is not None:
             say(f"{run} was begun for {before} steps, and goes on from step {begin} to {experiment.steps}")
-            hosts.by_first(lambda: longer.forget_beyond(run, begin, task.measure))
-        directory.write_run(run, described, raw, learned, given.digest)
         say(f"{experiment.data.title}; {parameters:,} parameters; {title(mesh)}; {run}")
         for line in (*doubts_of_mesh(mesh, experiment.model), *doubtful):
             say(f"note: {line}")

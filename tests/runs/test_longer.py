@@ -76,6 +76,11 @@ def test_train_of_more_steps_with_a_constant_learning_rate_is_one_run_of_all_of_
     assert after == before | {"experiment": before["experiment"] | {"steps": 40}}
     run(experiment, "longer", steps=40)
     assert "longer is finished" in capsys.readouterr().out
+    # On other data it is refused, and stays as it is.
+    np.savez("mine.npz", **dict.fromkeys(("train", "valid", "test"), np.ones((16, 3))))
+    with pytest.raises(InputError, match="was begun on other data"):
+        run(experiment, "longer", steps=60)
+    assert records(longer) == records(whole)
 
 
 @pytest.mark.slow
