@@ -15,7 +15,7 @@ import pooch
 import pytest
 from bad_data import BAD_DATA
 from bad_flags import BAD_CONFIGS, BAD_FLAGS
-from bad_input import write_folder
+from bad_input import Bad, write_folder
 from bad_runs import BAD_COMMANDS, BAD_RUNS
 
 import train as script
@@ -39,9 +39,11 @@ def good(tmp_path_factory):
 
 
 @pytest.fixture
-def here(good, tmp_path, monkeypatch):
-    """A copy of it, which is the current folder and that of downloaded data. There is no network."""
-    folder = shutil.copytree(good, tmp_path / "here")
+def here(good, request, tmp_path, monkeypatch):
+    """That folder, or where a row spoils something a copy of it: the current folder and that of downloaded data. There is no
+    network."""
+    row = request.node.callspec.params.get("row")
+    folder = good if isinstance(row, Bad) and row.spoil is None else shutil.copytree(good, tmp_path / "here")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ARJAX_DATA", str(folder))
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", no_network)
