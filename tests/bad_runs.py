@@ -112,7 +112,7 @@ COMMANDS = (
     ("sample text --tokens 3 --out x.txt", "--out x.txt must end in .npz or .jsonl; rename it"),
     (
         "sample text --prompt h --prompt-file text.txt",
-        "--prompt and --prompt-file each choose what to continue; give one of them",
+        "--prompt and --prompt-file each choose what to continue; give one",
     ),
     (
         "sample text --interactive --samples 2",
