@@ -147,7 +147,7 @@ def oracle(model, p, x, order, label=None, memory=None, memory_mask=None):
 @pytest.mark.parametrize(
     "made",
     [
-        model(TINY(positions="learned", any_order=True, kv_heads=1), cond=CONDITION),
+        pytest.param(model(TINY(positions="learned", any_order=True, kv_heads=1), cond=CONDITION), marks=pytest.mark.slow),
         model(TINY(positions="axial", any_order=True, layers=1, dropout=0.5), Bernoulli(), AnyOrder()),
         model(TINY(positions="sinusoidal", mask=Window(2), layers=1), cond=CondSpec(memory=(3, 5)), order=Snake()),
         model(TINY(positions="rotary", any_order=True), cond=CondSpec(classes=4)),

@@ -70,7 +70,12 @@ def test_test_is_held_beside_the_mean_image_of_the_training_split(which, part, t
 
 
 @pytest.mark.parametrize(
-    ("quantizer", "accumulate"), [(EMACodebook(9, 3), 1), (Codebook(9, 3), 2), (FSQ((5, 5)), 1)], ids=["ema", "learned", "fsq"]
+    ("quantizer", "accumulate"),
+    [
+        pytest.param(EMACodebook(9, 3), 1, id="ema", marks=pytest.mark.slow),
+        pytest.param(Codebook(9, 3), 2, id="learned"),
+        pytest.param(FSQ((5, 5)), 1, id="fsq", marks=pytest.mark.slow),
+    ],
 )
 def test_loss_is_the_error_over_the_variance_and_the_quantizers_own_and_training_lowers_it(quantizer, accumulate):
     # Four kinds of images: one quarter of each is bright.

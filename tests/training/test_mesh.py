@@ -175,7 +175,7 @@ def test_place_padded_fills_a_batch_up_with_its_last_example():
     assert to_host(placed)[:, 0].tolist() == [*range(10), *[9] * 6]
 
 
-@pytest.mark.parametrize("mesh", [Mesh(), Mesh(data=2, fsdp=2, tensor=2)])
+@pytest.mark.parametrize("mesh", [pytest.param(Mesh(), marks=pytest.mark.slow), Mesh(data=2, fsdp=2, tensor=2)])
 def test_ancestral_on_a_mesh_splits_the_batch_and_draws_as_one_device(mesh):
     model = arjax.Model(Transformer(width=32, layers=2, heads=4), Categorical(5), (16,))
     params, key = lively_params(model, jax.random.key(0)), jax.random.key(1)
