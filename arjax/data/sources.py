@@ -65,9 +65,9 @@ def locate(path: str | None, root: str | None, kind: str = "file") -> Path:
     if not path:
         raise InputError(f"the data have no path; name the {kind} by --data.path")
     found = Path(os.path.expanduser(path))  # pathlib's own raises where there is no such user
-    if not found.exists():
+    if not os.path.exists(found):  # where pathlib's own raises for a name that is too long
         found = data_root(root) / found  # an absolute path stays as it is
-    if not found.exists():
+    if not os.path.exists(found):
         raise InputError(f"there is no {kind} {path}, neither as given nor in {data_root(root)}; check the path")
     return found
 

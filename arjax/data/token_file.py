@@ -26,6 +26,7 @@ from arjax.errors import InputError
 
 # Tokens whose largest is found at once.
 _BLOCK = 2**24
+_MOST_TOKENS = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,8 @@ class TokenFile:
         else:
             notes = (f"{place} has no tokenizer.json beside it: its tokens are shown as numbers",)
             vocab = self.vocab or 1 + max(int(part.max()) for part in self._blocks())
+            if not 1 <= vocab <= _MOST_TOKENS:
+                raise InputError(f"{place} has the token {vocab - 1}, which no tokenizer has; choose another --data.dtype")
         return Examined(dataclasses.replace(self, vocab=vocab, tokenizer=tokenizer), notes)
 
     def load(self) -> Splits:

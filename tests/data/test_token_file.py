@@ -75,6 +75,8 @@ def test_token_file_refuses_in_one_line_what_is_none(tmp_path):
     folder = write(tmp_path, train=np.arange(50))
     assert "has no train.bin and val.bin (it has train.bin); give a folder of these" in fault(TokenFile(folder).examined)
     write(tmp_path, val=np.arange(50))
+    wrong = TokenFile(folder, "uint32", length=5)
+    assert f"has the token {48 + 49 * 2**16}, which no tokenizer has; choose another --data.dtype" in fault(wrong.examined)
     assert "has 100 bytes, which are no int64 tokens; choose another --data.dtype" in fault(TokenFile(folder, "int64").load)
     data = TokenFile(folder, length=5, vocab=40)
     says = "train has the value 40 at [40, 0], but 40 levels accepts whole numbers 0..39 only"
