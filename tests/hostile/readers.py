@@ -31,6 +31,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import arjax
 from arjax.coding import stream
 from arjax.coding.stream import Header
+from arjax.commands.flags import npz
 from arjax.data import Digits, Levels, Npz, TableFile, TextFiles, WikipediaSample, audio, density, sources
 from arjax.data.archive import parse_array
 from arjax.data.characters import LETTERS
@@ -107,12 +108,6 @@ def as_file(name: str, read: Callable[[Path], object]):
 
 X = np.arange(24, dtype=np.uint8).reshape(3, 2, 4) % 2
 IDX = b"\0\0\x08\x03" + struct.pack(">3I", *X.shape) + X.tobytes()
-
-
-def npz(**arrays) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
 
 
 def npy(array) -> bytes:
@@ -218,6 +213,10 @@ def _text(read):
 LEARNED = {"colours": np.array([[0.0], [100.0], [255.0]], np.float32)}
 
 
+def _read_documents(path, **fields):
+    return TextFiles(str(path), valid=0.3, test=0.3, **fields).load()
+
+
 def _read_learned(content, folder):
     """With the sha256 of what is there, so that it is no wrong sum that stops it."""
     (folder / "tokenizer.safetensors").write_bytes(content)
@@ -306,6 +305,8 @@ METRICS = b"".join(
 )
 TEXT = "Ein Löwe, two lions.\n".encode() * 8
 
+KINDS = {"png": "PNG", "bmp": "BMP", "pgm": "PPM", "tif": "TIFF"}
+_read_sound = functools.partial(read_sound, sample_rate=8000)
 READERS = {
     "idx": Reader(IDX, lambda content, folder: parse_idx(content, "the file", 3)),
     "gzip": Reader(
@@ -320,26 +321,16 @@ READERS = {
         npz(audio=np.zeros(9, np.int16), offsets=np.arange(4), digit=[1, 2, 3], speaker=[0, 1, 2], take=[0, 9, 20]),
         as_file("fsdd.npz", lambda path: audio._fsdd(path.parent)),
     ),
-    "wav": Reader(wav(bytes(range(64)), 1, 16), as_file("mine.wav", lambda path: read_sound(path, 8000))),
-    "flac": Reader(flac(), as_file("mine.flac", lambda path: read_sound(path, 8000))),
-    "wav of real numbers": Reader(
-        wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", lambda path: read_sound(path, 8000))
-    ),
+    "wav": Reader(wav(bytes(range(64)), 1, 16), as_file("mine.wav", _read_sound)),
+    "flac": Reader(flac(), as_file("mine.flac", _read_sound)),
+    "wav of real numbers": Reader(wav(np.linspace(-1, 1, 9).astype("<f4").tobytes(), 3, 32), as_file("mine.wav", _read_sound)),
     "square.jpg": Reader(image("JPEG"), _read_square),
     "square.png": Reader(image("PNG"), _read_square),
-    "png": Reader(image("PNG"), _read_image("x.png")),
-    "bmp": Reader(image("BMP"), _read_image("x.bmp")),
-    "pgm": Reader(image("PPM"), _read_image("x.pgm")),
-    "tif": Reader(image("TIFF"), _read_image("x.tif")),
+    **{name: Reader(image(kind), _read_image(f"x.{name}")) for name, kind in KINDS.items()},
     "density": Reader(b"0,1,1\n1,0,0\n", lambda content, folder: density.parse_text(content, "the file", (2, 3))),
     "csv": Reader(CSV, as_file("mine.csv", _read_table)),
-    "arrow": Reader(
-        _arrow(), as_file("mine.arrow", lambda path: TextFiles(str(path), field="column", valid=0.3, test=0.3).load())
-    ),
-    "jsonl": Reader(
-        b"\n" + '{"text": "Ein Löwe"}\n'.encode() * 8,
-        as_file("mine.jsonl", lambda path: TextFiles(str(path), valid=0.3, test=0.3).load()),
-    ),
+    "arrow": Reader(_arrow(), as_file("mine.arrow", functools.partial(_read_documents, field="column"))),
+    "jsonl": Reader(b"\n" + '{"text": "Ein Löwe"}\n'.encode() * 8, as_file("mine.jsonl", _read_documents)),
     "parquet": Reader(_parquet(), as_file("mine.parquet", _read_table)),
     "characters": Reader(TEXT, _text(lambda path: TextFiles(path, length=4, valid=0.2, test=0.2))),
     "rest": Reader(Text("ab").pack("x", "abüba".encode(), OF_IMAGES).note["rest"], _read_rest),
@@ -355,5 +346,3 @@ READERS = {
     "run.json": Reader(RUN, as_file("run.json", lambda path: read_run(path.parent))),
     "metrics.jsonl": Reader(METRICS, as_file("metrics.jsonl", read_metrics)),
 }
-# Those whose files are JSON, whose structure is edited too.
-JSON = tuple(name for name, reader in READERS.items() if reader.valid[:1] == b"{" and name not in ("npy header", "metrics.jsonl"))
