@@ -1,9 +1,9 @@
-"""An experiment as plain JSON data, and back without executing anything that was read; and where experiments differ.
+"""An experiment as plain JSON data, and back without executing anything; and the fields in which experiments differ.
 
     MADE(hidden=(500,))   <->   {"class": "arjax.models.made:MADE", "hidden": [500], ...}
 
-What is written: None, booleans, numbers of 64 bits, strings, tuples (as lists) and dataclasses. What is read back may name
-dataclasses of this package, and of the modules the caller trusts, and nothing else.
+JSON holds None, booleans, numbers of 64 bits, strings, tuples (as lists) and dataclasses. A description may name dataclasses of
+this package, and of modules that the caller trusts, and nothing else.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from arjax.errors import InputError, brief, one_line, printable
 
 # No experiment comes near it.
 DEPTH = 50
-# Characters of a value in words.
+# The most characters of a value in words.
 _LONGEST = 60
 
 
@@ -107,8 +107,8 @@ def _is_number(value: int | float) -> bool:
 
 
 def differences(values: Sequence) -> list[dict[str, str]]:
-    """Returns, of objects that are described as data, those fields that are not the same in all of them, by their dotted names.
-    Fields that do not compare make no difference; of parts of different classes each is one value."""
+    """Returns, for objects described as data, the fields that differ, by their dotted names. Fields that do not compare are left
+    out; parts of different classes are one value each."""
     found: list[dict[str, str]] = [{} for _ in values]
     _differ(values, "", found)
     return found
@@ -127,13 +127,13 @@ def _differ(values, path, found) -> None:
 
 
 def difference(there, here) -> str | None:
-    """Says where two described values first differ, None if they are equal."""
+    """Describes where two described values first differ; None if they are equal."""
     one, other = differences([there, here])
     return next((f"{name}: {one[name]} there, {other[name]} here".removeprefix(": ") for name in one), None)
 
 
 def in_words(value) -> str:
-    """Writes a value of a config on one line: of an object its class and the fields that are not as the class has them."""
+    """Writes a value of a config on one line: for an object its class, and the fields that are not at their defaults."""
     if dataclasses.is_dataclass(value):
         given = {field.name: in_words(getattr(value, field.name)) for field in fields_of(type(value))
                  if getattr(value, field.name) != field.default}  # fmt: skip

@@ -61,8 +61,8 @@ def read_packed(path: Path, most: int) -> bytes:
 
 
 def read_input(name: str) -> bytes:
-    """Returns the content of a file as `read_file` does, or for "-" what comes through standard input. InputError as there, and
-    where more than 1 GiB comes."""
+    """Returns the content of a file as `read_file` does, or of standard input for "-". InputError as there, and if standard input
+    has more than 1 GiB."""
     if name != "-":
         return read_file(name)
     content = sys.stdin.buffer.read(_MOST + 1)

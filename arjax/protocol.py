@@ -32,13 +32,13 @@ class CondSpec:
     """What a model is conditioned on."""
 
     classes: int | None = None
-    """Number of classes; labels are 0..classes-1. By default labels are not used."""
+    """Number of classes; labels are 0..classes-1. By default there are no labels."""
     members: int | None = None
-    """Networks in an ensemble that share their weights (MADE's connectivity-agnostic training); by default one alone."""
+    """Networks of an ensemble that shares its weights (MADE's connectivity-agnostic training); by default a single one."""
     local: int | None = None
-    """Width of a vector of features that comes with every site, or with every few of them; by default there is none."""
+    """Width of a vector of features for each site, or for each group of sites; by default there is none."""
     hop: int = 1
-    """Sites on one axis that share a vector of features."""
+    """Sites of a group, along one axis, that share a vector of features."""
     memory: tuple[int, int] | None = None
     """Length S and width F of a sequence of features that the net sees as a whole; by default there is none."""
 
@@ -155,7 +155,7 @@ class NetCapabilities:
     biases, scales, embeddings and tables nor what multiplies a one-hot vector, which is a table too. A name also stands for
     itself with a number ("w": w, w0, w1); a path may begin with "params", at the net itself ("params.table")."""
     gives_theta: tuple[str, ...] = ()
-    """Of `decays` those that give theta, by their names likewise. Muon leaves them to Adam."""
+    """Names in `decays` of the arrays that give theta. Muon leaves these to Adam."""
     step: Callable | None = None
     """`Net.step`, with `Net.init_cache`. A net without is trained and scored, and sampled by a pass for each site."""
     prefill: Callable | None = None
@@ -164,7 +164,7 @@ class NetCapabilities:
     """attention(x [B, T, *E], order, cond) -> of each layer the weights [B, N, T, S]: what site t draws from what it sees, the
     start and then the sites before it. They are drawn as pictures."""
     standardizes: bool = False
-    """Does the net itself bring real values to a size of about one, whatever theirs is?"""
+    """Does the net scale real values to a size of about one by itself?"""
     check_model: Callable | None = None
     """check_model(model), which a model calls last when it is made: InputError where the net does not fit it."""
 

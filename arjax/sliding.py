@@ -1,4 +1,4 @@
-"""Sequences longer than a model: the window that slides along them, and what they are worth under it.
+"""Sequences longer than a model: a window slides along them, and scores them.
 
 A model of T sites gives the probabilities of T symbols. In a longer sequence symbol n is site n - w(n) of the window that begins
 at symbol w(n), of which `keep` symbols, 0 to T - 1, are those of the window before it:
@@ -6,12 +6,12 @@ at symbol w(n), of which `keep` symbols, 0 to T - 1, are those of the window bef
     w(n) = 0                                                  for n < T
     w(n) = (T - keep) (1 + floor((n - T) / (T - keep)))       from there on
 
-so that each symbol is modelled given at least `keep` symbols before it, as far as there are so many, and at most T - 1. w is a
-function of n, T and `keep` alone: generation, in any batch, and scores agree on it, and the scores are those of the law that is
-drawn from.
+so that each symbol is modelled given at least `keep` symbols before it, or all of them near the beginning, and at most T - 1.
+w depends on n, T and `keep` alone. Therefore the score of a sequence is the logarithm of the probability with which generation
+draws it, in any batch.
 
-A window that does not begin where the sequence does begins as the windows of training do, which are cut out of a text anywhere:
-its first symbol follows the model's start, at the model's first position.
+Each window begins as the windows of training do, which are cut out of a text anywhere: its first symbol follows the model's
+start, at the model's first position.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from arjax.errors import InputError
 from arjax.likelihood import log_probs
 from arjax.protocol import Cond, Model
 
-# Windows that are scored at once, at most.
+# The most windows that are scored at once.
 _WINDOWS = 32
 
 
@@ -44,9 +44,7 @@ def check_keep(model: Model, keep: int | None, length: int, name: str = "keep") 
         )
     keep = model.num_sites // 2 if keep is None else check_count(name, keep, least=0)
     if keep >= model.num_sites:
-        raise InputError(
-            f"{name}={keep} leaves nothing of the model's {model.num_sites} sites to go on with; choose fewer than these"
-        )
+        raise InputError(f"{name}={keep} leaves none of the model's {model.num_sites} sites for new symbols; choose fewer")
     if length > model.num_sites and model.cond.local:
         raise InputError(
             f"{length} symbols are more than the model's {model.num_sites} sites, each of which has local features; choose fewer"
@@ -60,10 +58,11 @@ def sliding_log_probs(
     """Returns the log-probability of each symbol of a sequence of any length given those before it in its window [N], in nats.
 
     x: [N, *E]; empty is allowed.
-    context: `keep` above, the least number of symbols that each is given where there are so many; None for half of the model's
-      sites. Their sum is the log-probability with which `arjax.sampling.generate(..., keep=context)` draws x from its start.
-      0 scores windows that do not overlap, as a validation does, and costs least: T / (T - context) passes over the sequence.
+    context: `keep` above; None for half of the model's sites. 0 scores windows that do not overlap, as validation does. The cost
+      is T / (T - context) passes over the sequence.
     cond: of the sequence, of batch size 1.
+
+    The sum of the result is the log-probability with which `arjax.sampling.generate(..., keep=context)` draws x.
 
     Compiles once for up to 32 windows, and at most six times for texts of fewer.
     InputError where a symbol is none of the model's, or the model is not on one axis in raster order.
@@ -81,7 +80,7 @@ def sliding_log_probs(
     scores = np.zeros(len(x), np.float32)
     for first in range(0, len(starts), at_once):
         group = starts[first : first + at_once]
-        # What is behind the end of the text, and whole windows behind its last, are zeros, that nothing before them is given.
+        # After the end of the text stand zeros, up to a whole number of windows; no symbol before them depends on them.
         windows = np.zeros((at_once, sites, *event), x.dtype)
         for window, start in zip(windows, group, strict=False):
             window[: len(x) - start] = x[start : start + sites]

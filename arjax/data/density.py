@@ -28,13 +28,13 @@ _BUMPS = ((0.4, 25.0, 4.0), (0.6, 65.0, 12.0))  # weight, mean, standard deviati
 class Bimodal:
     """Examples [1] of two bumps over 100 symbols: z ~ 0.4 N(25, 4^2) + 0.6 N(65, 12^2), rounded to the nearest of 0..99.
 
-    There are 1000 to validate, 10000 to test, which do not change with `train`.
+    1000 validate and 10000 test; these do not change with `train`.
     """
 
     train: int = 200
-    """Examples to learn from."""
+    """Training examples."""
     seed: int = 0
-    """Draws all examples."""
+    """Seed of all examples."""
     root: str | None = dataclasses.field(default=None, compare=False)
     """Not used: there are no files."""
 

@@ -1,6 +1,6 @@
 """A folder of a user's own images, of any size and kind, as squares of one size.
 
-Its classes and parts are those of labelled_files.py: photos/cat/1.png and photos/dog/2.jpg are of two classes.
+Folders are classes or splits, as in labelled_files.py: photos/cat/1.png and photos/dog/2.jpg are of two classes.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from arjax.protocol import CondSpec, Model
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm")
 Channels = Literal["gray", "rgb", "keep"]
-# Unless another size is named, images are no larger: a net of pixels is slow beyond.
+# The largest default size: a net of pixels is slow beyond it.
 _LARGEST = 32
 _MOST_PIXELS = 2**31
 
@@ -36,31 +36,30 @@ _MOST_PIXELS = 2**31
 class ImageFolder:
     """The images in a folder and in the folders in it, each of which is a class.
 
-    They may be PNG, JPEG, WebP, BMP, GIF, TIFF, PGM and PPM of any size; or rows of .arrow and .parquet files that hold such, as
-    Hugging Face's `datasets` saves them. Each is turned as it is to be seen, resized until it covers a square, and cropped at its
-    centre; what is transparent becomes white.
+    They may be PNG, JPEG, WebP, BMP, GIF, TIFF, PGM and PPM files of any size, or rows of .arrow and .parquet files, as Hugging
+    Face's `datasets` saves them. Each is turned upright, resized until it covers a square, and cropped at its centre; transparent
+    pixels become white.
     """
 
     path: str | None = None
-    """The folder of the images; may be relative to the data root."""
+    """The folder of the images, as given or under the data root."""
     size: int | None = None
-    """Height and width of the images in pixels; by default the shorter side of the middle one of them, at most 32, and a multiple
-    of 4."""
+    """Height and width in pixels; by default the shorter side of the median image, at most 32 and a multiple of 4."""
     channels: Channels = "keep"
-    """Make the images gray or rgb; keep makes them rgb if any has a colour."""
+    """Convert the images to gray or rgb; keep makes all of them rgb if any has a colour."""
     classes: tuple[str, ...] | None = None
-    """Names of the classes, in the order of their labels; by default those of the folders. Without a name behind it, folders are
-    no classes."""
+    """Names of the classes, in the order of their labels; by default those of the folders. The flag without a name trains without
+    classes."""
     valid: float = 0.1
-    """Fraction of the images to validate with, of each class alike."""
+    """Fraction of each class to validate with."""
     test: float = 0.1
-    """Fraction of the images to test with, of each class alike; with 0 the test is on the validation images."""
+    """Fraction of each class to test with; with 0 the test is on the validation images."""
     seed: int = 0
     """Seed that draws the images to validate and to test with, unless there are folders train, valid and test."""
     values: Any = Levels(256)
     """What the levels 0..255 of a pixel become."""
     root: str | None = dataclasses.field(default=None, compare=False)
-    """Where the folder lies, if not in $ARJAX_DATA or ~/.cache/arjax."""
+    """The folder that the path is relative to, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     shared: ClassVar[tuple[str, ...]] = ("size",)
     medium = property(lambda self: Images(self.values.vocab))
@@ -75,7 +74,7 @@ class ImageFolder:
 
     @property
     def open(self) -> bool:
-        """Is there something that only the files can decide?"""
+        """Are there fields that only the files can decide?"""
         return self.channels == "keep" or None in (self.size, self.classes)
 
     @property
@@ -123,7 +122,7 @@ class ImageFolder:
 
 
 def _usual_size(files: Sequence[Path]) -> int:
-    """The middle one of the shorter sides, of up to 1000 images evenly spaced, at most _LARGEST, a multiple of 4."""
+    """The median shorter side of up to 1000 evenly spaced images, at most _LARGEST, a multiple of 4."""
     sides = []
     for i in np.unique(np.linspace(0, len(files) - 1, 1000).astype(int)):
         with contextlib.suppress(InputError):  # whoever reads all of them says what is wrong

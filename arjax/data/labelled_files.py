@@ -1,7 +1,7 @@
-"""A folder whose files are examples: their classes are the folders they lie in, and folders train, valid and test are parts.
+"""A folder whose files are examples: folders are their classes, and folders train, valid and test are splits.
 
-cats/1.png  dogs/2.png                     classes cats, dogs; parts are drawn by a seed
-train/cats/1.png  test/cats/2.png          the parts that there are; one that is missing is drawn of the training part
+cats/1.png  dogs/2.png                     classes cats, dogs; a seed draws the splits
+train/cats/1.png  test/cats/2.png          splits; a seed draws a missing one from train
 1.png  2.png                               no classes
 """
 

@@ -70,11 +70,11 @@ class Images:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """Characters of an alphabet, or where there is none bytes, shown and read as UTF-8.
+    """Characters of an alphabet, or bytes if there is none, shown and read as UTF-8.
 
     alphabet: its characters, in the order of their symbols.
     stream: are examples windows of one long text?
-    ends: is there one more symbol, the last, that ends a text? What is shown ends before it.
+    ends: is the last symbol one that ends a text? A shown text ends before it.
     """
 
     alphabet: str | None = None
@@ -123,7 +123,7 @@ class Text:
     def unpack(self, name, packed, model):
         symbols, rest = unpack_symbols(packed), packed.note["rest"]
         if self.ends and (symbols == self.vocab - 1).any():
-            raise InputError("the text goes on behind its end; restore the file")
+            raise InputError("the text continues after its end symbol; restore the file")
         return symbols.astype(np.uint8).tobytes() if self.alphabet is None else unpack_text(symbols, rest, self.alphabet)
 
     def _text(self, row) -> str:
@@ -174,9 +174,9 @@ class Sound:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows with commas between their cells. Of one column of numbers a run shows the density.
+    """Rows with commas between their cells. A single column of numbers is shown as a density.
 
-    columns: what they are called and how their values are written, which makes it CSV; () for rows of numbers.
+    columns: their names and how their values are written, for CSV; () for rows of numbers.
     """
 
     columns: tuple[TableColumn, ...] = ()
@@ -201,7 +201,7 @@ class Table:
         return self._exhibit(map(csv_row, rows))
 
     def places(self, names: tuple[str, ...]) -> np.ndarray:
-        """Returns bool [T], True for the columns of these names. InputError for a name that none has."""
+        """Returns bool [T], True for the columns of these names. InputError for an unknown name."""
         known = [column.name for column in self.columns]
         if (other := next((name for name in names if name not in known), None)) is not None:
             raise InputError(f"the run has no column {brief(other)}; its columns are {', '.join(known)}")

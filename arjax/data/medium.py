@@ -37,18 +37,18 @@ class Medium(Protocol):
     def exhibit(self, x, title: str = "", captions: Sequence[str] = ()) -> Exhibit:
         """Shows examples.
 
-        title: what is written above all of them, where there is room.
-        captions: what is written at each, where there is room, as the name of its class; or none.
+        title: the heading above all examples, if there is room.
+        captions: a heading for each example, such as the name of its class, if there is room; or none.
         """
         ...
 
     def completed(self, x, hidden, drawn, inside, *, title: str = "", captions: Sequence[str] = (), blank: str = "_") -> Exhibit:
-        """Shows each example beside what was visible of it and its completions.
+        """Shows each example beside its visible sites and its completions.
 
         x: examples [N, *site_shape, *E].
         hidden: bool [*site_shape], the same sites of all of them.
         drawn: K completions of each [N, K, *site_shape, *E].
-        inside: bool [N, *site_shape]; False at sites that are no part of an example, as behind the end of a recording.
+        inside: bool [N, *site_shape]; False at sites outside an example, such as those after the end of a recording.
         title, captions: as of `exhibit`.
         blank: what stands for a hidden symbol in text.
         """
@@ -86,7 +86,7 @@ class MediumCapabilities:
     spelling: Callable | None = None
     """spelling() -> what each symbol stands for in UTF-8, None for one that ends a text. None: symbols are no text."""
     tokenizer_json: Callable | None = None
-    """tokenizer_json() -> the tokenizer.json by which Hugging Face's libraries make these symbols of a text."""
+    """tokenizer_json() -> the tokenizer.json with which Hugging Face's libraries make these symbols of a text."""
 
     @classmethod
     def of(cls, medium) -> "MediumCapabilities":

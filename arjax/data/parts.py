@@ -1,4 +1,4 @@
-"""Which examples are held out: as folders or files named train, valid and test say, or drawn by a seed, of every class alike."""
+"""Splits by folders or files named train, valid and test, or drawn by a seed with the same fraction of each class."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ _NAMES = {
 
 
 def named_part(name: str) -> str | None:
-    """Returns the part, "train", "valid" or "test", that the name of a folder or of a file without its ending says; else None.
+    """Returns the split, "train", "valid" or "test", that is the name of a folder or of a file without its ending; else None.
     "val", "validation" and "dev" mean "valid"."""
     return _NAMES.get(name.lower())
 
 
 def draw_parts(label: np.ndarray, valid: float, test: float, seed: int, where: str, classes: Sequence[str] = ()) -> Parts:
-    """Draws the places of the examples of each part, in ascending order, so that every class is held out alike.
+    """Draws the indices of the examples of each split, in ascending order, with the same fractions of each class.
 
     label: [N], whole numbers from 0; zeros where examples have no classes.
-    valid, test: the fractions held out, of each class rounded, but at least one example; with test=0 the test part is `valid`.
-    where: begins the InputError that is raised where a class, or data without classes, has too few examples for that.
+    valid, test: the fractions held out, rounded in each class to at least one example; with test=0 the test split is `valid`.
+    where: begins the InputError that is raised if a class, or data without classes, has too few examples.
     classes: the names of the classes, for that message.
     """
     random, needed = np.random.default_rng(seed), 3 if test else 2
@@ -52,10 +52,10 @@ def draw_parts(label: np.ndarray, valid: float, test: float, seed: int, where: s
 def parts_as_named(
     part: Sequence[str], label: np.ndarray, valid: float, test: float, seed: int, where: str, classes: Sequence[str] = ()
 ) -> Parts:
-    """Returns the places of the examples of each part: of those that say theirs, "train", "valid" or "test"; where none does, or
-    a part is missing, as `draw_parts` draws them, of what there is to train on.
+    """Returns the indices of the examples of each split: as named "train", "valid" or "test"; a split without names is drawn from
+    the training examples as `draw_parts` draws it.
 
-    part: [N], "" where nothing says it. The other arguments as in `draw_parts`.
+    part: [N], the name of each split, "" for none. The other arguments as in `draw_parts`.
     """
     if not any(part):
         return draw_parts(label, valid, test, seed, where, classes)

@@ -1,9 +1,9 @@
 """Files of sound as 16-bit samples, and back: WAV with this package alone; FLAC, Ogg and MP3 with soundfile (the extra `audio`).
 
-Of whole numbers of 8, 16, 24 or 32 bits the 16 most significant are kept (8 bits are moved up: nothing is lost). Real numbers
-are waveforms in [-1, 1], of which the nearest samples are taken (of 1 the last one); a waveform of a WAV file that goes beyond is
-refused, not clipped: its numbers may be of another scale. Channels are mixed into their mean. A file of another rate is resampled
-by a polyphase filter (SciPy), and what it adds beyond [-1, 1] is clipped.
+Whole numbers of 8, 16, 24 or 32 bits keep their 16 most significant bits (8 bits are shifted up, without loss). Real numbers are
+waveforms in [-1, 1], and are rounded to the nearest sample (1 to the last one). A WAV file with a waveform beyond [-1, 1] is
+refused, not clipped, because its numbers may have another scale. Channels are averaged. A file of another rate is resampled by a
+polyphase filter (SciPy), and clipped to [-1, 1] after it.
 """
 
 import io
@@ -28,7 +28,7 @@ _CODED = ("FLAC", "OGG", "MP3")
 
 
 class Header(NamedTuple):
-    """What a file says of itself: samples a second, channels, and samples in each."""
+    """The header of a file: samples a second, channels, and samples in each channel."""
 
     sample_rate: int
     channels: int
@@ -47,8 +47,7 @@ class _Wav(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Reads what a file says of itself. InputError that names it, with the remedy, where it is no file of sound that `read_sound`
-    takes, is truncated or empty."""
+    """Reads the header of a file. InputError if `read_sound` does not take it, or if it is truncated or empty."""
     return _wav(check_file(path)).header if path.suffix.lower() == ".wav" else _coded_header(check_file(path))
 
 
@@ -56,11 +55,11 @@ def read_sound(path: Path, sample_rate: int, resample: bool = True) -> np.ndarra
     """Reads the samples of a file, int16 [T], T >= 1, its channels mixed into one. InputError as `read_header`.
 
     sample_rate: samples a second of what is returned.
-    resample: may a file have another rate? Without, InputError.
+    resample: resample a file of another rate? Otherwise InputError.
     """
     header = read_header(path)
     if header.sample_rate != sample_rate and not resample:
-        raise InputError(f"{path} has {header.sample_rate} samples a second, not sample_rate={sample_rate}; allow to resample it")
+        raise InputError(f"{path} has {header.sample_rate} samples a second, not sample_rate={sample_rate}; allow resampling")
     if header.length * max(1.0, sample_rate / header.sample_rate) > _MOST_SAMPLES:
         raise InputError(f"{path} has more than {_MOST_SAMPLES} samples; cut it into shorter recordings")
     samples = _read_wav(path) if path.suffix.lower() == ".wav" else _read_coded(path)
@@ -104,7 +103,7 @@ def _wav(path: Path) -> _Wav:
                 break
             file.seek(following)
         else:
-            raise InputError(f"{path} has {_CHUNKS} chunks before its samples; remove what is no sound")
+            raise InputError(f"{path} has {_CHUNKS} chunks before its samples; remove chunks that are no sound")
         begin = file.tell()
     rate, channels, tag, bits = _coding(path, coded)
     # Whoever writes to a pipe cannot go back to say how much it was.

@@ -1,4 +1,4 @@
-"""A folder of one's own recordings, labelled by the folders they lie in."""
+"""A folder of a user's own recordings, whose folders are classes."""
 
 import collections
 import dataclasses
@@ -24,32 +24,32 @@ _MOST_SAMPLES = 2**30
 class SoundFolder:
     """Recordings in a folder and the folders in it: WAV, and with the extra `audio` FLAC, Ogg and MP3, mixed into one channel.
 
-    Names of folders are classes; folders train, valid and test are the parts, and what they leave open is drawn by a seed, of
-    every class alike, so that no recording is in two parts. See windows.py for how recordings become examples.
+    Folders are classes; folders train, valid and test are splits. A seed draws a split that has no folder, the same fraction of
+    each class, so that no recording is in two splits. See windows.py for how recordings become examples.
     """
 
     path: str | None = None
     """The folder of the recordings."""
     sample_rate: int | None = None
-    """Samples a second that all recordings are brought to; by default those of most files."""
+    """Samples a second of all recordings after resampling; by default the rate of most files."""
     resample: bool = True
-    """Resample files of another rate; without this such a file is refused."""
+    """Resample files of another rate; otherwise such a file is refused."""
     length: int = 4096
     """Samples in a window, which is what the model generates."""
     context: int = 1024
-    """Samples that a window repeats of the one before it; at least what the net looks back to."""
+    """Samples that a window repeats of the window before it; at least the receptive field of the net."""
     values: Any = MuLaw(256)
     """What a sample becomes: MuLaw or Linear."""
     valid: float = 0.05
-    """The fraction of the recordings that validates."""
+    """Fraction of each class to validate with."""
     test: float = 0.05
-    """The fraction of the recordings that tests; 0 tests on the validation part."""
+    """Fraction of each class to test with; with 0 the test is on the validation recordings."""
     seed: int = 0
-    """Draws the recordings that are held out."""
+    """Seed that draws the recordings to hold out."""
     classes: tuple[str, ...] | None = None
     """Names of the classes; by default those of the folders."""
     root: str | None = dataclasses.field(default=None, compare=False)
-    """Where the folder lies, if its path is relative; by default here, $ARJAX_DATA or ~/.cache/arjax."""
+    """The folder that the path is relative to, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     shared: ClassVar[tuple[str, ...]] = ("sample_rate",)
     medium = property(lambda self: Sound(self.values, self.sample_rate))
@@ -71,7 +71,7 @@ class SoundFolder:
         return f"{name}, {self.sample_rate} Hz, {windowed_title(self)}; {parts}"
 
     def examined(self) -> Examined:
-        """Fills in the sample rate and the classes. Its notes say what is mixed, resampled and left out."""
+        """Fills in the sample rate and the classes. Notes list what is mixed, resampled and left out."""
         listed, headers, notes = self._usable()
         rates = collections.Counter(header.sample_rate for header in headers)
         sample_rate, total = self.sample_rate or rates.most_common(1)[0][0], len(headers)
@@ -97,7 +97,7 @@ class SoundFolder:
         return check_splits(Splits(*parts), self.values, str(listed.folder))
 
     def _usable(self) -> tuple[LabelledFiles, list[Header], tuple[str, ...]]:
-        """The files of the folder that can be read, what they say of themselves, and what was left out, in sentences."""
+        """The files of the folder that can be read, their headers, and notes on what was left out."""
         listed = list_files(self.path, self.root, ENDINGS, "recordings", self.classes)
         if any(file.suffix.lower() != ".wav" for file in listed.files):
             require("soundfile", extra="audio")

@@ -24,31 +24,31 @@ from arjax.protocol import CondSpec, Model
 
 @dataclasses.dataclass(frozen=True)
 class TableFile:
-    """The rows of a CSV or Parquet file, a site for each column. What a column is, its cells say, unless a flag does: see
-    table_columns.py. Values are float32: real ones as they are, of levels and categories the places, `MISSING` for gaps."""
+    """The rows of a CSV or Parquet file, a site for each column. The cells decide the kind of a column, unless a flag does: see
+    table_columns.py. Values are float32: real numbers, the indices of levels and categories, and `MISSING` for gaps."""
 
     path: str | None = None
     """The file: .csv, .tsv, .csv.gz or .parquet; or a folder with files train, valid and test."""
     real: tuple[str, ...] = ()
-    """Columns whose values are real numbers."""
+    """Columns of real numbers."""
     ordered: tuple[str, ...] = ()
-    """Columns whose numbers are levels: only those that occur can be drawn."""
+    """Columns of ordered numbers; only numbers that occur can be drawn."""
     categorical: tuple[str, ...] = ()
-    """Columns whose values have no order."""
+    """Columns of categories without an order."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
     gaps: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "?")
     """Cells that stand for a missing value, which is an outcome of its own."""
     valid: float = 0.1
-    """The fraction of the rows to validate on, where no file is named valid."""
+    """Fraction of the rows to validate with, unless a file is named valid."""
     test: float = 0.1
-    """The fraction of the rows to test on, where no file is named test."""
+    """Fraction of the rows to test with, unless a file is named test."""
     seed: int = 0
     """Draws these rows."""
     columns: Any = None
     """The columns as they were found in the files; None finds them."""
     root: str | None = dataclasses.field(default=None, compare=False)
-    """Where the files lie, if not in $ARJAX_DATA or ~/.cache/arjax."""
+    """The folder that the path is relative to, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     shared: ClassVar[tuple[str, ...]] = ("columns",)
     values: ClassVar[Any] = Real()
@@ -76,7 +76,7 @@ class TableFile:
         return f"{Path(self.path or 'table').name}, {columns} columns, {how}" if columns else f"{self.path}, {how}"
 
     def examined(self) -> Examined:
-        """Reads the files: what each column is, and what is left out of them."""
+        """Fills in the columns. Notes list the columns that are left out."""
         cells, parts = self._read()
         asked = {name: kind for kind in ("real", "ordered", "categorical") for name in getattr(self, kind)}
         for name in (*asked, *self.drop):
@@ -116,7 +116,7 @@ class TableFile:
     def model(self, net, *, head, order, classes) -> Model:
         """Returns the model of the rows: of a net that is not Columns, one that has it inside."""
         if self.columns is None:
-            raise InputError("the columns are not known yet; call examined() first")
+            raise InputError("the columns are not known before the files are read; call examined() first")
         laws = tuple(column.law for column in self.columns)
         levels = max(1, *(law.levels for law in laws), 1)
         head = Cell() if head is None else head
@@ -126,12 +126,12 @@ class TableFile:
         return Model(net.clone(laws=laws), dataclasses.replace(head, levels=levels), (len(laws),), order, CondSpec())
 
     def baseline(self, train: np.ndarray, scored: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns -log p of rows [N, T] in nats [N], by its name, of the model that holds columns independent and counts: the
-        levels of a column, and how many cells are empty; real values are normal."""
+        """Returns -log p of rows [N, T] in nats [N], by its name, under a model of independent columns: counted levels and empty
+        cells, and normal real values."""
         return {"independent columns": sum(map(_independent, self.columns, train.T, scored.T))}
 
     def summary(self, x: np.ndarray) -> list[str]:
-        """Says what the values of each column of rows [N, T] are, a line each."""
+        """Describes the values of each column of rows [N, T], a line each."""
         return [column.summary(values) for column, values in zip(self.columns, x.T, strict=True)]
 
     def _read(self) -> tuple[Cells, Parts]:

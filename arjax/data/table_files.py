@@ -1,7 +1,7 @@
 """Files of tables as text: a line of names and the cells of each column, of CSV (.csv, .tsv, also .gz) and of Parquet.
 
-CSV is UTF-8, with or without a byte-order mark, quoted as RFC 4180 has it. Cells are parted by a tab in .tsv, else by whichever
-of , ; tab | the first line has most of. Spaces around a cell are no part of it, and empty lines are passed over.
+CSV is UTF-8, with or without a byte-order mark, and quoted as in RFC 4180. The separator is a tab in .tsv, else the one of
+, ; tab | that the first line has most of. Spaces around a cell are dropped, and empty lines are skipped.
 """
 
 import csv

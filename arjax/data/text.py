@@ -1,4 +1,4 @@
-"""Text as rows of symbols, characters or bytes, in three parts, and these cut into windows.
+"""Text as rows of symbols, characters or bytes, in three splits that are cut into windows.
 
 A stream is cut by place. Training sees every window of `length` symbols that the training part holds; held-out parts are cut into
 windows that follow each other, so that every symbol is scored once (less than a window at the end of a part is left out).

@@ -25,42 +25,42 @@ _TOKENS = 1024
 
 @dataclasses.dataclass(frozen=True)
 class TextFiles:
-    """Text of a user's own. A file is a document (.txt, .md, any other that is named), or each row of it is (.jsonl, .arrow,
-    .parquet); all but the last two may be packed (.gz). Behind each document comes a symbol that ends it.
+    """Text of a user's own. Each file is a document (.txt, .md, any other that is named), or each of its rows (.jsonl, .arrow,
+    .parquet). Files of text and .jsonl may be compressed (.gz). An end symbol follows each document.
 
-    What is None the files decide: see `examined`.
+    The files decide the fields that are None: see `examined`.
     """
 
     path: str | None = None
-    """A file, a folder, or a glob as 'books/**/*.txt'."""
+    """A file, a folder, or a glob such as 'books/**/*.txt'."""
     symbols: Literal["characters", "bytes", "bpe"] = "characters"
-    """What text is modelled as: its characters, its bytes, or byte-pair tokens that are learned from the training part."""
+    """The vocabulary: characters, bytes, or byte-pair tokens that are learned from the training split."""
     vocab: int | None = None
-    """The number of byte-pair tokens; by default those of the tokenizer, else one for each 200 bytes of
-    text, at least 300 and at most 1024."""
+    """The number of byte-pair tokens; by default that of the tokenizer, else one for each 200 bytes of text, at least 300 and at
+    most 1024."""
     tokenizer: str | None = None
-    """A tokenizer.json, as GPT-2's, to make the byte-pair tokens by, in the place of learning them."""
+    """A tokenizer.json, such as GPT-2's, that makes the byte-pair tokens; by default they are learned."""
     length: int | None = None
-    """Symbols of a window; by default 128, or those of the longest document if that is shorter."""
+    """Symbols in a window; by default 128, or the length of the longest document if that is shorter."""
     across: bool = False
-    """Let windows run from one document into the next, with the symbol between them that ends the first."""
+    """Let windows run from one document into the next, with the end symbol between them."""
     ends: bool = True
-    """Is there a symbol that ends each document? Without it they are one stream, as published results on texts have it."""
+    """End each document with a symbol; without it all documents are one stream, as in published results on texts."""
     field: str = "text"
-    """What the text is called in the rows of .jsonl, .arrow and .parquet files."""
+    """Name of the text in the rows of .jsonl, .arrow and .parquet files."""
     valid: float = 0.05
-    """The fraction held out for validation."""
+    """Fraction to validate with."""
     test: float = 0.05
-    """The fraction held out for the test; with 0 the validation part serves as the test as well."""
+    """Fraction to test with; with 0 the test is on the validation split."""
     seed: int = 0
-    """Draws the documents that are held out."""
+    """Seed that draws the documents to hold out."""
     held_out: HeldOut | None = None
-    """What is held out: files or folders *named* train, valid and test; whole *documents*, drawn by the seed; or by *place* the
-    end of each document. By default the first of these that can be."""
+    """How to hold out: by files or folders *named* train, valid and test; whole *documents*, drawn by the seed; or, by *place*,
+    the end of each document. The default is the first of these that applies."""
     alphabet: str | None = None
     """The characters, each once, in the order of their symbols."""
     root: str | None = dataclasses.field(default=None, compare=False)
-    """The folder that the path may be relative to; by default $ARJAX_DATA, else ~/.cache/arjax."""
+    """The folder that the path is relative to, if not $ARJAX_DATA or ~/.cache/arjax."""
 
     def __post_init__(self):
         check_types(self)
@@ -100,8 +100,8 @@ class TextFiles:
         return f"{how.get(self.held_out or '', 'held out')}: {fractions(self)}"
 
     def examined(self) -> Examined:
-        """Fills in the alphabet, of all parts, since a character that training lacks is better unlikely than impossible; the
-        length, the number of tokens, and what is held out."""
+        """Fills in the alphabet of all splits, so that a character that training lacks is unlikely and not impossible; the
+        length; the number of tokens; and how documents are held out."""
         documents = read_documents(self.path, self.root, self.field, self.symbols == "bytes")
         parts, held_out = parts_of(documents, self.held_out, self.valid, self.test, self.seed)
         notes, filled = list(documents.notes), {"held_out": held_out}

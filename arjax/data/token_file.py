@@ -1,6 +1,6 @@
-"""Files of tokens that were made elsewhere, as nanoGPT's train.bin and val.bin: numbers of one size, one behind the other.
+"""Files of tokens that were made elsewhere, such as nanoGPT's train.bin and val.bin: a sequence of numbers of one size.
 
-They are mapped into memory and never loaded whole: what a batch needs is read when the batch is made.
+They are mapped into memory and never loaded whole: each batch reads its own tokens.
 """
 
 import dataclasses
@@ -31,28 +31,28 @@ _MOST_TOKENS = 2**20
 
 @dataclasses.dataclass(frozen=True)
 class TokenFile:
-    """Tokens in a folder of files train.bin, val.bin and, if there is one, test.bin; or in one file, of which the end is held
-    out. A tokenizer.json beside them, as GPT-2's, shows them as text; without one they are numbers.
+    """Tokens in a folder with train.bin, val.bin and, optionally, test.bin; or in one file, whose end is held out. With a
+    tokenizer.json beside them, such as GPT-2's, they are shown as text, and without one as numbers.
     """
 
     path: str | None = None
     """The folder, or one file."""
     dtype: Literal["uint8", "uint16", "uint32", "int32", "int64"] = "uint16"
-    """What a token is stored as; its lowest byte comes first."""
+    """The type of a stored token, lowest byte first."""
     length: int = 256
-    """Tokens of a window."""
+    """Tokens in a window."""
     vocab: int | None = None
-    """The number of tokens; by default what the tokenizer has, else one more than the largest token."""
+    """The size of the vocabulary; by default that of the tokenizer, else one more than the largest token."""
     tokenizer: str | None = None
     """The tokenizer.json of the tokens; by default the one beside them, if there is one."""
     valid: float = 0.05
-    """The fraction of one file that is held out for validation."""
+    """Fraction of a single file to validate with."""
     test: float = 0.05
-    """The fraction of one file, its end, that is held out for the test; with 0 the validation part serves as the test as well."""
+    """Fraction of a single file, its end, to test with; with 0 the test is on the validation split."""
     root: str | None = dataclasses.field(default=None, compare=False)
-    """The folder that the path may be relative to; by default $ARJAX_DATA, else ~/.cache/arjax."""
+    """The folder that the path is relative to, if not $ARJAX_DATA or ~/.cache/arjax."""
 
-    # Already tokens: a tokenizer shows them, and makes none.
+    # They are tokens already: the tokenizer only shows them.
     tokens: ClassVar[bool] = True
 
     def __post_init__(self):

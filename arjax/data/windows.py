@@ -7,16 +7,15 @@ model generates sound of one window's length.
     window 0   [0 1 2 3 4 5]                 begins where the recording begins, and counts everything
     window 1            4 5[6 7 8 9]         begins with samples that were counted before: their true context
 
-The last window is moved back to end where its recording ends, so that it has more context, not padding. Only a recording that is
-shorter than a window is padded, at its end, and what is padded never counts. (A recording is never too long or too short.)
+The last window is moved back to end where its recording ends, so that it has more context instead of padding. Only a recording
+shorter than a window is padded, at its end, and padding never counts. A recording may have any length.
 
-For a net that looks at no more than the last `context` samples, the log-probabilities of the windows sum to exactly that of the
-whole recordings, each from its first sample to its last: no window is scored against silence that was not there. A net that
-looks further is given less than it could use, and its result is that of a model which takes windows as independent given their
+For a net whose receptive field is at most `context` samples, the log-probabilities of the windows sum to exactly that of the
+whole recordings: no window is scored after silence that the recording does not have. A net with a larger receptive field is
+given less than it could use, and its result is that of a model which takes windows as independent given their context.
+
+Training uses the same windows, in a new order every epoch: each epoch a net learns from every sample once, given its true
 context.
-
-These same windows, in a new order every epoch, are the crops to train on: each epoch a net learns from every sample once, given
-its true context.
 """
 
 from collections.abc import Sequence

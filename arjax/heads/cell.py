@@ -1,4 +1,4 @@
-"""Cell: the value of one column of a table: a real number, a level of ordered ones, a category, or that it is missing.
+"""Cell: one cell of a table, in a column of real numbers, of ordered levels or of categories, that may be missing.
 
     missing       p(missing) = sigmoid(m), where the column has missing values; all that follows is given that it has not
     real          p(x) = (F(x + d / 2) - F(x - d / 2)) / d      F the distribution function of a mixture of logistics over
@@ -7,11 +7,11 @@
                                                                 first and the last have everything below and above
     categorical   P(v) = softmax(logits)_v                      over the column's own V categories
 
-A real value is a density in the units of the raw data: the mixture with a uniform error of rounding added, as wide as the
-distance of two values that the data can tell apart. It integrates to one over the real numbers and is never above 1 / d. The
-density of a mixture alone has no upper bound where values repeat, as zeros and whole numbers do, and a fit finds that out.
+A real value has a density in the units of the raw data: that of the mixture plus a uniform rounding error, as wide as the
+resolution of the data. It integrates to one over the real numbers and is at most 1 / d. The density of a mixture alone has no
+upper bound where values repeat, as zeros and whole numbers do, and a fit would exploit this.
 
-One head serves all columns: what theta[t] is of, the net appends to it (`Law.constants`), because it has the order.
+One head serves all columns: the net, which has the order, appends the constants of the column to theta[t] (`Law.constants`).
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from arjax.heads.mixture import LOG_SCALE_LIMIT, check_components, mix_logs, rea
 # Stands for a missing value: real values that are not all finite have no probability in any model.
 MISSING = float(np.finfo(np.float32).min)
 _LARGEST = 3e38  # the real value farthest from zero, which MISSING is not
-# Where log-scales are counted from: components that start evenly over (-1, 1) start about as wide as they lie apart.
+# The origin of log-scales: components that start evenly over (-1, 1) start about as wide as their distance.
 _START = -1.5
 # Levels of a column; theta holds a number for each.
 MOST_LEVELS = 4096
@@ -38,20 +38,20 @@ MOST_LEVELS = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Law:
-    """What the values of one column can be."""
+    """The possible values of one column."""
 
     kind: Literal["real", "ordered", "categorical"] = "real"
-    """What the values are."""
+    """The kind of the values."""
     levels: int = 0
     """The number of levels or categories, whose values are 0..levels-1; 0 for real values."""
     location: float = 0.0
-    """What real values are standardised by: this is taken from them."""
+    """Subtracted from real values to standardise them."""
     scale: float = 1.0
-    """What real values are standardised by: they are divided by this."""
+    """Divides real values to standardise them."""
     resolution: float = 1e-4
-    """The distance of two real values that the data can tell apart."""
+    """The resolution of the data: the smallest distance of two real values."""
     missing: bool = False
-    """Can a value be missing? It is then `MISSING`."""
+    """Can a value be missing? A missing value is `MISSING`."""
 
     def __post_init__(self):
         check_types(self)
@@ -95,7 +95,7 @@ class Cell:
     M is `components`, L is `levels`."""
 
     components: int = 8
-    """Logistics that the law of a real or an ordered value is mixed of."""
+    """Logistics in the mixture of a real or ordered value."""
     levels: int = 1
     """The most levels that any column has."""
     event_shape: ClassVar[tuple[int, ...]] = ()
@@ -140,7 +140,7 @@ class Cell:
         return jnp.where(law.can_miss & missing, MISSING, x)
 
     def nearest(self, theta, x):
-        """[..., P], [...] -> [...] float32: the value of the support that is nearest to x."""
+        """[..., P], [...] -> [...] float32: the value of the support nearest to x."""
         law = self._read(theta)
         real = jnp.where((x == MISSING) & ~law.can_miss, law.location, x)
         symbol = jnp.where((x == MISSING) & law.can_miss, MISSING, jnp.clip(jnp.round(x), 0, law.levels - 1))
@@ -154,7 +154,7 @@ class Cell:
         logits = free[..., 1 : 1 + self.levels]
         own = jnp.broadcast_to(jnp.arange(self.levels, dtype=jnp.float32), logits.shape) < levels[..., None]
         start = jnp.repeat(jnp.array([0, 0, _START], jnp.float32), self.components)
-        # What the net may say of sizes is bounded, so that nothing overflows.
+        # Scales that the net gives are bounded, so that nothing overflows.
         log_scale, log_resolution = (jnp.clip(size, -70, 70) for size in (log_scale, log_resolution))
         return _Read(
             real=real,

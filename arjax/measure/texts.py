@@ -1,8 +1,8 @@
-"""What texts of any length are worth under a model: each symbol scored once, in a window that slides (arjax/sliding.py).
+"""Scores of texts of any length under a model: each symbol once, in a window that slides (arjax/sliding.py).
 
 perplexity         exp(-log p(x) / N), of N symbols
 bits per symbol    -log2 p(x) / N
-bits per byte      -log2 p(x) / the bytes of the text, whatever its symbols are: what models of other symbols compare by
+bits per byte      -log2 p(x) / the bytes of the text; compares models of different symbols
 """
 
 import math
@@ -24,7 +24,7 @@ class ScoredText(NamedTuple):
 
     @property
     def nats(self) -> float:
-        """-log p of all of it."""
+        """-log p of the whole text."""
         return -float(self.log_probs.sum(dtype=np.float64))
 
     @property
@@ -44,7 +44,7 @@ class ScoredText(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        """Among how many equally likely symbols the model would be as uncertain."""
+        """The number of equally likely symbols with the same uncertainty."""
         return math.exp(min(self.nats_per_symbol, 700.0)) if self.nats_per_symbol < math.inf else math.inf
 
 
@@ -55,14 +55,14 @@ def score_text(
 
     medium: of the data that the model was trained on, `open_run(run).experiment.data.medium`.
     text: a string, or what a file holds.
-    context: the least number of symbols before it that each is given, where there are so many; None for half of the model's
-      sites.
+    context: the least number of symbols before it that each symbol is given, except near the beginning; None for half of the
+      model's sites.
     cond: of the text, of batch size 1.
 
-    InputError where the text is empty or has what the model's symbols lack, or is longer than the model's examples, where these
-    are no parts of longer ones.
+    InputError if the text is empty or has symbols that the model lacks, or if it is longer than the model's sites and the data
+    are not streams.
     """
-    # What is no UTF-8 reaches a model of bytes as it is.
+    # A model of bytes takes bytes that are no UTF-8.
     text = text.decode(errors="surrogateescape") if isinstance(text, bytes) else text
     symbols = medium.encode(text)
     if not len(symbols):

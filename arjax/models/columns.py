@@ -1,12 +1,12 @@
-"""Columns: what lets any net model the rows of a table, whose columns are real numbers, levels, categories, and may have gaps.
+"""Columns: lets any net model the rows of a table with columns of real numbers, levels and categories, and with gaps.
 
 A cell enters the net inside as a vector: the row that its column has for its level, for its category, for a missing value or
 for all real values, plus the standardised value times a slope of the column's own,
 
     e(x) = cells[column, value] + z slopes[column]
 
-so that a row is a sequence of real vectors to the net inside, of whatever kind that is. Behind its theta stand the constants of
-the site's column, from which heads/cell.py reads what the value can be.
+so that the net inside, of any kind, receives a row as a sequence of real vectors. The constants of the site's column are
+appended to its theta, and heads/cell.py reads the possible values from them.
 """
 
 import dataclasses
@@ -21,19 +21,19 @@ from arjax.errors import InputError
 from arjax.heads.cell import CONSTANTS, MISSING, Law
 from arjax.protocol import Model, NetCapabilities, Spec
 
-# What enters for a standardised value beyond it: an outlier must not drown all else.
+# Standardised values beyond it enter as it: an outlier must not drown all else.
 _FARTHEST = 10.0
 
 
 class Columns(nn.Module):
-    """A net for the rows of a table, made of a net for sequences of real vectors."""
+    """Makes a net for sequences of real vectors one for the rows of a table."""
 
     net: Any
-    """The net inside, as MADE()."""
+    """The net inside, such as MADE()."""
     width: int = 16
-    """The length of the vector that a cell enters as."""
+    """Length of the vector of a cell."""
     laws: tuple[Law, ...] = ()
-    """What the values of each column can be; a reader of tables fills it in."""
+    """The possible values of each column; a reader of tables fills them in."""
     spec: Spec | None = None
 
     standardizes: ClassVar[bool] = True
@@ -78,7 +78,7 @@ class Columns(nn.Module):
     def _attention(self, x, order, cond=None):
         return self.inside.attention(self._entered(x, order), order, cond)
 
-    # What the net inside can do, and what it cannot.
+    # The capabilities of the net inside.
 
     step = property(lambda self: self._declared.step and self._step)
     prefill = property(lambda self: self._declared.prefill and self._prefill)
@@ -93,7 +93,7 @@ class Columns(nn.Module):
 
     @property
     def _told(self) -> nn.Module:
-        """The net inside, told about the vectors that it gets."""
+        """The net inside, with the spec of its vectors."""
         if self.spec is None:
             return self.net
         spec = dataclasses.replace(self.spec, event=(self.width,), param_size=self.spec.param_size - CONSTANTS)

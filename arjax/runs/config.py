@@ -84,8 +84,8 @@ def load_config(path: str | Path) -> Experiment:
 
 
 def edit(experiment: Experiment, flags: list[str], run: str, program: str) -> tuple[Experiment, Path]:
-    """Applies `flags` to `experiment`, and settles what its data decide: (experiment, run directory), which is `run` unless the
-    flag --run says otherwise."""
+    """Applies `flags` to `experiment`, and settles the fields that its data decide: (experiment, run directory). The directory is
+    `run` unless the flag --run names another."""
     import tyro
 
     @dataclasses.dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _configs(folder: Path) -> list[Path]:
 
 def _listing(folder: Path) -> str:
     if configs := _configs(folder):
-        return f"configs in {folder}/, the time that they took, and what they fit to what:\n{listed(configs)}"
+        return f"configs in {folder}/, with their measured time, model and data:\n{listed(configs)}"
     return f"{folder} holds no configs; name one that came with the package:\n{listed(_own().values())}"
 
 

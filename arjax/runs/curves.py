@@ -1,7 +1,7 @@
-"""Curves of training: how a result came about, in the unit in which people compare such results.
+"""Curves of training, in the unit in which people compare such results.
 
-The axis shows what a run is about: the first records, which are far above all later ones, do not decide it. What lies outside is
-named at the edge where it lies, with its value; nothing is cut without a word.
+The axis fits the later part of a run, because the first records are far above all others. Values outside the axis are labelled
+at its edge.
 """
 
 import textwrap
@@ -12,12 +12,12 @@ import numpy as np
 from arjax.pictures import as_png, new_figure
 from arjax.runs.metrics import baselines_in, best_of, in_digits, is_finite, natural_unit
 
-# Of a run's records the first part that does not decide the axis, and how much higher than the others it must be to be left out.
+# The fraction of a run's first records that does not decide the axis, and how far above the others it must be to be left out.
 _BEGINNING, _FAR = 0.2, 1.5
 
 
 class Curve(NamedTuple):
-    """The validations of a run: what is said of it, steps [N] and values [N], and which of them is the best."""
+    """The validations of a run: its label, steps [N] and values [N], and the index of the best."""
 
     label: str
     steps: np.ndarray
@@ -26,8 +26,8 @@ class Curve(NamedTuple):
 
 
 def loss_picture(experiment, records: list[dict], title: str = "") -> bytes:
-    """Draws training and validation against the step as a PNG, with the best validation, what the result is held beside, and the
-    learning rate below. records: as in metrics.jsonl."""
+    """Draws training and validation against the step as a PNG, with the best validation, the baselines, and the learning rate
+    below. records: as in metrics.jsonl."""
     unit, number = natural_unit(experiment, records)
     measure, trained = experiment.task.measure, [record for record in records if record["split"] == "train"]
     rates = [(record["step"], record["learning_rate"]) for record in trained if is_finite(record.get("learning_rate"))]
@@ -74,7 +74,7 @@ def curve_of(experiment, records: list[dict], label: str, number) -> Curve | Non
 
 def runs_picture(curves: list[Curve], unit: str, baselines: dict[str, float], title: str = "") -> bytes:
     """Draws the validations of several runs against the step as a PNG, each with its label at its end and its best step marked,
-    and what the results are held beside."""
+    and the baselines."""
     figure, axes = new_figure(title, size=(9.5, max(5.2, 0.34 * (len(curves) + len(baselines)))))
     lines, labels = [], []
     for i, curve in enumerate(curves):
@@ -90,7 +90,7 @@ def runs_picture(curves: list[Curve], unit: str, baselines: dict[str, float], ti
 
 
 def _finish(axes, unit, lines, labels, baselines) -> None:
-    """The axis, what lies outside it, what the results are held beside, and a label at the end of each line."""
+    """The axis, values outside it, the baselines, and a label at the end of each line."""
     if not lines:
         return
     low, high = _limits([values for *_, values in lines], list(baselines.values()))
@@ -114,7 +114,7 @@ def _finish(axes, unit, lines, labels, baselines) -> None:
 
 
 def _limits(lines: list[np.ndarray], baselines: list[float]) -> tuple[float, float]:
-    """The axis that shows all of the lines behind their beginning; the beginning and the baselines where they are not far off."""
+    """The axis that shows all lines after their beginning; the beginning and the baselines if they are not far off."""
     low = min([*(values.min() for values in lines), *baselines])
     high = max(values[int(_BEGINNING * len(values)) :].max() for values in lines)
     span = max(high - low, 1e-3 * abs(high), 1e-9)

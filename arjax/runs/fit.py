@@ -35,17 +35,17 @@ class Fit(NamedTuple):
 def fit(model, data, *, steps: int, run: str | Path | None = None, quiet: bool = False, **fields) -> Fit:
     """Fits `model` to `data` as train.py does, and returns the parameters.
 
-    model: an arjax.Model, an arjax.training.ModelFor that the data make one, or what the `task` among the fields fits.
-    data: a data set, as `arjax.Arrays(x_train, x_valid, x_test)`.
-    steps: updates in the whole run; with the schedules Constant and WarmupStableDecay more of them go on with `run`.
-    run: a directory for checkpoints, metrics and samples. The same call continues what it holds, exactly. None is a temporary
-      one, which is removed.
+    model: an arjax.Model; an arjax.training.ModelFor, of which the data make one; or the model of the field `task`.
+    data: a data set, such as `arjax.Arrays(x_train, x_valid, x_test)`.
+    steps: updates in the whole run. With the schedules Constant and WarmupStableDecay a run continues with more of them.
+    run: a directory for checkpoints, metrics and samples. The same call continues the run, bit for bit. None is a temporary
+      directory, which is removed.
     quiet: print nothing.
-    fields: others of `arjax.training.Experiment`, as batch_size, optimizer, seed; ten validations are made unless `eval_every` is
-      given, and without `run` no samples are drawn.
+    fields: other fields of `arjax.training.Experiment`, such as batch_size, optimizer or seed. Without `eval_every` there are ten
+      validations; without `run` no samples are drawn.
 
-    InputError where the parts do not fit together; FloatingPointError where numbers do not stay finite; KeyboardInterrupt after
-    Ctrl-C, once the run is saved.
+    InputError if the parts do not fit together; FloatingPointError if numbers do not stay finite; KeyboardInterrupt after Ctrl-C,
+    once the run is saved.
     """
     steps = check_count("steps", steps)
     usual = {"eval_every": max(1, steps // 10), **({"samples": 0} if run is None else {})}

@@ -1,4 +1,4 @@
-"""Help for the command line: what fields are for, what configs say of themselves, what a flag may have meant."""
+"""Help for the command line: the purpose of fields, a line for each config, and suggestions for mistyped flags."""
 
 import ast
 import functools
@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# What other libraries call the fields that end so.
+# Names in other libraries of the fields that end so.
 SYNONYMS = {
     "lr": "learning-rate",
     "wd": "weight-decay",
@@ -30,7 +30,7 @@ SYNONYMS = {
 
 @functools.cache
 def field_help(cls: type) -> Mapping[str, str]:
-    """Returns by its name the string below each field of a class; nothing where the source of the class is not there."""
+    """Returns the string below each field of a class, by the field's name; none if the source of the class is missing."""
     try:
         body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body
     except (OSError, TypeError):
@@ -43,7 +43,7 @@ def field_help(cls: type) -> Mapping[str, str]:
 
 
 def listed(configs: Iterable[Path]) -> str:
-    """Lists configs, a line each: name, measured time, what is fitted to what. They are read and not executed."""
+    """Lists configs, a line each: name, measured time, model and data. They are read and not executed."""
     rows = [(path.stem, *_about(path)) for path in configs]
     names, times = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
     width = max(40, shutil.get_terminal_size((130, 24)).columns - names - times - 6)
@@ -56,7 +56,7 @@ _TIME = re.compile(r"(\d[\d.,]*|an?) (second|minute|hour|day)s?\b")
 
 
 def _about(path: Path) -> tuple[str, str]:
-    """(how long its docstring says that it takes, if that was measured; the first paragraph of the docstring)."""
+    """(the measured time in its docstring, if there is one; the first paragraph of the docstring)."""
     try:
         said = ast.get_docstring(ast.parse(path.read_text())) or ""
     except (OSError, SyntaxError, ValueError):

@@ -46,10 +46,10 @@ def load(run: str | os.PathLike, *, raw: bool = False, step: int | None = None, 
     """Loads (model, params) of the checkpoint that was best on validation, with the tokenizer. Nothing that `run` holds is
     executed or changed.
 
-    params are the averaged ones that were evaluated (EMA), or with `raw` those that were trained. step: of this checkpoint, which
-    must be one that is kept. modules: names of modules, besides arjax, whose dataclasses run.json may name. InputError if `run`
-    is no run directory, does not fit its description, has another tokenizer than it was trained with or has no checkpoint that
-    can be read; a warning if a better one is damaged.
+    params are the moving average that was evaluated (EMA), or with `raw` the parameters as trained. step: that of another kept
+    checkpoint. modules: names of modules, besides arjax, whose dataclasses run.json may name. InputError if `run` is no run
+    directory, does not fit its description, has another tokenizer than it was trained with, or has no readable checkpoint; a
+    warning if a better checkpoint is damaged.
     """
     experiment = read_run(run, modules)
     learned = read_tokenizer(run, experiment)

@@ -65,7 +65,7 @@ def test_read_sound_leaves_out_what_follows_the_samples_and_knows_a_pipes_files(
         (lambda path: path.write_bytes(path.read_bytes()[:20] + b"\xaa\xaa" + path.read_bytes()[22:]), "format 0xaaaa"),
         (lambda path: put(path, ALL[:0]), "has no samples"),
         (lambda path: path.write_bytes(path.read_bytes()[:22] + b"\0\0" + path.read_bytes()[24:]), "has 0 channels"),
-        (lambda path: put(path, rate=16000), "has 16000 samples a second, not sample_rate=8000; allow to resample"),
+        (lambda path: put(path, rate=16000), "has 16000 samples a second, not sample_rate=8000; allow resampling"),
         (lambda path: put(path, subtype="ULAW"), "has samples of format 0x0007, 8 bits, not whole numbers"),
         (lambda path: put(path, np.array([0, np.nan]), "DOUBLE"), "not finite"),
         (lambda path: put(path, np.array([0, -np.inf]), "FLOAT"), "not finite"),

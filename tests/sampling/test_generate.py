@@ -149,7 +149,7 @@ def test_stream_does_not_grow_in_memory(model):
     ("prompts", "arguments", "message"),
     [
         ([], {}, r"there is no prompt to continue; give at least one"),
-        ([[1] * 21], {"keep": 20}, r"keep=20 leaves nothing of the model's 20 sites to go on with; choose fewer than these"),
+        ([[1] * 21], {"keep": 20}, r"keep=20 leaves none of the model's 20 sites for new symbols; choose fewer"),
         ([[1]], {"keep": -1}, r"keep=-1 is no whole number of at least 0"),
         ([[0, 4]], {}, r"prompt 0 has the value 4 at \[1\], but Categorical wants symbols 0\.\.3; correct it"),
         ([[0], [-1]], {}, r"prompt 1 has the value -1 at \[0\]"),

@@ -177,7 +177,7 @@ def test_sliding_log_probs_call_likeliest_what_is_generated_greedily():
     [
         ([[1]], {}, r"x has shape \(1, 1\); give one sequence"),
         ([3], {}, r"x has the value 3 at \[0\], but Categorical wants symbols 0\.\.2"),
-        ([1], {"context": 7}, r"context=7 leaves nothing of the model's 7 sites"),
+        ([1], {"context": 7}, r"context=7 leaves none of the model's 7 sites"),
     ],
 )
 def test_sliding_log_probs_refuse_what_is_no_sequence_of_the_models(x, given, message):
