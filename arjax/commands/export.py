@@ -82,6 +82,7 @@ class Import:
             state = start.begin(experiment, abstract, run_keys(experiment).init, given, self.run)
             with checkpoints.open_checkpoints(self.run / "checkpoints") as writer:
                 checkpoints.save(writer, 0, state, None)
+        say(f"run.json, tokenizer.safetensors, checkpoints/ in {self.run}")
 
 
 # Without this file transformers takes the tokenizer.json for GPT-2's, and adds a token that this model lacks.

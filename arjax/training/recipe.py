@@ -73,6 +73,11 @@ class Pretrained:
         there, file = huggingface_model(source), Path(source) / TOKENIZER
         vocab = there.head.vocab
         if tokenizer is None and file.is_file():
+            if vocab < 256:
+                raise InputError(
+                    f"the {vocab} tokens of {source} are fewer than the 256 bytes, so that they are no byte-pair tokens; if it "
+                    "was exported from a run, give the run's directory"
+                )
             tokenizer = BPE(vocab, str(file))
         if tokenizer is None and data.values.vocab != vocab:
             raise InputError(f"{source} holds no {TOKENIZER}, which makes its {vocab} tokens of text; fetch it, too")

@@ -59,6 +59,9 @@ def test_settle_refuses_what_the_folder_does_not_fit(here):
     assert "holds no config.json" in fault(lambda: settle(finetuning(params_from=".")))
     long = dataclasses.replace(finetuning().data, length=13)
     assert fault(lambda: settle(finetuning(data=long))).endswith("; set --data.length 12, or fewer")
+    write_folder(here / "letters", SETTINGS | {"vocab_size": 9, "bos_token_id": 8}, {})
+    Path("letters/tokenizer.json").write_text("{}")
+    assert "the 9 tokens of letters are fewer than the 256 bytes" in fault(lambda: settle(finetuning(params_from="letters")))
     Path("gpt2/tokenizer.json").unlink()
     assert "gpt2 holds no tokenizer.json, which makes its 257 tokens of text" in fault(
         lambda: settle(finetuning(data=TextFiles("my.txt", alphabet="ab", length=8, held_out="place")))
