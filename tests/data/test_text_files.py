@@ -154,7 +154,7 @@ def test_bpe_tokens_of_documents_end_with_a_token_that_counts_no_bytes(tmp_path)
         ({"a_png": b"x", "b_csv": b"x"}, {}, ".arrow, .parquet): its files are 1 of .png, 1 of .csv; name what"),
         ({}, {"path": "no*such"}, "no file is named as no*such, neither here nor in"),
         ({}, {"path": None}, "name the file or folder of text by --data.path"),
-        ({}, {"path": "a" * 5000}, "there is no file or folder of text 'aaa"),
+        ({}, {"path": "a" * 5000}, "there is no file or folder of text aaa"),
         ({"a_jsonl": rows(["a"])}, {"field": "body"}, "line 1 has no text named 'body': it has the fields 'text', 'answer'; "),
         ({"a_jsonl": "[1]\n"}, {}, "a.jsonl line 1 has no text named 'text': it is no object; choose one by --data.field"),
         ({"a_jsonl": "{\n"}, {}, "a.jsonl line 1 is no JSON: '{'; mend it"),
