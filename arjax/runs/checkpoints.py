@@ -1,9 +1,9 @@
-"""Checkpoints by orbax: written in the background; the last two, the best and what is asked for are kept; what is restored is
-what was saved.
+"""Checkpoints by orbax: written in the background, and restored bit for bit. The last two, the best and the requested ones are
+kept.
 
-A checkpoint counts once it is complete, so that a run killed while writing one has the one before. One that cannot be read, or
-holds other bits than were saved, is passed over for the next, and never deleted: what could not be read here may be readable
-elsewhere. Of several processes each writes and reads what its devices hold, and all agree on what is damaged.
+A checkpoint counts once it is complete, so that a run killed while writing one still has the one before. A checkpoint that cannot
+be read, or whose bits have changed, is skipped and never deleted, because another machine may read it. Each of several processes
+writes and reads the arrays of its devices, and all agree on which checkpoints are damaged.
 """
 
 import contextlib

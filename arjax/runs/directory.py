@@ -63,8 +63,8 @@ def _holder(run: Path) -> str:
 
 
 def check_run(run: Path, experiment: Experiment) -> int | None:
-    """Returns for how many steps `run` was begun, None if it was not. InputError if it holds another experiment, or files but no
-    run.json, or if no checkpoint could be written there. Changes nothing."""
+    """Returns the number of steps that `run` was begun for, None if it was not begun. InputError if it holds another experiment,
+    or files but no run.json, or if no checkpoint could be written there. Changes nothing."""
     if wild := set("[*?") & set(str(run.absolute())):
         # Orbax looks for what it wrote by a pattern. Where that does not match, the checkpoint cannot be read again.
         raise InputError(f"{run.absolute()} has {' '.join(sorted(wild))} in its name; choose another directory with --run")
@@ -88,7 +88,7 @@ def write_run(run: Path, experiment: Experiment, splits, learned: Learned | None
     already stays as it is; if it is made longer, it loses what lies beyond its new beginning, and is described anew. InputError
     if it was begun on other data, as in `check_run`, or if processes that train together were given different ones.
 
-    params: the sha256 of the parameters that it begins with, where these are not drawn.
+    params: the sha256 of the parameters that it begins with, if these are not drawn.
     """
     content = {"experiment": describe(experiment), "data": fingerprint(splits)}
     if learned is not None:

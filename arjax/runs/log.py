@@ -1,4 +1,4 @@
-"""What happens in a run, written as it happens: to metrics.jsonl, to the loggers, and to the terminal.
+"""The events of a run, written as they happen: to metrics.jsonl, to the loggers, and to the terminal.
 
 metrics.jsonl has one JSON object a line. A step's metrics are read when the next step has been handed to the device, which
 therefore never waits for the host. A line is handed to the system at once, so that a run that is killed has it; `sync` waits for
@@ -35,11 +35,14 @@ _HEARD = 8
 class Log:
     """The log of the run of `experiment` in the directory `run`, from step `first` on. A context manager.
 
-    It forgets what an earlier attempt wrote beyond `first`. updates: what that attempt left in `self.updates`, for the next
-    record to count. doubts: what is strange about the data, which is the likely cause of numbers that are not finite. described:
-    the experiment as run.json has it, where this one is over tokens. `seconds` in a record counts what the run took until then:
-    compilation, training, validation, samples and test, of all its attempts together; of an attempt that was interrupted, up to
-    the last record that was kept. Starting up is not counted.
+    It removes the records of an earlier attempt after `first`.
+
+    updates: `self.updates` of that attempt, which the next record counts.
+    doubts: strange columns of the data, the likely cause of numbers that are not finite.
+    described: the experiment in run.json, if this one is over tokens.
+
+    `seconds` in a record is the time of the run until then: compilation, training, validation, samples and test of all attempts,
+    of an interrupted one up to its last kept record. Starting up is not counted.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Log:
         self.lost = 0  # records that were written and are not there any more
         self._carried, self._pending, self._doubts = len(self.updates), None, doubts
         self._rate_of = rates(experiment.optimizer, experiment.steps)
-        # The seconds of training since the last record, and since when it goes on: not while it waits for something else.
+        # The seconds of training since the last record, and the start of the current stretch; other phases do not count.
         self._trained, self._since = 0.0, None
 
     def __enter__(self):
@@ -87,7 +90,7 @@ class Log:
         return len(self.records) + self.lost
 
     def now(self, state: str) -> None:
-        """Shows what is being done from now on. Only while that is "training" the updates are timed."""
+        """Shows the phase that begins. Updates are timed only in the phase "training"."""
         self._count()
         self._since = time.monotonic() if state == "training" else None
         self._progress.now(state)
@@ -162,8 +165,8 @@ class Log:
         return score.loss
 
     def exhibit(self, step: int, exhibits: dict[str, Exhibit]) -> None:
-        """Writes examples into samples/ and by their names to the loggers: as a picture, as text, of which the first also comes
-        before whoever is watching, and the first few as sound."""
+        """Writes examples into samples/ and to the loggers: as a picture, as text, whose first example is also printed, and the
+        first few as sound."""
         for name, exhibit in exhibits.items():
             exhibit = exhibit._replace(waveforms=exhibit.waveforms[:_HEARD])
             exhibit.save(self.run / "samples" / f"{step:08d}", overwrite=True)

@@ -1,7 +1,7 @@
-"""Where the numbers of a run go besides metrics.jsonl: TensorBoard, Weights & Biases, MLflow.
+"""Loggers beside metrics.jsonl: TensorBoard, Weights & Biases, MLflow.
 
-Each is a Logger, whose methods may raise anything and take any time. A thread of its own calls it, so that a server that is
-slow or gone costs the run nothing: the run says so in one line, and goes on without it.
+Each is a Logger, whose methods may raise anything and take any time. A thread of its own calls it, so that a slow or missing
+server does not stop the run: the run prints one line, and continues without the logger.
 """
 
 import importlib.util
@@ -28,14 +28,14 @@ from arjax.runs.hosts import is_first
 from arjax.runs.metrics import is_finite
 from arjax.training.experiment import Experiment, Loggers
 
-# Calls that may wait for a logger, and the seconds that the end of a run waits for it.
+# The most calls in a logger's queue, and the seconds that the end of a run waits for it.
 _WAITING, PATIENCE = 1000, 60
 # Characters of a parameter that MLflow takes.
 _LONGEST = 6000
 
 
 class Logger(Protocol):
-    """Takes what a run records."""
+    """Takes the records of a run."""
 
     def record(self, record: dict) -> None:
         """Takes a record of metrics.jsonl."""
@@ -46,13 +46,12 @@ class Logger(Protocol):
         ...
 
     def close(self) -> None:
-        """Hands on what is left."""
+        """Flushes and closes."""
         ...
 
 
 def check(loggers: Loggers) -> None:
-    """Raises InputError where a logger that is chosen is not installed, or has no key. Asks for a key on a terminal, as its own
-    commands do."""
+    """Raises InputError if a chosen logger is not installed, or has no key. On a terminal its own prompt for the key appears."""
     if loggers.wandb is not None:
         wandb = require("wandb", extra="wandb")
         if os.environ.get("WANDB_MODE", "online") not in ("offline", "disabled", "dryrun"):
@@ -70,9 +69,9 @@ def check(loggers: Loggers) -> None:
 
 
 def opened(run: Path, experiment: Experiment, step: int, note: Callable[[str], None]) -> tuple["Guarded", ...]:
-    """Opens the loggers that the experiment chooses, for a run that goes on from `step`; none in a process that is not the first.
+    """Opens the loggers that the experiment chooses, for a run that continues from `step`; only the first process has any.
 
-    note: says a line.
+    note: prints a line.
     """
     chosen = experiment.log
     if not is_first():
@@ -90,7 +89,7 @@ def opened(run: Path, experiment: Experiment, step: int, note: Callable[[str], N
 
 
 class Guarded:
-    """A logger that cannot harm a run: it is opened and called in a thread of its own, in order, and dropped once it fails."""
+    """A logger that cannot harm a run: a thread of its own opens and calls it, in order, and drops it once it fails."""
 
     def __init__(self, name: str, opens: Callable[[], Logger], note: Callable[[str], None]):
         self._name, self._note, self._lost = name, note, False
@@ -99,7 +98,7 @@ class Guarded:
         self._thread.start()
 
     def call(self, method: Callable[[Logger], None]) -> None:
-        """Lets `method` be called with the logger, later."""
+        """Queues a call of `method` with the logger."""
         if self._lost:
             return
         try:
@@ -108,7 +107,7 @@ class Guarded:
             self._lose(f"{_WAITING} records wait for it")
 
     def close(self) -> None:
-        """Waits until the logger has all of it, but not for ever."""
+        """Waits until the logger has all records, at most PATIENCE seconds."""
         self.call(lambda logger: logger.close())
         self.call(None)
         if not self._lost:
@@ -130,7 +129,7 @@ class Guarded:
     def _lose(self, reason):
         if not self._lost:
             self._lost = True
-            self._note(f"note: {self._name} lacks what follows ({reason}); metrics.jsonl has all of it")
+            self._note(f"note: {self._name} lacks all further records ({reason}); metrics.jsonl has them")
 
 
 def _tagged(record: dict) -> dict[str, float]:
@@ -143,8 +142,7 @@ def _config(experiment) -> str:
 
 
 class TensorBoard:
-    """TensorBoard's file of events in `folder`, of a run that goes on from `step`: it forgets what earlier files hold from there
-    on."""
+    """TensorBoard's file of events in `folder`, for a run that continues from `step`; later events in older files are hidden."""
 
     def __init__(self, folder: Path, experiment: Experiment, step: int):
         from tensorboardX import summary
@@ -188,7 +186,7 @@ def _as_code(text: str) -> str:
 
 
 class WandB:
-    """A run of a project of Weights & Biases. Where the run goes on, so does this one."""
+    """A run in a project of Weights & Biases. It continues when the run continues."""
 
     def __init__(self, run: Path, experiment: Experiment, project: str):
         import wandb
@@ -219,7 +217,7 @@ class WandB:
 
 
 class MLflow:
-    """A run of an experiment of MLflow. Where the run goes on, so does this one."""
+    """A run in an experiment of MLflow. It continues when the run continues."""
 
     def __init__(self, run: Path, experiment: Experiment, name: str):
         import mlflow
@@ -257,7 +255,7 @@ class MLflow:
 
 
 def _fields(config, path: str) -> Iterator[tuple[str, object]]:
-    """The fields of a described object by their dotted names, those of its parts among them."""
+    """The fields of a described object, and of its parts, by their dotted names."""
     if not isinstance(config, dict):
         yield path, config
         return
@@ -266,7 +264,7 @@ def _fields(config, path: str) -> Iterator[tuple[str, object]]:
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:
-    """The name under which a logger's server has the run: what an earlier start left in the file, else a new one."""
+    """The name of the run on a logger's server: that of an earlier start in the file, else a new one."""
     if path.exists():
         kept = read_file(path).decode(errors="replace").strip()
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", kept):

@@ -1,7 +1,7 @@
-"""A run that goes on for more steps than it was begun for, and one that ends before its last.
+"""Longer runs: a run that continues with more steps, and one that patience ends early.
 
-The first `schedule.stable(steps)` updates of a run are also those of every longer one. It goes on from the last checkpoint that
-is no later; what it recorded and saved beyond belongs to the run that ended.
+The first `schedule.stable(steps)` updates of a run are also those of every longer run. A longer run continues from the last
+checkpoint among them; later records and checkpoints belong to the shorter run.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from arjax.training.optimizers import OptimizerCapabilities
 
 
 def stable(experiment: Experiment, steps: int) -> int:
-    """Counts the first updates of an experiment of so many steps after which it can be made longer; 0 for none."""
+    """Returns the number of first updates that an experiment of `steps` shares with longer ones; 0 for none."""
     schedule = OptimizerCapabilities.of(experiment.optimizer).schedule
     return 0 if schedule is None else schedule.stable(steps)
 
 
 def begin_of_longer(run: Path, before: int, experiment: Experiment) -> int | None:
-    """Returns the step from which a run that was begun for `before` steps goes on to be `experiment`; None if it was begun for as
-    many. InputError if it cannot go on, with what was meant."""
+    """Returns the step from which a run that was begun for `before` steps continues as `experiment`; None if that has as many.
+    InputError if the run cannot continue, with what to do instead."""
     after = experiment.steps
     if after == before:
         return None
@@ -40,7 +40,7 @@ def begin_of_longer(run: Path, before: int, experiment: Experiment) -> int | Non
 
 
 def forget_beyond(run: Path, step: int, measure: str) -> None:
-    """Takes from a run what it recorded beyond `step`, and sets its later checkpoints aside under the name ended.STEP.
+    """Removes the records of a run after `step`, and sets its later checkpoints aside under the name ended.STEP.
 
     run.json is written afterwards: until then the same command does the same again.
     """
@@ -50,12 +50,12 @@ def forget_beyond(run: Path, step: int, measure: str) -> None:
 
 
 def losses(records: list[dict], step: int, measure: str) -> list[float]:
-    """Lists what the validations until `step` gave, of the records of metrics.jsonl."""
+    """Lists the scores of the validations until `step` in the records of metrics.jsonl."""
     return [record[measure] for record in records if record["split"] == "valid" and record["step"] <= step]
 
 
 def is_over(patience: int | None, losses: list[float]) -> bool:
-    """Did as many validations as `patience` follow the best one?"""
+    """Do at least `patience` validations follow the best one?"""
     return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 

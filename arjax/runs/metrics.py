@@ -9,17 +9,18 @@ from pathlib import Path
 from arjax.errors import InputError, printable
 from arjax.files import read_file, write_whole
 
-# What every record has besides its score: the step, what was scored, and the seconds the run had taken.
+# Fields of every record besides its score: the step, the split, and the seconds of the run.
 _FIELDS = {"step": int, "split": str, "seconds": int | float}
-# Baselines that are drawn; a file of someone else's may name any number.
+# The most baselines that are drawn; a foreign file may name any number.
 _MOST = 8
 
 
 def read_metrics(path: Path, measure: str = "nats") -> list[dict]:
     """Reads the records of metrics.jsonl, [] if there is no such file.
 
-    measure: what the objective calls its score; every record has it. A last line that was cut short is left out; InputError for
-    any other line that is no record.
+    measure: the name of the objective's score, which every record has.
+
+    A last line that was cut short is left out; InputError for any other line that is no record.
     """
     if not path.exists():
         return []
@@ -65,7 +66,7 @@ def in_digits(value: float) -> str:
 
 
 def best_of(records: list[dict], measure: str) -> dict | None:
-    """Returns the validation that was best, of equals the latest, as the checkpoint is chosen; None before any."""
+    """Returns the best validation, the latest of equal ones, as for the checkpoint; None before any."""
     valid = [record for record in records if record["split"] == "valid"]
     return min(valid, key=lambda record: (record[measure], -record["step"]), default=None)
 
@@ -93,7 +94,7 @@ def natural_unit(experiment, records: list[dict], nats: bool = False) -> tuple[s
 
 
 def baselines_in(unit: Callable[[dict], float], records: list[dict], measure: str) -> dict[str, float]:
-    """Returns what the result is held beside, by name, in the unit that `natural_unit` chose; {} before the test."""
+    """Returns the baselines, by name, in the unit that `natural_unit` chose; {} before the test."""
     test = next((record for record in reversed(records) if record["split"] == "test"), {})
     found = test.get("baselines")
     if not isinstance(found, dict) or not test[measure]:

@@ -1,4 +1,4 @@
-"""Several runs side by side: what differs in their configs, and what each reached."""
+"""Several runs side by side: the fields in which their configs differ, and their results."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,9 +14,9 @@ from arjax.training.experiment import Experiment
 class Reached(NamedTuple):
     """A run as its directory describes it.
 
-    differs: the fields of its config in which these runs differ, by their dotted names, and in words its values.
+    differs: the fields of its config in which these runs differ, by their dotted names, with its values in words.
     unit, number: as `natural_unit` chose them for its records.
-    best: the record of its best validation; test: of its test; None where there is none yet.
+    best: the record of its best validation; test: that of its test; None before it.
     """
 
     run: str
@@ -30,24 +30,24 @@ class Reached(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """The steps that its records reach."""
+        """The last step of its records."""
         return max((record["step"] for record in self.records), default=0)
 
     @property
     def label(self) -> str:
-        """What differs, in a few words: of each field the last part of its name; the directory's name where nothing does."""
+        """The fields that differ, by the last part of each name, in a few words; the directory's name if none differs."""
         parts = [f"{name.rpartition('.')[2]}={value}" for name, value in self.differs.items()]
         return ", ".join(parts) or printable(Path(self.run).name)
 
     @property
     def result(self) -> float:
-        """What runs are ordered by: the test, else the best validation, else infinity."""
+        """The sort key: the test, else the best validation, else infinity."""
         record = self.test or self.best
         return float("inf") if record is None else self.number(record)
 
 
 def read_runs(runs: Iterable[str], modules: tuple[str, ...] = (), nats: bool = False) -> tuple[list[Reached], list[str]]:
-    """Reads directories: (runs, the best first and those of one unit together; of each that cannot be read a line that says why).
+    """Reads directories: (runs, the best first, grouped by unit; a line for each that cannot be read, with the reason).
 
     modules: as of `read_run`. nats: choose nats per example as the unit.
     """

@@ -1,4 +1,4 @@
-"""What a person sees of a run as it goes: one line that moves on a terminal, plain lines elsewhere."""
+"""The progress of a run: one line that changes on a terminal, plain lines elsewhere."""
 
 import datetime
 import sys
@@ -6,11 +6,11 @@ import time
 
 from arjax.errors import KEPT, printable, say
 
-_LEAST_BAR = 10  # columns; a shorter one says nothing
+_LEAST_BAR = 10  # columns; a shorter bar shows nothing
 
 
 class Progress:
-    """The way from `first` to `last` steps, and what is being done on it. A context manager."""
+    """The progress from `first` to `last` steps, and the phase. A context manager."""
 
     def __init__(self, first: int, last: int):
         from rich.console import Console
@@ -34,7 +34,7 @@ class Progress:
             self._live.stop()
 
     def now(self, state: str) -> None:
-        """Shows what is being done. Where lines stay, each state is said the first time, when it takes longest."""
+        """Shows the phase. Without a terminal each phase is printed the first time, when it takes longest."""
         self.state = state
         if state == "training" and self._began is None:
             self._began = time.monotonic()
@@ -43,8 +43,7 @@ class Progress:
             say(f"{state} ...")
 
     def train(self, step: int, score: str, rate: str, words: str) -> None:
-        """Shows how training stands at this step: the score of the last updates as one number, or where there is room in words,
-        and how fast they were."""
+        """Shows the score of the last updates, as one number or, if there is room, in words, and their speed."""
         self.score, self.rate = printable(score), rate
         if not self._live:
             left = "" if (left := self.left) is None else f"  {left:.0f} s left"
@@ -59,13 +58,13 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """The seconds until the last step at the speed so far, validations and checkpoints among them; None before a step."""
+        """The seconds until the last step at the speed so far, which includes validations and checkpoints; None before a step."""
         done = self.step - self.first
         return None if self._began is None or not done else (time.monotonic() - self._began) / done * (self.last - self.step)
 
     def line(self, width: int) -> str:
-        """The line that moves, in `width` columns: a narrow terminal leaves out the bar first, then the rate, the time left, the
-        score, and never the steps."""
+        """The line in `width` columns: a narrow terminal drops the bar first, then the rate, the time left, the score, and never
+        the steps."""
         left = self.left
         clock = "" if left is None or self.step == self.last else f"{datetime.timedelta(seconds=int(left))} left"
         steps = f"{self.step}/{self.last}"

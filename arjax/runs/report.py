@@ -62,7 +62,7 @@ def words(objective, experiment, record: dict) -> str:
 
 @functools.singledispatch
 def rows_of(objective, experiment, split: str, record: dict) -> dict[str, str]:
-    """Returns the rows of a table: the result of a split as one number, then all that gives it its meaning."""
+    """Returns the rows of a table: the result of a split as one number, then its details."""
     baselines = {name: f"{objective.measure} {score:.5g}" for name, score in record.get("baselines", {}).items()}
     return {split: words(objective, experiment, record), **baselines, "data, split": experiment.data.title}
 
@@ -108,7 +108,7 @@ def _(objective: Likelihood, experiment, split, record):
     knows = [*(["label"] if cond.classes else []), *cond.features(experiment.model.site_shape)]
     name = f"-log p({'tokens' if data.medium.unit == 'token' else 'x'}{' | ' if knows else ''}{', '.join(knows)})"
     known = f" given the {' and '.join(knows)}" if knows else ""
-    # The first line is the one number; what follows gives it its meaning.
+    # The first line is the result; the others are its details.
     rows = {split: per_unit(experiment, nats, dims)}
     if _adds(experiment, record):
         rows["in bytes"] = f"{record['bits_per_byte']:.4f} bits per byte of the original"
@@ -205,7 +205,7 @@ def closing_table(experiment, run: Path, records: list[dict], kept: bool = True)
         "wall time": f"{test['seconds']:.0f} s for training, validation, samples and test; seed {experiment.seed}",
     }
     if "stopped" in test:
-        rows["stopped"] = f"at step {test['stopped']} of {experiment.steps}, as validation had not become better for long enough"
+        rows["stopped"] = f"at step {test['stopped']} of {experiment.steps}, because of --patience"
     if kept:
         rows["written to"] = f"{run}/: {' '.join(name for name in names if (run / name).exists())}"
     if "records_lost" in test:
@@ -219,7 +219,7 @@ def result_table(experiment, title: str, split: str, record: dict, rows: dict[st
 
 
 def show_rows(title: str, rows: Mapping[str, str | list[str]]) -> None:
-    """Prints a table of names and what is said of each, in a line or in several."""
+    """Prints a table of names and values, each of one line or several."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

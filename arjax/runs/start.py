@@ -1,10 +1,10 @@
-"""Where training starts, if not from parameters that are drawn: those of another run, or of a Hugging Face folder.
+"""The start of training from the parameters of another run, or of a Hugging Face folder.
 
-    --params-from runs/first                            all of them, with the objective's own state; none may be left over
+    --params-from runs/first                            all of them, with the objective's own state; all must fit
     --params-from runs/first --params-only blocks       those whose dotted names begin so; the rest is drawn
 
-Optimizer and step are those of a new run. The sha256 of what was taken is in run.json, as that of what a tokenizer learned is: a
-source that changed is found, and from the first checkpoint on the run needs it no more.
+Optimizer and step are those of a new run. run.json has the sha256 of the parameters that were taken, so that a changed source is
+refused. After its first checkpoint the run does not need the source.
 """
 
 import dataclasses
@@ -30,14 +30,15 @@ from arjax.training.experiment import Experiment
 from arjax.training.recipe import ModelFor, Pretrained, settle
 from arjax.training.state import TrainState, draw_state, leaves
 
-# Of what does not fit, so much is named.
+# The most misfits that an error names.
 _NAMED = 3
 
 
 def settled(experiment: Experiment, run: Path | None) -> Experiment:
-    """Returns what `settle` does, with all parameters of another run also its symbols: what the data `share`, and the tokenizer.
+    """Returns what `settle` does. With all parameters of another run the experiment also takes its symbols: the fields that the
+    data `share`, and the tokenizer.
 
-    run: its directory. One that was begun needs neither run nor folder any more: run.json has what they decided.
+    run: its directory. A run that was begun needs its source no more: run.json has the fields that it decided.
     """
     source, model = experiment.params_from, experiment.model
     begun = run if run is not None and (run / "run.json").is_file() and directory.recorded(run, "params") else None
@@ -63,22 +64,22 @@ def settled(experiment: Experiment, run: Path | None) -> Experiment:
 
 
 class Taken(NamedTuple):
-    """What a run takes over, by name on the host, {} for nothing; None where it was begun before and the source is not named, or
-    not there, any more. `digest`: its sha256, None for nothing."""
+    """The arrays that a run takes over, by name on the host, {} for none; None if the run was begun before and its source is not
+    named any more, or missing. `digest`: the sha256 of the arrays, None for none."""
 
     arrays: Mapping[str, np.ndarray] | None
     digest: str | None
 
 
 def taken(experiment: Experiment, abstract: TrainState, run: Path, learned: Learned | None = None) -> Taken:
-    """Returns what the experiment, as run.json has it, takes over from its `params_from`.
+    """Returns the arrays that the experiment, as run.json has it, takes over from its `params_from`.
 
     abstract: the state it trains.
     run: its directory.
     learned: what its tokenizer learned.
 
-    InputError where the source is neither a run nor a folder of weights, where what is taken does not fit, naming it, or where
-    the run was begun from something else.
+    InputError if the source is neither a run nor a folder of weights, if arrays do not fit, with their names, or if the run was
+    begun from other parameters.
     """
     source, begun = experiment.params_from, (run / "run.json").exists()
     recorded = directory.recorded(run, "params") if begun else None
@@ -92,14 +93,14 @@ def taken(experiment: Experiment, abstract: TrainState, run: Path, learned: Lear
     digest = sha256_of_all(arrays)
     if begun and digest != recorded:
         raise InputError(
-            f"{run} was begun from other parameters than those that {source} holds now; choose another directory with --run"
+            f"{run} was begun from other parameters than {source} holds now; choose another directory with --run"
             + (", or go on with --params-from None" if recorded else "")
         )
     if not begun:
         count, all_ = (sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (arrays, [abstract.params, abstract.state]))
         say(f"starting from {source}: {count:,} of {all_:,} numbers" + (", the others are drawn" if count < all_ else ""))
         if not experiment.params_only and _of_other_symbols(experiment, learned):
-            say(f"note: {source} is of other symbols than these; what it learned of each is taken over by its number")
+            say(f"note: {source} has other symbols than these data; parameters of a symbol are taken by its number")
     return Taken(arrays, digest)
 
 
@@ -119,7 +120,7 @@ def _read(experiment: Experiment) -> dict[str, np.ndarray]:
         _, params = load_huggingface(source, sites=model.num_sites if isinstance(model, Model) else None)
     else:
         raise InputError(
-            f"--params-from {source}: there is neither the run.json of a run nor the {CONFIG} of a Hugging Face folder; give the "
+            f"--params-from {source}: it holds neither the run.json of a run nor the {CONFIG} of a Hugging Face folder; give the "
             "directory of one"
         )
     return {name: np.asarray(leaf) for name, leaf in leaves(params, state).items()}
@@ -130,7 +131,7 @@ def _chosen(found: dict, wanted: dict, experiment: Experiment) -> dict[str, np.n
     prefixes, source = experiment.params_only, experiment.params_from
     for prefix in prefixes:
         if not any(_begins(name, prefix) for name in wanted):
-            raise InputError(f"--params-only {prefix} begins the name of no parameter here; they begin with {_tops(wanted)}")
+            raise InputError(f"--params-only {prefix} begins the name of no parameter; the names begin with {_tops(wanted)}")
     names = [name for name in sorted(found | wanted) if not prefixes or any(_begins(name, prefix) for prefix in prefixes)]
     pairs = {name: (_shape(found.get(name)), _shape(wanted.get(name))) for name in names}
     wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -147,7 +148,7 @@ def _chosen(found: dict, wanted: dict, experiment: Experiment) -> dict[str, np.n
 
 
 def _of_other_symbols(experiment: Experiment, learned: Learned | None) -> bool:
-    """Is the source a run of other data, or of tokens that something else was learned of?"""
+    """Is the source a run of data, or of a tokenizer, with other symbols?"""
     source = Path(experiment.params_from)
     if not (source / "run.json").is_file():
         return False

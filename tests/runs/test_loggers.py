@@ -84,7 +84,7 @@ def test_log_goes_on_where_tensorboards_file_cannot_be_written(tmp_path, monkeyp
         with Log(tmp_path, EXPERIMENT, 0) as log:
             log.valid(3, scored(3.0))
     said = capsys.readouterr().out
-    assert said.count("note: TensorBoard lacks what follows (OSError: [Errno 28] No space left on device") == 1
+    assert said.count("note: TensorBoard lacks all further records (OSError: [Errno 28] No space left on device") == 1
     assert [record["nats"] for record in log.records] == [3.0]
 
 
@@ -131,7 +131,7 @@ def test_guarded_gives_up_a_logger_that_fails_and_says_so_once():
     for _ in range(3):
         logger.call(lambda to: to.record({}))
     logger.close()
-    assert said == ["note: Server lacks what follows (RuntimeError: no route); metrics.jsonl has all of it"]
+    assert said == ["note: Server lacks all further records (RuntimeError: no route); metrics.jsonl has them"]
 
 
 @pytest.mark.parametrize(("waiting", "patience", "reason"), [(3, 60, "3 records wait for it"), (1000, 0.01, "not done 0.01 s")])
@@ -212,5 +212,5 @@ def test_a_run_ends_well_without_the_servers_of_its_loggers(tmp_path, monkeypatc
     with Log(tmp_path, choosing(mlflow="digits"), 0) as log:
         log.valid(3, scored(3.0))
     said = capsys.readouterr().out
-    assert said.count("note: MLflow lacks what follows") == 1
+    assert said.count("note: MLflow lacks all further records") == 1
     assert len(log.records) == 1

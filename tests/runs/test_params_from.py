@@ -112,7 +112,7 @@ def test_taken_names_what_does_not_fit_and_what_does(source, tmp_path):
 def test_taken_says_where_symbols_mean_something_else(source, tmp_path, capsys):
     letters = experiment_of(arjax.Model(MADE(hidden=(8, 8)), Bernoulli(), (64,)), text(64, "ab"))
     assert taken(letters, tmp_path, params_from=str(source)).arrays
-    assert f"note: {source} is of other symbols than these; " in capsys.readouterr().out
+    assert f"note: {source} has other symbols than these data; " in capsys.readouterr().out
 
 
 def test_taken_of_a_run_that_goes_on_needs_its_source_no_more_and_finds_another(source, tmp_path, capsys):
@@ -125,7 +125,7 @@ def test_taken_of_a_run_that_goes_on_needs_its_source_no_more_and_finds_another(
     assert again.digest == digest
     assert again.arrays is not None
     assert not capsys.readouterr().out
-    assert f"{run} was begun from other parameters than those that {moved} holds now; " in fault(
+    assert f"{run} was begun from other parameters than {moved} holds now; " in fault(
         lambda: taken(experiment, run, params_only=("w",))
     )
     for gone in (None, str(tmp_path / "nowhere")):
