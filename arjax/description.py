@@ -144,13 +144,17 @@ def in_words(value) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def modules_of(data) -> set[str]:
-    """Returns the modules of all classes that a description names."""
+def modules_of(value) -> tuple[str, ...]:
+    """Returns the modules of all classes that describe an object."""
+    return tuple(_modules_in(describe(value)))
+
+
+def _modules_in(data) -> set[str]:
     if isinstance(data, list):
-        return set().union(*map(modules_of, data))
+        return set().union(*map(_modules_in, data))
     if not isinstance(data, dict):
         return set()
-    return {str(data.get("class")).partition(":")[0]}.union(*map(modules_of, data.values()))
+    return {data["class"].partition(":")[0]}.union(*map(_modules_in, data.values()))
 
 
 def fields_of(cls: type) -> list[dataclasses.Field]:

@@ -184,7 +184,7 @@ def _read(run: Path) -> dict:
 def _difference_from(data, experiment) -> str | None:
     """Where the experiment that `data` describes first differs from this one, None if they are equal."""
     try:
-        there = rebuild(data, tuple(modules_of(describe(experiment))))
+        there = rebuild(data, modules_of(experiment))
     except InputError as error:  # it names what is not defined here, so it is another one
         return str(error).split(";")[0]
     return difference(there, experiment)

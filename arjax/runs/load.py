@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from arjax.data.dataset import has_root, rooted
 from arjax.data.splits import Splits
-from arjax.description import describe, difference, modules_of
+from arjax.description import difference, modules_of
 from arjax.errors import InputError, one_line, printable, say
 from arjax.files import sha256_of_all
 from arjax.runs.checkpoints import restore_best, restore_step
@@ -121,7 +121,7 @@ def learn(experiment: Experiment, run: Path | None = None) -> Learned | None:
 
 def _learned_there(experiment: Experiment, source: str) -> Learned:
     """What the experiment's tokenizer learned in the run `source`."""
-    tokenizer, modules = experiment.tokenizer, tuple(modules_of(describe(experiment)))
+    tokenizer, modules = experiment.tokenizer, modules_of(experiment)
     other = read_run(source, modules)
     if tokenizer in (other.tokenizer, other.model) and other.data.values != experiment.data.values:
         raise InputError(

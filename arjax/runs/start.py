@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from arjax.data.dataset import DataCapabilities
-from arjax.description import describe, modules_of
+from arjax.description import modules_of
 from arjax.errors import InputError, say
 from arjax.files import sha256_of_all
 from arjax.interop import load_huggingface
@@ -45,7 +45,8 @@ def settled(experiment: Experiment, run: Path | None) -> Experiment:
     from_run, from_folder = (source is not None and (Path(source) / name).is_file() for name in ("run.json", CONFIG))
     if begun is None and not from_run:
         return settle(experiment)
-    other = directory.read_run(begun or source, _modules(experiment))
+    # What the experiment is made of may be built of the source, too.
+    other = directory.read_run(begun or source, modules_of(experiment))
     if isinstance(model, Pretrained) and isinstance(other.model, Model) and not from_folder:
         recipe = ModelFor(model.net(other.model), other.model.head, labels=False)
         experiment = dataclasses.replace(experiment, model=recipe, tokenizer=other.tokenizer)
@@ -115,7 +116,7 @@ def _read(experiment: Experiment) -> dict[str, np.ndarray]:
     """All that the source, a run or a folder of weights, holds."""
     source, model, state = Path(experiment.params_from), experiment.model, ()
     if (source / "run.json").is_file():
-        _, params, state = open_run(source, modules=_modules(experiment))
+        _, params, state = open_run(source, modules=modules_of(experiment))
     elif (source / CONFIG).is_file():
         _, params = load_huggingface(source, sites=model.num_sites if isinstance(model, Model) else None)
     else:
@@ -152,15 +153,10 @@ def _of_other_symbols(experiment: Experiment, learned: Learned | None) -> bool:
     source = Path(experiment.params_from)
     if not (source / "run.json").is_file():
         return False
-    other, data = directory.read_run(source, _modules(experiment)), experiment.data
+    other, data = directory.read_run(source, modules_of(experiment)), experiment.data
     if learned is not None:
         return directory.recorded(source, "tokenizer") != sha256_of_all(learned)
     return other.tokenizer is not None or other.data.medium != data.medium
-
-
-def _modules(experiment) -> tuple[str, ...]:
-    """What the experiment is made of may be built of the source, too."""
-    return tuple(modules_of(describe(experiment)))
 
 
 def _begins(name: str, prefix: str) -> bool:

@@ -131,7 +131,7 @@ def test_rebuild_needs_the_module_of_a_users_own_class_named(monkeypatch):
     Own.__module__, Own.__qualname__, module.Own = "mine", "Own", Own
     monkeypatch.setitem(sys.modules, "mine", module)
     data = describe((Own(4), EXPERIMENT))
-    assert "mine" in modules_of(data)
+    assert "mine" in modules_of((Own(4), EXPERIMENT))
     with pytest.raises(ValueError, match=r"modules=\('mine',\), or on the command line --modules mine"):
         rebuild(data)
     assert rebuild(data, ("mine",)) == (Own(4), EXPERIMENT)
