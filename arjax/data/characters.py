@@ -100,8 +100,11 @@ def show_utf8(x) -> list[str]:
 
 def read_utf8(text: str) -> np.ndarray:
     """Returns a string as its bytes in UTF-8, uint8 [N]; surrogates, which stand for what Python could not decode, are the bytes
-    that were there."""
-    return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+    that were there. InputError for other surrogates, which JSON can write."""
+    try:
+        return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+    except UnicodeEncodeError as error:
+        raise InputError(f"the text has {text[error.start]!r}, which is half of a character; leave it out") from None
 
 
 def _letters() -> list[str]:

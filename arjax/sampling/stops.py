@@ -52,13 +52,17 @@ def stop_strings(strings: Sequence[str], spelling: Sequence[bytes | None]) -> St
       symbol that ends a text itself.
     """
     spelled = [symbol or b"" for symbol in spelling]
-    letters = set().union(*spelled)
+    letters, words = set().union(*spelled), []
     for string in strings:
         if not string:
             raise InputError("a stop is empty; give at least one character")
-        if not letters.issuperset(string.encode(errors="surrogateescape")):
+        try:
+            words.append(list(string.encode(errors="surrogateescape")))
+        except UnicodeEncodeError:  # half of a character, which nothing spells
+            words.append([-1])
+        if not letters.issuperset(words[-1]):
             raise InputError(f"the stop {string!r} cannot be made of the model's symbols; choose characters that its texts have")
-    table = _over(_automaton([list(string.encode(errors="surrogateescape")) for string in strings], 256), spelled)
+    table = _over(_automaton(words, 256), spelled)
     table[:, [symbol is None for symbol in spelling]] = len(table)
     return Stops(table)
 

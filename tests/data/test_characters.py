@@ -43,6 +43,7 @@ def test_show_utf8_replaces_what_is_none_and_read_utf8_takes_it_as_it_was_typed(
     assert show_utf8(np.array([[97, 0xFF, 98], [0xC3, 0xA9, 0xC3]])) == ["a\ufffdb", "é\ufffd"]
     # As Python hands over the arguments of a command line.
     assert read_utf8(b"a\xffb".decode(errors="surrogateescape")).tolist() == [97, 0xFF, 98]
+    assert "the text has '\\ud800', which is half of a character" in fault(read_utf8, "a\ud800")
 
 
 def test_utf8_lengths_are_the_bytes_that_characters_take():

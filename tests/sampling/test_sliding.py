@@ -103,6 +103,7 @@ def test_stop_strings_are_found_across_tokens_and_within_them(strings):
     ("strings", "message"),
     [
         (["ab", ""], "a stop is empty; give at least one character"),
+        (["\ud800"], "the stop '.ud800' cannot be made of"),
         (["abc"], "the stop 'abc' cannot be made of the model's symbols"),
     ],
 )
