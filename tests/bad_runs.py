@@ -55,6 +55,7 @@ BAD_RUNS = (
     Bad("-m arjax evaluate run", "run/checkpoints holds no checkpoint yet", gone("run/checkpoints")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", gone("classes/checkpoints/1/default/_METADATA")),
     Bad("-m arjax evaluate classes", "none of the checkpoints [1] in", file("classes/checkpoints/1/metrics/metrics", "{")),
+    Bad("-m arjax evaluate classes --step 1", "; choose another step", file("classes/checkpoints/1/metrics/metrics", "{")),
     Bad("-m arjax evaluate classes --step 7", "keeps no checkpoint of step 7, but of 1; choose one of these"),
     Bad(f"{RESUME} --steps 3", "run was begun for 2 steps with Cosine, under which 3 have other learning rates from the start"),
     Bad(f"{RESUME} --steps 1", "run was begun for 2 steps, more than steps=1"),

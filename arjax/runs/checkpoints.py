@@ -128,7 +128,7 @@ def restore_step(folder: Path, step: int, abstract) -> Restored:
             f"{folder} keeps no checkpoint of step {step}, but of {', '.join(map(str, kept)) or 'none'}; choose one of these, or "
             "train with --keep-every"
         )
-    return _first_readable(folder, [step], abstract)
+    return _first_readable(folder, [step], abstract, "choose another step")
 
 
 @contextlib.contextmanager
@@ -166,7 +166,9 @@ def _writing(checkpoints):
 
 
 @_unlogged()
-def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | None:
+def _first_readable(
+    folder: Path, steps: Iterable[int], abstract, remedy: str = "delete the directory to start afresh"
+) -> Restored | None:
     damaged, reason = [], ""
     for step in steps:
         try:
@@ -179,9 +181,7 @@ def _first_readable(folder: Path, steps: Iterable[int], abstract) -> Restored | 
             damaged.append(step)
             reason = str(error) if isinstance(error, _Damaged | InputError) else type(error).__name__
     if damaged:
-        raise InputError(
-            f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); delete the directory to start afresh"
-        )
+        raise InputError(f"none of the checkpoints {sorted(damaged)} in {folder} can be read ({reason}); {remedy}")
     return None
 
 
