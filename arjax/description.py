@@ -114,21 +114,32 @@ def differences(values: Sequence) -> list[dict[str, str]]:
     return found
 
 
-def _differ(values, path, found) -> None:
+def _differ(values, path, found, inside=False) -> None:
+    # inside: also of tuples of described values, and of long texts from shortly before they differ
     if all(value == values[0] for value in values):
         return
+    kinds = {type(value) for value in values}
+    if inside and kinds == {tuple} and len({len(value) for value in values}) == 1 and dataclasses.is_dataclass(values[0][0]):
+        for i, parts in enumerate(zip(*values, strict=True)):
+            _differ(parts, f"{path}[{i}]", found, inside)
+        return
+    if inside and kinds == {str}:
+        equal = next((i for i, each in enumerate(zip(*values, strict=False)) if len(set(each)) > 1), min(map(len, values)))
+        values = [f"...{value[equal - 20 :]}" for value in values] if equal > 40 else values
     if len({type(value) for value in values}) > 1 or not dataclasses.is_dataclass(values[0]):
         for value, names in zip(values, found, strict=True):
             names[path] = in_words(value)
         return
     for field in fields_of(type(values[0])):
         if field.compare:
-            _differ([getattr(value, field.name) for value in values], f"{path}.{field.name}".removeprefix("."), found)
+            _differ([getattr(value, field.name) for value in values], f"{path}.{field.name}".removeprefix("."), found, inside)
 
 
 def difference(there, here) -> str | None:
     """Describes where two described values first differ; None if they are equal."""
-    one, other = differences([there, here])
+    found: list[dict[str, str]] = [{}, {}]
+    _differ([there, here], "", found, inside=True)
+    one, other = found
     return next((f"{name}: {one[name]} there, {other[name]} here".removeprefix(": ") for name in one), None)
 
 

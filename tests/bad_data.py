@@ -88,6 +88,7 @@ BAD_FILES = (
     ),
     Bad("train.py bad.py --data.alphabet eh", "has 'l', first at character 2, which the alphabet", own("a.txt", "hel" * 90)),
     Bad("train.py bad.py --data.vocab 3", "has the value 5 at [0, 0], but 3 levels", own("x.bin", b"\5\0" * 99, "TokenFile")),
+    Bad("train.py my_tokens --data.path text.txt", "text.txt is text, no tokens; give a file .bin of these, or train my_text"),
     Bad("train.py text.py", "there is no file or folder of text text.txt", gone("text.txt")),
     Bad("train.py text.py --data.length 9", "has examples of shape (9,), but the model's are (8,)"),
     Bad("train.py sound.py", "there is no folder sounds", gone("sounds")),

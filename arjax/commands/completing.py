@@ -78,7 +78,9 @@ def read_mask(mask: str, height: int, width: int, seed: int) -> np.ndarray:
         hidden = parse_image(read_file(mask), (height, width), f"--mask {mask}", background=0) > 127
     if hidden.all() or not hidden.any():
         what = "nothing" if not hidden.any() else "everything"
-        raise InputError(f"--mask {mask} hides {what} of {height} x {width}; hide a part, and what is white is hidden")
+        raise InputError(
+            f"--mask {mask} hides {what} of {height} x {width}; hide a part: choose another of {', '.join(MASKS)}, or a picture"
+        )
     return hidden
 
 

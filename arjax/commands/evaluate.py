@@ -17,7 +17,7 @@ from arjax.files import write_all
 from arjax.likelihood import bits_per_dim
 from arjax.measure.comparison import RESAMPLES, auroc, paired
 from arjax.runs.config import load_config
-from arjax.runs.directory import read_run, read_tokenizer
+from arjax.runs.directory import is_split_of, read_run, read_tokenizer
 from arjax.runs.load import open_run
 from arjax.runs.report import per_unit, plus_minus, result_table
 from arjax.training.evaluation import Evaluation, evaluate
@@ -65,6 +65,8 @@ class Evaluate:
         splits = experiment.data.load()
         experiment.task.check_data(experiment, splits)
         split = getattr(splits, self.split)
+        if not is_split_of(self.run, self.split, split):
+            say(f"note: the {self.split} split is not the one of the run: its files have changed, training may have seen some")
         # What is wrong with the others is found before anything is scored.
         other = self.other_data and self._on_other_data(experiment)
         rival = self.other_run and self._on_same_data(experiment, split)

@@ -78,7 +78,7 @@ def require_label(run: str, model, data, label: str | None) -> int | None:
             return known.index(wanted)
     if label.isdecimal() and int(label) < classes:
         return int(label)
-    listed = f", or of {', '.join(map(printable, names[:20]))}{', ...' * (len(names) > 20)}" if names else ""
+    listed = f", or one of {', '.join(map(printable, names[:20]))}{', ...' * (len(names) > 20)}" if names else ""
     raise InputError(f"--label {label}: label must be in 0..{classes - 1}{listed}; choose one that is")
 
 

@@ -196,6 +196,8 @@ def _of_row(line: bytes, field: str, where: str) -> str:
         start = brief(line[:60].decode(errors="replace"))
         raise InputError(f"{where} is no JSON: {start}; mend it, or name the file .txt") from error
     if not isinstance(row, dict) or not isinstance(row.get(field), str):
+        if isinstance(row, dict) and field in row:
+            raise InputError(f"{where} has {brief(row[field])} as {field!r}, no text; correct it, or choose another --data.field")
         has = f"has the fields {', '.join(map(brief, row))}" if isinstance(row, dict) else "is no object"
         raise InputError(f"{where} has no text named {field!r}: it {has}; choose one by --data.field")
     # Unpaired surrogates, which JSON can write and UTF-8 cannot.

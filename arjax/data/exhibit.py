@@ -59,7 +59,8 @@ class Exhibit(NamedTuple):
         if sounds:
             written.append(str(path[sounds[0]]) + (f" to {path[sounds[-1]].name}" if len(sounds) > 1 else ""))
         if self.picture is not None:
-            written.append(f"the first {pictures.SOUNDS} drawn in {path['.png']}" if sounds else str(path[".png"]))
+            which = f"the first {pictures.SOUNDS} drawn in " if len(sounds) > pictures.SOUNDS else "drawn in " if sounds else ""
+            written.append(f"{which}{path['.png']}")
         return ", ".join(written)
 
 

@@ -128,7 +128,7 @@ def _usual_size(files: Sequence[Path]) -> int:
         with contextlib.suppress(InputError):  # whoever reads all of them says what is wrong
             sides.append(min(picture_size(content_of(files[i]) if isinstance(files[i], Row) else files[i])))
     side = min(int(np.median(sides)), _LARGEST) if sides else _LARGEST
-    return max(side // 4 * 4, min(side, 4))
+    return max(side // 4 * 4, 4)
 
 
 class _Images(NamedTuple):

@@ -155,8 +155,9 @@ def _read_folder(folder: Path) -> dict[str, Cells]:
     files = {file.name: file for file in sorted(folder.iterdir()) if ending(file)}
     named = {named_part(name.removesuffix(ending(file))): file for name, file in files.items()}
     if "train" not in named:
-        found = ", ".join(list(files)[:5]) or f"none of {', '.join(ENDINGS)}"
-        raise InputError(f"{folder} has no table named train, but {found}; name one file, or files train, valid and test")
+        found = f"but {', '.join(list(files)[:5])}" if files else f"nor any other ({', '.join(ENDINGS)})"
+        other = ", or where rows hold images or texts my_images or my_text" * any(name.endswith(".parquet") for name in files)
+        raise InputError(f"{folder} has no table named train, {found}; name one file, or files train, valid and test{other}")
     return {name: read_cells(file) for name, file in named.items() if name is not None}
 
 

@@ -12,6 +12,7 @@ import collections
 import dataclasses
 import decimal
 import math
+import re
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ from arjax.description import check_types
 from arjax.errors import InputError, brief
 from arjax.heads.cell import MISSING, MOST_LEVELS, Law
 
+# Numbers as people write them, and computers do not: 1,5 and 1,234 and 1.234,50.
+_COMMAS = re.compile(r"[-+]?[\d.]*\d(,\d+)+(\.\d+)?")
 FEW_LEVELS, MANY_CATEGORIES = 32, 256
 # The resolution of real values, as a fraction of the column's standard deviation; or else the last digit written.
 FINEST = 1e-4
@@ -126,6 +129,11 @@ def inferred(name: str, cells, train, kind: Kind | None, gaps: frozenset[str], w
     if text is None and (infinite := next((cell for cell, value in numbers.items() if not abs(value) < 1e30), None)) is not None:
         raise InputError(f"{column} has the cell {brief(infinite)}, which is no finite number; correct it, or {without}")
     different = len(counts if text is not None else set(numbers.values()))
+    if text is not None and kind is None and all(_COMMAS.fullmatch(cell) for cell, value in numbers.items() if value is None):
+        raise InputError(
+            f"{column} has the cell {brief(text)}, a number with a comma; write it as 1234.5 is written, or choose "
+            "--data.categorical or --data.drop"
+        )
     if kind is None:
         if reason := _says_nothing(cells, counts, numbers, text is None, missing):
             return None, reason

@@ -58,7 +58,9 @@ def cut_windows(data: TextDataset, parts: Parts, end: int | None, symbols: str) 
         return windows(parts, data.length, data.name, symbols)
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if not len(part):
-            raise InputError(f"{data.name}: its {name} part is empty; hold out more, by --data.valid and --data.test, or less")
+            raise InputError(
+                f"{data.name}: its {name} part is empty; give more text, or hold out more or less by --data.valid and --data.test"
+            )
     train, held_out = _of_documents(parts.train, data.length, end, True), _of_documents(parts.valid, data.length, end)
     return Splits(train, held_out, held_out if parts.test is parts.valid else _of_documents(parts.test, data.length, end))
 

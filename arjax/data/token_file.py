@@ -13,6 +13,7 @@ import numpy as np
 from arjax import files
 from arjax.data.contents import pack_array
 from arjax.data.dataset import Examined
+from arjax.data.documents import ENDINGS
 from arjax.data.exhibit import Exhibit, completed_texts
 from arjax.data.medium import no_original, refuse_text, unpack_symbols_alone
 from arjax.data.parts import named_part
@@ -101,6 +102,8 @@ class TokenFile:
         return (part[i : i + _BLOCK] for part in self._parts() for i in range(0, len(part), _BLOCK))
 
     def _mapped(self, file: Path) -> np.ndarray:
+        if file.suffix.lower() in ENDINGS:
+            raise InputError(f"{file} is text, no tokens; give a file .bin of these, or train my_text")
         dtype, size = np.dtype(self.dtype).newbyteorder("<"), files.check_file(file).stat().st_size
         if not size or size % dtype.itemsize:
             raise InputError(f"{file} has {size} bytes, which are no {self.dtype} tokens; choose another --data.dtype")

@@ -18,7 +18,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from arjax.data.splits import fingerprint
+from arjax.data.splits import Split, fingerprint, split_fingerprint
 from arjax.description import describe, difference, modules_of, rebuild
 from arjax.errors import InputError, one_line, require
 from arjax.files import read_file, sha256_of_all, write_whole
@@ -160,6 +160,12 @@ def read_tokenizer(run: str | os.PathLike, experiment: Experiment) -> Learned | 
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return learned
+
+
+def is_split_of(run: str | os.PathLike, name: str, split: Split) -> bool:
+    """Is this split the one of this name that the run was trained beside? Files may have changed since."""
+    there = {key: mark for key, mark in _read(Path(run))["data"].items() if key.startswith(f"{name}.")}
+    return there == {f"{name}.{part}": mark for part, mark in split_fingerprint(split).items()}
 
 
 def recorded(run: str | os.PathLike, what: str) -> str | None:

@@ -263,7 +263,7 @@ def test_complete_continues_test_recordings_from_their_start_and_scores_their_tr
     main(["complete", str(run), "--seconds", str(KEPT / RATE), "--completions", "2", "--seed", "3"])
     stem = run / "samples" / "complete_3"
     first, second = capsys.readouterr().out.splitlines()
-    where = f"{stem}_0_true.wav to complete_3_1_1.wav, the first 8 drawn in {stem}.png"
+    where = f"{stem}_0_true.wav to complete_3_1_1.wav, drawn in {stem}.png"
     assert first == f"2 recordings, 0.0015 s kept, and 2 completions of each in {where}"
     model, params = arjax.load(run)
     # What is padded is silence, which is a symbol like others.

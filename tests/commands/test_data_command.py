@@ -45,7 +45,7 @@ def test_data_shows_parts_classes_values_and_notes_of_a_folder_and_what_trains_o
         "mu-law, 256 levels (16-bit samples, whole numbers -32768..32767)",
         "classes 2; examples in train / valid / test: high: 2 / 2 / 2 low: 2 / 2 / 2",
         "python -m arjax train my_sounds --data.path sounds --data.length 50 --data.context 10",
-        "2 training examples in runs/data/sounds_0.wav to sounds_1.wav, the first 8 drawn in x.png",
+        "2 training examples in runs/data/sounds_0.wav to sounds_1.wav, drawn in x.png",
     ):
         assert part in printed
     with Image.open("x.png") as picture:

@@ -14,9 +14,9 @@ from trained import write_run_of_random_parameters
 import arjax
 from arjax import pictures
 from arjax.__main__ import main
-from arjax.data import Dynamic, Npz
+from arjax.data import Dynamic, Levels, Npz
 from arjax.heads import Bernoulli
-from arjax.models import MADE
+from arjax.models import MADE, Histogram
 from arjax.protocol import Model
 
 OTHER = """
@@ -162,3 +162,15 @@ def test_evaluate_draws_random_values_alike_for_both_runs_whatever_their_seeds(t
     jax.tree.map(np.testing.assert_array_equal, *(arjax.load(tmp_path / name).params for name in ("one", "two")))
     rows = table(capsys, tmp_path / "one", "--other-run", tmp_path / "two")
     assert rows["likelier"] == "0.0% of the examples under this run, 0.0% under the other"
+
+
+def test_evaluate_says_that_the_files_of_its_split_have_changed(tmp_path, capsys):
+    x = np.random.default_rng(0).integers(0, 2, (6, 4)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", train=x, valid=x, test=x)
+    data = Npz(str(tmp_path / "x.npz"), Levels(2))
+    write_run_of_random_parameters(tmp_path / "run", data, Model(Histogram(), Bernoulli(), (4,)))
+    main(["evaluate", str(tmp_path / "run")])
+    assert "note:" not in capsys.readouterr().out
+    np.savez(tmp_path / "x.npz", train=x, valid=x, test=1 - x)
+    main(["evaluate", str(tmp_path / "run")])
+    assert capsys.readouterr().out.startswith("note: the test split is not the one of the run: its files have changed, training ")

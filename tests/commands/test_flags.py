@@ -6,7 +6,7 @@ import pytest
 from faults import fault
 
 from arjax.commands.flags import require_label
-from arjax.data import Digits, FashionMNIST, Npz
+from arjax.data import Digits, FashionMNIST, ImageFolder, Npz
 from arjax.data.values import Levels
 from arjax.heads import Bernoulli
 from arjax.models import MADE
@@ -33,6 +33,10 @@ def test_require_label_takes_a_class_by_its_name_or_its_number(data, label, numb
 
 def test_require_label_names_the_classes_that_there_are():
     said = fault(require_label, "run", TEN, FashionMNIST(), "sock")
-    assert said.startswith("--label sock: label must be in 0..9, or of t-shirt, trouser, pullover")
+    assert said.startswith("--label sock: label must be in 0..9, or one of t-shirt, trouser, pullover")
+    cased = ImageFolder(size=4, classes=("cat", "T-shirt", "t-shirt"))
+    assert require_label("run", TEN, cased, "t-shirt") == 2
+    assert require_label("run", TEN, cased, "T-SHIRT") == 1
+    assert "or one of cat, T-shirt, t-shirt; choose" in fault(require_label, "run", TEN, cased, "sock")
     assert "label must be in 0..9; choose one" in fault(require_label, "run", TEN, Npz("x", Levels(2)), "-1")
     assert "run has no classes; leave it out" in fault(require_label, "run", PLAIN, FashionMNIST(), "bag")

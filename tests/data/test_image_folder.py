@@ -197,7 +197,7 @@ def test_image_folder_makes_images_gray_or_rgb_as_pillow_does(tmp_path):
     np.testing.assert_array_equal(ImageFolder(str(tmp_path), channels="rgb").load().test.x[0], np.dstack([GRAY] * 3))
 
 
-@pytest.mark.parametrize(("sides", "size"), [((30, 30, 90), 28), ((500, 40, 64), 32), ((3, 3, 3), 3), ((4, 5, 7), 4)])
+@pytest.mark.parametrize(("sides", "size"), [((30, 30, 90), 28), ((500, 40, 64), 32), ((3, 3, 3), 4), ((4, 5, 7), 4)])
 def test_image_folder_is_as_large_as_the_middle_image_and_no_larger_than_32(tmp_path, sides, size):
     write(tmp_path, **{f"i{i}": np.zeros((side, side + i), np.uint8) for i, side in enumerate(sides)})
     assert examine(ImageFolder(str(tmp_path))).data.size == size

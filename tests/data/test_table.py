@@ -129,6 +129,14 @@ def test_whole_numbers_that_number_the_rows_are_left_out_and_others_are_real(tmp
     assert "'row' is left out: it numbers the rows" in notes[0]
 
 
+@pytest.mark.parametrize("cells", [("1,5", "2,25", "3"), ("1,234", "12,345.5"), ("1.234,5", "-7,0", "NA")])
+def test_numbers_with_commas_are_refused_unless_they_are_asked_for_as_categories(tmp_path, cells):
+    path = table(tmp_path, "a;b", *(f"{cell};{i % 2}" for i in range(20) for cell in cells))
+    says = f"the column 'a' has the cell '{cells[0]}', a number with a comma; write it as 1234.5 is written, or choose"
+    assert says in fault(lambda: examined(path))
+    assert examined(path, categorical=("a",)).data.columns[0].kind == "categorical"
+
+
 def test_decode_writes_numbers_as_long_as_they_mean_something():
     assert TableColumn("x", "real", (), 10.0, 2.0, 2).decode([3.14159, -0.0001, MISSING]) == ["3.14", "0.00", ""]
     assert TableColumn("x", "real", (), 1e6, 1e5, 9).decode([1234567.0]) == ["1234567"]
@@ -199,7 +207,7 @@ def test_a_file_that_changed_since_it_was_examined_is_refused(tmp_path):
 
 def test_folders_and_paths_without_a_table_are_refused(tmp_path):
     assert "give one by --data.path FILE.csv" in fault(lambda: TableFile().examined())
-    assert f"{tmp_path} has no table named train, but none of .csv" in fault(lambda: examined(tmp_path))
+    assert f"{tmp_path} has no table named train, nor any other (.csv, " in fault(lambda: examined(tmp_path))
     table(tmp_path, *HEAD)
     assert f"{tmp_path} has no table named train, but mine.csv; name one file" in fault(lambda: examined(tmp_path))
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 import arjax
-from arjax.data import Digits
+from arjax.data import Digits, TableFile
+from arjax.data.table_columns import TableColumn
 from arjax.description import difference, differences, in_words
 from arjax.heads import Bernoulli
 from arjax.models import MADE, PixelCNN
@@ -62,3 +63,12 @@ def test_difference_is_the_first_one_of_two_whatever_they_are():
 )
 def test_in_words_is_one_short_line(value, text):
     assert in_words(value) == text
+
+
+def test_difference_goes_into_tuples_and_along_texts():
+    one, two, other = TableColumn("a", "real"), TableColumn("b", "real", location=1.5), TableColumn("b", "real", location=2.5)
+    there, here = (TableFile("t.csv", columns=(one, each)) for each in (two, other))
+    assert difference(there, here) == "columns[1].location: 1.5 there, 2.5 here"
+    assert difference(there, TableFile("t.csv", columns=(one,))).startswith("columns: TableColumn")
+    assert difference("a" * 99 + "b", "a" * 99 + "c") == f"...{'a' * 20}b there, ...{'a' * 20}c here"
+    assert difference("a" * 99, "a" * 99 + "c") == f"...{'a' * 20} there, ...{'a' * 20}c here"

@@ -17,7 +17,7 @@ from arjax.heads import Bernoulli, Categorical
 from arjax.models import MADE
 from arjax.orders import AnyOrder, Permutation, Reversed, Spiral
 from arjax.protocol import CondSpec, Model
-from arjax.runs.directory import alone_in, check_run, commit_of, read_run, write_run
+from arjax.runs.directory import alone_in, check_run, commit_of, is_split_of, read_run, write_run
 from arjax.training import Adam, AdamW, Experiment, Mesh
 
 EXPERIMENT = Experiment(
@@ -182,6 +182,13 @@ def test_check_run_takes_an_experiment_of_unknown_classes_for_another(tmp_path):
     with pytest.raises(ValueError, match=r"holds a different experiment \(.* the class 'mine:MADE'.*\); choose another") as error:
         check_run(tmp_path, EXPERIMENT)
     assert "\n" not in str(error.value)
+
+
+def test_is_split_of_compares_what_run_json_has_of_the_split(tmp_path):
+    write_run(tmp_path, EXPERIMENT, SPLITS)
+    assert is_split_of(tmp_path, "test", SPLITS.test)
+    assert not is_split_of(tmp_path, "valid", SPLITS.test)
+    assert not is_split_of(tmp_path, "test", SPLITS.test._replace(label=None))
 
 
 @pytest.mark.parametrize(
