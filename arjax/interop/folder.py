@@ -90,8 +90,8 @@ def read_tensors(folder: Path, ignored: re.Pattern) -> dict[str, np.ndarray]:
 
 
 def write(folder: Path, settings: dict, tensors: dict[str, np.ndarray], others: Mapping[str, str], overwrite: bool) -> None:
-    """Writes the folder's two files, and others by their names, each of which is whole at any time. InputError where they cannot
-    be written, or are there and must not be replaced."""
+    """Writes the folder's two files, and others by their names, each of which is whole at any time. InputError if they cannot be
+    written, or exist and must not be replaced."""
     for name in (TENSORS, CONFIG, *others):
         check_output(folder / name, overwrite=overwrite)
     save = require("safetensors.numpy", extra="interop").save

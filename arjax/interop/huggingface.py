@@ -23,7 +23,7 @@ from arjax.protocol import Model
 def load_huggingface(folder: str | os.PathLike, *, sites: int | None = None):
     """Returns (model, params) of the GPT-2 or Image GPT in `folder`: config.json and model.safetensors, or several and an index.
 
-    sites: of a GPT-2, a model of the first so many of its positions; None, or more than there are: of all.
+    sites: the number of positions of a GPT-2 to keep, from the first on; None, or more than there are, keeps all.
 
     GPT-2 becomes a model of n_positions sites that starts with bos_token_id: `arjax.theta(model, params, x)` is its logits on
     [bos, x] without the last. Image GPT becomes one of vocab_size - 1 symbols with a learned start, on a square where
@@ -42,7 +42,7 @@ def load_huggingface(folder: str | os.PathLike, *, sites: int | None = None):
 
 
 def huggingface_model(folder: str | os.PathLike):
-    """Returns the model of `load_huggingface` alone, of which only config.json is read."""
+    """Returns only the model of `load_huggingface`; it reads config.json alone."""
     settings = read_settings(Path(folder))
     return _architecture(settings).model_of(settings)
 
@@ -61,9 +61,9 @@ def save_huggingface(
     learned (norm="rms", bos=None). Read back they give the same model, which computes in float32, and params that are equal bit
     for bit.
 
-    overwrite: may these two files be replaced where they are there?
-    end: the token behind which a text ends, as config.json then says.
-    others: by their names the texts of files that are written with them, as tokenizer.json.
+    overwrite: replace existing files?
+    end: the token that ends a text, which config.json then names.
+    others: the contents of further files, by their names, such as tokenizer.json.
 
     The folder is made if it is not there. InputError, naming the field and its value, where neither can be the model, or the
     params are another model's.

@@ -6,7 +6,7 @@
                    (Song et al. 2021, algorithm 1; Wiggers and Hoogeboom 2020)
     decoded        tokens as `ancestral` draws them, and the images they stand for, in one program
     generate       continues sequences of several lengths, as `ancestral` would, until they end, also beyond
-                   the model's sites; `stream` shows them on the way
+                   the model's sites; `stream` yields them as they are drawn
 
 Site t draws its noise from `fold_in(key, t)`, so they return the same samples, whatever the key's implementation (on
 accelerators whose matrix products round to fewer bits by default, under `jax.default_matmul_precision("highest")`).

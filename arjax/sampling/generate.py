@@ -1,8 +1,7 @@
-"""Continuations of sequences of several lengths: prompts in, each continued until it is long enough or stops.
+"""Continues prompts of several lengths, each until it is long enough or stops.
 
-Beyond the model's sites a window slides along them (arjax/sliding.py): its last `keep` symbols enter again, as the first ones of
-the next window. All lengths are traced numbers, so that one program serves prompts of all lengths, any number of tokens and all
-windows.
+Beyond the model's sites a window slides (arjax/sliding.py): its last `keep` symbols become the first symbols of the next window.
+All lengths are traced numbers, so that one program serves prompts of all lengths, any number of tokens and all windows.
 """
 
 import functools
@@ -50,21 +49,20 @@ def generate(
     """Continues each of `prompts`, B integer arrays [length], by up to `tokens` symbols from p(x | prompt, cond).
 
     prompts: of any length; an empty one is continued from the start.
-    lengths: [B] or None: `prompts` is one array [B, L], of which row b has the first lengths[b]. Inside a trace both may be
-      traced; what their values are is then not checked, and each has to be at least one.
-    stop: a symbol; or a tuple of sequences of symbols, each of any length; or of `stop_strings`. A row ends behind the first of
-      them that it draws, all of it: what stands in the prompt is no part of a stop.
-    keep: how many of the last symbols stay in sight where a window is full and the next one begins, 0 to T - 1; None for half of
-      the model's T sites. Symbols beyond the first T are drawn given at least `keep` before them, and at most T - 1.
+    lengths: [B] if `prompts` is one array [B, L], whose row b is a prompt of lengths[b] symbols; else None. Both may be traced;
+      then their values are not checked, and each length must be at least one.
+    stop: a symbol; or a tuple of sequences of symbols, each of any length; or the result of `stop_strings`. A row ends after the
+      first stop that it draws whole; symbols of the prompt do not count.
+    keep: how many of its last symbols stay when a full window slides, 0 to T - 1; None for half of the model's T sites. Symbols
+      after the first T are drawn given at least `keep` before them, and at most T - 1.
 
-    The loop ends with the last row. For models of symbols on one axis in raster order; and beyond their sites for those of
-    streams, as texts are, in which a site's number means nothing. Of the first T the symbols are those of `ancestral` with the
-    prompts observed, at the same key. The noise of symbol n is `fold_in(key, n)`, however many there are. cond, transforms: as
-    there. InputError, before anything runs, where there is no prompt, a symbol or `stop` is none of the model's, or the model is
-    of another kind.
+    The loop ends with the last row. The model must have symbols on one axis in raster order; to continue beyond its sites, the
+    data must be streams such as texts. The first T symbols are those of `ancestral` with the prompts observed, at the same key.
+    The noise of symbol n is `fold_in(key, n)`. cond, transforms: as for `ancestral`. InputError, before anything runs, if there
+    is no prompt, if the model lacks a symbol of a prompt or of `stop`, or if the model is of another kind.
 
-    Compiles once for a number of prompts and a size of `stop`, whatever their lengths and `tokens`, and for a net with `prefill`
-    up to eight times more, once for each eighth of the model's sites that what enters at once may end in.
+    Compiles once for a number of prompts and a size of `stop`, whatever the lengths and `tokens`. A net with `prefill` compiles
+    up to eight programs more, one for each eighth of the model's sites.
     """
     key = threefry(key)
     given = _prepare(model, prompts, lengths, tokens, cond, transforms, stop, keep)
@@ -98,7 +96,7 @@ def stream(
 
 
 class _Given(NamedTuple):
-    """x: int32 [B, L], zero behind each prompt. lengths, end: int32 [B], where each prompt ends, and each row. stop: the table of
+    """x: int32 [B, L], zero after each prompt. lengths, end: int32 [B], where each prompt ends, and each row. stop: the table of
     Stops. order: the model's."""
 
     x: Any
@@ -149,7 +147,7 @@ def _inside(model, params, key, given: _Given) -> Generated:
     """What `generate` returns, of values inside a trace."""
     sites, (x, lengths, end, keep, *rest) = model.num_sites, given
     *_, order, cond, _ = rest
-    # A net need not be able to take in nothing, at once, and what is traced may be nothing.
+    # `prefill` need not take zero symbols, and a traced length may be zero.
     enters = is_traced(lengths) or bool(lengths.min())
 
     def slide(carry):
@@ -167,7 +165,7 @@ def _inside(model, params, key, given: _Given) -> Generated:
         carry = cache, _padded(x, sites), t, end, state
         _, x, n, end, _ = _advance_kept(model, params, key, *carry, np.int32(0), np.int32(sites), lengths, *rest)
     else:
-        # No window reaches past what is drawn by more than itself.
+        # A window reaches past the last symbol by at most its own length.
         start = varying((_padded(x, width + sites), jnp.int32(n), end, state), params, key, x, lengths, end, rest)
         x, n, end, _ = jax.lax.while_loop(lambda carry: jnp.any(carry[1] < carry[2]), slide, start)
     return Generated(x[:, :width], jnp.minimum(end, jnp.maximum(lengths, n)))
@@ -179,11 +177,11 @@ def _padded(x, width: int):
 
 
 def _start(model, params, window, known, order, cond, enters: bool = True):
-    """(cache, t): what all rows of `window`, int32 [B, T], have in common of the first `known` [B] has entered, and t is the next
-    site. enters: may it enter in one pass?
+    """(cache, t): the first t symbols of `window`, int32 [B, T], which all rows know by `known` [B], are in the cache. enters:
+    may they enter in one pass?
 
-    A net with `prefill` takes it so. It is given the window cut to one of at most eight lengths, each of which is compiled once.
-    Another net starts at t = 0, and sees what is known in steps.
+    A net with `prefill` takes them in one pass over the window, cut to one of at most eight lengths, each of which is compiled
+    once. Another net starts at t = 0, and takes the known symbols in steps.
     """
     least, unit = known.min(), -(-model.num_sites // 8)
     traced = is_traced(least)

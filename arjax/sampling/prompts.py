@@ -15,8 +15,8 @@ def is_traced(tree) -> bool:
 
 
 def check_prompts(model, prompts, lengths, tokens: int):
-    """Returns (x int32 [B, L], zero behind each prompt, L = the longest prompt + `tokens`; lengths int32 [B]), NumPy unless they
-    are traced. InputError unless there is a prompt, and all are of symbols of the model's."""
+    """Returns (x int32 [B, L], zero after each prompt, L = the longest prompt + `tokens`; lengths int32 [B]), as NumPy unless
+    traced. InputError if there is no prompt, or if one has a symbol that the model lacks."""
     if model.head.vocab is None or model.head.event_shape:
         raise InputError(
             f"prompts are sequences of symbols, which {model.head} does not model; use arjax.sample(..., observed=...)"

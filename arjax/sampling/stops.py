@@ -1,8 +1,8 @@
-"""What a continuation ends behind: the first of several sequences of symbols, or of several strings that symbols spell.
+"""Stops: a continuation ends after the first of several sequences of symbols, or of several strings that symbols spell.
 
-One automaton finds all of them (Aho and Corasick 1975). Its state is the longest end of what was drawn that one of them begins
-with; a table says which state follows on which symbol, so that the sampler looks one number up at each step. Strings are found in
-what the symbols spell, wherever one token ends and the next begins: a token's step is that of its bytes, one after the other.
+One automaton finds all of them (Aho and Corasick 1975). Its state is the longest suffix of the drawn symbols that is a prefix of
+a stop; a table holds the next state for each state and symbol, so that the sampler reads one number at each step. Strings are
+found across tokens: the step of a token is that of its bytes, one after the other.
 """
 
 import dataclasses
@@ -17,14 +17,14 @@ from arjax.errors import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stops:
-    """table: int32 [N, V], the state that follows each of N states on each symbol; N, if a stop ends there."""
+    """table: int32 [N, V], the next of N states for each state and symbol; N where a stop ends."""
 
     table: np.ndarray
 
 
 def check_stop(stop, vocab: int) -> Stops:
-    """Returns Stops of what `generate` takes: a symbol, or sequences of symbols, or Stops; None ends nowhere. InputError where it
-    is none of these, a sequence is empty, or a symbol is not one of 0..vocab-1."""
+    """Returns the Stops for `stop` of `generate`: a symbol, sequences of symbols, or Stops; None never ends. InputError if it is
+    none of these, if a sequence is empty, or if a symbol is not in 0..vocab-1."""
     if stop is None:
         return Stops(np.zeros((1, vocab), np.int32))
     if isinstance(stop, Stops):
@@ -44,11 +44,11 @@ def check_stop(stop, vocab: int) -> Stops:
 
 
 def stop_strings(strings: Sequence[str], spelling: Sequence[bytes | None]) -> Stops:
-    """Returns what ends behind the first symbol within which, or with which, one of some strings ends. InputError where one is
-    empty or the symbols cannot spell it.
+    """Returns Stops that end after the symbol in which the first of several strings ends. InputError if a string is empty or the
+    symbols cannot spell it.
 
-    strings: of any length; they may end within a symbol, as a token of several characters.
-    spelling: what each symbol stands for, in UTF-8, as `BPE.spelling(learned)` or a medium's `spelling()` returns it; None for a
+    strings: of any length; they may end inside a symbol, such as a token of several characters.
+    spelling: the UTF-8 bytes of each symbol, as `BPE.spelling(learned)` or a medium's `spelling()` returns them; None for a
       symbol that ends a text itself.
     """
     spelled = [symbol or b"" for symbol in spelling]
@@ -82,7 +82,7 @@ def _automaton(words: list[list[int]], letters: int) -> np.ndarray:
     table, shorter, waiting = np.zeros((len(children), letters), np.int32), [0] * len(children), deque([0])
     while waiting:
         state = waiting.popleft()
-        # Where no word goes on, those go on that the next shorter end of what was read begins; it was visited before.
+        # Where no word continues, the next state is that of the next shorter suffix, which was visited before.
         table[state] = table[shorter[state]] if state else 0
         for letter, child in children[state].items():
             shorter[child] = int(table[state, letter])
@@ -97,7 +97,7 @@ def _automaton(words: list[list[int]], letters: int) -> np.ndarray:
 
 
 def _over(table: np.ndarray, spelling: Sequence[bytes]) -> np.ndarray:
-    """[N, V]: the same automaton, that reads symbols by their bytes, of table [N, 256]."""
+    """[N, V]: the automaton of table [N, 256] that reads symbols by their bytes."""
     states, found = np.arange(len(table), dtype=np.int32), len(table)
     check_table("the stops", len(table), len(spelling))
     table = np.vstack([table, np.full((1, table.shape[1]), found, np.int32)])

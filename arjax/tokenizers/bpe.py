@@ -29,15 +29,14 @@ from arjax.tokenizers.tokenizer import Learned, check_range
 class BPE:
     """Tokenizer of text.
 
-    What is learned is a tokenizer.json: {"json": uint8 [its bytes]}. Where an added token of it ("<|endoftext|>") is written out
-    in a text, it is one token, and decoded as it is written. That one ends the documents of data whose medium says that it
-    `ends`.
+    It learns a tokenizer.json: {"json": uint8 [its bytes]}. An added token such as "<|endoftext|>" that a text spells out is one
+    token, and is decoded to its spelling. "<|endoftext|>" ends the documents of data whose medium `ends`.
     """
 
     vocab: int
     """The number of tokens."""
     file: str | None = None
-    """A tokenizer.json to read in place of learning from the data, as given or under the data root; GPT-2's is read as it is."""
+    """A tokenizer.json, such as GPT-2's, as given or under the data root; by default the tokens are learned."""
 
     lossless: ClassVar[bool] = True
 
@@ -92,8 +91,8 @@ class BPE:
         self._vocabulary(learned)
 
     def encode(self, learned: Learned, x) -> np.ndarray:
-        """Turns bytes, integers [N], into tokens, int32 [n], as many as they are. A stretch of valid UTF-8 gets the library's
-        tokens, any other byte its own. 256 ends a document, and becomes the token END_OF_TEXT."""
+        """Turns bytes, integers [N], into tokens, int32 [n]. Valid UTF-8 gets the library's tokens, any other byte a token of its
+        own. 256 ends a document, and becomes the token END_OF_TEXT."""
         vocabulary = self._vocabulary(learned)
         first, *others = _documents(_row("byte", x, 257))
         if others and vocabulary.end is None:
@@ -139,7 +138,7 @@ class BPE:
         return self._vocabulary(learned).end
 
     def tokenizer_json(self, learned: Learned) -> str:
-        """Returns what was learned as the file that it is."""
+        """Returns the learned tokenizer.json as text."""
         return learned["json"].tobytes().decode()
 
     def over(self, data, learned: Learned) -> TokenizedText:

@@ -22,7 +22,7 @@ class TextTokens:
     """The Medium of tokens of text, shown and read as UTF-8.
 
     fitted: a tokenizer of bytes, and what it learned.
-    end: the token that ends a text, if there is one. What is shown ends before it.
+    end: the token that ends a text, if there is one. A shown text ends before it.
     """
 
     fitted: Fitted

@@ -1,13 +1,13 @@
-"""What a result is held beside: models that count, in closed form. Their tables are fitted on the training split alone, as the
-model is: a baseline that counted the validation split too would beat the same table trained by gradient, with data it never saw.
+"""Baselines: models that count, in closed form. Their tables are fitted on the training split alone, as the model is. A baseline
+that counted the validation split, too, would beat the same table trained by gradient with data which that table never saw.
 
     independent            every site on its own                                   p(x_t = v) = table[t, v]
-    histogram              of a stream: all its values have one law                p(x_t = v) = table[v]
+    histogram              of a stream: all its values have one distribution                p(x_t = v) = table[v]
     first-order Markov     of a stream: a value depends on the one before it       p(x_t = v | x_{t-1} = u) = table[u, v]
     independent Gaussian   of real values: each site is normal on its own          p(x_t) = N(x_t; mean[t], variance[t])
 
-An entry is (count + 1) / (all counts of its row + V), so that nothing is impossible. Where the model is given labels, so are
-these: each label has tables of its own, which may cost a Markov table of many symbols more than the label tells it.
+An entry is (count + 1) / (all counts of its row + V), so that nothing is impossible. If the model is given labels, the baselines
+have tables for each label. A Markov table of many symbols may lose more by the smaller counts than it gains by the label.
 """
 
 import functools

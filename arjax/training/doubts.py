@@ -1,7 +1,7 @@
-"""What of real-valued data spoils training, in words: before it begins, and again where its numbers do not stay finite.
+"""Warnings about real-valued data that spoil training: before it begins, and when numbers do not stay finite.
 
 A net begins with weights, and a head with scales, for values of about 1. A column of size 50,000 starts at a loss of 10^9 nats
-with a gradient to fit, which no learning rate mends; one that never varies has a density without an upper bound.
+and a gradient as large, for which no learning rate is right; a constant column has a density without an upper bound.
 """
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 from arjax.data.splits import Splits, blocks
 from arjax.protocol import Model
 
-# Values farther from 0 than this are none that a net can begin with.
+# A net cannot begin with values farther from 0 than this.
 FAR = 1e3
 
 

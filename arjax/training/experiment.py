@@ -22,14 +22,14 @@ _MOST_AT_ONCE = 2**20
 
 @dataclasses.dataclass(frozen=True)
 class Loggers:
-    """Where the numbers of a run go besides metrics.jsonl."""
+    """Loggers beside metrics.jsonl."""
 
     tensorboard: bool = True
-    """Write tensorboard/ into the run, where tensorboardX is installed."""
+    """Write tensorboard/ into the run, if tensorboardX is installed."""
     wandb: str | None = None
-    """A project of Weights & Biases to log to. WANDB_MODE=offline keeps what is logged in the run's directory."""
+    """A project of Weights & Biases to log to. WANDB_MODE=offline keeps the log in the run's directory."""
     mlflow: str | None = None
-    """An experiment of MLflow to log to, where MLFLOW_TRACKING_URI says."""
+    """An experiment of MLflow to log to, on the server of MLFLOW_TRACKING_URI."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,45 +40,45 @@ class Experiment:
     data: Any
     """The data set, and how its values become symbols."""
     model: Any
-    """The arjax.Model to fit, a ModelFor that the data make one, or what another objective fits."""
+    """The arjax.Model to fit, a ModelFor of which the data make one, or the model of another objective."""
     task: Any = dataclasses.field(default_factory=Likelihood)
-    """What the run is for: an Objective."""
+    """The objective."""
     tokenizer: Any = None
-    """What turns the data into tokens, which the model is of; learned from the training split, or read."""
+    """Turns the data into the tokens to model; learned from the training split, or read from --tokenizer-from."""
     # What it learned counts, and is compared as such, not where it lay.
     tokenizer_from: str | None = dataclasses.field(default=None, compare=False)
     """A run whose tokenizer is used, or which trained it as its model."""
     # What was taken counts, and run.json has its sha256, not where it lay.
     params_from: str | None = dataclasses.field(default=None, compare=False)
-    """Where training starts: a run, whose best parameters are taken over, or a Hugging Face folder; None draws them."""
+    """A run or a Hugging Face folder with whose parameters training starts; None draws them."""
     params_only: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-    """Takes over only parameters whose dotted names begin so, as blocks or table, and draws the others."""
+    """Take only the parameters whose dotted names begin with these, such as blocks or table, and draw the others."""
     optimizer: Any = dataclasses.field(default_factory=AdamW)
     """The optimizer; its learning-rate schedule spans the run."""
     # A run may be made longer: runs/longer.py.
     steps: int = dataclasses.field(compare=False)
-    """Updates in the whole run. More than before continue a run whose schedule is Constant or WarmupStableDecay."""
+    """Updates in the whole run. A run with the schedule Constant or WarmupStableDecay continues with more."""
     batch_size: int = 100
-    """Examples an update, over all devices."""
+    """Examples per update, over all devices."""
     accumulate: int = 1
-    """Micro-batches an update is split into, to save memory. An objective's state (of an EMACodebook) follows each of them."""
+    """Micro-batches per update, to save memory. An objective's state (of an EMACodebook) follows each of them."""
     ema: float = 0.999
-    """Decay of the average of the parameters that is evaluated; 0 evaluates the parameters themselves."""
+    """Decay of the moving average of the parameters, which is evaluated; 0 evaluates the parameters themselves."""
     eval_batch_size: int = 500
     """Examples scored at once, over all devices."""
     # How often a run is scored and reports changes nothing it computes: a run may go on with other values.
     eval_every: int = dataclasses.field(compare=False)
     """Steps between validations, each with samples and a checkpoint."""
     patience: int | None = dataclasses.field(default=None, compare=False)
-    """Validations in a row without a better loss that end the run; None or 0 never do."""
+    """Validations in a row without a new best one that end the run; None or 0 never end it."""
     keep_every: int | None = dataclasses.field(default=None, compare=False)
-    """Steps between checkpoints that are kept, besides the last two and the best; None keeps no more."""
+    """Steps between checkpoints that are kept besides the last two and the best; None keeps no others."""
     log_every: int = dataclasses.field(default=100, compare=False)
-    """Steps between the lines on training in metrics.jsonl."""
+    """Steps between the records of training in metrics.jsonl."""
     ensemble: int = 1
-    """Orders and members the final test averages over (as probabilities); 1 scores the model's own."""
+    """Orders and members that the test averages over, as probabilities; 1 scores the model's own order."""
     log: Loggers = dataclasses.field(default=Loggers(), compare=False)
-    """Where the numbers go besides metrics.jsonl."""
+    """Loggers beside metrics.jsonl."""
     samples: int = dataclasses.field(default=64, compare=False)
     """Samples drawn at each validation; 0 for none."""
     seed: int = 0

@@ -6,9 +6,9 @@
     Adafactor      Shazeer and Stern 2018; its learning rate is absolute, as in Zhai et al. 2022
     Muon           Jordan et al. 2024; its updates are as long as Adam's, as in Liu et al. 2025
 
-Each clips gradients first; its `learning_rate` is the peak of the `schedule` (training/schedules.py). Weight decay reaches what
-the net declares in `decays`, of arjax.protocol.NetCapabilities: the matrices and kernels that multiply an activation. Biases,
-scales, embeddings, tables and codebooks stay what their gradient makes them.
+Each clips gradients first; its `learning_rate` is the peak of the `schedule` (training/schedules.py). Weight decay applies to the
+arrays that the net names in `decays` (arjax.protocol.NetCapabilities): the matrices and kernels that multiply an activation.
+Biases, scales, embeddings, tables and codebooks do not decay.
 """
 
 import dataclasses
@@ -30,19 +30,19 @@ class Optimizer(Protocol):
     """A frozen dataclass. `OptimizerCapabilities` lists what it may declare besides."""
 
     def build(self, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
-        """Makes the transformation for a run of `steps` steps, of the parameters of a net that declares `net`. InputError if its
-        schedule does not fit into them."""
+        """Makes the transformation for a run of `steps` steps of a net with the capabilities `net`. InputError if the schedule
+        does not fit into the steps."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerCapabilities:
-    """What an optimizer may declare by an attribute of the same name. One that does not mention it has the default."""
+    """What an optimizer may declare by an attribute of the same name. Without it the default applies."""
 
     learning_rate: float | None = None
     """The peak of the schedule."""
     schedule: Schedule | None = None
-    """How the learning rate changes. Without it none is recorded, and a run cannot be made longer."""
+    """The schedule. Without it no learning rate is recorded, and a run cannot be made longer."""
 
     @classmethod
     def of(cls, optimizer) -> "OptimizerCapabilities":
@@ -51,8 +51,8 @@ class OptimizerCapabilities:
 
 
 def rates(optimizer: Optimizer, steps: int) -> optax.Schedule | None:
-    """Returns step, from 1 on -> the learning rate of the update that makes it so many steps, in a run of `steps`; None where the
-    optimizer declares no schedule."""
+    """Returns step, from 1 on -> the learning rate of its update in a run of `steps`; None if the optimizer declares no
+    schedule."""
     declared = OptimizerCapabilities.of(optimizer)
     if declared.schedule is None or declared.learning_rate is None:
         return None
@@ -65,15 +65,15 @@ class Adam:
     """Adam, without weight decay."""
 
     learning_rate: float = 1e-3
-    """The highest learning rate, that of the schedule's peak."""
+    """The learning rate at the peak of the schedule."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     b1: float = 0.9
     """Decay of the mean of gradients."""
     b2: float = 0.999
     """Decay of the mean of squared gradients."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "b1", "b2")
@@ -88,17 +88,17 @@ class AdamW:
     """Adam with decoupled weight decay of the matrices and kernels that a net declares in `decays`."""
 
     learning_rate: float = 1e-3
-    """The highest learning rate, that of the schedule's peak."""
+    """The learning rate at the peak of the schedule."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     weight_decay: float = 1e-4
-    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    """Weight decay of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
     b1: float = 0.9
     """Decay of the mean of gradients."""
     b2: float = 0.999
     """Decay of the mean of squared gradients."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "b1", "b2", weight_decay=self.weight_decay)
@@ -113,15 +113,15 @@ class SGD:
     """Stochastic gradient descent with momentum."""
 
     learning_rate: float = 0.1
-    """The highest learning rate, that of the schedule's peak."""
+    """The learning rate at the peak of the schedule."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     momentum: float = 0.9
-    """Decay of the sum of gradients that an update follows; 0 for none."""
+    """Decay of the sum of gradients that makes an update; 0 for no momentum."""
     nesterov: bool = False
-    """Look ahead by one update, as Nesterov's momentum does."""
+    """Use Nesterov's momentum, which anticipates one update."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "momentum")
@@ -133,21 +133,21 @@ class SGD:
 
 @dataclasses.dataclass(frozen=True)
 class Lion:
-    """The sign of a mean of gradients: half of Adam's memory. A learning rate 3 to 10 times smaller than Adam's suits it, and as
-    much more weight decay, which is of the matrices and kernels that a net declares in `decays`."""
+    """The sign of a mean of gradients, in half of Adam's memory. Its learning rate is 3 to 10 times smaller than Adam's, and its
+    weight decay as much larger; a net names the arrays that decay in `decays`."""
 
     learning_rate: float = 1e-4
-    """The highest learning rate, that of the schedule's peak."""
+    """The learning rate at the peak of the schedule."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     weight_decay: float = 1e-3
-    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    """Weight decay of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
     b1: float = 0.9
     """Decay of the mean of gradients whose sign an update takes."""
     b2: float = 0.99
-    """Decay of the mean of gradients that is remembered."""
+    """Decay of the mean of gradients that is kept."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "b1", "b2", weight_decay=self.weight_decay)
@@ -159,19 +159,19 @@ class Lion:
 
 @dataclasses.dataclass(frozen=True)
 class Adafactor:
-    """Adam in little memory: of an array with two axes of 128 or more, the squared gradients are remembered as means of rows and
-    columns, and there is no mean of gradients."""
+    """Adam in little memory: for an array with two axes of 128 or more, it keeps row and column means of the squared gradients,
+    and no mean of gradients."""
 
     learning_rate: float = 1e-3
-    """The highest learning rate, that of the schedule's peak; absolute, as Adam's."""
+    """The learning rate at the peak of the schedule; absolute, as Adam's."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     decay_power: float = 0.8
     """At update t the mean of squared gradients decays by 1 - t ** -decay_power."""
     momentum: float = 0.0
     """Decay of the mean of updates; 0 for none, which needs no memory."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "momentum")
@@ -186,25 +186,25 @@ class Adafactor:
 
 @dataclasses.dataclass(frozen=True)
 class Muon:
-    """Momentum whose matrices are made orthogonal. It moves the matrices and kernels that a net declares in `decays`, but for
-    those in `gives_theta`; Adam moves all else. Updates are as long as Adam's, so that a learning rate of AdamW's suits it."""
+    """Momentum whose matrices are made orthogonal. It updates the matrices and kernels that a net names in `decays`, except those
+    in `gives_theta`; Adam updates all other parameters. Updates have the size of Adam's, so that AdamW's learning rates fit."""
 
     learning_rate: float = 1e-3
-    """The highest learning rate, that of the schedule's peak."""
+    """The learning rate at the peak of the schedule."""
     schedule: Any = Cosine()
-    """How the learning rate changes in the run."""
+    """The learning-rate schedule."""
     weight_decay: float = 0.1
-    """What an update takes of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
+    """Weight decay of matrices and kernels, times the learning rate. Biases, scales and embeddings do not decay."""
     momentum: float = 0.95
     """Decay of the mean of gradients of matrices."""
     nesterov: bool = True
-    """Look ahead by one update, as Nesterov's momentum does."""
+    """Use Nesterov's momentum, which anticipates one update."""
     b1: float = 0.9
-    """For what Adam moves: decay of the mean of gradients."""
+    """For the parameters that Adam updates: decay of the mean of gradients."""
     b2: float = 0.999
-    """For what Adam moves: decay of the mean of squared gradients."""
+    """For the parameters that Adam updates: decay of the mean of squared gradients."""
     clip: float | None = 1.0
-    """The norm that gradients are clipped to, of all parameters together; None leaves them alone."""
+    """The norm, over all parameters together, at which gradients are clipped; None does not clip."""
 
     def __post_init__(self):
         _check(self, "momentum", "b1", "b2", weight_decay=self.weight_decay)
@@ -233,7 +233,7 @@ class Muon:
         return _clipped(self, _decayed(self, muon, steps, net))
 
 
-# The root mean square of Adam's updates, about.
+# About the root mean square of Adam's updates.
 _LENGTH = 0.2
 
 
@@ -251,7 +251,7 @@ def _clipped(optimizer, transformation) -> optax.GradientTransformation:
 
 
 def _decayed(optimizer, direction, steps: int, net: NetCapabilities) -> optax.GradientTransformation:
-    """Adds the decay of what a net declares to a direction, and goes there by the learning rate."""
+    """Adds the decay of the arrays that a net names to an update, and scales it by the learning rate."""
     decay = optax.add_decayed_weights(optimizer.weight_decay, _reached(optimizer.weight_decay, net.decays))
     return optax.chain(direction, decay, optax.scale_by_learning_rate(_rate(optimizer, steps)))
 

@@ -1,4 +1,4 @@
-"""A model of data, or of weights, that are not known yet: what a config over a user's own files has in the place of a Model.
+"""Recipes for a model of data, or of weights, that are not read yet: a config for a user's own files has one instead of a Model.
 
 Experiment(data=ImageFolder(), model=ModelFor(net=PixelCNNPP()), ...)        settle(experiment).model is an arjax.Model
 Experiment(data=TextFiles(symbols="bytes"), model=Pretrained(), params_from="gpt2", ...)        likewise, with its tokenizer
@@ -21,23 +21,23 @@ from arjax.tokenizers import BPE
 
 @dataclasses.dataclass(frozen=True)
 class ModelFor:
-    """A net for whatever data it is given: the shape, the classes and, unless it is named, the head follow from them."""
+    """A net for any data: the shape, the classes and, by default, the head follow from the data."""
 
     net: Any
     """The network."""
     head: Any = None
-    """The distribution of one symbol; None for the one that suits the data's values."""
+    """The distribution of one symbol; None for the one that fits the data's values."""
     order: Any = Raster()
     """The order in which an example is generated."""
     labels: bool = True
-    """Condition on the class, where the data have classes."""
+    """Condition on the class, if the data have classes."""
 
     def of(self, data, tokenizer=None) -> Model:
-        """Makes the model of a data set, or of its tokens. InputError where the data set says nothing of its examples, or where
-        the parts do not fit."""
+        """Makes the model of a data set, or of its tokens. InputError if the data set declares no model, or if the parts do not
+        fit."""
         capabilities = DataCapabilities.of(data)
         if capabilities.model is None:
-            raise InputError(f"{data.title} leaves open what its model is; give the experiment an arjax.Model, not ModelFor")
+            raise InputError(f"{data.title} declares no model; give the experiment an arjax.Model, not ModelFor")
         head = Categorical(tokenizer.vocab) if self.head is None and tokenizer is not None else self.head
         classes = len(capabilities.classes) if self.labels and capabilities.classes else None
         return capabilities.model(self.net, head=head, order=self.order, classes=classes)
@@ -45,15 +45,15 @@ class ModelFor:
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """The GPT-2, or the Image GPT, of the Hugging Face folder that `params_from` names, or the transformer of the run: its sizes,
-    its symbols, its tokenizer. What is None is as it is there."""
+    """The GPT-2 or Image GPT of the Hugging Face folder in `params_from`, or the transformer of a run, with its sizes, symbols
+    and tokenizer. Fields that are None keep the value there."""
 
     dropout: float | None = None
-    """The rate for what enters and for what every block adds."""
+    """Dropout rate of the input and of what every block adds."""
     dtype: DtypeName | None = None
-    """What is computed in; the parameters are float32."""
+    """The type to compute in; the parameters are float32."""
     remat: bool | None = None
-    """Compute blocks again for the gradient, in exchange for memory."""
+    """Compute the blocks again for the gradient in place of keeping them: less memory, more time."""
 
     def net(self, model: Model):
         """Returns the model's net with these fields, as far as they are set."""
@@ -69,7 +69,7 @@ class Pretrained:
         InputError where it is none, or where the data do not fit it.
         """
         if source is None:
-            raise InputError("the model is that of a Hugging Face folder; name it by --params-from FOLDER")
+            raise InputError("the model comes from a Hugging Face folder; name it by --params-from FOLDER")
         there, file = huggingface_model(source), Path(source) / TOKENIZER
         vocab = there.head.vocab
         if tokenizer is None and file.is_file():
@@ -91,13 +91,13 @@ class Pretrained:
 
 
 def is_open(experiment) -> bool:
-    """Has an experiment to see its data or its weights before its parts can be held against each other?"""
+    """Must an experiment read its data or weights before its parts can be checked against each other?"""
     return isinstance(experiment.model, ModelFor | Pretrained) or DataCapabilities.of(experiment.data).open
 
 
 def settle(experiment):
-    """Returns the experiment with what its data and its weights decide: classes and symbols, the model. What is strange about the
-    files is said. InputError where they cannot be read, or where the parts do not fit."""
+    """Returns the experiment with the fields that its data and weights decide: classes, symbols, the model. Prints notes on the
+    files. InputError if they cannot be read, or if the parts do not fit."""
     if not is_open(experiment):
         return experiment
     data, notes = examine(experiment.data)

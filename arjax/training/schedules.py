@@ -5,8 +5,8 @@
     Linear, Cosine                                   from peak to `final` times peak at the last step
     WarmupStableDecay                                peak, and in the last part of the run from peak to `final` times peak
 
-Cosine is of Loshchilov and Hutter 2017, WarmupStableDecay of Hu et al. 2024 (MiniCPM). A run can be made longer after the
-first `stable(steps)` updates, which are those of a longer one too.
+Cosine is from Loshchilov and Hutter 2017, WarmupStableDecay from Hu et al. 2024 (MiniCPM). A run can be made longer after its
+first `stable(steps)` updates, which are also those of a longer run.
 """
 
 import dataclasses
@@ -35,10 +35,10 @@ class Schedule(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """The same learning rate from the warm-up on. A run can be made longer at any time."""
+    """Stays at the peak after the warm-up. A run can be made longer at any time."""
 
     warmup: int = 0
-    """Updates at the beginning in which the learning rate rises from 0 in a line."""
+    """Updates in which the learning rate rises linearly from 0 to its peak."""
 
     def __post_init__(self):
         check_types(self)
@@ -55,10 +55,10 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    """Falls in a line from the warm-up to the last step."""
+    """Falls linearly from the warm-up to the last step."""
 
     warmup: int = 0
-    """Updates at the beginning in which the learning rate rises from 0 in a line."""
+    """Updates in which the learning rate rises linearly from 0 to its peak."""
     final: float = 0.0
     """The learning rate at the last step, as a fraction of the peak."""
 
@@ -80,7 +80,7 @@ class Cosine:
     """Falls along half a cosine from the warm-up to the last step."""
 
     warmup: int = 0
-    """Updates at the beginning in which the learning rate rises from 0 in a line."""
+    """Updates in which the learning rate rises linearly from 0 to its peak."""
     final: float = 0.0
     """The learning rate at the last step, as a fraction of the peak."""
 
@@ -99,13 +99,13 @@ class Cosine:
 
 @dataclasses.dataclass(frozen=True)
 class WarmupStableDecay:
-    """The same learning rate from the warm-up on, which falls in a line in the last part of the run. A checkpoint is kept where
-    it begins to fall: from there the run can be made longer."""
+    """Stays at the peak after the warm-up, and falls linearly in the last part of the run. A run keeps the checkpoint at which
+    the rate begins to fall, and can be made longer from there."""
 
     warmup: int = 0
-    """Updates at the beginning in which the learning rate rises from 0 in a line."""
+    """Updates in which the learning rate rises linearly from 0 to its peak."""
     decay: float = 0.2
-    """The last part of the run, in which the learning rate falls in a line, as a fraction of all steps."""
+    """Fraction of the run, at its end, in which the learning rate falls linearly."""
     final: float = 0.0
     """The learning rate at the last step, as a fraction of the peak."""
 
@@ -139,7 +139,7 @@ def _check(warmup: int, final: float = 0.0) -> None:
 
 
 def _warmed(warmup: int, peak: float, steps: int, rest: optax.Schedule) -> optax.Schedule:
-    """Returns a line from 0 to `peak`, and behind it `rest`, whose own count begins there."""
+    """Returns a linear rise from 0 to `peak`, followed by `rest`, whose count begins there."""
     if warmup >= steps:
         raise InputError(f"optimizer.schedule.warmup={warmup} must be less than steps={steps}; lower it or train for more steps")
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), rest], [warmup]) if warmup else rest
