@@ -1,9 +1,11 @@
-"""A GPT-2 out of a Hugging Face folder, trained further on your own text; see docs/guides/fine_tuning.md.
+"""A GPT-2 of a Hugging Face folder, fine-tuned on your own text; see docs/guides/fine_tuning.md.
 
 Command: python train.py configs/gpt2_finetune.py --params-from FOLDER --data.path PATH
-Hardware and time: not measured; for the smallest GPT-2 of 124 million parameters an accelerator
-Result: that of your text. The folder decides the model and its tokens: config.json, model.safetensors and tokenizer.json, as
-transformers' save_pretrained writes them, are read; nothing is downloaded
+Hardware and time: not measured; even the smallest GPT-2, of 124 million parameters, needs an accelerator
+Result: depends on your text
+
+The folder decides the model and its tokens. It holds config.json, model.safetensors and tokenizer.json, as save_pretrained of
+transformers writes them. Nothing is downloaded.
 """
 
 from arjax.data import TextFiles

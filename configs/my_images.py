@@ -1,9 +1,9 @@
-"""A small PixelCNN++ on a folder of your own images, gray or in colour, given the class where its folders are classes.
+"""A small PixelCNN++ on a folder of your own images, gray or in colour; folders in it are classes.
 
 Command: python train.py configs/my_images.py --data.path FOLDER
-Hardware and time: 350 seconds of processor time, shared by 2 CPU cores that other work slowed down to 20 minutes
-Result: 2.92 bits/dim (1584.6 +- 55.5 nats per example) on the 60 test images of 600 PNGs of Fashion-MNIST, 60 of each class, in
-    10 folders, with seed 0; independent pixels: 5.45 bits/dim
+Hardware and time: 2 CPU cores, 350 seconds of processor time (20 minutes on a busy machine)
+Result: 2.92 bits/dim (1584.6 +- 55.5 nats per example) on 60 test images with seed 0; independent pixels need 5.45 bits/dim. The
+    data are 600 PNGs of Fashion-MNIST in 10 folders of 60
 """
 
 from arjax.data import ImageFolder

@@ -1,13 +1,13 @@
-"""A WaveNet on a folder of your own recordings, given the names of its folders where these are classes.
+"""A WaveNet on a folder of your own recordings; folders in it are classes.
 
 Command: python train.py configs/my_sounds.py --data.path FOLDER
-Hardware and time: 2 CPU cores, 4 minutes of processor time (12 minutes on a machine that nine others used)
+Hardware and time: 2 CPU cores, 4 minutes of processor time (12 minutes on a busy machine)
 Result, with seed 0, on 1200 spoken digits of six speakers (8 kHz, 9 minutes, a folder for each digit): test -log p(x | label) =
 5.090 bits per sample; a first-order Markov table needs 5.796, a histogram 7.295, both given the digit. Validation 4.760, still
 falling at the last step
 
-Samples are a quarter of a second long: the model generates as many samples as --data.length says. More steps and a wider net
-learn more (configs/spoken_digits_wavenet.py).
+The model generates a quarter of a second: --data.length samples. For better results train longer and wider, as
+configs/spoken_digits_wavenet.py does.
 """
 
 from arjax.data import SoundFolder

@@ -1,15 +1,15 @@
-"""Your own table: MADE over the columns of a CSV or Parquet file, in any order, so that it draws rows and fills in any cells.
+"""A MADE on your own table, a CSV or Parquet file, over its columns in any order: it draws rows, and fills in any cells.
 
 Command: python train.py configs/my_table.py --data.path table.csv
-Hardware and time: 2 CPU cores, 7 to 13 seconds (a minute where eight others used them)
+Hardware and time: 2 CPU cores, 7 to 13 seconds (a minute on a busy machine)
 Result: test -log p(x) in nats per row, in the units of the table, with seed 0; beside it independent columns
   diamonds of ggplot2 (53,940 rows: 7 real, 3 categorical columns)                              12.17 ± 0.06    23.50
   wine of scikit-learn (178 rows: 13 real, 1 categorical)                                       18.31 ± 1.07    23.21
   penguins of palmerpenguins (344 rows: 4 real, 1 ordered, 3 categorical, 19 missing values)    17.73 ± 0.60    21.39
 
-A table of fewer than 80 rows needs a smaller --batch-size. Only AnyOrder trains the net to fill in whatever cells are
-missing; of small tables it is the better fit, too, because each order asks for other conditionals: in the order of the columns
-alone wine's test is at 19.74 nats, where it is best on validation (2000 steps of 128 rows).
+A table of fewer than 80 rows needs a smaller --batch-size. Only AnyOrder trains the net to fill in any missing cells.
+It also fits small tables better, because each order trains other conditionals: with the order of the columns alone the test of
+wine is 19.74 nats at the best step on validation (2000 steps of 128 rows).
 """
 
 from arjax.data import TableFile

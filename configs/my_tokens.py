@@ -1,4 +1,4 @@
-"""A Transformer on tokens that you have made, as nanoGPT's train.bin and val.bin.
+"""A Transformer on tokens that you have made, such as nanoGPT's train.bin and val.bin.
 
 Command: python train.py configs/my_tokens.py --data.path FOLDER
 """

@@ -4,8 +4,8 @@ last 10 % to validate.
 Command: python train.py configs/shakespeare_gpt_cpu.py
 Hardware and time: 2 CPU cores, 129 seconds of processor time on a busy machine
 Result: test -log p(x) = 1.8644 nats per character (2.690 bits) with seed 0, on the same characters as it was chosen on, at the
-last of 1500 steps; a first-order Markov table needs 2.4948, a histogram 3.3473. With a start of its own, which GPT-2's format
-lacks, it needs 1.8636, and started with a newline 1.8785; with seed 1 these two need 1.8665 and 1.8662
+last of 1500 steps; a first-order Markov table needs 2.4948, a histogram 3.3473. With a learned start, which GPT-2's format lacks,
+it needs 1.8636, and with a newline as the start 1.8785; with seed 1 these two need 1.8665 and 1.8662
 
 On the same machine nanoGPT's 2000 steps took 114 seconds (220 of processor time) to 1.886, its estimate on random windows. With
 its learning rate, 1e-3 falling to 1e-4, and clip=1, this network was at 1.902 after 2000 steps, when weight decay still reached
@@ -20,7 +20,7 @@ from arjax.models import Transformer
 from arjax.training import AdamW, Cosine, Experiment
 
 LENGTH = 64
-START = TinyShakespeare.alphabet.index(" ")  # which stands before most windows
+START = TinyShakespeare.alphabet.index(" ")  # the symbol before most windows
 
 experiment = Experiment(
     data=TinyShakespeare(length=LENGTH),

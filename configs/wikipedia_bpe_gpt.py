@@ -3,7 +3,7 @@
 Command: python train.py configs/wikipedia_bpe_gpt.py
 Hardware and time: 2 CPU cores, 250 seconds in all on a busy machine (160 seconds of processor time)
 Result: test -log p(tokens) = 3.8885 nats per token = 2.5482 bits per byte of the original with seed 0, at the last of 1500 steps
-(validation 2.4905, and falling); a first-order Markov table of tokens needs 2.7782, a histogram 3.9671. With a start of its own,
+(validation 2.4905, and falling); a first-order Markov table of tokens needs 2.7782, a histogram 3.9671. With a learned start,
 which GPT-2's format lacks, it needs 2.5448. This is not enwik8.
 """
 
