@@ -37,8 +37,8 @@ class Compare:
     repeats: int = 5
     """Timed runs of each, of which the median is given."""
     out: Path | None = None
-    """Where to write the table, as X.md; the figures and the picture go beside it, as .json and .png. By default
-    runs/compare.md, with -2, -3, ... behind it as long as that is there."""
+    """The table, as X.md, with its figures as .json and its picture as .png beside it; by default runs/compare.md, with -2, -3,
+    ... added if that exists."""
     overwrite: Overwrite = False
 
     def __call__(self, flags: list[str]) -> None:

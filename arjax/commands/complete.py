@@ -55,8 +55,8 @@ class Complete:
     raw: flags.Raw = False
     step: flags.Step = None
     png: Path | None = None
-    """Where to write the picture; by default RUN/samples/complete_MASK_SEED.png, or of sound RUN/samples/complete_SEED.png, with
-    -2, -3, ... behind it as long as that is there. Texts and sounds are named likewise."""
+    """The picture; by default RUN/samples/complete_MASK_SEED.png, for sound RUN/samples/complete_SEED.png, with -2, -3, ... added
+    if that exists. Texts and sounds are named likewise."""
     overwrite: flags.Overwrite = False
     root: flags.Root = None
     modules: flags.Modules = ()

@@ -27,8 +27,7 @@ class Figures:
     what: Annotated[Literal["orders", "masks", "receptive-field", "dependence", "attention"], tyro.conf.Positional]
     """What to draw."""
     png: Path | None = None
-    """Where to write the picture; by default WHAT.png, or of a run RUN/samples/WHAT.png, with -2, -3, ... behind it as long
-    as that is there."""
+    """The picture; by default WHAT.png, for a run RUN/samples/WHAT.png, with -2, -3, ... added if that exists."""
     overwrite: flags.Overwrite = False
     height: int = 8
     """Rows of sites, without --run."""

@@ -53,8 +53,8 @@ class Sample:
     raw: flags.Raw = False
     step: flags.Step = None
     png: Path | None = None
-    """Where to write the picture; by default RUN/samples/seed_SEED.png, with -2, -3, ... behind it as long as that is there.
-    Texts and sounds are named likewise."""
+    """The picture; by default RUN/samples/seed_SEED.png, or seed_SEED-2.png, ... if that exists. Texts and sounds are named
+    likewise."""
     out: Path | None = None
     """The samples as .npz (arrays x and, if the model takes them, label, local and memory; also the lengths of continuations,
     and the tokens of images), continuations as .jsonl (prompt, text, tokens, stop), or rows of a table as .csv."""

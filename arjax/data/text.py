@@ -1,16 +1,15 @@
 """Text as rows of symbols, characters or bytes, in three splits that are cut into windows.
 
-A stream is cut by place. Training sees every window of `length` symbols that the training part holds; held-out parts are cut into
-windows that follow each other, so that every symbol is scored once (less than a window at the end of a part is left out).
+A stream is split by place. Training sees every window of `length` symbols in the training split; held-out splits are cut into
+consecutive windows, so that every symbol is scored once (less than a window at the end of a split is left out).
 
-Documents end with a symbol of their own, and no window runs from one into the next. A window begins where a document begins or
-where the one before it ends; of a longer document the last is moved back to end where the document ends, and counts only what
-was not counted yet; a shorter document is padded, and the padding never counts. So every symbol of every part is counted once.
-Only of a training part that is one document every window is seen, as of a stream.
+Documents end with a symbol of their own, and no window runs from one document into the next. A window begins where a document
+begins or where the window before it ends. The last window of a longer document is moved back to end where the document ends, and
+counts only symbols that were not counted yet. A shorter document is padded, and padding never counts. So every symbol of every
+split is counted once. If the training split is a single document, training sees every window of it, as of a stream.
 
-A window's first symbols are scored without what stood before them: -log p is exact for a model that takes windows as independent,
-and an upper bound on what the same model needs given the whole context, as far as context helps it. Longer windows make it
-tighter.
+A window's first symbols are scored without the text before them: -log p is exact for a model that takes windows as independent,
+and an upper bound on -log p given the whole context, as far as context helps the model. Longer windows make it tighter.
 """
 
 import dataclasses
@@ -27,7 +26,7 @@ from arjax.data.values import Levels
 from arjax.data.windows import tile
 from arjax.errors import InputError
 
-# An epoch's order takes 8 bytes for each window. Of a longer part, windows begin some symbols apart.
+# An epoch's order takes 8 bytes for each window. In a longer split, windows begin some symbols apart.
 _MOST_WINDOWS = 2**23
 
 
@@ -49,10 +48,10 @@ class TextDataset(Dataset, Protocol):
 
 
 def cut_windows(data: TextDataset, parts: Parts, end: int | None, symbols: str) -> Splits:
-    """Makes of a data set's parts, rows [N] of symbols, windows [windows, length]. InputError if a part is too short.
+    """Cuts the splits of a data set, rows [N] of symbols, into windows [windows, length]. InputError if a split is too short.
 
     end: the symbol that ends a document.
-    symbols: names in messages what the parts consist of.
+    symbols: names the symbols in messages.
     """
     if data.across or end is None:
         return windows(parts, data.length, data.name, symbols)
@@ -75,10 +74,10 @@ def _of_documents(part, length, end, train=False) -> Split:
 
 
 def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
-    """Makes of streams [N] windows [windows, length], all of them views. InputError if a part is shorter than one window.
+    """Cuts streams [N] into windows [windows, length], all of them views. InputError if a split is shorter than one window.
 
     where: names the file in messages.
-    symbols: names what it consists of in messages.
+    symbols: names its symbols in messages.
     """
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
