@@ -123,9 +123,10 @@ def _differ(values, path, found, inside=False) -> None:
         for i, parts in enumerate(zip(*values, strict=True)):
             _differ(parts, f"{path}[{i}]", found, inside)
         return
-    if inside and kinds == {str}:
-        equal = next((i for i, each in enumerate(zip(*values, strict=False)) if len(set(each)) > 1), min(map(len, values)))
-        values = [f"...{value[equal - 20 :]}" for value in values] if equal > 40 else values
+    if inside and kinds in ({str}, {tuple}):
+        texts = [value if isinstance(value, str) else " ".join(map(in_words, value)) for value in values]
+        equal = next((i for i, each in enumerate(zip(*texts, strict=False)) if len(set(each)) > 1), min(map(len, texts)))
+        values = [f"...{text[equal - 20 :]}" for text in texts] if equal > 40 else values
     if len({type(value) for value in values}) > 1 or not dataclasses.is_dataclass(values[0]):
         for value, names in zip(values, found, strict=True):
             names[path] = in_words(value)

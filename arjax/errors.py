@@ -71,10 +71,12 @@ def one_line_errors():
             # Python would try to write what is left once more as it ends, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(1) from None
-        except (InputError, FloatingPointError, OSError, MemoryError, KeyboardInterrupt) as error:
+        except (InputError, FloatingPointError, OSError, MemoryError, RuntimeError, KeyboardInterrupt) as error:
             # The standard library raises an OSError with a file's name wherever a path cannot be used, and without one where an
             # open file cannot be written.
             unknown = isinstance(error, OSError) and error.filename is None and error.errno not in _FULL
+            # JAX raises a RuntimeError for whatever fails on a device, also where its memory is full.
+            unknown |= isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED")
             if os.environ.get("ARJAX_TRACEBACK") or unknown:
                 raise
             status, text = _ending(error)
@@ -91,8 +93,8 @@ def _ending(error) -> tuple[int, str]:
             return 2, str(error)
         case FloatingPointError():
             return 1, str(error)
-        case MemoryError():
-            return 1, f"there is not enough memory ({error}); choose less at once"
+        case MemoryError() | RuntimeError():
+            return 1, f"there is not enough memory ({textwrap.shorten(str(error), 300)}); choose less at once"
         case OSError():
             file = error.filename or "a file that was being written"
             return 2, f"{error.strerror or error}: {file}; check the path, its permissions and the free space"

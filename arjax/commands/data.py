@@ -2,7 +2,9 @@
 
 import collections
 import dataclasses
+import glob
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -76,13 +78,15 @@ class Data:
             show(exhibit.text, end="\n\n")
         train = shlex.join(["python", "-m", "arjax", "train", config, *flags])
         show_rows(self.what, rows(experiment, splits) | {"train on it": train})
-        stem = Path("runs/data") / Path(os.path.abspath(self.what)).stem
+        stem = Path("runs/data") / re.sub("[*?]", "_", Path(os.path.abspath(self.what)).stem)
         where = exhibit.save(stem, self.png, overwrite=self.overwrite)
         say(f"{len(x)} training examples in {where}")
 
 
 def config_for(path: Path) -> str:
     """Returns the config that reads a user's file or folder. InputError if no reader takes it, or if several may."""
+    if glob.has_magic(str(path)) and not path.exists():
+        return "my_text"  # alone reads what a pattern finds
     path = locate(str(path), None, "config, file or folder")
     if (path / "run.json").is_file():
         raise InputError(f"{path} is the directory of a run; give its config, or the file or folder that it was trained on")

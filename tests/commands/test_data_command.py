@@ -87,6 +87,11 @@ def test_config_for_follows_from_the_endings(names, config, tmp_path):
         assert config_for(tmp_path / names[0]) == config
 
 
+def test_config_for_takes_a_pattern_for_one_of_texts(tmp_path):
+    assert config_for(tmp_path / "*.py") == "my_text"
+    assert config_for(put(tmp_path, "[1].png") / "[1].png") == "my_images"
+
+
 def test_config_for_names_what_it_cannot_choose_between(tmp_path):
     assert fault(config_for, tmp_path).endswith(f"(no files); if it is text, name the reader: my_text --data.path {tmp_path}")
     put(tmp_path, "a.png", "b.txt")

@@ -71,4 +71,5 @@ def test_difference_goes_into_tuples_and_along_texts():
     assert difference(there, here) == "columns[1].location: 1.5 there, 2.5 here"
     assert difference(there, TableFile("t.csv", columns=(one,))).startswith("columns: TableColumn")
     assert difference("a" * 99 + "b", "a" * 99 + "c") == f"...{'a' * 20}b there, ...{'a' * 20}c here"
+    assert difference(("a",) * 60 + ("b",), ("a",) * 61) == f"...{'a ' * 10}b there, ...{'a ' * 10}a here"
     assert difference("a" * 99, "a" * 99 + "c") == f"...{'a' * 20} there, ...{'a' * 20}c here"

@@ -2,6 +2,7 @@ import json
 import re
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 from zoo import ZOO
 
@@ -200,6 +201,11 @@ def test_one_line_errors_are_those_of_a_config_and_not_those_of_a_library(tmp_pa
         raise MemoryError("Unable to allocate 37.3 GiB")
     assert end.value.code == 1
     assert capsys.readouterr().err == "error: there is not enough memory (Unable to allocate 37.3 GiB); choose less at once\n"
+    with pytest.raises(SystemExit), one_line_errors():
+        jnp.zeros(2**56, jnp.uint8)
+    assert capsys.readouterr().err.startswith("error: there is not enough memory (RESOURCE_EXHAUSTED: Out of memory")
+    with pytest.raises(RuntimeError, match="INTERNAL"), one_line_errors():
+        raise RuntimeError("INTERNAL: no kernel image")
 
 
 def test_load_config_names_those_that_come_near(tmp_path):
