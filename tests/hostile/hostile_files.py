@@ -138,7 +138,7 @@ LENGTH = 8 * MB
 _noise = np.random.default_rng(0).integers(0, 2, LENGTH, np.uint8)
 # Honest files of some megabytes, and what each may take for one of its bytes. Some are refused, having been read.
 HONEST = {
-    "bytes": (2, _noise.tobytes),
+    "bytes": (24, _noise.tobytes),
     "characters": (24, lambda: "\N{LION FACE}".encode() + (_noise + ord("a")).tobytes()),
     "npz": (4, lambda: zipped(_in_every_part(npy(_noise.reshape(-1, 8)[: 2**18])), 0)),
     "wav": (12, lambda: wav(_noise.tobytes(), 1, 8)),
