@@ -67,7 +67,7 @@ class SoundFolder:
         name = Path(self.path).name if self.path else "a folder of recordings"
         if self.open:
             return name
-        parts = f"parts as folders say, or else by seed {self.seed}: {fractions(self)}"
+        parts = f"splits by folders, or else by seed {self.seed}: {fractions(self)}"
         return f"{name}, {self.sample_rate} Hz, {windowed_title(self)}; {parts}"
 
     def examined(self) -> Examined:

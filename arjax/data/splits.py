@@ -65,7 +65,7 @@ def apart(x: np.ndarray) -> int:
 
 
 class Parts(NamedTuple):
-    """The parts of things in a row: sequences of them. `test` is `valid`, the same object, where no test part is held out."""
+    """The parts of things in a row: sequences of them. `test` is `valid`, the same object, if no test split is held out."""
 
     train: Any
     valid: Any
@@ -98,7 +98,7 @@ def cut(things, valid: float, test: float) -> Parts:
 
 
 def each(function: Callable, parts: Parts) -> Parts:
-    """Applies the function to each part; once, and shared, where the test part is the validation part."""
+    """Applies the function to each split; once, and shared, if the test split is the validation split."""
     train, valid = function(parts.train), function(parts.valid)
     return Parts(train, valid, valid if parts.test is parts.valid else function(parts.test))
 

@@ -58,7 +58,8 @@ def cut_windows(data: TextDataset, parts: Parts, end: int | None, symbols: str) 
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if not len(part):
             raise InputError(
-                f"{data.name}: its {name} part is empty; give more text, or hold out more or less by --data.valid and --data.test"
+                f"{data.name}: its {name} split is empty; give more text, or hold out more or less by "
+                "--data.valid and --data.test"
             )
     train, held_out = _of_documents(parts.train, data.length, end, True), _of_documents(parts.valid, data.length, end)
     return Splits(train, held_out, held_out if parts.test is parts.valid else _of_documents(parts.test, data.length, end))
@@ -82,7 +83,7 @@ def windows(parts: Parts, length: int, where: str, symbols: str) -> Splits:
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if len(part) < length:
             raise InputError(
-                f"{where}: its {name} part has {len(part)} {symbols}, less than one window of length={length}; choose a shorter "
+                f"{where}: its {name} split has {len(part)} {symbols}, less than one window of length={length}; choose a shorter "
                 "length or a longer file"
             )
     held_out = (Split(part[: len(part) // length * length].reshape(-1, length)) for part in (parts.valid, parts.test))
@@ -111,8 +112,8 @@ def title_of(data: TextDataset, symbols: str) -> str:
 class TinyShakespeare:
     """A million characters of Shakespeare's plays (Karpathy 2015): the first 90 % for training, the last 10 % for validation.
 
-    The text has been cut in these two parts only wherever results on it were published, so the test split is the validation part
-    again, and what is reported on it was also chosen on it.
+    Published results split this text in two only. So the test split is the validation split, on which the reported step was also
+    chosen.
     """
 
     length: int = 128

@@ -95,7 +95,7 @@ class TextFiles:
     @property
     def division(self) -> str:
         if self.held_out == "named":
-            return "parts as named"
+            return "splits as named"
         how = {"documents": f"documents held out by seed {self.seed}", "place": "the end of each document held out"}
         return f"{how.get(self.held_out or '', 'held out')}: {fractions(self)}"
 
@@ -121,7 +121,7 @@ class TextFiles:
             filled["alphabet"] = "".join(sorted(trained | others))
             if unseen := sorted(others - trained):
                 named = ", ".join(map(repr, unseen[:8])) + (", ..." if len(unseen) > 8 else "")
-                notes.append(f"{len(unseen)} of {len(trained | others)} characters are in held-out parts alone: {named}")
+                notes.append(f"{len(unseen)} of {len(trained | others)} characters are in held-out splits alone: {named}")
         return Examined(dataclasses.replace(self, **filled), tuple(notes))
 
     def load(self) -> Splits:

@@ -63,7 +63,7 @@ class TokenFile:
 
     name = property(lambda self: Path(self.path or "tokens").name or self.path)
     title = property(lambda self: self.name if self.open else title_of(self, f"{self.vocab} tokens"))
-    division = property(lambda self: f"parts as named, or of one file valid {self.valid:.4g}, test {self.test:.4g} of its end")
+    division = property(lambda self: f"splits as named, or of one file valid {self.valid:.4g}, test {self.test:.4g} of its end")
     medium = property(lambda self: Tokens())
     values = property(lambda self: Levels(self.vocab))
     open = property(lambda self: self.vocab is None)

@@ -56,7 +56,7 @@ class BPE:
         return shape
 
     def fit(self, data) -> Learned:
-        """Reads the file, or learns from the training part of the data set's texts: pairs seen twice or more, the same ones each
+        """Reads the file, or learns from the training split of the data set's texts: pairs seen twice or more, the same ones each
         time. InputError if there are not `vocab` tokens.
 
         A word of more than 1000 bytes is learned from in parts, because the library's time grows with the square of its length.

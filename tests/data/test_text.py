@@ -26,8 +26,8 @@ def test_windows_are_all_of_a_training_part_and_consecutive_ones_of_what_is_held
 @pytest.mark.parametrize(
     ("length", "says"),
     [
-        (91, "here: its training part has 90 characters, less than one window of length=91; choose a shorter length"),
-        (6, "its validation part has 5 characters, less than one window of length=6"),
+        (91, "here: its training split has 90 characters, less than one window of length=91; choose a shorter length"),
+        (6, "its validation split has 5 characters, less than one window of length=6"),
     ],
 )
 def test_windows_refuse_a_part_that_is_shorter_than_one(length, says):

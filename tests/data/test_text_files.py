@@ -97,7 +97,7 @@ def test_files_and_folders_named_train_valid_and_test_win(tmp_path):
     splits = data.load()
     assert [documents(split, data, "ab") for split in splits] == [["aab", "ba"], ["ab"], ["ab"]]
     assert splits.valid is splits.test
-    assert (data.division, data.length, data.alphabet) == ("parts as named", 4, "ab")
+    assert (data.division, data.length, data.alphabet) == ("splits as named", 4, "ab")
 
 
 def test_examined_reads_marks_line_ends_packed_and_empty_files_and_says_so(tmp_path):
@@ -123,7 +123,7 @@ def test_examined_reads_marks_line_ends_packed_and_empty_files_and_says_so(tmp_p
 def test_alphabet_has_what_only_held_out_parts_have(tmp_path):
     data, notes = TextFiles(write(tmp_path, a_txt="ab" * 99 + "é"), length=4).examined()
     assert data.alphabet == "abé"
-    assert notes == ("1 of 3 characters are in held-out parts alone: 'é'",)
+    assert notes == ("1 of 3 characters are in held-out splits alone: 'é'",)
     assert data.model(MADE(hidden=(4,)), head=None, order=Raster(), classes=None).head.vocab == 4
 
 
@@ -164,7 +164,7 @@ def test_bpe_tokens_of_documents_end_with_a_token_that_counts_no_bytes(tmp_path)
         ({"a_txt_gz": b"ab"}, {}, "a.txt.gz cannot be read (BadGzipFile"),
         ({"a_txt": "abcdefgh" * 9}, {"alphabet": "abc"}, "'d', 'e', 'f', 'g', 'h', first at character 3, which the alphabet"),
         ({"a_jsonl": '{"text": 3}'}, {}, "a.jsonl line 1 has 3 as 'text', no text; correct it, or choose another --data.field"),
-        ({"a_txt": "ab"}, {}, "its validation part is empty; give more text, or hold out"),
+        ({"a_txt": "ab"}, {}, "its validation split is empty; give more text, or hold out"),
         ({"a_txt": "ab"}, {"held_out": "named"}, "has no files or folder named train; leave out --data.held-out named"),
         ({}, {"vocab": 300}, "vocab and tokenizer are of byte-pair tokens, not of characters; set --data.symbols bpe"),
         ({}, {"symbols": "bytes", "alphabet": "a"}, "an alphabet is of characters, not of bytes; leave it out"),
