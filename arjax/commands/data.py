@@ -17,7 +17,7 @@ from arjax.commands import flags as shared
 from arjax.data import documents, image_folder, sound_files, table_files
 from arjax.data.dataset import DataCapabilities
 from arjax.data.sources import locate
-from arjax.data.splits import Splits, evenly_spaced
+from arjax.data.splits import Splits, apart, evenly_spaced
 from arjax.errors import InputError, brief, say, show
 from arjax.protocol import Cond
 from arjax.runs.config import edit, is_config, load_config
@@ -118,7 +118,7 @@ def rows(experiment, splits: Splits) -> dict[str, str | list[str]]:
     said = {"data": data.title}
     for name, split in splits._asdict().items():
         said[name] = f"{len(split.x):,} examples" + (", the same as valid" if name == "test" and split is splits.valid else "")
-        if split.counted is not None:
+        if split.counted is not None and apart(split.x) == 1:  # not of windows that overlap, in which each counts many times
             said[name] += f", in which {split.counted.sum():,} {data.medium.unit}s count"
     said["example"] = f"{' x '.join(map(str, train.x.shape[1:]))}, {train.x.dtype}"
     for part in ("local", "memory"):
