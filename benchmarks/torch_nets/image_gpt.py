@@ -1,0 +1,31 @@
+"""Image GPT (Chen et al. 2020) in PyTorch: 8 layers, 2 heads, 64 wide, over the 784 bits of a 28x28 image, batch 64.
+
+    h_t = e(x_{t-1}) + p_t;   h <- block(h) for every block;   theta_t = norm(h_t) v, the logit of bit t
+
+The blocks and their layouts are those of `gpt.py`, with layer norm; a matrix of its own gives the one logit.
+"""
+
+import torch.nn.functional as F
+
+import arjax
+from arjax.heads import Bernoulli
+from arjax.models import Transformer
+
+from . import gpt
+
+MODEL = arjax.Model(Transformer(layers=8, heads=2, width=64), Bernoulli(), (28, 28))
+BATCH = 64
+
+
+class Net(gpt.Net):
+    def __init__(self, params):
+        super().__init__(MODEL, params)
+
+    def forward(self, x):
+        """x int64 [B, 28, 28] -> theta [B, 784, 1]."""
+        return super().forward(x.flatten(1))
+
+
+def loss(theta, x):
+    """-log p(x), nats per image, the mean over the batch."""
+    return F.binary_cross_entropy_with_logits(theta[..., 0], x.flatten(1).float(), reduction="sum") / len(x)
