@@ -1,10 +1,11 @@
-"""GPT (Radford et al. 2019) in PyTorch, 65 symbols, in the two sizes of nanoGPT's Shakespeare: 4 layers, 4 heads, 128 wide, 64
-symbols, batch 12; and 6 layers, 6 heads, 384 wide, 256 symbols, batch 16.
+"""GPT (Radford et al. 2019) in PyTorch over 65 symbols, in the two sizes of nanoGPT's Shakespeare.
 
-    h_t = e(x_{t-1}) + p_t;   h <- h + attention(norm(h)),   h <- h + W' gelu(W norm(h)) for every block;   theta = norm(h) E^T
+    h_t = e(x_{t-1}) + p_t,   theta = norm(h) E^T, with in every block
+    h <- h + attention(norm(h)),   h <- h + W' gelu(W norm(h))
 
-Queries, keys and values come of one product, attention of `scaled_dot_product_attention`, and gelu is the exact one. `Linear`
-keeps its matrix transposed, and the vector that stands for the start is one more row of the table: arjax keeps it apart.
+4 layers, 4 heads, 128 wide, 64 symbols, batch 12; and 6 layers, 6 heads, 384 wide, 256 symbols,
+batch 16. One product gives queries, keys and values; gelu is the exact one. `Linear` keeps its
+matrix transposed. The vector of the start is one more row of the table; arjax keeps it apart.
 `image_gpt.py` has the same blocks.
 """
 
@@ -26,7 +27,7 @@ ROWS = (row(4, 4, 128, 64, 12), row(6, 6, 384, 256, 16))
 
 
 class Net(torch.nn.Module):
-    """With a matrix `v` among the params theta = norm(h) V, else the table gives theta, too."""
+    """A matrix `v` among the params gives theta; without one, the table does."""
 
     def __init__(self, model, params):
         super().__init__()

@@ -1,8 +1,8 @@
-"""Image GPT (Chen et al. 2020) in PyTorch: 8 layers, 2 heads, 64 wide, over the 784 bits of a 28x28 image, batch 64.
+"""Image GPT (Chen et al. 2020) in PyTorch: 8 layers, 2 heads, 64 wide, 784 bits, batch 64.
 
-    h_t = e(x_{t-1}) + p_t;   h <- block(h) for every block;   theta_t = norm(h_t) v, the logit of bit t
+    h_t = e(x_{t-1}) + p_t,   h <- block(h) for every block,   theta_t = norm(h_t) v
 
-The blocks and their layouts are those of `gpt.py`, with layer norm; a matrix of its own gives the one logit.
+The blocks and their layouts are those of `gpt.py`; a matrix v of its own gives the logit of a bit.
 """
 
 import torch.nn.functional as F

@@ -1,10 +1,11 @@
-"""An LSTM over characters in PyTorch: embedding 512, one LSTM of 512, 65 symbols, sequences of 256, batch 16.
+"""An LSTM in PyTorch: embedding 512, one LSTM of 512, 65 symbols, sequences of 256, batch 16.
 
     h_t, c_t = LSTM(e(x_{t-1}), h_{t-1}, c_{t-1}),   theta_t = V h_t + c
 
-`nn.LSTM` runs over the whole sequence, time first, with the gates in arjax's order. The start is a symbol of its own, whose row
-stays zero. Matrices are transposed; of the two biases of `nn.LSTM` one is zero and not trained, since arjax has one. arjax applies
-the LSTM's input weights to the table rather than to all symbols of the batch, which `nn.LSTM` cannot.
+`nn.LSTM` runs over the whole sequence, time first, with the gates in arjax's order. The start is a
+symbol of its own, whose row of the table stays zero. Matrices are transposed. `nn.LSTM` has two
+biases and arjax has one: the second is zero and not trained. arjax applies the LSTM's input weights
+to the table rather than to every symbol of the batch, which `nn.LSTM` cannot.
 """
 
 import numpy as np

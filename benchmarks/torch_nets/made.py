@@ -1,10 +1,10 @@
-"""MADE (Germain, Gregor, Murray, Larochelle 2015) in PyTorch: one hidden layer of 500 over 784 bits, batch 64.
+"""MADE (Germain, Gregor, Murray, Larochelle 2015) in PyTorch: 500 hidden units, 784 bits, batch 64.
 
     h = relu(b + (W * M) x),   theta = c + (V * M') h
 
-The degrees m of the hidden units are spread evenly over 0..T-2: M lets a unit see the bits t <= m, M' lets the output of bit t
-see the units m < t. As in arjax, both masks multiply the weights in every forward pass. Layouts are alike, but for arjax's axis of
-head parameters in V and c, here the last of theta alone.
+The degrees m of the hidden units are spread evenly over 0..T-2. M lets a unit see the bits t <= m,
+M' lets the output of bit t see the units m < t; both multiply the weights in every forward pass.
+V and c lack the axis of head parameters that they have in arjax.
 """
 
 import numpy as np
