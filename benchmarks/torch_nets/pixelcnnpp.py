@@ -6,8 +6,8 @@ Each stream is 32 channels wide. It has 2 blocks at each of 3 levels (28x28, 14x
 way up. Kernels are 2x3 in u and 2x2 in ul. The head has one logit for each binary pixel.
 
 Layouts: maps are [B, C, H, W] in channels_last, where arjax has [B, H, W, C]; weights are [G, C, rows, columns], and
-[C, G, rows, columns] in transposed convolutions, where arjax has [rows, columns, C, G]. The padding of the first convolutions
-moves the image down or right by one pixel.
+[C, G, rows, columns] in transposed convolutions, where arjax has [rows, columns, C, G]. A shifted convolution pads on both sides
+and drops what lies beyond the map, which is faster here than padding on one side. f(h) is computed once for all its readers.
 """
 
 import itertools
@@ -27,7 +27,7 @@ BATCH = 16
 
 
 def concat_elu(h):
-    return F.elu(torch.cat([h, -h], dim=1))
+    return F.elu(torch.cat([h, -h], dim=1), inplace=True)
 
 
 def filled(layer, w, b=None):
@@ -53,11 +53,12 @@ class ShiftedConv(nn.Module):
         super().__init__()
         w = np.asarray(params["w"])
         rows, columns, inputs, outputs = w.shape
-        self.pad = (1, columns - 2, rows - 1 + down, -down)
-        self.conv = filled(nn.Conv2d(inputs, outputs, (rows, columns), stride), w.transpose(3, 2, 0, 1), params["b"])
+        layer = nn.Conv2d(inputs, outputs, (rows, columns), stride, padding=(rows - 1 + down, 1))
+        self.conv, self.stride = filled(layer, w.transpose(3, 2, 0, 1), params["b"]), stride
 
     def forward(self, h):
-        return self.conv(F.pad(h, self.pad))
+        rows, columns = (size // self.stride for size in h.shape[2:])
+        return self.conv(h)[:, :, :rows, :columns]
 
 
 def shifted_transpose(params):
@@ -75,15 +76,16 @@ class Block(nn.Module):
         self.conv_in, self.conv_out = ShiftedConv(params["conv_in"]), ShiftedConv(params["conv_out"])
         self.skip, self.project = (matrix(params[name]) if name in params else None for name in ("w_skip", "w_tell"))
 
-    def forward(self, h, skip=None, other=None):
-        """Returns (h after the block, its projection for the other stream or None), from maps."""
-        inside = self.conv_in(concat_elu(h))
+    def forward(self, h, f, skip=None, other=None):
+        """Returns (h, f(h), its projection for the other stream or None) after the block, from maps h, f(h) and f(skip)."""
+        inside = self.conv_in(f)
         if skip is not None:
-            inside = inside + self.skip(concat_elu(skip))
+            inside = inside + self.skip(skip)
         if other is not None:
             inside = inside + other
         h = h + F.glu(self.conv_out(concat_elu(inside)), dim=1)
-        return h, self.project and self.project(concat_elu(h))
+        f = concat_elu(h)
+        return h, f, self.project and self.project(f)
 
 
 class Level(nn.Module):
@@ -101,19 +103,21 @@ class Level(nn.Module):
 
     def forward(self, h, others):
         """Returns (h, the projections of all blocks in the order they run). others: an iterator over the other stream's."""
-        skips, projections = [h], []
+        f = concat_elu(h)
+        skips, projections = [f], []
         for block in self.blocks[:RESNETS]:
-            h, projection = block(h, other=next(others))
-            skips.append(h)
+            h, f, projection = block(h, f, other=next(others))
+            skips.append(f)
             projections.append(projection)
         if self.coarser:
             h, more = self.coarser(self.downsample(h), others)
             h = self.upsample(h)
+            f = concat_elu(h)
             projections += more
         else:
             skips.pop()
         for block in self.blocks[RESNETS:]:
-            h, projection = block(h, skips.pop(), next(others))
+            h, f, projection = block(h, f, skips.pop(), next(others))
             projections.append(projection)
         return h, projections
 
