@@ -20,6 +20,7 @@ from arjax.models import GatedPixelCNN
 
 BATCH, SIDE, LAYERS = 16, 28, 10
 MODEL = arjax.Model(GatedPixelCNN(width=128, layers=LAYERS, head=(32,), kernel=7), Bernoulli(), (SIDE, SIDE))
+ROWS = (("gated PixelCNN, 10 layers of 128", MODEL, BATCH),)
 
 
 def conv2d(w, b=None):
@@ -65,7 +66,7 @@ class Layer(nn.Module):
 
 
 class Net(nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         self.layers = nn.ModuleList(Layer(params, k) for k in range(LAYERS + 1))
         head = [conv2d(params[f"w{i}"][None], params[f"b{i}"]) for i in (2 * LAYERS + 2, 2 * LAYERS + 3)]

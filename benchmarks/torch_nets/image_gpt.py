@@ -15,11 +15,12 @@ from . import gpt
 
 MODEL = arjax.Model(Transformer(layers=8, heads=2, width=64), Bernoulli(), (28, 28))
 BATCH = 64
+ROWS = (("Image GPT 8/2/64, 784 pixels", MODEL, BATCH),)
 
 
 class Net(gpt.Net):
-    def __init__(self, params):
-        super().__init__(MODEL, params)
+    def __init__(self, model, params):
+        super().__init__(model, params)
 
     def forward(self, x):
         """x int64 [B, 28, 28] -> theta [B, 784, 1]."""

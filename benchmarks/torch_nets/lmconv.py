@@ -19,6 +19,7 @@ from arjax.models import LMConv
 
 BATCH, SIDE, WIDTH, BLOCKS = 32, 28, 16, 5
 MODEL = arjax.Model(LMConv(width=WIDTH, blocks=BLOCKS, coordinates=True), Bernoulli(), (SIDE, SIDE))
+ROWS = (("LMConv, 5 blocks of 16", MODEL, BATCH),)
 
 
 def parameter(value):
@@ -56,14 +57,14 @@ def concat_elu(h):
 
 
 class Net(nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         self.convs = nn.ModuleList(LocalConv(params[f"w{i}"], params[f"b{i}"]) for i in range(2 * BLOCKS + 1))
         self.scale, self.shift = parameter(params["scale"]), parameter(params["shift"])
         self.skips = nn.ParameterList(parameter(np.asarray(params[f"w_skip{i}"]).T.copy()) for i in range(BLOCKS // 2))
         self.place = parameter(params["w_place"])
         self.w_out, self.b_out = parameter(params["w_out"]), parameter(params["b_out"])
-        order, kernels = torch.tensor(MODEL.permutation).long(), [self.convs[0].kernel, self.convs[1].kernel]
+        order, kernels = torch.tensor(model.permutation).long(), [self.convs[0].kernel, self.convs[1].kernel]
         for name, kernel, strict in zip(("strict", "mask"), kernels, (True, False), strict=True):
             self.register_buffer(name, local_mask(order, kernel, strict=strict))
         axis = torch.linspace(-1, 1, SIDE)

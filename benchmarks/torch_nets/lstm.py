@@ -19,10 +19,11 @@ from arjax.models import RNN
 WIDTH, VOCAB, LENGTH = 512, 65, 256
 MODEL = arjax.Model(RNN("lstm", width=WIDTH, embedding=WIDTH), Categorical(VOCAB), (LENGTH,))
 BATCH = 16
+ROWS = (("LSTM 512, 256 symbols", MODEL, BATCH),)
 
 
 class Net(torch.nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         self.embedding = torch.nn.Embedding(VOCAB + 1, WIDTH, padding_idx=VOCAB)
         self.lstm = torch.nn.LSTM(WIDTH, WIDTH)

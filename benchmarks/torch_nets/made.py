@@ -18,15 +18,16 @@ from arjax.models import MADE
 HIDDEN = 500
 MODEL = arjax.Model(MADE(hidden=(HIDDEN,)), Bernoulli(), (28, 28))
 BATCH = 64
+ROWS = (("MADE 784-500", MODEL, BATCH),)
 
 
 class Net(torch.nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         self.w, self.b = parameter(params["w0"]), parameter(params["b0"])
         self.v, self.c = parameter(params["v"][:, 0]), parameter(params["c"][:, 0])
-        sites = torch.arange(MODEL.num_sites)
-        degrees = torch.arange(HIDDEN) * (MODEL.num_sites - 1) // HIDDEN
+        sites = torch.arange(model.num_sites)
+        degrees = torch.arange(HIDDEN) * (model.num_sites - 1) // HIDDEN
         self.register_buffer("w_mask", (sites <= degrees[:, None]).float())
         self.register_buffer("v_mask", (degrees < sites[:, None]).float())
 

@@ -17,6 +17,7 @@ from arjax.models import PixelCNN
 
 BATCH, SIDE, BLOCKS = 64, 28, 15
 MODEL = arjax.Model(PixelCNN(width=16, blocks=BLOCKS, head=(32,), kernel=7), Bernoulli(), (SIDE, SIDE))
+ROWS = (("PixelCNN, 15 blocks of 16", MODEL, BATCH),)
 
 
 class MaskedConv2d(nn.Conv2d):
@@ -40,7 +41,7 @@ class MaskedConv2d(nn.Conv2d):
 
 
 class Net(nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         convs = [MaskedConv2d(params[f"w{i}"], params[f"b{i}"], strict=i == 0) for i in range(3 * BLOCKS + 3)]
         self.first, self.head = convs[0], nn.Sequential(nn.ReLU(), convs[-2], nn.ReLU(inplace=True), convs[-1])

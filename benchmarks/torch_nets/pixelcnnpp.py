@@ -24,6 +24,7 @@ from arjax.models import PixelCNNPP
 WIDTH, RESNETS, LEVELS = 32, 2, 3
 MODEL = arjax.Model(PixelCNNPP(width=WIDTH, resnets=RESNETS, levels=LEVELS, dropout=0.0), Bernoulli(), (28, 28))
 BATCH = 16
+ROWS = (("PixelCNN++ 32 wide, 2 resnets, 3 levels", MODEL, BATCH),)
 
 
 def concat_elu(h):
@@ -123,7 +124,7 @@ class Level(nn.Module):
 
 
 class Net(nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         self.first, self.above = ShiftedConv(params["first"], down=1), ShiftedConv(params["above"], down=1)
         self.left, self.theta = matrix(params["w_left"]), matrix(params["w_theta"], params["b_theta"])

@@ -19,6 +19,7 @@ from arjax.models import WaveNet
 
 BATCH, LENGTH, VOCAB, STACKS, LAYERS = 2, 4000, 256, 3, 10
 MODEL = arjax.Model(WaveNet(stacks=STACKS, layers=LAYERS, width=64, skip=128, readout=128), Categorical(VOCAB), (LENGTH,))
+ROWS = (("WaveNet, 30 layers of 64, 4000 samples", MODEL, BATCH),)
 
 
 def conv1d(w, b, dilation=1):
@@ -31,7 +32,7 @@ def conv1d(w, b, dilation=1):
 
 
 class Net(nn.Module):
-    def __init__(self, params):
+    def __init__(self, model, params):
         super().__init__()
         depth, table = STACKS * LAYERS, torch.tensor(np.asarray(params["w_in"][0]))
         self.embedding = nn.Embedding.from_pretrained(table, freeze=False)

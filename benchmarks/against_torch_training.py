@@ -1,0 +1,143 @@
+"""Training: one step of arjax beside one step of the same network in PyTorch; one process, the same weights, in turn.
+
+    pip install -e ".[peers]"
+    python benchmarks/against_torch_training.py                  # every row
+    python benchmarks/against_torch_training.py pixelcnn gpt     # those whose names begin so
+
+A step is forward, backward and Adam, in float32, without dropout. The networks are in torch_nets/, a file a family. First both
+are shown to compute the same theta from the same weights. Then each makes a step in turn; printed are the medians of `RUNS`
+steps, and of their ratios PyTorch / arjax: above 1 arjax is the faster. PyTorch runs eagerly, and where a C++ compiler is there
+also under torch.compile; the ratio is to the better of the two. `compile`: what arjax took to compile its step.
+"""
+
+import functools
+import importlib
+import os
+import pkgutil
+import statistics
+import sys
+import time
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import torch
+
+import arjax
+from arjax.data import Levels, Split
+from arjax.training import Adam, Experiment
+from arjax.training.state import init_state, train_step
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from benchmarks import torch_nets
+
+RUNS = 9
+THREADS = os.cpu_count()
+
+
+class Row(NamedTuple):
+    """A shape: an arjax.Model, the examples of a step, and the file of its network in PyTorch."""
+
+    name: str
+    model: arjax.Model
+    batch: int
+    peer: Any
+
+
+def rows(chosen=()) -> list[Row]:
+    """Lists the shapes of torch_nets/ whose names begin as one of `chosen`; all, if there is none."""
+    files = [
+        importlib.import_module(f"{torch_nets.__name__}.{found.name}") for found in pkgutil.iter_modules(torch_nets.__path__)
+    ]
+    every = [Row(*row, file) for file in files for row in file.ROWS]
+    return [row for row in every if not chosen or row.name.startswith(tuple(chosen))]
+
+
+def examples(row: Row, batch: int) -> np.ndarray:
+    """Draws symbols [B, *site_shape]."""
+    return np.random.default_rng(0).integers(0, row.model.head.vocab, (batch, *row.model.site_shape)).astype(np.int32)
+
+
+def gap(row: Row) -> float:
+    """Measures how far theta is from PyTorch's, relative to its size, on weights none of which is zero."""
+    params, x = arjax.testing.lively_params(row.model, jax.random.key(0)), examples(row, 2)
+    ours = np.asarray(arjax.theta(row.model, params, x))
+    with torch.no_grad():
+        theirs = row.peer.Net(row.model, params)(torch.tensor(x).long()).numpy()
+    return float(np.abs(ours - theirs.reshape(ours.shape)).max() / np.abs(ours).max())
+
+
+def our_step(row: Row):
+    """(a function that makes a step, the seconds that compiling took)."""
+    x = examples(row, row.batch)
+    data = arjax.Arrays(Split(x), Split(x[:1]), values=Levels(row.model.head.vocab))
+    fit = {"batch_size": row.batch, "steps": 10**6, "eval_every": 10**6, "ema": 0.0}
+    experiment = Experiment(data=data, model=row.model, optimizer=Adam(1e-3, clip=None), **fit)
+    state, key = jax.jit(functools.partial(init_state, experiment))(jax.random.key(0)), jax.random.key(1)
+    step, began = jax.jit(functools.partial(train_step, experiment), donate_argnums=0), time.perf_counter()
+    compiled = step.lower(state, {"x": x}, key).compile()
+    took = time.perf_counter() - began
+
+    def run():
+        nonlocal state
+        state, metrics = compiled(state, {"x": x}, key)
+        jax.block_until_ready(metrics)
+
+    return run, took
+
+
+def their_step(row: Row, compiled: bool):
+    """A function that makes a step."""
+    net = row.peer.Net(row.model, arjax.init(row.model, jax.random.key(0)))
+    x, optimizer = (
+        torch.tensor(examples(row, row.batch)).long(),
+        torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-3, fused=True),
+    )
+
+    def loss_of(x):
+        return row.peer.loss(net(x), x)
+
+    loss_of = torch.compile(loss_of) if compiled else loss_of
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        loss_of(x).backward()
+        optimizer.step()
+
+    return run
+
+
+def seconds(function) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def measure(row: Row, compiled: bool) -> list[str]:
+    """Returns the cells of a row of the table."""
+    ours, took = our_step(row)
+    theirs = {"eager": their_step(row, compiled=False)}
+    if compiled:
+        theirs["compiled"] = their_step(row, compiled=True)
+    for step in (ours, *theirs.values()):  # compile and warm up
+        step(), step()
+    turns = [{"ours": seconds(ours)} | {name: seconds(step) for name, step in theirs.items()} for _ in range(RUNS)]
+    median = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
+    ratio = statistics.median(min(turn[name] for name in theirs) / turn["ours"] for turn in turns)
+    times = [f"{1e3 * median[name]:,.0f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
+    return [f"{row.name}, batch {row.batch}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
+
+
+def main(chosen: list[str]) -> None:
+    torch.set_num_threads(THREADS)
+    compiled = "--eager" not in chosen
+    print(f"JAX {jax.__version__}, PyTorch {torch.__version__}, {THREADS} threads each; ms a step, medians of {RUNS}")
+    print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | arjax compiles in | theta differs by |")
+    print("|---|---|---|---|---|---|---|")
+    for row in rows([name for name in chosen if name != "--eager"]):
+        print(f"| {' | '.join(measure(row, compiled))} |", flush=True)
+        jax.clear_caches()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
