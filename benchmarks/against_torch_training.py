@@ -124,7 +124,7 @@ def measure(row: Row, compiled: bool) -> list[str]:
     turns = [{"ours": seconds(ours)} | {name: seconds(step) for name, step in theirs.items()} for _ in range(RUNS)]
     median = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     ratio = statistics.median(min(turn[name] for name in theirs) / turn["ours"] for turn in turns)
-    times = [f"{1e3 * median[name]:,.0f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
+    times = [f"{1e3 * median[name]:,.1f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
     return [f"{row.name}, batch {row.batch}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
 
 
