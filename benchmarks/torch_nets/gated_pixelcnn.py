@@ -1,12 +1,13 @@
-"""Gated PixelCNN in PyTorch, with the weights of arjax's: 10 gated layers of width 128 after the first, head 32, 28 x 28 bits,
-batch 16.
+"""Gated PixelCNN in PyTorch, with the weights of arjax's: 10 gated layers of width 128 after the
+first, head 32, 28 x 28 bits, batch 16.
 
-    v_0 = conv(rows above),   v_k = conv(gate(v_k-1)),   gate([a, b]) = tanh(a) sigmoid(b)                 a rectangle above
-    [residual, skip] = conv_1x1(gate(conv(h_k-1) + link(v_k))),   h_k = h_k-1 + residual                   the row so far
+    v_0 = conv(rows above),   v_k = conv(gate(v_k-1)),   gate([a, b]) = tanh(a) sigmoid(b)
+    [residual, skip] = conv_1x1(gate(conv(h_k-1) + link(v_k))),   h_k = h_k-1 + residual
     theta = conv_1x1(relu(conv_1x1(relu(sum of the skips))))
 
-Layer 0 reads 2 x - 1 with 3 x 7 taps above and 3 to the left, and the others have 2 x 3 and 2. Maps are [B, C, H, W] in the
-memory format channels_last (arjax: [B, H, W, C]) and kernels [G, C, rows, columns] (arjax: the reverse).
+Layer 0 reads 2 x - 1 with 3 x 7 taps above and 3 to the left, and the others have 2 x 3 and 2. Maps
+are [B, C, H, W] in the memory format channels_last (arjax: [B, H, W, C]) and kernels
+[G, C, rows, columns] (arjax: the reverse).
 """
 
 import numpy as np

@@ -1,11 +1,15 @@
-"""LMConv in PyTorch, with the weights of arjax's: 5 gated blocks of width 16, coordinates, 28 x 28 bits, raster order, batch 32.
+"""LMConv in PyTorch, with the weights of arjax's: 5 gated blocks of width 16, coordinates, 28 x 28
+bits, raster order, batch 32.
 
-    h = conv(x, 1) + coordinates,   u = layer_norm(conv(celu(h))) [+ celu(h of the mirrored block) W],   celu(h) = elu([h, -h])
+    h = conv(x, 1) + coordinates,   celu(h) = elu([h, -h])
+    u = layer_norm(conv(celu(h))) [+ celu(h of the mirrored block) W]
     h <- h + a sigmoid(b),   [a, b] = conv(celu(u)),   theta = elu(h) w
 
-A convolution (5 x 5 first, then 3 x 3) is one product of weights with the windows of all pixels (F.unfold), masked at every pixel
-by what was generated before it: the order is data, as in arjax, and no mask of weights. Maps are [B, C, H, W], and a window's
-features lie channel by channel (arjax: [B, H, W, C], tap by tap); windows are kept for the gradient (arjax makes them again).
+A convolution (5 x 5 first, then 3 x 3) is a sum over its taps: the shifted map, masked at every pixel
+by what was generated before it, times the tap's weights. The order is data, as in arjax, and no mask
+of weights. On a CPU this takes half the time of F.unfold, whose windows nine times as large as the
+map have to be written and read. Maps are [B, H, W, C] and kernels [rows, columns, C, G], as in arjax,
+which makes one product of all taps instead.
 """
 
 import numpy as np
@@ -26,14 +30,20 @@ def parameter(value):
     return nn.Parameter(torch.tensor(np.asarray(value)))
 
 
+def shifts(h, kernel, outside=0.0):
+    """[B, H, W, C] as every tap sees it, row by row."""
+    margin, (height, width) = kernel // 2, h.shape[1:3]
+    padded = F.pad(h, (0, 0, margin, margin, margin, margin), value=outside)
+    return [padded[:, r : r + height, s : s + width] for r in range(kernel) for s in range(kernel)]
+
+
 def local_mask(order, kernel, *, strict):
-    """[1, 1, taps, T]: 1 where a tap of the window around a pixel was generated before it (or with it, unless strict)."""
+    """[taps, H, W, 1]: 1 where what a tap sees was generated before the pixel (or is it, unless strict)."""
     rank = torch.empty(SIDE * SIDE)
     rank[order] = torch.arange(SIDE * SIDE, dtype=torch.float32)
-    rank = F.pad(rank.reshape(1, 1, SIDE, SIDE), [kernel // 2] * 4, value=SIDE * SIDE)
-    around = F.unfold(rank, kernel)[0]
-    centre = around[len(around) // 2]
-    return (around < centre if strict else around <= centre).float()[None, None]
+    rank = rank.reshape(1, SIDE, SIDE, 1)
+    around = torch.cat(shifts(rank, kernel, outside=SIDE * SIDE))
+    return (around < rank if strict else around <= rank).float()
 
 
 class LocalConv(nn.Module):
@@ -42,18 +52,18 @@ class LocalConv(nn.Module):
     def __init__(self, w, b):
         super().__init__()
         self.kernel = len(w)
-        self.weight = parameter(np.asarray(w).transpose(3, 2, 0, 1).reshape(w.shape[-1], -1).copy())
-        self.bias = parameter(b)
+        self.weight, self.bias = parameter(w), parameter(b)
 
     def forward(self, h, mask):
-        """[B, C, H, W] -> [B, G, H, W]"""
-        windows = F.unfold(h, self.kernel, padding=self.kernel // 2)
-        windows = (windows.unflatten(1, (h.shape[1], -1)) * mask).flatten(1, 2)
-        return (self.weight @ windows + self.bias[:, None]).unflatten(2, h.shape[2:])
+        """[B, H, W, C] -> [B, H, W, G]"""
+        y = self.bias
+        for tap, seen, w in zip(shifts(h, self.kernel), mask, self.weight.flatten(0, 1), strict=True):
+            y = y + (tap * seen) @ w
+        return y
 
 
 def concat_elu(h):
-    return F.elu(torch.cat([h, -h], dim=1), inplace=True)
+    return F.elu(torch.cat([h, -h], dim=-1), inplace=True)
 
 
 class Net(nn.Module):
@@ -61,30 +71,30 @@ class Net(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(LocalConv(params[f"w{i}"], params[f"b{i}"]) for i in range(2 * BLOCKS + 1))
         self.scale, self.shift = parameter(params["scale"]), parameter(params["shift"])
-        self.skips = nn.ParameterList(parameter(np.asarray(params[f"w_skip{i}"]).T.copy()) for i in range(BLOCKS // 2))
+        self.skips = nn.ParameterList(parameter(params[f"w_skip{i}"]) for i in range(BLOCKS // 2))
         self.place = parameter(params["w_place"])
         self.w_out, self.b_out = parameter(params["w_out"]), parameter(params["b_out"])
-        order, kernels = torch.tensor(model.permutation).long(), [self.convs[0].kernel, self.convs[1].kernel]
-        for name, kernel, strict in zip(("strict", "mask"), kernels, (True, False), strict=True):
-            self.register_buffer(name, local_mask(order, kernel, strict=strict))
+        order = torch.tensor(model.permutation).long()
+        self.register_buffer("strict", local_mask(order, self.convs[0].kernel, strict=True))
+        self.register_buffer("mask", local_mask(order, self.convs[1].kernel, strict=False))
         axis = torch.linspace(-1, 1, SIDE)
-        self.register_buffer("coordinates", torch.stack(torch.meshgrid(axis, axis, indexing="ij")))
+        self.register_buffer("coordinates", torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1))
 
     def forward(self, x):
         """[B, H, W] bits -> theta [B, T, 1]"""
-        x = 2 * x[:, None].float() - 1
-        h, mirrored = self.convs[0](torch.cat([x, torch.ones_like(x)], dim=1), self.strict), []
-        h = h + torch.einsum("ahw,ad->dhw", self.coordinates, self.place)
+        x = 2 * x[..., None].float() - 1
+        h, mirrored = self.convs[0](torch.cat([x, torch.ones_like(x)], dim=-1), self.strict), []
+        h = h + self.coordinates @ self.place
         for block in range(BLOCKS):
-            inside = self.convs[2 * block + 1](concat_elu(h), self.mask).permute(0, 2, 3, 1)
-            inside = F.layer_norm(inside, (WIDTH,), self.scale[block], self.shift[block]).permute(0, 3, 1, 2)
+            inside = self.convs[2 * block + 1](concat_elu(h), self.mask)
+            inside = F.layer_norm(inside, (WIDTH,), self.scale[block], self.shift[block])
             if block >= (BLOCKS + 1) // 2:
-                inside = inside + F.conv2d(concat_elu(mirrored.pop()), self.skips[BLOCKS - 1 - block][..., None, None])
-            value, opening = self.convs[2 * block + 2](concat_elu(inside), self.mask).chunk(2, dim=1)
+                inside = inside + concat_elu(mirrored.pop()) @ self.skips[BLOCKS - 1 - block]
+            value, opening = self.convs[2 * block + 2](concat_elu(inside), self.mask).chunk(2, dim=-1)
             h = h + value * torch.sigmoid(opening)
             if block < BLOCKS // 2:
                 mirrored.append(h)
-        return F.elu(h).flatten(2).transpose(1, 2) @ self.w_out + self.b_out
+        return (F.elu(h) @ self.w_out + self.b_out).flatten(1, 2)
 
 
 def loss(theta, x):

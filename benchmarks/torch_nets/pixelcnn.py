@@ -1,9 +1,12 @@
-"""PixelCNN in PyTorch, with the weights of arjax's: 15 residual blocks of width 16, head 32, 28 x 28 bits, batch 64.
+"""PixelCNN in PyTorch, with the weights of arjax's: 15 residual blocks of width 16, head 32, 28 x 28
+bits, batch 64.
 
-    h = conv_A(2 x - 1),   h <- h + conv_1x1(relu(conv_B(relu(conv_1x1(relu(h)))))),   theta = conv_1x1(relu(conv_1x1(relu(h))))
+    h = conv_A(2 x - 1),   h <- h + conv_1x1(relu(conv_B(relu(conv_1x1(relu(h))))))
+    theta = conv_1x1(relu(conv_1x1(relu(h))))
 
-conv_A is 7 x 7 without its lower rows, conv_B 3 x 3; both multiply their weights by a mask. The stream is 32 wide. Maps are
-[B, C, H, W] in the memory format channels_last (arjax: [B, H, W, C]) and kernels [G, C, rows, columns] (arjax: the reverse).
+conv_A is 7 x 7 without its lower rows, conv_B 3 x 3; both multiply their weights by a mask. The
+stream is 32 wide. Maps are [B, C, H, W] in the memory format channels_last (arjax: [B, H, W, C]) and
+kernels [G, C, rows, columns] (arjax: the reverse).
 """
 
 import numpy as np

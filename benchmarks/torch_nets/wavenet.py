@@ -1,11 +1,13 @@
-"""WaveNet in PyTorch, with the weights of arjax's: 3 stacks of 10 layers, 64 residual and 128 skip channels, 256 symbols, 4000
-samples, batch 2.
+"""WaveNet in PyTorch, with the weights of arjax's: 3 stacks of 10 layers, 64 residual and 128 skip
+channels, 256 symbols, 4000 samples, batch 2.
 
-    h = conv(e(x one step late)),   z = tanh(f) sigmoid(g),   [f, g] = conv_d(h),   h <- h + conv_1x1(z)     d = 1, 2, 4 ... 512
+    h = conv(e(x one step late)),   d = 1, 2, 4 ... 512 in each stack
+    z = tanh(f) sigmoid(g),   [f, g] = conv_d(h),   h <- h + conv_1x1(z)
     theta = A relu(B relu(sum over the layers of S z))
 
-Every convolution but those of 1 tap has 2, and is padded on the left by its dilation. Maps are [B, C, T] (arjax: [B, T, C]), and
-kernels [G, C, taps] (arjax: the reverse). The skip connections of all layers are one product, as in arjax.
+Every convolution but those of 1 tap has 2, and is padded on the left by its dilation. Maps are
+[B, C, T] (arjax: [B, T, C]), and kernels [G, C, taps] (arjax: the reverse). The skip connections of
+all layers are one product, as in arjax.
 """
 
 import numpy as np
