@@ -60,6 +60,8 @@ class Layer(nn.Module):
         if self.first:
             v = self.vertical(F.pad(v, (margin, margin, rows, -1)))
             a = F.conv2d(F.pad(h, (left, 0)), self.horizontal.weight * self.mask, self.horizontal.bias)
+            # One channel has no format, and what its convolutions give is not channels_last by itself.
+            v, a = (maps.contiguous(memory_format=torch.channels_last) for maps in (v, a))
         else:
             v = self.vertical(F.pad(gate(v), (margin, margin, rows - 1, 0)))
             a = self.horizontal(F.pad(h, (left, 0)))

@@ -56,7 +56,8 @@ class Net(nn.Module):
 
     def forward(self, x):
         """[B, H, W] bits -> theta [B, T, 1]"""
-        h = self.first(2 * x[:, None].float() - 1)
+        # One channel has no format, and what its convolution gives is not channels_last by itself.
+        h = self.first(2 * x[:, None].float() - 1).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             h = h + block(h)
         return self.head(h).reshape(len(x), SIDE * SIDE, 1)
