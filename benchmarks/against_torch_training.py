@@ -2,14 +2,15 @@
 
     pip install -e ".[peers]"
     python benchmarks/against_torch_training.py                  # every row
-    python benchmarks/against_torch_training.py pixelcnn gpt     # those whose names begin so
+    python benchmarks/against_torch_training.py PixelCNN GPT     # those whose names begin so
 
 A step is forward, backward and Adam, in float32, without dropout. The networks are in torch_nets/, a file a family. First both
-are shown to compute the same theta from the same weights. Then each makes a step in turn; printed are the medians of `RUNS`
+are shown to compute the same theta from the same weights. Then each makes a step in turn; printed are the medians of `--runs`
 steps, and of their ratios PyTorch / arjax: above 1 arjax is the faster. PyTorch runs eagerly, and where a C++ compiler is there
 also under torch.compile; the ratio is to the better of the two. `compile`: what arjax took to compile its step.
 """
 
+import argparse
 import functools
 import importlib
 import os
@@ -31,7 +32,6 @@ from arjax.training.state import init_state, train_step
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks import torch_nets
 
-RUNS = 9
 THREADS = os.cpu_count()
 
 
@@ -113,7 +113,7 @@ def seconds(function) -> float:
     return time.perf_counter() - start
 
 
-def measure(row: Row, compiled: bool) -> list[str]:
+def measure(row: Row, compiled: bool, runs: int) -> list[str]:
     """Returns the cells of a row of the table."""
     ours, took = our_step(row)
     theirs = {"eager": their_step(row, compiled=False)}
@@ -121,23 +121,27 @@ def measure(row: Row, compiled: bool) -> list[str]:
         theirs["compiled"] = their_step(row, compiled=True)
     for step in (ours, *theirs.values()):  # compile and warm up
         step(), step()
-    turns = [{"ours": seconds(ours)} | {name: seconds(step) for name, step in theirs.items()} for _ in range(RUNS)]
+    turns = [{"ours": seconds(ours)} | {name: seconds(step) for name, step in theirs.items()} for _ in range(runs)]
     median = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     ratio = statistics.median(min(turn[name] for name in theirs) / turn["ours"] for turn in turns)
     times = [f"{1e3 * median[name]:,.1f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
     return [f"{row.name}, batch {row.batch}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
 
 
-def main(chosen: list[str]) -> None:
+def main() -> None:
+    flags = argparse.ArgumentParser(description="Time a training step of arjax beside PyTorch's.")
+    flags.add_argument("names", nargs="*", help="rows whose names begin so; all, if there is none")
+    flags.add_argument("--runs", type=int, default=9, help="steps of each that are timed")
+    flags.add_argument("--eager", action="store_true", help="leave out torch.compile")
+    chosen = flags.parse_args()
     torch.set_num_threads(THREADS)
-    compiled = "--eager" not in chosen
-    print(f"JAX {jax.__version__}, PyTorch {torch.__version__}, {THREADS} threads each; ms a step, medians of {RUNS}")
+    print(f"JAX {jax.__version__}, PyTorch {torch.__version__}, {THREADS} threads each; ms a step, medians of {chosen.runs}")
     print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | arjax compiles in | theta differs by |")
     print("|---|---|---|---|---|---|---|")
-    for row in rows([name for name in chosen if name != "--eager"]):
-        print(f"| {' | '.join(measure(row, compiled))} |", flush=True)
+    for row in rows(chosen.names):
+        print(f"| {' | '.join(measure(row, not chosen.eager, chosen.runs))} |", flush=True)
         jax.clear_caches()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
