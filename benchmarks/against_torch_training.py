@@ -5,9 +5,9 @@
     python benchmarks/against_torch_training.py PixelCNN GPT     # those whose names begin so
 
 A step is forward, backward and Adam, in float32, without dropout. The networks are in torch_nets/, a file a family. First both
-are shown to compute the same theta from the same weights. Then each makes a step in turn; printed are the medians of `--runs`
-steps, and of their ratios PyTorch / arjax: above 1 arjax is the faster. PyTorch runs eagerly, and where a C++ compiler is there
-also under torch.compile; the ratio is to the better of the two. `compile`: what arjax took to compile its step.
+are shown to compute the same theta from the same weights. Then each makes two steps in turn, of which the second is timed.
+Printed are the medians of `--runs` turns, and of their ratios PyTorch / arjax: above 1 arjax is the faster. PyTorch runs eagerly,
+and where a C++ compiler is there also under torch.compile; the ratio is to the better of the two.
 """
 
 import argparse
@@ -108,6 +108,8 @@ def their_step(row: Row, compiled: bool):
 
 
 def seconds(function) -> float:
+    """Times a step behind another one: the first after the other library's finds its threads asleep and its memory gone."""
+    function()
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
