@@ -61,7 +61,6 @@ class DataCapabilities:
     """The tokenizer.json of the byte-pair tokens; None learns them from the training split."""
     tokens: bool = False
     """Are its examples such tokens already?"""
-
     shared: tuple[str, ...] = ()
     """The open fields that give the symbols their meaning: a run that starts from the parameters of another run copies them."""
 

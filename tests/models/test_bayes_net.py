@@ -6,6 +6,7 @@ import itertools
 import jax
 import numpy as np
 import pytest
+from five_variables import ARITIES, EDGES, PARENTS, POSSIBLE, model_of
 
 import arjax
 from arjax import Cond, CondSpec, Model, testing
@@ -17,14 +18,6 @@ from arjax.testing import lively_params
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
-EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
-PARENTS = {0: (4,), 1: (4,), 2: (1, 0, 4), 3: (2,), 4: ()}
-ARITIES = (3, 2, 3, 2, 3)
-POSSIBLE = np.array(list(itertools.product(*map(range, ARITIES))), np.int32)
-
-
-def model_of(net, head=None, **fields):
-    return Model(net, head or Categorical(3), (5,), Topological(EDGES), **fields)
 
 
 def rows_by_dictionary(arities):

@@ -11,6 +11,7 @@ import optax
 import pytest
 import scipy.stats
 from fitting import fitting
+from five_variables import ARITIES, EDGES, PARENTS, POSSIBLE, model_of
 
 import arjax
 from arjax import Cond, CondSpec, Model, testing
@@ -18,19 +19,10 @@ from arjax.data import Levels
 from arjax.heads import Bernoulli, Categorical, DiscretizedMixtureOfLogistics, Ordinal
 from arjax.models import BayesNet
 from arjax.models.bayes_net import fit
-from arjax.orders import Topological
 from arjax.training.state import init_state, train_step
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
-EDGES = ((4, 1), (4, 0), (1, 2), (0, 2), (4, 2), (2, 3))
-PARENTS = {0: (4,), 1: (4,), 2: (1, 0, 4), 3: (2,), 4: ()}
-ARITIES = (3, 2, 3, 2, 3)
-POSSIBLE = np.array(list(itertools.product(*map(range, ARITIES))), np.int32)
-
-
-def model_of(net, head=None, **fields):
-    return Model(net, head or Categorical(3), (5,), Topological(EDGES), **fields)
 
 
 def data(num, key=0):
