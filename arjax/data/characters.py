@@ -39,6 +39,11 @@ def without_mark(text: str) -> str:
     return text.removeprefix("\ufeff")
 
 
+def with_line_feeds(text: str) -> str:
+    """Returns a text whose lines end in \\n, also where they ended in \\r\\n or \\r."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def decoded(content: bytes, where: str) -> str:
     """Returns the text of a file in UTF-8, its line ends as they are, without a byte-order mark. InputError where it is none.
 

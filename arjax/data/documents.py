@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from arjax import files
-from arjax.data.characters import decoded
+from arjax.data.characters import decoded, with_line_feeds
 from arjax.data.parts import draw_parts, named_part
 from arjax.data.sources import data_root, files_in, kinds_of, locate
 from arjax.data.splits import Parts, cut, each
@@ -55,7 +55,7 @@ def read_documents(path: str | None, root: str | None, field: str, raw: bool = F
         for text in _read(file, field, raw, left):
             left -= len(text)
             if not raw and "\r" in text:
-                text, line_ends = text.replace("\r\n", "\n").replace("\r", "\n"), line_ends + 1
+                text, line_ends = with_line_feeds(text), line_ends + 1
             empty += not text
             if text:
                 texts.append(text)

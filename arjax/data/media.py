@@ -16,6 +16,7 @@ from arjax.data.characters import (
     symbols_json,
     unpack_text,
     utf8_lengths,
+    with_line_feeds,
     without_mark,
 )
 from arjax.data.contents import pack_array, pack_symbols, unpack_array, unpack_symbols
@@ -101,7 +102,10 @@ class Text:
 
     def encode(self, text):
         text = without_mark(text)
-        return read_utf8(text) if self.alphabet is None else encode(text, self.alphabet, "the text")
+        if self.alphabet is None:
+            return read_utf8(text)
+        # As the text was read that the alphabet is of.
+        return encode(text if "\r" in self.alphabet else with_line_feeds(text), self.alphabet, "the text")
 
     def spelling(self):
         spelled = (bytes([byte]) for byte in range(256)) if self.alphabet is None else map(str.encode, self.alphabet)

@@ -69,6 +69,12 @@ def test_exhibit_of_a_table_is_a_row_an_example():
     assert Table().exhibit(np.array([[0.25], [1e9]], np.float32)).texts == ("0.25", "1e+09")
 
 
+def test_encode_reads_line_ends_as_the_reader_of_the_alphabet_did():
+    assert Text("\nab").encode("a\r\nb\r").tolist() == [1, 0, 2, 0]
+    assert Text("\n\rab").encode("a\r\nb").tolist() == [2, 1, 0, 3]
+    assert Text().encode("a\r\n").tolist() == [97, 13, 10]
+
+
 def test_encode_is_of_text_alone():
     assert Text("ab ").encode("ba b").tolist() == [1, 0, 2, 1]
     assert Text().encode(b"a\xffb".decode(errors="surrogateescape")).tolist() == [97, 255, 98]
