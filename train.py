@@ -11,12 +11,14 @@ Exit status: 0 finished; 1 the numbers did not stay finite; 2 the command or the
 import shlex
 import sys
 
+from arjax.allocator import keep_freed_memory
 from arjax.errors import one_line_errors
 from arjax.runs import cache_compilations, config
 from arjax.runs.loop import train
 
 
 def main(argv: list[str], program: str = "python train.py") -> int:
+    keep_freed_memory()
     cache_compilations()
     experiment, run = config.parse(argv)
     return train(experiment, run, again=f"{program} {shlex.join(argv)}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from arjax import interop, testing
+    from arjax.allocator import keep_freed_memory
     from arjax.data.arrays import Arrays
     from arjax.likelihood import conditional_log_prob, ensemble_log_prob, log_prob, log_probs, theta
     from arjax.protocol import Cond, CondSpec, Head, Model, Net, Spec, init
@@ -34,6 +35,7 @@ __all__ = [
     "fit",
     "init",
     "interop",
+    "keep_freed_memory",
     "load",
     "log_prob",
     "log_probs",
@@ -46,6 +48,7 @@ __all__ = [
 # orbax is, which only `load` needs.
 _DEFINED_IN = dict.fromkeys(["conditional_log_prob", "ensemble_log_prob", "log_prob", "log_probs", "theta"], "arjax.likelihood")
 _DEFINED_IN |= dict.fromkeys(["Cond", "CondSpec", "Head", "Model", "Net", "Spec", "init"], "arjax.protocol")
+_DEFINED_IN |= {"keep_freed_memory": "arjax.allocator"}
 _DEFINED_IN |= {"Arrays": "arjax.data", "fit": "arjax.runs.fit", "load": "arjax.runs.load", "sample": "arjax.sampling"}
 
 

@@ -5,6 +5,7 @@ import pkgutil
 import sys
 from typing import NamedTuple
 
+from arjax.allocator import keep_freed_memory
 from arjax.errors import InputError, one_line_errors, show
 from arjax.runs import cache_compilations
 
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int | None:
             near = difflib.get_close_matches(name, COMMANDS, n=2)
             meant = f"did you mean {' or '.join(near)}? " if near else ""
             raise InputError(f"there is no command {name!r}; {meant}choose {', '.join(COMMANDS)}")
+        keep_freed_memory()
         chosen = COMMANDS[name]
         if chosen.caches and not {"-h", "--help"} & set(rest):
             cache_compilations()

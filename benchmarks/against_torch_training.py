@@ -136,6 +136,7 @@ def main() -> None:
     flags.add_argument("--runs", type=int, default=9, help="steps of each that are timed")
     flags.add_argument("--eager", action="store_true", help="leave out torch.compile")
     chosen = flags.parse_args()
+    arjax.keep_freed_memory()  # of both
     torch.set_num_threads(THREADS)
     print(f"JAX {jax.__version__}, PyTorch {torch.__version__}, {THREADS} threads each; ms a step, medians of {chosen.runs}")
     print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | arjax compiles in | theta differs by |")

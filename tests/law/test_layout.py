@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / "arjax"
 # Each imports only from what stands before it.
 ORDER = (
-    "errors", "files", "description", "orders", "protocol", "cache", "sharding", "arguments", "likelihood", "sliding",
+    "errors", "allocator", "files", "description", "orders", "protocol", "cache", "sharding", "arguments", "likelihood", "sliding",
     "grids", "pictures",
     "heads", "layers", "models", "sampling", "coding", "interop", "testing",
     "data", "tokenizers", "training", "runs", "measure", "commands", "__main__",
