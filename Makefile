@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench-check contract torture fuzz lint wheel clean
+.PHONY: demo test test-slow bench-check gpu contract torture fuzz lint wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python train.py configs/digits_made.py
@@ -19,6 +19,10 @@ test-slow: $(VENV)/installed
 # Timings at full size, one after the other: they need a machine that does nothing else.
 bench-check: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -n 0 -m bench
+
+# What there is to measure on an accelerator, in ten minutes at most; FLAGS=--tiny tries it on a CPU. See docs/benchmarks.md.
+gpu: $(VENV)/installed
+	$(BIN)/python -m benchmarks.accelerator $(FLAGS)
 
 # The law for every model of the zoo with all of XLA's optimizations: several times as long to compile, too long for CI.
 contract: $(VENV)/installed

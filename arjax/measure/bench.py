@@ -9,7 +9,7 @@ Two ratios say how near a sampler is to the floor, the arithmetic of one paralle
 Two say how near to the machine's own limits, which timing.py measures:
 
     train_flops_utilisation         3 x the FLOPs of one log_prob of the batch (a backward pass counts twice) / the time of a
-                                    step / peak FLOP/s in float32: the model FLOPs utilisation of Chowdhery et al. (2022)
+                                    step / peak FLOP/s in the net's dtype: the model FLOPs utilisation of Chowdhery et al. (2022)
     sample_bandwidth_utilisation    the bytes that the products of a cached sample read / its time / peak bytes/s; above 1 where
                                     they come from the processor's caches
 """
@@ -39,13 +39,14 @@ def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracl
     also time the naive sampler, which takes a full pass for every site."""
     model, key = experiment.model, jax.random.key(experiment.seed)
     params, cond = jax.block_until_ready(init(model, key)), model.example_cond(batch)
-    train_compile, train = _time_training(experiment, split, runs)
+    train_compile, train = time_training(experiment, split, runs)
     cached_compile, cached = timed(lambda: ancestral(model, params, key, batch, cond=cond), runs)
     x = ancestral(model, params, key, batch, cond=cond)
     score_compile, score = timed(lambda: log_prob(model, params, x, cond=cond), runs)
     naive_compile, slow = timed(lambda: naive(model, params, key, batch, cond=cond), runs) if oracle else (math.nan, math.nan)
     sampling = executed_work(lambda params: ancestral(model, params, key, batch, cond=cond), params)
     scoring = executed_work(lambda params: log_prob(model, params, x, cond=cond), params)
+    peak = peak_flops(jnp.dtype(model.capabilities.dtype or "float32").name)
     train_flops = 3 * scoring.flops * experiment.batch_size / batch
     compilations = {
         "train_step": train_compile,
@@ -68,9 +69,9 @@ def benchmark(experiment: Experiment, split, *, batch: int, runs: int = 5, oracl
         "cached_over_naive": slow / cached,
         "work_ratio": sampling.flops / scoring.flops if scoring.flops else math.nan,
         "time_ratio": cached / score,
-        "train_flops_utilisation": train_flops / train / peak_flops(),
+        "train_flops_utilisation": train_flops / train / peak,
         "sample_bandwidth_utilisation": sampling.read / cached / peak_bandwidth(),
-        "peak_flops_per_second": peak_flops(),
+        "peak_flops_per_second": peak,
         "peak_bytes_per_second": peak_bandwidth(),
         "compile_seconds": {name: seconds for name, seconds in compilations.items() if not math.isnan(seconds)},
     }
@@ -86,8 +87,9 @@ def begin(experiment: Experiment, batch):
     return state, step, time.perf_counter() - began
 
 
-def _time_training(experiment, split, runs):
-    """(seconds of compilation, seconds of a step: the median of runs of as many steps as a second holds, ten at most)."""
+def time_training(experiment: Experiment, split, runs: int) -> tuple[float, float]:
+    """Times training on one batch: (seconds of compilation, seconds of a step: the median of runs of as many steps as a
+    second holds, ten at most)."""
     batch = jax.tree.map(jnp.asarray, training_batches(split, experiment.batch_size, experiment.seed)[0])
     state, step, compilation = begin(experiment, batch)
 

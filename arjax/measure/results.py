@@ -50,7 +50,7 @@ def overview(results: dict[str, dict]) -> str:
     figures = ("parameters", "sites", "train_batch", *RATES[:3], *RATIOS)
     heads = [name.replace("_per_second", "/s").replace("_", " ") for name in figures]
     return table(
-        ["config", *heads], [[config, *(_rounded(found.get(name)) for name in figures)] for config, found in results.items()]
+        ["config", *heads], [[config, *(rounded(found.get(name)) for name in figures)] for config, found in results.items()]
     )
 
 
@@ -85,7 +85,8 @@ def _ratio(old, new) -> str:
     return f"{new / old:.2f}" if numbers else "-"
 
 
-def _rounded(value) -> str:
+def rounded(value) -> str:
+    """Writes a figure with three digits, or a dash where there is none."""
     if not isinstance(value, int | float) or math.isnan(value):
         return "-"
     return f"{value:,.0f}" if isinstance(value, int) or value >= 100 else f"{value:.3g}"

@@ -3,7 +3,10 @@
     arithmetic    FLOP/s of a product of two square matrices
     reading       bytes/s of a product of a large matrix with a vector, or of a large sum, whichever is faster
 
-A ceiling is the best of several runs: what is possible, not what is usual.
+    copying       bytes/s, read and written, of an array plus one
+
+A ceiling is the best of several runs: what is possible, not what is usual. An accelerator gets larger arrays than a CPU, so that
+it computes for longer than a call takes to reach it.
 """
 
 import functools
@@ -15,18 +18,30 @@ import jax.numpy as jnp
 
 
 @functools.cache
-def peak_flops(dtype: str = "float32", size: int = 2048, runs: int = 5) -> float:
-    """FLOP/s of the default device in products [size, size] x [size, size] of this dtype."""
+def peak_flops(dtype: str = "float32", size: int | None = None, runs: int = 5, precision: str | None = None) -> float:
+    """FLOP/s of the default device in products [size, size] x [size, size] of this dtype; precision: of jax.numpy.matmul."""
+    size = size or (2048 if jax.default_backend() == "cpu" else 8192)
     matrix = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype)
-    return 2 * size**3 / _best(jax.jit(jnp.matmul), matrix, matrix, runs=runs)
+    return 2 * size**3 / _best(jax.jit(functools.partial(jnp.matmul, precision=precision)), matrix, matrix, runs=runs)
 
 
 @functools.cache
-def peak_bandwidth(mebibytes: int = 256, runs: int = 5) -> float:
+def peak_bandwidth(mebibytes: int | None = None, runs: int = 5) -> float:
     """Bytes/s that the default device reads of an array of float32 so large."""
-    matrix = jnp.ones((mebibytes * 256, 1024))
+    matrix = _large(mebibytes)
     seconds = _best(jax.jit(jnp.matmul), matrix, jnp.ones(1024), runs=runs), _best(jax.jit(jnp.sum), matrix, runs=runs)
     return matrix.nbytes / min(seconds)
+
+
+@functools.cache
+def copy_bandwidth(mebibytes: int | None = None, runs: int = 5) -> float:
+    """Bytes/s that the default device reads and writes as it copies an array of float32 so large."""
+    matrix = _large(mebibytes)
+    return 2 * matrix.nbytes / _best(jax.jit(lambda matrix: matrix + 1), matrix, runs=runs)
+
+
+def _large(mebibytes: int | None) -> jax.Array:
+    return jnp.ones(((mebibytes or (256 if jax.default_backend() == "cpu" else 2048)) * 256, 1024))
 
 
 def timed(function, runs: int) -> tuple[float, float]:

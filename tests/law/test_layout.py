@@ -6,8 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / "arjax"
 # Each imports only from what stands before it.
 ORDER = (
-    "errors", "allocator", "files", "description", "orders", "protocol", "cache", "sharding", "arguments", "likelihood", "sliding",
-    "grids", "pictures",
+    "errors", "allocator", "files", "description", "orders", "protocol", "cache", "sharding", "arguments", "likelihood",
+    "sliding", "grids", "pictures",
     "heads", "layers", "models", "sampling", "coding", "interop", "testing",
     "data", "tokenizers", "training", "runs", "measure", "commands", "__main__",
 )  # fmt: skip
