@@ -113,12 +113,12 @@ class MADE(nn.Module):
         layer_keys = split_key(key, len(self.hidden))
         for layer, degree in enumerate(self._degrees(cond)):
             w = jnp.where(seen[None, :] <= degree[:, None], self.w[layer], 0)
-            h = self._activate(h @ w.T + self._bias(layer, cond))
+            h = self._activate(_apply(w, h) + self._bias(layer, cond))
             h, seen = dropout(h, self.dropout, layer_keys[layer]), degree
-        theta = jnp.einsum("bh,tph->btp", h, jnp.where(seen[None, None] < rank[:, None, None], self.v, 0))
+        theta = _apply(jnp.where(seen[None, None] < rank[:, None, None], self.v, 0), h)
         theta += self._output_bias(cond, slice(None))
         if self.direct:
-            theta += jnp.einsum("bh,tph->btp", inputs, jnp.where(input_rank[None, None] < rank[:, None, None], self.a, 0))
+            theta += _apply(jnp.where(input_rank[None, None] < rank[:, None, None], self.a, 0), inputs)
         return theta[:, order]
 
     def init_cache(self, batch, order, cond=None):
@@ -193,6 +193,13 @@ def _dense(module, name, shape):
     units = tuple(range(len(shape) - 1))
     init = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=units)
     return module.param(name, init, shape)
+
+
+def _apply(w, h):
+    """w [..., N] applied to h [B, N] -> [B, ...].
+
+    The weights are the left factor: XLA's CPU back-end splits its rows over the cores, and a batch has few of them."""
+    return (w.reshape(-1, w.shape[-1]) @ h.T).T.reshape(len(h), *w.shape[:-1])
 
 
 def _degree_tables(hidden, num_sites, members, kind, seed) -> list[np.ndarray]:
