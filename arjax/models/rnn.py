@@ -18,6 +18,7 @@ The trick: symbols enter through W^0 e alone, so W^0 is applied to the V vectors
 the data, wherever that is less. A step then looks one row up.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
@@ -26,9 +27,10 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 from arjax.layers.checks import check_embedding, check_fields
-from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, shift, start, upsample
+from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, start, upsample
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
 from arjax.protocol import Spec
@@ -37,33 +39,41 @@ from arjax.sharding import varying
 CellName = Literal["lstm", "gru"]
 
 
-def lstm(carry, a, u):
-    """carry (c, h), each [B, D]; a [B, 4D]; u [D, 4D] -> the next carry. Gates in the order i, f, g, o."""
-    c, h = carry
-    i, f, g, o = jnp.split(a + h @ u, 4, axis=-1)
+def lstm(carry, gates, _):
+    """carry (c, h), each [B, D]; gates a + U h [B, 4D], in the order i, f, g, o -> the next carry."""
+    c, _ = carry
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     return c, jax.nn.sigmoid(o) * jnp.tanh(c)
 
 
-def gru(carry, a, u):
-    """carry (h,), [B, D]; a [B, 3D]; u [D, 3D] -> the next carry. Gates in the order r, z, n."""
+def gru(carry, gates, a_n):
+    """carry (h,), [B, D]; gates a + U h [B, 3D], in the order r, z, n, without a_n in the last; a_n [B, D] -> the next carry."""
     (h,) = carry
-    (a_r, a_z, a_n), (u_r, u_z, u_n) = jnp.split(a, 3, axis=-1), jnp.split(h @ u, 3, axis=-1)
-    z = jax.nn.sigmoid(a_z + u_z)
-    n = jnp.tanh(a_n + jax.nn.sigmoid(a_r + u_r) * u_n)
+    r, z, n = jnp.split(gates, 3, axis=-1)
+    z = jax.nn.sigmoid(z)
+    n = jnp.tanh(a_n + jax.nn.sigmoid(r) * n)
     return ((1 - z) * n + z * h,)
 
 
 class Cell(NamedTuple):
-    """`next`: carry, a, u -> carry, whose last part is the output; `states`, the parts of a carry; `bias`, where each gate's
-    bias starts."""
+    """`next`: carry, gates, the a of those apart -> carry, whose last part is the output; `states`, the parts of a carry; `bias`,
+    where each gate's bias starts; `apart`, how many gates, the last ones, do not add a to U h."""
 
     next: Callable
     states: int
     bias: tuple[float, ...]
+    apart: int
+
+    def split(self, a):
+        """a [..., G] -> (what adds to U h [..., G], what does not)."""
+        if not self.apart:
+            return a, a[..., :0]
+        added, apart = jnp.split(a, [a.shape[-1] // len(self.bias) * (len(self.bias) - self.apart)], axis=-1)
+        return jnp.concatenate([added, jnp.zeros_like(apart)], axis=-1), apart
 
 
-CELLS = {"lstm": Cell(lstm, 2, (0.0, 1.0, 0.0, 0.0)), "gru": Cell(gru, 1, (0.0, 0.0, 0.0))}
+CELLS = {"lstm": Cell(lstm, 2, (0.0, 1.0, 0.0, 0.0), 0), "gru": Cell(gru, 1, (0.0, 0.0, 0.0), 1)}
 
 
 @flax.struct.dataclass
@@ -144,20 +154,27 @@ class RNN(nn.Module):
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
         keys = split_key(key, self.depth)
-        a = shift(self._enter(x, self._rows(len(x)))) + self._bias(cond)[:, None]
-        a += coordinate_bias(self, order[None])
+        # Time is the first axis from the symbols on, not moved in front of a [B, T, G].
+        a = self._enter(jnp.moveaxis(x, 1, 0)[:-1], self._rows(len(x)))
+        a = jnp.pad(a, ((1, 0), (0, 0), (0, 0))) + self._bias(cond)[None]
+        a += coordinate_bias(self, order[:, None])
         if self.spec.cond.local:
-            a += upsample(cond.local, self.w_local, order)
-        a = jnp.moveaxis(a, 1, 0)
+            a += jnp.moveaxis(upsample(cond.local, self.w_local, order), 1, 0)
         for layer in range(self.depth):
             if layer:
                 a = h @ self.w[layer] + self.b[layer][None, None]
-            h = dropout(self._run(a, self.u[layer]), self.dropout, keys[layer])
-        return jnp.moveaxis(h, 0, 1) @ self.v + self.c[None, None]
+            h = _through_time(CELLS[self.cell], *CELLS[self.cell].split(a), self.u[layer])
+            h = dropout(h, self.dropout, keys[layer])
+        return jnp.moveaxis(h @ self.v, 0, 1) + self.c[None, None]
 
     def init_cache(self, batch, order, cond=None):
         local = jnp.moveaxis(upsample(cond.local, self.w_local, order), 1, 0) if self.spec.cond.local else None
-        return Cache(tuple(self._zeros(batch) for _ in range(self.depth)), self._rows(batch), self._bias(cond), local)
+        return Cache(
+            tuple(_zeros(CELLS[self.cell], batch, self.width) for _ in range(self.depth)),
+            self._rows(batch),
+            self._bias(cond),
+            local,
+        )
 
     def step(self, cache, x, t, order, cond=None):
         """cache, x [B, *E] (symbol t-1), t [] -> (cache, theta [B, P])."""
@@ -169,20 +186,9 @@ class RNN(nn.Module):
         for layer, carry in enumerate(cache.carries):
             if layer:
                 a = carries[-1][-1] @ self.w[layer] + self.b[layer][None]
-            carries.append(CELLS[self.cell].next(carry, a, self.u[layer]))
+            added, apart = CELLS[self.cell].split(a)
+            carries.append(CELLS[self.cell].next(carry, added + carry[-1] @ self.u[layer], apart))
         return cache.replace(carries=tuple(carries)), carries[-1][-1] @ self.v + self.c[None]
-
-    def _run(self, a, u):
-        """[T, B, G] -> [T, B, D]: one layer through time."""
-
-        def body(carry, a):
-            carry = CELLS[self.cell].next(carry, a, u)
-            return carry, carry[-1]
-
-        return jax.lax.scan(body, varying(self._zeros(a.shape[1]), a, u), a)[1]
-
-    def _zeros(self, batch):
-        return tuple(jnp.zeros((batch, self.width), jnp.float32) for _ in range(CELLS[self.cell].states))
 
     @property
     def _one_hot(self) -> bool:
@@ -207,6 +213,46 @@ class RNN(nn.Module):
     def _bias(self, cond):
         """[B or 1, G]"""
         return self.b[0][None] + label_bias(self.label_b, cond, self.spec)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _through_time(cell, added, apart, u):
+    """added [T, B, G] and apart [T, B, ...] as `Cell.split` has them, u [D, G] -> [T, B, D]: one layer's outputs."""
+
+    def body(carry, a):
+        carry = cell.next(carry, a[0] + _product(carry[-1], u, u_transposed), a[1])
+        return carry, carry[-1]
+
+    # Computed once, before the loop; its gradient reads the matrix by rows, then, as the loop itself does.
+    u_transposed = u.T
+    return jax.lax.scan(body, varying(_zeros(cell, added.shape[1], len(u)), added, u), (added, apart))[1]
+
+
+@_through_time.defjvp
+def _(cell, primals, tangents):
+    # What u changes adds to U h for all sites in one product. The loop's own rule would sum u's gradient site by site.
+    (added, apart, u), (d_added, d_apart, d_u) = primals, tangents
+    h, push = jax.linearize(lambda *a: _through_time.fun(cell, *a, u), added, apart)
+    before = jnp.pad(h[:-1], ((1, 0), (0, 0), (0, 0)))
+    return h, push(d_added + before @ d_u, d_apart)
+
+
+@jax.custom_jvp
+def _product(h, u, u_transposed):
+    """h u, whose gradient in h is a product with `u_transposed`."""
+    return h @ u
+
+
+@functools.partial(_product.defjvp, symbolic_zeros=True)
+def _(primals, tangents):
+    (h, u, u_transposed), (d_h, d_u, _) = primals, tangents
+    d = jnp.einsum("bd,gd->bg", d_h, u_transposed)
+    return h @ u, d if isinstance(d_u, SymbolicZero) else d + h @ d_u
+
+
+def _zeros(cell, batch, width):
+    """The carry before the first site."""
+    return tuple(jnp.zeros((batch, width), jnp.float32) for _ in range(cell.states))
 
 
 def _orthogonal(key, shape):

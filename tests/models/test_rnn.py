@@ -122,6 +122,30 @@ def test_theta_depends_on_the_whole_past(cell):
     np.testing.assert_array_equal(seen(model, lively_params(model, KEY)), np.tri(5, k=-1, dtype=bool))
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_theta_has_the_derivatives_of_its_steps(cell):
+    # `step` has none of the rule for a layer's gradient. In reverse, forward, and both.
+    model = Model(RNN(cell, width=3), Categorical(3), (3,))
+    params, x, order = lively_params(model, KEY), random_symbols(model, KEY, 2), jnp.arange(3)
+    direction = jax.tree.map(jnp.cos, params)
+
+    def together(p):
+        return jnp.sin(model.apply(p, x, order)).sum()
+
+    def by_steps(p):
+        cache, total = model.apply(p, 2, order, None, method="init_cache"), 0.0
+        for t in range(3):
+            cache, theta = model.apply(p, cache, x[:, t - 1], t, order, method="step")
+            total += jnp.sin(theta).sum()
+        return total
+
+    def derivatives(f):
+        return jax.jvp(jax.grad(f), (params,), (direction,)), jax.jvp(f, (params,), (direction,))
+
+    ours, theirs = (jax.jit(derivatives, static_argnums=0)(f) for f in (together, by_steps))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, theirs)
+
+
 # The order and the place
 
 
