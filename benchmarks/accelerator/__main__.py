@@ -24,7 +24,7 @@ from benchmarks.accelerator.part import Part, Setting
 PARTS = (
     Part("ceilings", speed.ceilings, speed.report_ceilings, 40),
     Part("contract", contract.rows, contract.report, 150, workers=8),
-    Part("gpt2", speed.gpt2, speed.report_gpt2, 90),
+    Part("gpt2", speed.gpt2, speed.report_gpt2, 120),
     Part("shakespeare", trained.shakespeare, trained.report, trained.LIMIT),
     Part("families", speed.families, speed.report_families, 150),
     Part("mnist", trained.mnist, trained.report, trained.LIMIT),
@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None, parts: tuple[Part, ...] = PARTS) -> int:
         if results[each] is None and seconds > 0:
             say(f"{each.name}, {seconds:.0f} s at most")
             results[each] = part.run(each, setting, seconds)
+            say(f"{each.name}: {_state(results[each])}")
     text = document(results)
     write_whole(setting.path("report.md"), text)
     show(text)
@@ -74,15 +75,18 @@ def document(results: dict[Part, dict | None]) -> str:
     """Writes the results in Markdown: of each part its state, its table, and what is wrong."""
     sections = []
     for each, result in results.items():
-        if result is None:
-            sections.append(f"### {each.name}\n\nNot done yet: the time was over. The same command goes on.\n")
-            continue
-        rows = result["rows"]
-        state = f"{result['state']}; {result['seconds']:.0f} s on {result['platform']}"
+        rows = result["rows"] if result else {}
         words = [f"- {name}: {row[why]}" for name, row in rows.items() for why in ("error", "skipped") if why in row]
         tables = [each.report(rows), ""] if rows else []
-        sections.append("\n".join([f"### {each.name}", "", f"{state}.", "", *tables, *words]).rstrip() + "\n")
+        sections.append("\n".join([f"### {each.name}", "", f"{_state(result)}.", "", *tables, *words]).rstrip() + "\n")
     return "\n".join(sections)
+
+
+def _state(result: dict | None) -> str:
+    """Says what became of a part."""
+    if result is None:
+        return "not done yet, the time was over; the same command goes on"
+    return f"{result['state']}; {result['seconds']:.0f} s on {result['platform']}"
 
 
 if __name__ == "__main__":

@@ -78,14 +78,9 @@ def parted(model, params, key, within: float) -> float:
 
 
 def report(rows: dict[str, dict]) -> str:
-    heads = [
-        "row",
-        "law in float32",
-        "step agrees within",
-        "by default within",
-        "cached samples not the naive ones",
-        "by default",
-    ]
+    """Writes a table; parted samples are cached ones that differ from the naive ones of the same key."""
+    kinds = ("float32", "by default")
+    heads = ["row", "law in float32", *(f"{what}, {kind}" for what in ("step agrees within", "parted samples") for kind in kinds)]
     figures = ("tolerance_float32", "tolerance_default", "parted_float32", "parted_default")
     return table(
         heads,

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -113,6 +114,7 @@ def _rows(part: Part, setting: Setting) -> dict[str, dict]:
 def _measure(part: Part, setting: Setting) -> None:
     """Appends every row that is not measured yet; the main function of a part's process."""
     os.setsid()  # a group of its own, so that it can be ended with the processes it begins
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     log = os.open(setting.path(f"{part.name}.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
@@ -123,6 +125,12 @@ def _measure(part: Part, setting: Setting) -> None:
         for name, figures in _measured(rows, setting, part.workers if setting.platform == "gpu" else 1):
             file.write(json.dumps([name, without_nan(figures)]) + "\n")
             file.flush()
+
+
+def _end_with_parent() -> None:
+    """Ends this group of processes when the one that began it is gone, so that none keeps the device."""
+    multiprocessing.parent_process().join()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _measured(rows: list[Row], setting: Setting, workers: int):

@@ -2,8 +2,10 @@
 
 import functools
 import json
+import multiprocessing
 import os
 import time
+from pathlib import Path
 
 import jax.numpy as jnp
 import pytest
@@ -34,6 +36,15 @@ def dying(setting):
 
 def hanging(setting):
     return [*good(setting), Row("hangs", functools.partial(time.sleep, 1000))]
+
+
+def noted(setting):
+    return [Row("notes", functools.partial(note_and_hang, setting.path("pid")))]
+
+
+def note_and_hang(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(1000)
 
 
 def shared(setting):
@@ -138,6 +149,29 @@ def test_run_measures_rows_side_by_side_on_a_gpu(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_part_ends_with_the_script_that_began_it(tmp_path):
+    script = multiprocessing.get_context("spawn").Process(target=run, args=(noted, tmp_path))
+    script.start()
+    pid = tmp_path / "tiny-pid"
+    while not (pid.exists() and pid.read_text()):
+        time.sleep(0.1)
+    script.kill()
+    script.join()
+    until = time.monotonic() + 20
+    while is_running(int(pid.read_text())) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not is_running(int(pid.read_text()))
+
+
+def is_running(pid):
+    """A process that ended and that nobody waited for is a zombie, Z."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
 def test_main_goes_on_behind_a_part_that_fails_and_says_what_is_missing(tmp_path, capsys):
     parts = (Part("one", broken, overview, 60), Part("two", good, overview, 60))
     assert main(["--tiny", "--out", str(tmp_path)], parts) == 1
@@ -147,7 +181,7 @@ def test_main_goes_on_behind_a_part_that_fails_and_says_what_is_missing(tmp_path
     assert json.loads((tmp_path / "tiny-two.json").read_text())["state"] == "done"
     assert main(["--tiny", "--out", str(tmp_path), "--parts", "two"], parts) == 0
     assert main(["--tiny", "--out", str(tmp_path / "other"), "--limit", "0"], parts) == 1
-    assert "Not done yet" in capsys.readouterr().out
+    assert "not done yet" in capsys.readouterr().out
 
 
 def forgets(net, cache, x, t, order):
@@ -162,7 +196,8 @@ def test_law_names_what_a_broken_net_breaks(monkeypatch):
     assert "by default steps agree within" in figures["error"]
     assert "of the cached samples" in figures["error"]
     assert figures["parted_float32"] > 0
-    assert "| broken |" in contract.report({"broken": figures})
+    cells = contract.report({"row": figures}).splitlines()[2].split("|")
+    assert [cell.strip() for cell in cells[1:3]] == ["row", "broken"]
 
 
 @pytest.mark.slow
