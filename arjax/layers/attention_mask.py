@@ -6,6 +6,8 @@ an empty set. Places count in generation order: S = 0 is the start, s > 0 the sy
 """
 
 import dataclasses
+import functools
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -62,6 +64,19 @@ class Strided:
 MAX_SEEN = 2**28
 
 
+@dataclasses.dataclass(frozen=True)
+class Sight:
+    """What the sites of a model see of each other: all that is known of it when a program is made."""
+
+    mask: Any
+    sites: int
+
+    def table(self, length: int) -> Bool[np.ndarray, "{length} {length}"]:
+        """What the first `length` sites attend to."""
+        return attended(self.mask, self.sites)[:length, :length]
+
+
+@functools.lru_cache(maxsize=1)  # the blocks of a net ask for the same
 def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
     """What site t really attends to under `mask`: never what is not known yet, always the start. InputError where its booleans
     have another shape."""
@@ -71,6 +86,7 @@ def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
         raise InputError(f"{mask} gives {seen.dtype} of shape {seen.shape}; give booleans of shape {(num_sites, num_sites)}")
     seen = seen & np.tri(num_sites, dtype=bool)
     seen[:, 0] = True
+    seen.flags.writeable = False
     return seen
 
 

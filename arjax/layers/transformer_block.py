@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 
 from arjax.layers.attention import CrossAttention, SelfAttention
+from arjax.layers.attention_mask import Sight
 from arjax.layers.dense import dense
 from arjax.layers.residual import dropout, split_key
 from arjax.sharding import BATCH, TENSOR, constrain
@@ -34,7 +35,7 @@ def norm(kind: NormName) -> nn.Module:
 
 
 class Block(nn.Module):
-    """mlp: the width of the hidden layer. cross: attend to a memory, too. scale: see `SelfAttention`."""
+    """mlp: the width of the hidden layer. cross: attend to a memory, too. scale, sight: see `SelfAttention`."""
 
     width: int
     heads: int
@@ -46,10 +47,11 @@ class Block(nn.Module):
     dropout: float
     scale: float
     dtype: Any
+    sight: Sight | None = None
 
     def setup(self):
         attention = (self.width, self.heads, self.kv_heads, self.scale, self.dtype)
-        self.norm_self, self.attention = norm(self.norm), SelfAttention(*attention)
+        self.norm_self, self.attention = norm(self.norm), SelfAttention(*attention, self.sight)
         if self.cross:
             self.norm_cross, self.cross_attention = norm(self.norm), CrossAttention(*attention)
         self.norm_mlp = norm(self.norm)
@@ -58,15 +60,15 @@ class Block(nn.Module):
         self.w_down = self.param("w_down", nn.initializers.normal(self.scale), (self.mlp, self.width))
         self.b_down = self.param("b_down", nn.initializers.zeros, (self.width,))
 
-    def __call__(self, h, mask, turns=None, remembered=None, memory_mask=None, key=None):
+    def __call__(self, h, turns=None, remembered=None, memory_mask=None, key=None, mask=None):
         """h [B, T, D] float32 -> (h, keys, values [B, T, M, K]). The other arguments as the attentions take them."""
         keys = split_key(key, 3)
-        y, k, v = self.attention(self.norm_self(h).astype(self.dtype), mask, turns)
+        y, k, v = self.attention(self.norm_self(h).astype(self.dtype), turns, mask)
         return self._rest(self._add(h, y, keys[0]), remembered, memory_mask, keys[1:]), k, v
 
-    def weights(self, h, mask, turns=None):
+    def weights(self, h, turns=None):
         """h [B, T, D] as it enters -> how much each site attends to each, [B, N, T, S] float32."""
-        return self.attention.weights(self.norm_self(h).astype(self.dtype), mask, turns)
+        return self.attention.weights(self.norm_self(h).astype(self.dtype), turns)
 
     def init_cache(self, batch: int, sites: int):
         return self.attention.init_cache(batch, sites)

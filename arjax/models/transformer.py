@@ -25,7 +25,7 @@ import jax.numpy as jnp
 
 from arjax.cache import KeyValue, write_key_values
 from arjax.errors import InputError
-from arjax.layers.attention_mask import Causal, attended
+from arjax.layers.attention_mask import Causal, Sight, attended
 from arjax.layers.checks import MAX_LAYERS, check_fields
 from arjax.layers.dense import DtypeName, product
 from arjax.layers.inputs import enter
@@ -152,7 +152,9 @@ class Transformer(nn.Module):
                 self.own = PositionEmbedding(self.positions, spec.sites, self.width)
         if spec.cond.classes:
             self.label_table = self.param("label_table", normal, (spec.cond.classes, self.width))
-        self.blocks = [self._block(self.layers, cross=spec.cond.memory is not None) for _ in range(self.layers)]
+        self.blocks = [
+            self._block(self.layers, spec.cond.memory is not None, Sight(self.mask, spec.num_sites)) for _ in range(self.layers)
+        ]
         self.last_norm = norm(self.norm)
         if not self.tied:
             self.v = self.param("v", normal, (self.width, spec.param_size))
@@ -160,7 +162,7 @@ class Transformer(nn.Module):
             length, features = spec.cond.memory
             self.w_memory = self.param("w_memory", nn.initializers.lecun_normal(), (features, self.width))
             self.memory_place = self.param("memory_place", normal, (length, self.width))
-            self.encoder = [self._block(self.encoder_layers, cross=False) for _ in range(self.encoder_layers)]
+            self.encoder = [self._block(self.encoder_layers, cross=False, sight=None) for _ in range(self.encoder_layers)]
             self.encoder_norm = norm(self.norm)
 
     def __call__(self, x, order, cond=None, *, key=None):
@@ -201,18 +203,18 @@ class Transformer(nn.Module):
         """x [B, T, *E], order [T] or [B, T] -> of every block [B, N, T, S] float32: how much the query for site t draws from what
         it sees, S = 0 being the start, and s > 0 the symbol generated before site s. Each sums to 1 over S."""
         remembered, memory_mask = self._remember(cond, None)
-        h, (mask, turns), weights = self._tokens(x, order, self._label(cond)), self._sight(order), []
+        h, turns, weights = self._tokens(x, order, self._label(cond)), self._turns(order), []
         for block, memory in zip(self.blocks, remembered, strict=True):
-            weights.append(block.weights(h, mask, turns))
-            h, _, _ = block(h, mask, turns, memory, memory_mask)
+            weights.append(block.weights(h, turns))
+            h, _, _ = block(h, turns, memory, memory_mask)
         return tuple(weights)
 
-    def _block(self, layers, *, cross):
+    def _block(self, layers, cross, sight):
         # The more blocks there are, the less each adds to the residual stream (Radford et al. 2019, section 2.3).
         scale = 0.02 / math.sqrt(2 * layers)
         attention = (self.width, self.heads, self.kv_heads or self.heads)
         inside = (self.mlp or 4 * self.width, self.activation, self.norm, cross, self.dropout)
-        return Block(*attention, *inside, scale, jnp.dtype(self.dtype))
+        return Block(*attention, *inside, scale, jnp.dtype(self.dtype), sight)
 
     def _tokens(self, x, order, label):
         """x [B, L, *E], order [L] or [B, L] -> [B, L, D]: what site t knows of itself and of the symbol before it."""
@@ -223,10 +225,10 @@ class Transformer(nn.Module):
 
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
-        (mask, turns), known = self._sight(order), []
+        turns, known = self._turns(order), []
         keys = split_key(key, self.layers)
         for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
-            h, k, v = self._run(block, h, mask, turns, memory, memory_mask, key)
+            h, k, v = self._run(block, h, turns, memory, memory_mask, key)
             known.append((k, v))
         return h, known
 
@@ -234,16 +236,13 @@ class Transformer(nn.Module):
         """What a block gives for all sites; with `remat`, it is run again for the gradient."""
         return nn.remat(Block.__call__)(block, *args) if self.remat else block(*args)
 
-    def _sight(self, order):
-        """order [L] or [B, L] -> (what each site sees [1, L, L], how far queries and keys are turned, or None)."""
-        order = jnp.atleast_2d(order)
-        length = order.shape[1]
-        mask = jnp.asarray(attended(self.mask, self.spec.num_sites))[None, :length, :length]
+    def _turns(self, order):
+        """order [L] or [B, L] -> how far queries and keys are turned, or None."""
         if self.positions != "rotary":
-            return mask, None
-        query = self._angles(order)
+            return None
+        query = self._angles(jnp.atleast_2d(order))
         own = jnp.concatenate([jnp.zeros_like(query[:, :1]), query[:, :-1]], axis=1)
-        return mask, (query, own if self.any_order else query)
+        return query, own if self.any_order else query
 
     def _remember(self, cond, key):
         """What the blocks will need of the memory (a None each where there is none), and what of it is there, [B or 1, 1, S]."""
@@ -252,7 +251,7 @@ class Transformer(nn.Module):
         h = cond.memory @ self.w_memory + self.memory_place[None]
         mask = jnp.ones((1, h.shape[1]), bool) if cond.memory_mask is None else cond.memory_mask
         for block, block_key in zip(self.encoder, split_key(key, self.encoder_layers), strict=True):
-            h, _, _ = self._run(block, h, mask[:, None], None, None, None, block_key)
+            h, _, _ = self._run(block, h, None, None, None, block_key, mask[:, None])
         memory = self.encoder_norm(h)
         return tuple(block.remember(memory) for block in self.blocks), mask[:, None]
 

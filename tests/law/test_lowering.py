@@ -7,9 +7,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax._src.cudnn import fused_attention_stablehlo as cudnn
 
 import arjax
 from arjax.data import Levels, Real
+from arjax.heads import Categorical
+from arjax.layers import attention
+from arjax.layers.attention_mask import Causal, Window
+from arjax.models import Transformer
 from arjax.protocol import Model
 from arjax.runs.config import load_config
 from arjax.training.recipe import is_open
@@ -50,3 +55,20 @@ def test_configs_lower_for_accelerators(path):
     }
     for name, program in programs.items():
         assert "func.func public @main" in program.lower(lowering_platforms=("cuda", "tpu")).as_text(), name
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mask", "calls"), [("bfloat16", Causal(), 2), ("bfloat16", Window(5), 0), ("float32", Causal(), 0)]
+)
+def test_attention_lowers_for_cuda_to_cudnn_where_it_can_and_makes_no_table_of_sites(dtype, mask, calls, monkeypatch):
+    # What JAX asks the GPU before it traces.
+    monkeypatch.setattr(attention, "has_cuda", lambda: True)
+    monkeypatch.setattr(cudnn, "check_cudnn_version", lambda: 91000)
+    monkeypatch.setattr(cudnn, "check_compute_capability", lambda _: True)
+    monkeypatch.setattr(cudnn, "is_cuda_compute_capability_equal", lambda _: False)
+    model = Model(Transformer(width=16, layers=1, heads=2, dtype=dtype, mask=mask), Categorical(3), (200,))
+    x, params = np.zeros((2, 200), np.int32), jax.eval_shape(functools.partial(arjax.init, model), jax.random.key(0))
+    program = jax.jit(jax.grad(lambda params: arjax.log_prob(model, params, x).sum())).trace(params)
+    texts = {platform: program.lower(lowering_platforms=(platform,)).as_text() for platform in ("cuda", "cpu")}
+    assert [text.count("__cudnn$fmhaSoftmax") for text in texts.values()] == [calls, 0]
+    assert not any("200x200x" in text for text in texts.values())

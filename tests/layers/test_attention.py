@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arjax.cache import init_key_value, write_key_values
-from arjax.layers.attention import MANY, attend, attend_prefix, weights
+from arjax.layers.attention import MANY, attend, attend_before, attend_prefix, has_cuda, weights
 from arjax.layers.attention_mask import Causal, Strided, Window, attended
 from arjax.layers.position import PositionEmbedding, angles, grid, turn
 
@@ -67,6 +67,36 @@ def test_attend_prefix_over_segments_is_attend_at_every_t(sites, segment, batch,
         known = (np.arange(sites) <= t)[None, :, None, None]
         full = [jnp.asarray(np.where(known, part, np.float32(1e30))) for part in (k, v)]
         np.testing.assert_allclose(one(q[:, t], *full, t, seen[t]), everything[:, t], atol=2e-6)
+
+
+@pytest.mark.parametrize("mask", [Causal(), Window(7), Window(100), Strided(90)], ids=str)
+def test_attend_before_in_blocks_and_its_gradients_are_those_of_one_table(mask):
+    seen = attended(mask, 150)
+    q, k, v, _ = drawn(batch=1, sites=150, attended=150, heads=4, groups=2)
+
+    @jax.jit
+    def both(*qkv):
+        values = [lambda *qkv: attend_before(*qkv, seen), lambda *qkv: attend(*qkv, jnp.asarray(seen)[None])]
+        return [(*jax.vjp(value, *qkv), jax.jvp(value, qkv, qkv)[1]) for value in values]
+
+    (ours, back, forward), (theirs, their_back, their_forward) = both(q, k, v)
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+    np.testing.assert_allclose(forward, their_forward, atol=2e-5)
+    for gradient, other in zip(back(q), their_back(q), strict=True):
+        np.testing.assert_allclose(gradient, other, atol=2e-5)
+
+
+@pytest.mark.skipif(not has_cuda(), reason="no CUDA device is here, so that cuDNN is not compared")
+def test_attend_before_through_cudnn_is_that_in_blocks():
+    seen = attended(Causal(), 200)
+    q, k, v, _ = drawn(sites=200, attended=200, heads=4, groups=2, width=32)
+    small = [part.astype(jnp.bfloat16) for part in (q, k, v)]
+    for given, tolerance in ((small, 2e-2), ((q, k, v), 2e-6)):
+        exact = [part.astype(jnp.float32) for part in given]
+        y, back = jax.vjp(jax.jit(lambda *qkv: attend_before(*qkv, seen)), *given)
+        other, other_back = jax.vjp(jax.jit(lambda *qkv: attend(*qkv, jnp.asarray(seen)[None])), *exact)
+        for ours, theirs in zip((y, *back(y)), (other, *other_back(y.astype(jnp.float32))), strict=True):
+            assert np.abs(ours.astype(jnp.float32) - theirs).max() <= tolerance * np.abs(theirs).max()
 
 
 def test_attend_takes_no_bit_and_no_gradient_from_what_a_mask_hides():
