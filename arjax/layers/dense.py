@@ -14,12 +14,19 @@ DtypeName = Literal["float32", "bfloat16"]
 
 def dense(h, w, b):
     """Returns h w + b [..., G] in the type of h [..., D], for w [D, G] and b [G]."""
-    return h @ w.astype(h.dtype) + along(b, h).astype(h.dtype)
+    return _rows(h, w, None) + along(b, h).astype(h.dtype)
 
 
 def product(h, w, dtype: DtypeName):
     """Returns h w [..., G] in float32, for h [..., D] and w [D, G]: factors in `dtype`, sums in float32, as theta is made."""
-    return jnp.matmul(h.astype(dtype), w.astype(dtype), preferred_element_type=jnp.float32)
+    return _rows(h.astype(dtype), w, jnp.float32)
+
+
+def _rows(h, w, sums):
+    """h w, with the axes of h but the last as one. Where the gradient of w sums over several axes, XLA copies the gradient of the
+    result transposed; over one it does not (GPT 4/4/128 on a CPU: 34.5 -> 27.5 ms a step; 50,257 logits of 128: 513 -> 155)."""
+    y = jnp.matmul(h.reshape(-1, len(w)), w.astype(h.dtype), preferred_element_type=sums)
+    return y.reshape(*h.shape[:-1], w.shape[-1])
 
 
 def conv(h, w, b, padding, stride: int = 1):
