@@ -20,7 +20,7 @@ from arjax.arguments import as_array, check_cond, check_counted, check_order, ch
 from arjax.errors import InputError
 from arjax.orders import arrange, restore
 from arjax.protocol import Cond, Model
-from arjax.sharding import automatic
+from arjax.sharding import BATCH, TENSOR, automatic, held
 
 
 def theta(
@@ -198,7 +198,44 @@ def _log_probs(model, params, x, order, cond, key):
 def _each(model, params, x, order, cond, key):
     """[B, T]: the log-probability of each site, in generation order."""
     x, possible = _possible(model, arrange(x, order, model.site_shape))
-    return jnp.where(possible, model.head.log_prob(model.apply(params, x, order, cond, key=key), x), -jnp.inf)
+    if model.capabilities.before_theta is None:
+        return jnp.where(possible, model.head.log_prob(model.apply(params, x, order, cond, key=key), x), -jnp.inf)
+
+    def score(h, x):
+        return model.head.log_prob(model.apply(params, h, method="to_theta"), x)
+
+    h = model.apply(params, x, order, cond, key=key, method="before_theta")
+    parts = _parts(h.shape, model.head.param_size)
+    return jnp.where(possible, score(h, x) if parts == 1 else _in_parts(score, parts, h, x), -jnp.inf)
+
+
+# What theta [B, T, P] may take in float32 on a device before it is made in parts, and a part of it.
+_THETA = 2**26
+
+
+def _parts(shape: tuple[int, ...], param_size: int) -> int:
+    """In how many parts theta is made of h [B, T, D]: more than one where theta is much larger than h and takes more than _THETA
+    bytes. A part has 2 D rows or more, since each adds to the gradient of the [D, P] that makes it, which must cost little."""
+    batch, sites, width = shape
+    if param_size <= 8 * width:
+        return 1
+    whole = held((batch, sites, param_size), BATCH, None, TENSOR)
+    part = max(_THETA // 4, held((2 * width, param_size), None, TENSOR))
+    return min(sites, math.ceil(whole / part))
+
+
+def _in_parts(score, parts: int, h, x):
+    """score(h, x) [B, T] of h [B, T, D] and x [B, T, *E], some sites at a time, and again for the gradient."""
+    batch, sites = h.shape[:2]
+    length = math.ceil(sites / parts)
+
+    def cut(array):  # [parts, B, length, ...]: the last site fills the last part
+        array = jnp.pad(array, ((0, 0), (0, parts * length - sites)) + ((0, 0),) * (array.ndim - 2), mode="edge")
+        return jnp.moveaxis(array.reshape(batch, parts, length, *array.shape[2:]), 1, 0)
+
+    again = jax.checkpoint(lambda part: score(*part), prevent_cse=False)  # inside a loop nothing is shared anyway
+    each = jax.lax.map(again, (cut(h), cut(x)))
+    return jnp.moveaxis(each, 0, 1).reshape(batch, parts * length)[:, :sites]
 
 
 def _possible(model, x):

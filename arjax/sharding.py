@@ -36,6 +36,15 @@ def constrain(x: jax.Array, *axes) -> jax.Array:
     return jax.lax.with_sharding_constraint(x, spec)
 
 
+def held(shape: tuple[int, ...], *axes) -> int:
+    """How many values of an array of this shape a device holds that is split as `constrain` splits it."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or set(mesh.axis_types) != {AxisType.Auto}:
+        return math.prod(shape)
+    parts = (part if isinstance(part, tuple) else (part,) for part in _spec(mesh, shape, axes) if part is not None)
+    return math.prod(shape) // math.prod(mesh.shape[name] for names in parts for name in names)
+
+
 def constrain_batch(tree, batch: int):
     """The tree whose arrays [batch, ...] are split over the batch; the others stay as they are."""
     return jax.tree.map(lambda x: constrain(x, BATCH) if x.ndim and x.shape[0] == batch else x, tree)

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from arjax.layers.checks import check_embedding, check_fields
+from arjax.layers.dense import dense
 from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, start, upsample
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
@@ -153,6 +154,10 @@ class RNN(nn.Module):
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> theta [B, T, P]."""
+        return self.to_theta(self.before_theta(x, order, cond, key=key))
+
+    def before_theta(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] -> h [B, T, D], the last layer's outputs."""
         keys = split_key(key, self.depth)
         # Time is the first axis from the symbols on, not moved in front of a [B, T, G].
         a = self._enter(jnp.moveaxis(x, 1, 0)[:-1], self._rows(len(x)))
@@ -165,7 +170,11 @@ class RNN(nn.Module):
                 a = h @ self.w[layer] + self.b[layer][None, None]
             h = _through_time(CELLS[self.cell], *CELLS[self.cell].split(a), self.u[layer])
             h = dropout(h, self.dropout, keys[layer])
-        return jnp.moveaxis(h @ self.v, 0, 1) + self.c[None, None]
+        return jnp.moveaxis(h, 0, 1)
+
+    def to_theta(self, h):
+        """h [..., D] -> theta [..., P]."""
+        return dense(h, self.v, self.c)
 
     def init_cache(self, batch, order, cond=None):
         local = jnp.moveaxis(upsample(cond.local, self.w_local, order), 1, 0) if self.spec.cond.local else None
@@ -188,7 +197,7 @@ class RNN(nn.Module):
                 a = carries[-1][-1] @ self.w[layer] + self.b[layer][None]
             added, apart = CELLS[self.cell].split(a)
             carries.append(CELLS[self.cell].next(carry, added + carry[-1] @ self.u[layer], apart))
-        return cache.replace(carries=tuple(carries)), carries[-1][-1] @ self.v + self.c[None]
+        return cache.replace(carries=tuple(carries)), self.to_theta(carries[-1][-1])
 
     @property
     def _one_hot(self) -> bool:

@@ -167,10 +167,19 @@ class Transformer(nn.Module):
 
     def __call__(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] or [B, T] -> theta [B, T, P]."""
+        return self.to_theta(self.before_theta(x, order, cond, key=key))
+
+    def before_theta(self, x, order, cond=None, *, key=None):
+        """x [B, T, *E], order [T] or [B, T] -> h [B, T, D], what theta is made of."""
         enter_key, encoder_key, key = split_key(key, 3)
         remembered, memory_mask = self._remember(cond, encoder_key)
         h = dropout(self._tokens(x, order, self._label(cond)), self.dropout, enter_key)
-        return self._theta(self._body(h, order, remembered, memory_mask, key)[0])
+        return self.last_norm(self._body(h, order, remembered, memory_mask, key)[0])
+
+    def to_theta(self, h):
+        """h [..., D], normalised -> theta [..., P] float32."""
+        theta = product(h, self.table[0].T if self.tied else self.v, self.dtype)
+        return constrain(theta, BATCH, *(None,) * (theta.ndim - 2), TENSOR)
 
     def init_cache(self, batch, order, cond=None):
         remembered, memory_mask = self._remember(cond, None)
@@ -197,7 +206,7 @@ class Transformer(nn.Module):
         for block, layer, remembered in zip(self.blocks, cache.layers, cache.remembered, strict=True):
             layer, h = block.step(layer, h, t, seen, turns, remembered, cache.memory_mask)
             layers.append(layer)
-        return cache.replace(layers=tuple(layers)), self._theta(h)
+        return cache.replace(layers=tuple(layers)), self.to_theta(self.last_norm(h))
 
     def attention(self, x, order, cond=None):
         """x [B, T, *E], order [T] or [B, T] -> of every block [B, N, T, S] float32: how much the query for site t draws from what
@@ -275,9 +284,3 @@ class Transformer(nn.Module):
     def _angles(self, sites):
         """[...] -> [..., K / 2]: how far queries for sites, and keys of symbols there, are turned."""
         return jnp.asarray(angles(grid(self.spec.sites), self.width // self.heads))[sites]
-
-    def _theta(self, h):
-        """[..., D] -> [..., P] float32."""
-        v = self.table[0].T if self.tied else self.v
-        theta = product(self.last_norm(h), v, self.dtype)
-        return constrain(theta, BATCH, *(None,) * (theta.ndim - 2), TENSOR)
