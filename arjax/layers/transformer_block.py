@@ -6,22 +6,33 @@ The residual stream is float32; what is added to it is computed in `dtype`.
 """
 
 import functools
+import math
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from arjax.layers.attention import CrossAttention, SelfAttention
 from arjax.layers.attention_mask import Sight
-from arjax.layers.dense import dense
+from arjax.layers.dense import along, dense
 from arjax.layers.residual import dropout, split_key
 from arjax.sharding import BATCH, TENSOR, constrain
 
 NormName = Literal["layer", "rms"]  # Ba, Kiros, Hinton 2016; Zhang and Sennrich 2019
 EPSILON = 1e-5
 ActivationName = Literal["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
+
+
+def gelu(h):
+    """Returns h times the probability that a standard normal variable is less. By erf in float32, where jax.nn.gelu takes erfc:
+    with erf a training step of a small GPT takes 0.96 of the time on a CPU, and the difference is one of rounding."""
+    wide = h.astype(jnp.float32)
+    return (wide * (0.5 + 0.5 * jax.lax.erf(wide * math.sqrt(0.5)))).astype(h.dtype)
+
+
 ACTIVATIONS = {
-    "gelu": functools.partial(jax.nn.gelu, approximate=False),
+    "gelu": gelu,
     "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
     "quick_gelu": lambda h: h * jax.nn.sigmoid(1.702 * h),  # Hendrycks and Gimpel 2016
     "relu": jax.nn.relu,
@@ -31,7 +42,39 @@ ACTIVATIONS = {
 
 def norm(kind: NormName) -> nn.Module:
     """Returns a normalisation of features, in float32."""
-    return nn.LayerNorm(EPSILON, use_fast_variance=False) if kind == "layer" else nn.RMSNorm(EPSILON)
+    return LayerNorm() if kind == "layer" else nn.RMSNorm(EPSILON)
+
+
+class LayerNorm(nn.Module):
+    """Features less their mean, over their deviation, scaled and moved by parameters. flax's keeps one array of the size of h
+    more for the gradient: with it a training step of a small GPT takes 1.07 times as long on a CPU."""
+
+    @nn.compact
+    def __call__(self, h):
+        scale = self.param("scale", nn.initializers.ones, h.shape[-1:])
+        bias = self.param("bias", nn.initializers.zeros, h.shape[-1:])
+        return standard(h) * along(scale, h) + along(bias, h)
+
+
+@jax.custom_jvp
+def standard(h):
+    """Returns h [..., D] less its mean over D, over its deviation."""
+    return _standard(h)[0]
+
+
+@standard.defjvp
+def _standard_jvp(primals, tangents):
+    (h,), (change,) = primals, tangents
+    y, inverse = _standard(h)
+    change = change - change.mean(axis=-1, keepdims=True) - y * (y * change).mean(axis=-1, keepdims=True)
+    return y, inverse * change
+
+
+def _standard(h):
+    """(y, one over the deviation)."""
+    h = h - h.mean(axis=-1, keepdims=True)
+    inverse = jax.lax.rsqrt(jnp.square(h).mean(axis=-1, keepdims=True) + EPSILON)
+    return h * inverse, inverse
 
 
 class Block(nn.Module):
