@@ -36,7 +36,7 @@ COMMANDS = {
     "decompress": Command("compress:Decompress", "write these files again"),
     "export": Command("export:Export", "write the transformer of a run as a Hugging Face folder"),
     "import": Command("export:Import", "make a run of a GPT-2 in a Hugging Face folder"),
-    "figures": Command("figures:Figures", "draw orders, masks, receptive fields and attention"),
+    "figures": Command("figures:Figures", "draw what explains the models; without a name, list the figures"),
 }
 
 

@@ -139,134 +139,6 @@ def likelihood_against_speed(points: dict[str, tuple[float, float, float]], titl
     return as_png(figure)
 
 
-def order_pictures(orders, site_shape: tuple[int, int]) -> bytes:
-    """For every order the data's sites with their ranks written in them, and the path through them in colour."""
-    height, width = site_shape
-    columns = min(4, len(orders))
-    rows = math.ceil(len(orders) / columns)
-    figure, panels = new_figure("", rows, columns, size=(3.2 * columns, 3.2 * rows * height / width + 0.3))
-    for axes in np.ravel(panels):
-        axes.axis("off")
-    for axes, order in zip(np.ravel(panels), orders, strict=False):
-        permutation = np.asarray(order.permutation(site_shape))
-        rank = permutation.argsort().reshape(site_shape)
-        axes.imshow(rank, cmap="viridis")
-        axes.plot(permutation % width, permutation // width, color="white", linewidth=0.7, alpha=0.6)
-        for (row, column), value in np.ndenumerate(rank):
-            color = "white" if value < rank.size / 2 else "black"
-            axes.text(column, row, value, ha="center", va="center", fontsize=7, color=color)
-        axes.set_title(str(order), fontsize=9)
-    return as_png(figure)
-
-
-def dependence_pictures(panels: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int] | None]], rows: int = 1) -> bytes:
-    """For every (title, seen [H, W] bool, earlier [H, W] bool, site): what theta at the site depends on, and what it could
-    depend on, being generated earlier, but does not. With no site, the picture is a matrix [T, T], a row for each."""
-    columns = -(-len(panels) // rows)
-    figure, axes_row = new_figure("", rows, columns, size=(3.2 * columns, 3.4 * rows + 0.5))
-    colors = {"later": "0.85", "earlier, not seen": "tab:orange", "seen": "tab:blue", "the site": "tab:red"}
-    for axes, (title, seen, earlier, site) in zip(np.ravel(axes_row), panels, strict=True):
-        kinds = np.where(seen, 2, np.where(earlier, 1, 0))
-        if site is None:
-            np.fill_diagonal(kinds, 3)
-            axes.set(xticks=[], yticks=[])
-            axes.set_ylabel("theta at site, row by row", fontsize=8)
-            axes.set_xlabel("by site, row by row", fontsize=8)
-        else:
-            kinds[site] = 3
-            _rule(axes, kinds.shape)
-        axes.imshow(_colored(kinds, colors))
-        axes.set_title(title, fontsize=9)
-    _name_colors(figure, colors)
-    return as_png(figure)
-
-
-def attention_pictures(image, weights, start, known, site: tuple[int, int]) -> bytes:
-    """Over an image [H, W] or [H, W, C] in [0, 1], for every layer and head, how weights [layers, N, H, W] spread in red, the
-    strongest as red as can be; `start` [layers, N] is written above. Pixels not `known` [H, W] are covered; `site` is framed."""
-    from matplotlib.patches import Rectangle
-
-    layers, heads = weights.shape[:2]
-    tall = image.shape[0] / image.shape[1]
-    figure, panels = new_figure("", layers, heads, size=(1.9 * heads + 0.4, (1.9 * tall + 0.3) * layers + 0.5), squeeze=False)
-    ink = 0.96 - 0.45 * np.broadcast_to(image[..., None] if image.ndim == 2 else image, (*image.shape[:2], 3))[..., :3]
-    paper = np.where(known[..., None], ink, (0.80, 0.87, 0.95))
-    for (layer, head), axes in np.ndenumerate(panels):
-        strength = np.clip(weights[layer, head] / max(weights[layer, head].max(), 1e-6), 0, 1)[..., None]
-        axes.imshow((1 - strength) * paper + strength * np.array((0.85, 0.0, 0.0)))
-        axes.add_patch(Rectangle((site[1] - 0.5, site[0] - 0.5), 1, 1, fill=False, edgecolor="tab:blue", linewidth=2))
-        axes.set(xticks=[], yticks=[])
-        axes.set_title(f"start {start[layer, head]:.0%}, reddest {weights[layer, head].max():.0%}", fontsize=7)
-        _name_layer_and_head(axes, layer, head, layers)
-    colors = {"attended to": (0.85, 0, 0), "known, dark": "0.96", "known, bright": "0.51", "not known yet": (0.80, 0.87, 0.95)}
-    _name_colors(figure, colors | {"to be generated": "tab:blue"})
-    return as_png(figure)
-
-
-def attention_matrices(weights, text: str | None = None) -> bytes:
-    """For every layer and head weights [layers, N, T, S] as a matrix, a row for each site, the darkest the strongest of its row.
-    text: T characters, written at the axes where there is room."""
-    layers, heads, sites, _ = weights.shape
-    figure, panels = new_figure("", layers, heads, size=(3.0 * heads + 0.4, 3.0 * layers + 0.3), squeeze=False)
-    letters = [{"\n": "\N{RETURN SYMBOL}"}.get(letter, letter) for letter in text or ""]
-    for (layer, head), axes in np.ndenumerate(panels):
-        strongest = weights[layer, head].max(axis=1, keepdims=True)
-        axes.imshow(weights[layer, head] / np.maximum(strongest, 1e-6), cmap="Greys", interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        if len(letters) == sites <= 64:
-            axes.set_yticks(range(sites), letters, fontsize=4)
-            axes.set_xticks(range(sites), ["\N{BLACK RIGHT-POINTING SMALL TRIANGLE}", *letters[:-1]], fontsize=4)
-            axes.tick_params(length=0, pad=1)
-        _name_layer_and_head(axes, layer, head, layers)
-    figure.supxlabel("to the start and the symbols before", fontsize=8)
-    figure.supylabel("from the site to be generated", fontsize=8)
-    return as_png(figure)
-
-
-def _name_layer_and_head(axes, layer, head, layers):
-    if head == 0:
-        axes.set_ylabel(f"layer {layer + 1}", fontsize=8)
-    if layer == layers - 1:
-        axes.set_xlabel(f"head {head + 1}", fontsize=8)
-
-
-def mask_pictures(panels: list[tuple[str, np.ndarray]]) -> bytes:
-    """For every (title, mask [h, w]): where the weights of a masked convolution may be other than zero."""
-    figure, axes_row = new_figure("", 1, len(panels), size=(2.6 * len(panels), 3.2))
-    colors = {"masked": "0.85", "seen": "tab:blue"}
-    for axes, (title, mask) in zip(np.ravel(axes_row), panels, strict=True):
-        axes.imshow(_colored((np.asarray(mask) > 0).astype(int), colors))
-        axes.set_title(title, fontsize=9)
-        _rule(axes, mask.shape)
-    _name_colors(figure, colors)
-    return as_png(figure)
-
-
-def _colored(kinds, colors):
-    """[h, w] of 0, 1, ... -> [h, w, 3], the colours in turn."""
-    from matplotlib.colors import to_rgb
-
-    return np.array([to_rgb(color) for color in colors.values()])[kinds]
-
-
-def _rule(axes, shape):
-    """Thin lines between the cells of a picture."""
-    axes.set(xticks=np.arange(shape[1] + 1) - 0.5, yticks=np.arange(shape[0] + 1) - 0.5, xticklabels=[], yticklabels=[])
-    axes.grid(color="white", linewidth=0.6)
-    axes.tick_params(length=0)
-
-
-def _name_colors(figure, colors):
-    from matplotlib.patches import Patch
-
-    figure.legend(
-        handles=[Patch(color=color, label=name) for name, color in colors.items()],
-        loc="outside lower center",
-        ncols=max(1, min(5, int(figure.get_figwidth() / 1.6))),
-        fontsize="small",
-    )
-
-
 def new_figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True, **layout):
     """Returns (figure, its panels) of Matplotlib, with a title that is no formula. layout: as of its `subplots`."""
     # Matplotlib takes half a second to import, and only these pictures need it.
@@ -280,8 +152,8 @@ def new_figure(title, rows=1, columns=1, size=(7, 4.5), squeeze=True, **layout):
     return figure, figure.subplots(rows, columns, squeeze=squeeze, **layout)
 
 
-def as_png(figure) -> bytes:
+def as_png(figure, dpi: int = 120) -> bytes:
     """Returns a figure as the content of a PNG file."""
     file = io.BytesIO()
-    figure.savefig(file, dpi=120)
+    figure.savefig(file, dpi=dpi)
     return file.getvalue()

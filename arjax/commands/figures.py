@@ -1,38 +1,34 @@
-"""`python -m arjax figures WHAT`."""
+"""`python -m arjax figures NAME`."""
 
 import dataclasses
+import difflib
+import pkgutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import jax
-import numpy as np
 import tyro
 
 from arjax.commands import flags
-from arjax.data.batches import gather
-from arjax.errors import InputError, say
+from arjax.errors import InputError, say, show
 from arjax.files import free_stem, write_all
-from arjax.measure import figures
-from arjax.runs.load import open_run
-from arjax.training.conditions import check_fits, cond_of
+from arjax.measure.figures import FIGURES, listed
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw what explains the library: generation orders as numbered grids, the masks of convolutions, what the theta of a pixel
-    depends on, measured by the Jacobian of real networks, or the same for attention in several orders and under several masks;
-    with --run, at an example of a trained net's data, what theta depends on at one pixel (receptive-field) or at every site
-    (dependence), or how a transformer spreads its attention."""
+    """Draw a figure that explains the library; without a name, list what there is. Each figure is drawn from the code that it
+    explains: real masks, the Jacobian of real networks, times measured on this machine, or a small net fitted in seconds. With
+    --run some of them show a trained run, at an example of its test split."""
 
-    what: Annotated[Literal["orders", "masks", "receptive-field", "dependence", "attention"], tyro.conf.Positional]
-    """What to draw."""
+    name: Annotated[str | None, tyro.conf.Positional] = None
+    """What to draw; by default what there is is listed."""
     png: Path | None = None
-    """The picture; by default WHAT.png, for a run RUN/samples/WHAT.png, with -2, -3, ... added if that exists."""
+    """The picture; by default NAME.png, for a run RUN/samples/NAME.png, with -2, -3, ... added if that exists."""
     overwrite: flags.Overwrite = False
-    height: int = 8
-    """Rows of sites, without --run."""
-    width: int = 8
-    """Columns of sites, without --run."""
+    height: int | None = None
+    """Rows of sites, by default 8; of a figure over a grid, without --run."""
+    width: int | None = None
+    """Columns of sites, by default 8; of a figure over a grid, without --run."""
     run: str | None = None
     """The directory that train.py wrote, of any net; for attention, of one that attends."""
     example: int = 0
@@ -44,56 +40,57 @@ class Figures:
     modules: flags.Modules = ()
 
     def __call__(self) -> None:
-        flags.require_positive(height=self.height, width=self.width)
-        if self.height * self.width > figures.MOST_SITES:
-            raise InputError(
-                f"--height {self.height} --width {self.width} make more than {figures.MOST_SITES} sites; choose fewer"
-            )
+        if self.name is None:
+            show(listed())
+            return
+        if self.name not in FIGURES:
+            near = difflib.get_close_matches(self.name, FIGURES, n=2)
+            meant = f"did you mean {' or '.join(near)}? " if near else ""
+            raise InputError(f"there is no figure {self.name!r}; {meant}choose {', '.join(FIGURES)}")
+        figure = FIGURES[self.name]
+        self._check_size(figure)
         flags.require_suffix(".png", png=self.png)
+        if self.run is not None and figure.of_run is None:
+            able = ", ".join(name for name, each in FIGURES.items() if each.of_run)
+            raise InputError(f"--run {self.run}: {self.name} is not drawn of a run; leave it out, or draw one of {able}")
+        if self.run is None and figure.found is None:
+            raise InputError(f"{self.name} is that of a trained net; give --run RUN, or draw receptive-field")
+        if self.run is None and self.site is not None:
+            raise InputError(f"--site {self.site} is one of a run; give --run RUN, or leave it out")
         read = [] if self.run is None else flags.data_files(self.run, self.root, self.modules)
         flags.require_outputs(self.overwrite, *read, png=self.png)
-        if self.run is not None:
-            if self.what not in ("receptive-field", "dependence", "attention"):
-                raise InputError(f"--run {self.run}: {self.what} are not drawn of a run; leave it out, or draw another figure")
-            self._write(Path(self.run) / "samples" / self.what, *self._of_run())
-            return
-        if self.what == "dependence":
-            raise InputError("dependence is that of a trained net; give --run RUN, or draw receptive-field")
-        draw = {
-            "orders": figures.draw_orders,
-            "masks": figures.draw_masks,
-            "receptive-field": figures.draw_receptive_fields,
-            "attention": figures.draw_attention,
-        }[self.what]
-        self._write(Path(self.what), *draw(self.height, self.width))
+        # Matplotlib takes half a second to import, and a mistake should not wait for it.
+        from arjax.measure.figures.style import look
 
-    def _write(self, stem: Path, picture: bytes, drawn: str) -> None:
-        """Writes the picture to --png, or else to STEM.png, and says what was drawn."""
+        with look():
+            drawn = self._drawn(figure)
+        stem = Path(self.name) if self.run is None else Path(self.run) / "samples" / self.name
         stem = stem if self.overwrite else free_stem(stem, [".png"])
         path = self.png or stem.with_name(f"{stem.name}.png")
-        write_all({path: picture}, overwrite=self.overwrite)
-        say(f"{drawn} in {path}")
+        write_all({path: drawn.png}, overwrite=self.overwrite)
+        about = drawn.said if self.run is None else f"{self.name} {drawn.said},"
+        say(f"{about} in {path}")
 
-    def _of_run(self) -> tuple[bytes, str]:
-        experiment, params, _ = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
-        model, data = flags.require_model(self.run, experiment), experiment.data
-        if self.what == "attention" and model.capabilities.attention is None:
-            raise InputError(
-                f"{self.run} is a {type(model.net).__name__}, which has no method `attention`; choose a run of a net with one, "
-                "as Transformer, or draw receptive-field"
-            )
-        splits = data.load()
-        check_fits(data.title, model, splits)
-        if not 0 <= self.example < len(splits.test.x):
-            raise InputError(
-                f"--example {self.example} is not in 0..{len(splits.test.x) - 1}, the test split; choose one that is"
-            )
-        batch = gather(splits.test, np.array([self.example]))
-        x = np.asarray(data.values(jax.random.key(0), batch["x"]))
-        if self.what == "attention":
-            text = "".join(data.medium.exhibit(x).texts)
-            picture, drawn = figures.draw_attention_weights(model, params, x, cond_of(model, batch), self.site, text)
-        else:
-            whole = self.what == "dependence"
-            picture, drawn = figures.draw_influences(model, params, x, cond_of(model, batch), self.site, whole)
-        return picture, f"{self.what} at test example {self.example}, {drawn},"
+    def _drawn(self, figure):
+        if self.run is None:
+            draw = pkgutil.resolve_name(f"arjax.measure.figures.{figure.found}")
+            return draw(self.height or 8, self.width or 8) if figure.sized else draw()
+        from arjax.measure.figures.opened import Opened
+        from arjax.runs.load import open_run
+
+        trained = open_run(self.run, raw=self.raw, root=self.root, modules=self.modules)
+        draw = pkgutil.resolve_name(f"arjax.measure.figures.{figure.of_run}")
+        return draw(Opened(self.run, trained, self.example, self.site))
+
+    def _check_size(self, figure) -> None:
+        """InputError for a size where there is no grid, and for one too large."""
+        flags.require_positive(height=self.height, width=self.width)
+        for name, size in (("height", self.height), ("width", self.width)):
+            if size is not None and (self.run is not None or not figure.sized):
+                raise InputError(f"--{name} {size}: {self.name} is not drawn over a grid of any size here; leave it out")
+        height, width = self.height or 8, self.width or 8
+        if height * width > _MOST_SITES:
+            raise InputError(f"--height {height} --width {width} make more than {_MOST_SITES} sites; choose fewer")
+
+
+_MOST_SITES = 4096

@@ -1,15 +1,16 @@
 """What a net looks at, measured: the derivative of theta at one site, or at all, by every value of the data; or, of any head, how
 far theta moves as a symbol is changed."""
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from arjax.errors import InputError
 from arjax.likelihood import theta
 from arjax.orders import inverse
 from arjax.protocol import Cond, Model
-from arjax.testing.cases import another_symbol, random_cond, repeat_cond
+from arjax.testing.cases import another_symbol, generator, random_cond, repeat_cond, split
 
 
 def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
@@ -23,8 +24,8 @@ def dependence(model: Model, params, site: tuple[int, ...], key) -> np.ndarray:
         raise InputError(f"site={site} is outside the data of shape {model.site_shape}; choose one inside")
     x, cond = _random_data(model, key)
     t = inverse(model.permutation)[np.ravel_multi_index(site, model.site_shape)]
-    jacobian = jax.jit(jax.jacrev(lambda x: theta(model, params, x, cond=cond)[0, t]))(x)
-    return np.asarray(jnp.abs(jacobian).sum(axis=0).reshape(*model.site_shape, -1).sum(axis=-1))
+    jacobian = np.asarray(_jacobian_of_one(model, params, x, cond, t))
+    return np.abs(jacobian).sum(axis=0).reshape(*model.site_shape, -1).sum(axis=-1)
 
 
 def dependences(model: Model, params, key) -> np.ndarray:
@@ -34,10 +35,8 @@ def dependences(model: Model, params, key) -> np.ndarray:
     """
     _require_derivative(model)
     x, cond = _random_data(model, key)
-    # Forwards: fewer passes than there are thetas, and of 192 at once backwards XLA on CPU (JAX 0.10.2) mixes some up.
-    jacobian = jax.jit(jax.jacfwd(lambda x: theta(model, params, x, cond=cond)[0]))(x)  # [T, P, 1, *site_shape, *E]
-    sums = jnp.abs(jacobian).sum(axis=1).reshape(model.num_sites, model.num_sites, -1).sum(axis=-1)
-    return np.asarray(sums)[inverse(model.permutation)]
+    sums = np.abs(_jacobian_of_all(model, params, x, cond)).sum(axis=1)
+    return sums.reshape(model.num_sites, model.num_sites, -1).sum(axis=-1)[inverse(model.permutation)]
 
 
 def influences(model: Model, params, x, cond: Cond | None = None, at_once: int = 64) -> np.ndarray:
@@ -62,12 +61,26 @@ def influences(model: Model, params, x, cond: Cond | None = None, at_once: int =
     return moved[inverse(model.permutation)]
 
 
+# Parameters enter as arguments: as constants, each draw of them would be compiled anew.
+@functools.partial(jax.jit, static_argnames="model")
+def _jacobian_of_one(model, params, x, cond, t):
+    """[P, 1, *site_shape, *E]: the derivative of the theta generated t-th by x."""
+    return jax.jacrev(lambda x: theta(model, params, x, cond=cond)[0, t])(x)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _jacobian_of_all(model, params, x, cond):
+    """[T, P, 1, *site_shape, *E]: the derivative of every theta, in generation order, by x."""
+    # Forwards: fewer passes than there are thetas, and of 192 at once backwards XLA on CPU (JAX 0.10.2) mixes some up.
+    return jax.jacfwd(lambda x: theta(model, params, x, cond=cond)[0])(x)
+
+
 def _require_derivative(model):
     if model.head.vocab is not None:
         raise InputError(f"{model.head} models symbols, which have no derivative; choose a head of real values")
 
 
 def _random_data(model, key):
-    x_key, cond_key = jax.random.split(key)
-    x = jax.random.normal(x_key, (1, *model.site_shape, *model.head.event_shape))
+    x_key, cond_key = split(key, 2)
+    x = generator(x_key).standard_normal((1, *model.site_shape, *model.head.event_shape), np.float32)
     return x, random_cond(model, cond_key, 1)

@@ -1,4 +1,4 @@
-"""`python -m arjax figures`: orders, masks, receptive fields, and attention of a trained transformer."""
+"""`python -m arjax figures`: each figure is written, without a run and of a run."""
 
 import re
 
@@ -7,30 +7,46 @@ import pytest
 from PIL import Image
 from trained import failure
 
-from arjax import pictures
 from arjax.__main__ import main
-from arjax.measure import figures
+from arjax.measure.figures import FIGURES, cache, codebook, densities, loss, sharing
+from arjax.measure.figures.fitting import fitted
+
+_QUICK = ("bayes-net", "masks")
 
 
-@pytest.mark.parametrize(
-    "what", ["orders", "masks", *(pytest.param(what, marks=pytest.mark.slow) for what in ("receptive-field", "attention"))]
-)
-def test_figures_draws(what, tmp_path, capsys):
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.found and name in _QUICK])
+def test_figures_draws(name, tmp_path, capsys):
+    draws(name, tmp_path, capsys)
+
+
+@pytest.mark.slow  # some of them compile what they measure
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.found and name not in _QUICK])
+def test_figures_draws_what_it_fits_or_measures(name, tmp_path, capsys, monkeypatch):
+    for module in (densities, sharing, codebook, loss):
+        monkeypatch.setattr(module, "fitted", lambda model, data, steps, **fields: fitted(model, data, 20, **fields))
+    monkeypatch.setattr(loss, "_STEPS", 20)
+    monkeypatch.setattr(cache, "_LENGTHS", (4, 8))
+    draws(name, tmp_path, capsys)
+
+
+def draws(name, tmp_path, capsys):
+    """Is the figure written, with more in it than its paper?"""
     path = tmp_path / "deep" / "figure.png"
-    main(["figures", what, "--png", str(path), "--height", "4", "--width", "5"])
+    size = ["--height", "4", "--width", "5"] if FIGURES[name].sized else []
+    main(["figures", name, "--png", str(path), *size])
     with Image.open(path) as image:
-        assert min(image.size) > 200
+        assert image.size[0] == 1440
+        assert image.size[1] > 400
+        assert (np.asarray(image.convert("L")) < 200).mean() > 0.01
     assert capsys.readouterr().out.endswith(f" in {path}\n")
 
 
-@pytest.mark.slow  # four nets, thrice
-def test_draw_receptive_fields_sees_something_in_every_net(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(pictures, "dependence_pictures", lambda panels: drawn.extend(panels))
-    figures.draw_receptive_fields(8, 8)
-    for title, seen, earlier, _ in drawn:
-        assert seen.any(), title
-        assert not (seen & ~earlier).any(), title
+def test_figures_without_a_name_lists_what_there_is(capsys):
+    main(["figures"])
+    printed = capsys.readouterr().out
+    for name, figure in FIGURES.items():
+        assert f"  {name} " in printed
+        assert figure.summary in printed
 
 
 @pytest.mark.slow
@@ -71,3 +87,15 @@ def test_figures_says_which_nets_attend(runs, capsys):
     line = failure(capsys, "figures", "attention", "--run", runs("labelled"))
     assert "is a PixelCNN, which has no method `attention`; choose a run of a net with one, as Transformer" in line
     assert "dependence is that of a trained net; give --run RUN" in failure(capsys, "figures", "dependence")
+
+
+@pytest.mark.slow
+def test_figures_of_a_run_draws_its_memory_its_tokens_and_its_loss(runs, tmp_path, capsys):
+    for name, run, said in (
+        ("rnn", "labelled", "rnn at test example 0, 64 sites, in "),
+        ("tokens", "infilling", "tokens at test example 0, 6 symbols, in "),
+        ("loss", "infilling", "loss best "),
+    ):
+        main(["figures", name, "--run", str(runs(run)), "--png", str(tmp_path / f"{name}.png")])
+        assert capsys.readouterr().out.startswith(said)
+        assert np.asarray(Image.open(tmp_path / f"{name}.png").convert("L")).std() > 5

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arjax.orders import Hilbert, Random, Snake, Spiral
 from arjax.pictures import (
-    attention_pictures,
     density_over_histogram,
     histograms,
-    order_pictures,
     png,
     sound_picture,
     to_images,
@@ -46,12 +43,6 @@ def test_density_over_histogram_is_a_picture(count):
     blue = (picture[..., 2].astype(int) - picture[..., 0] > 80).mean()  # the line
     assert grey > 0.02
     assert blue > 0.001 or count == 1
-
-
-@pytest.mark.parametrize("orders", [[Spiral()], [Snake(), Spiral(), Hilbert(), Random(1), Random(2)]], ids=len)
-def test_order_pictures_is_a_picture(orders):
-    with Image.open(io.BytesIO(order_pictures(orders, (3, 4)))) as picture:
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 2
 
 
 def test_histograms_share_their_bins_and_show_the_share_of_each_set():
@@ -101,15 +92,3 @@ def test_sound_picture_shows_any_sound_silence_too(shape):
     picture = sound_picture(np.zeros(shape, np.float32), 8000)
     assert picture.ndim == 3
     assert min(picture.shape[:2]) > 200
-
-
-def test_attention_pictures_are_reddest_where_most_is_attended_to():
-    weights = np.zeros((1, 1, 2, 3))
-    weights[0, 0, 0] = [0.5, 0.25, 0]
-    known = np.array([[True, True, True], [False, False, False]])
-    drawn = attention_pictures(np.zeros((2, 3)), weights, np.full((1, 1), 0.25), known, (1, 0))
-    with Image.open(io.BytesIO(drawn)) as picture:
-        colors = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).astype(int)
-    red, half_red, covered, paper = (217, 0, 0), (231, 122, 122), (204, 222, 242), (245, 245, 245)
-    for color in (red, half_red, covered, paper):
-        assert (abs(colors - color).max(axis=1) <= 2).any(), color

@@ -1,6 +1,7 @@
 """An autoencoder's run, and a run over its tokens, both by train.py: what they leave, what the commands make of them."""
 
 import dataclasses
+import re
 import shutil
 
 import jax
@@ -182,6 +183,12 @@ def test_train_of_a_finished_run_over_tokens_tells_its_result_again(folder, caps
     printed = words(capsys)
     assert "is finished" in printed
     assert f"{records(folder / 'second')[-1]['nats']:.3f} ± " in printed
+
+
+@pytest.mark.slow
+def test_figures_draws_the_codes_of_an_autoencoder(folder, tmp_path, capsys):
+    main(["figures", "codebook", "--run", str(folder / "first"), "--png", str(tmp_path / "codes.png")])
+    assert re.fullmatch(r"codebook [1-9]\d* of \d+ codes, used in \d+ images, in .*codes.png", capsys.readouterr().out.strip())
 
 
 def test_main_refuses_an_autoencoder_that_has_no_likelihood(folder, capsys):
