@@ -6,10 +6,22 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.custom_jvp
 def concat_elu(h):
     """Returns elu of h and of -h side by side, [..., 2 D] (Salimans et al. 2017, section 3; Shang et al. 2016). Zeros stay zeros,
     so that what is not known yet still is not."""
-    return jax.nn.elu(jnp.concatenate([h, -h], axis=-1))
+    # One exponential serves both: of h and -h, only one is below zero.
+    below = jnp.expm1(-jnp.abs(h))
+    return jnp.concatenate([jnp.where(h > 0, h, below), jnp.where(h < 0, -h, below)], axis=-1)
+
+
+@concat_elu.defjvp
+def _(primals, tangents):
+    # At h = 0, where that of abs is not one, both slopes are: 1 and -1. Of h and the result, only the result is kept.
+    (h,), (d,) = primals, tangents
+    y = concat_elu(h)
+    up, down = (d * jnp.where(part > 0, 1, part + 1) for part in jnp.split(y, 2, axis=-1))
+    return y, jnp.concatenate([up, -down], axis=-1)
 
 
 def dropout(h, rate: float, key):

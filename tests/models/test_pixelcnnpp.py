@@ -135,6 +135,17 @@ def test_concat_elu_keeps_what_elu_loses():
     np.testing.assert_allclose(concat_elu(jnp.array([2.0, -1.0])), [2, np.expm1(-1), np.expm1(-2), 1], rtol=1e-6)
 
 
+def test_concat_elu_has_the_value_and_the_derivatives_of_elu():
+    h = jnp.array([-60.0, -3.0, -1e-3, -1e-9, 0.0, 1e-9, 1e-3, 3.0, 60.0])
+    both = np.concatenate([h, -h]).astype(np.float64)
+    np.testing.assert_allclose(concat_elu(h), np.where(both > 0, both, np.expm1(np.minimum(both, 0))), rtol=2e-7)
+    slopes = np.repeat([1, -1], len(h)) * np.exp(np.minimum(both, 0))  # at zero 1 and -1
+    forward = jax.jvp(concat_elu, (h,), (jnp.ones_like(h),))[1]
+    np.testing.assert_allclose(forward, slopes, rtol=1e-6, atol=1e-7)
+    (backward,) = jax.vjp(concat_elu, h)[1](jnp.arange(18.0))
+    np.testing.assert_allclose(backward, (slopes * np.arange(18)).reshape(2, 9).sum(axis=0), rtol=1e-6, atol=1e-6)
+
+
 def test_pixelcnnpp_has_the_papers_size_at_its_settings():
     # Counted by hand for 160 channels: 32 blocks of each stream, what they are told and what they skip to, two halvings, two
     # doublings and the ends.
