@@ -27,10 +27,9 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import SymbolicZero
 
 from arjax.layers.checks import check_embedding, check_fields
-from arjax.layers.dense import dense
+from arjax.layers.dense import dense, product
 from arjax.layers.inputs import embedding_table, enter, label_bias, label_table, start, upsample
 from arjax.layers.position import coordinate_bias, coordinate_table
 from arjax.layers.residual import dropout, split_key
@@ -41,27 +40,60 @@ CellName = Literal["lstm", "gru"]
 
 
 def lstm(carry, gates, _):
-    """carry (c, h), each [B, D]; gates a + U h [B, 4D], in the order i, f, g, o -> the next carry."""
+    """carry (c, h), each [B, D]; gates a + U h [B, 4D], in the order i, f, g, o -> the next carry, what the slopes need of it."""
     c, _ = carry
     i, f, g, o = jnp.split(gates, 4, axis=-1)
-    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return c, jax.nn.sigmoid(o) * jnp.tanh(c)
+    i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+    c = f * c + i * g
+    last = jnp.tanh(c)
+    return (c, o * last), (i, f, g, o, last)
+
+
+def lstm_slopes(carry, kept):
+    """dc'/d(i, f, g) and dh'/do [..., 4, D] with c' constant; dc'/dc; dh'/dc'."""
+    (c, _), (i, f, g, o, last) = carry, kept
+    of_gates = i * (1 - i) * g, f * (1 - f) * c, i * (1 - g * g), o * (1 - o) * last
+    return jnp.stack(of_gates, axis=-2), f, o * (1 - last * last)
+
+
+def lstm_moves(slopes, carry, gates, _):
+    """How far the next carry moves when the carry and the gates do."""
+    of_gates, of_c, to_h = slopes
+    moved = of_gates * gates.reshape(of_gates.shape)
+    c = of_c * carry[0] + moved[..., :3, :].sum(axis=-2)
+    return c, moved[..., 3, :] + to_h * c
 
 
 def gru(carry, gates, a_n):
-    """carry (h,), [B, D]; gates a + U h [B, 3D], in the order r, z, n, without a_n in the last; a_n [B, D] -> the next carry."""
+    """carry (h,), [B, D]; gates a + U h [B, 3D], in the order r, z, n, the last without a_n [B, D] -> as `lstm`."""
     (h,) = carry
-    r, z, n = jnp.split(gates, 3, axis=-1)
-    z = jax.nn.sigmoid(z)
-    n = jnp.tanh(a_n + jax.nn.sigmoid(r) * n)
-    return ((1 - z) * n + z * h,)
+    r, z, u_n = jnp.split(gates, 3, axis=-1)
+    r, z = jax.nn.sigmoid(r), jax.nn.sigmoid(z)
+    n = jnp.tanh(a_n + r * u_n)
+    return ((1 - z) * n + z * h,), (r, z, u_n, n)
+
+
+def gru_slopes(carry, kept):
+    """dh'/d(r, z, n) [..., 3, D]; dh'/dh; dh'/da_n."""
+    (h,), (r, z, u_n, n) = carry, kept
+    of_n = (1 - z) * (1 - n * n)
+    return jnp.stack((of_n * u_n * r * (1 - r), (h - n) * z * (1 - z), of_n * r), axis=-2), z, of_n
+
+
+def gru_moves(slopes, carry, gates, a_n):
+    """How far the next carry moves when the carry, the gates and a_n do."""
+    of_gates, of_h, of_n = slopes
+    return ((of_gates * gates.reshape(of_gates.shape)).sum(axis=-2) + of_h * carry[0] + of_n * a_n,)
 
 
 class Cell(NamedTuple):
-    """`next`: carry, gates, the a of those apart -> carry, whose last part is the output; `states`, the parts of a carry; `bias`,
-    where each gate's bias starts; `apart`, how many gates, the last ones, do not add a to U h."""
+    """`next`: carry, gates, the a of those apart -> carry, whose last part is the output, and what is kept for its derivative:
+    `slopes`, of carry and what was kept, for all sites at once; `moves`, given the slopes of one site. `states`, the parts of a
+    carry; `bias`, where each gate's bias starts; `apart`, how many gates, the last ones, do not add a to U h."""
 
     next: Callable
+    slopes: Callable
+    moves: Callable
     states: int
     bias: tuple[float, ...]
     apart: int
@@ -74,7 +106,10 @@ class Cell(NamedTuple):
         return jnp.concatenate([added, jnp.zeros_like(apart)], axis=-1), apart
 
 
-CELLS = {"lstm": Cell(lstm, 2, (0.0, 1.0, 0.0, 0.0), 0), "gru": Cell(gru, 1, (0.0, 0.0, 0.0), 1)}
+CELLS = {
+    "lstm": Cell(lstm, lstm_slopes, lstm_moves, 2, (0.0, 1.0, 0.0, 0.0), 0),
+    "gru": Cell(gru, gru_slopes, gru_moves, 1, (0.0, 0.0, 0.0), 1),
+}
 
 
 @flax.struct.dataclass
@@ -167,7 +202,7 @@ class RNN(nn.Module):
             a += jnp.moveaxis(upsample(cond.local, self.w_local, order), 1, 0)
         for layer in range(self.depth):
             if layer:
-                a = h @ self.w[layer] + self.b[layer][None, None]
+                a = product(h, self.w[layer], "float32") + self.b[layer][None, None]
             h = _through_time(CELLS[self.cell], *CELLS[self.cell].split(a), self.u[layer])
             h = dropout(h, self.dropout, keys[layer])
         return jnp.moveaxis(h, 0, 1)
@@ -196,7 +231,7 @@ class RNN(nn.Module):
             if layer:
                 a = carries[-1][-1] @ self.w[layer] + self.b[layer][None]
             added, apart = CELLS[self.cell].split(a)
-            carries.append(CELLS[self.cell].next(carry, added + carry[-1] @ self.u[layer], apart))
+            carries.append(CELLS[self.cell].next(carry, added + carry[-1] @ self.u[layer], apart)[0])
         return cache.replace(carries=tuple(carries)), self.to_theta(carries[-1][-1])
 
     @property
@@ -227,36 +262,36 @@ class RNN(nn.Module):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _through_time(cell, added, apart, u):
     """added [T, B, G] and apart [T, B, ...] as `Cell.split` has them, u [D, G] -> [T, B, D]: one layer's outputs."""
-
-    def body(carry, a):
-        carry = cell.next(carry, a[0] + _product(carry[-1], u, u_transposed), a[1])
-        return carry, carry[-1]
-
-    # Computed once, before the loop; its gradient reads the matrix by rows, then, as the loop itself does.
-    u_transposed = u.T
-    return jax.lax.scan(body, varying(_zeros(cell, added.shape[1], len(u)), added, u), (added, apart))[1]
+    return _run(cell, added, apart, u)[0][-1]
 
 
 @_through_time.defjvp
 def _(cell, primals, tangents):
-    # What u changes adds to U h for all sites in one product. The loop's own rule would sum u's gradient site by site.
+    # The derivative of `_run`, with little in its loop and in the gradient's: slopes are computed for all sites at once, and a
+    # change of u changes all U h in one product. (The loop's own gradient adds a [D, G] at every site.)
     (added, apart, u), (d_added, d_apart, d_u) = primals, tangents
-    h, push = jax.linearize(lambda *a: _through_time.fun(cell, *a, u), added, apart)
-    before = jnp.pad(h[:-1], ((1, 0), (0, 0), (0, 0)))
-    return h, push(d_added + before @ d_u, d_apart)
+    carries, kept = _run(cell, added, apart, u)
+    before = jax.tree.map(lambda part: jnp.pad(part[:-1], ((1, 0), (0, 0), (0, 0))), carries)
+    u_transposed = u.T  # once, outside the loop: the gradient's reads u by rows, too
+
+    def body(d_carry, site):
+        slopes, d_gates, d_apart = site
+        d_gates += jnp.einsum("bd,gd->bg", d_carry[-1], u_transposed)
+        d_carry = cell.moves(slopes, d_carry, d_gates, d_apart)
+        return d_carry, d_carry[-1]
+
+    sites = cell.slopes(before, kept), d_added + product(before[-1], d_u, "float32"), d_apart
+    return carries[-1], jax.lax.scan(body, varying(_zeros(cell, added.shape[1], len(u)), sites, u), sites)[1]
 
 
-@jax.custom_jvp
-def _product(h, u, u_transposed):
-    """h u, whose gradient in h is a product with `u_transposed`."""
-    return h @ u
+def _run(cell, added, apart, u):
+    """(the carries after every site, each [T, B, D], what each keeps for its derivative)."""
 
+    def body(carry, a):
+        carry, kept = cell.next(carry, a[0] + carry[-1] @ u, a[1])
+        return carry, (carry, kept)
 
-@functools.partial(_product.defjvp, symbolic_zeros=True)
-def _(primals, tangents):
-    (h, u, u_transposed), (d_h, d_u, _) = primals, tangents
-    d = jnp.einsum("bd,gd->bg", d_h, u_transposed)
-    return h @ u, d if isinstance(d_u, SymbolicZero) else d + h @ d_u
+    return jax.lax.scan(body, varying(_zeros(cell, added.shape[1], len(u)), added, u), (added, apart))[1]
 
 
 def _zeros(cell, batch, width):

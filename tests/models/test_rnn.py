@@ -122,7 +122,7 @@ def test_theta_depends_on_the_whole_past(cell):
     np.testing.assert_array_equal(seen(model, lively_params(model, KEY)), np.tri(5, k=-1, dtype=bool))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
 def test_theta_has_the_derivatives_of_its_steps(cell):
     # `step` has none of the rule for a layer's gradient. In reverse, forward, and both.
     model = Model(RNN(cell, width=3), Categorical(3), (3,))
