@@ -133,6 +133,7 @@ ZOO = {
         PixelCNNPP(width=3, resnets=1, levels=2, dtype="bfloat16"), Categorical(4), (2, 2), cond=CondSpec(classes=3)
     ),
     "transformer": Model(Transformer(8, 2, 2, dropout=0.5), Bernoulli(), (2, 4)),
+    "transformer_scanned": Model(Transformer(8, 3, 2, scan=True), Categorical(3), (5,)),
     "transformer_any_order": Model(Transformer(8, 2, 2, positions="axial", any_order=True), Bernoulli(), (2, 3), AnyOrder()),
     "transformer_rotary": Model(Transformer(8, 2, 1, positions="rotary", any_order=True), Categorical(3), (2, 2), AnyOrder()),
     "transformer_grouped": Model(

@@ -15,6 +15,7 @@ The trick is the cache: keys and values of what is known, written in place, and 
 one parallel pass (`prefill`).
 """
 
+import functools
 import math
 from typing import Any, ClassVar, Literal
 
@@ -30,10 +31,10 @@ from arjax.layers.checks import MAX_LAYERS, check_fields
 from arjax.layers.dense import DtypeName, product
 from arjax.layers.inputs import enter
 from arjax.layers.position import EmbeddingName, PositionEmbedding, angles, grid
-from arjax.layers.residual import dropout, split_key
+from arjax.layers.residual import dropout, recomputed, split_key
 from arjax.layers.transformer_block import ActivationName, Block, NormName, norm
 from arjax.protocol import Spec
-from arjax.sharding import BATCH, TENSOR, constrain
+from arjax.sharding import BATCH, TENSOR, constrain, varying
 
 PositionName = Literal[EmbeddingName, "rotary"]
 
@@ -87,6 +88,8 @@ class Transformer(nn.Module):
     """What is computed and cached in; parameters, the residual stream and theta stay float32."""
     remat: bool = False
     """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
+    scan: bool = False
+    """Run the blocks as one loop over their stacked weights: a deep stack compiles as fast as a single block."""
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True
@@ -234,12 +237,29 @@ class Transformer(nn.Module):
 
     def _body(self, h, order, remembered, memory_mask, key):
         """h [B, L, D] -> (h, of every block keys and values [B, L, M, K])."""
-        turns, known = self._turns(order), []
-        keys = split_key(key, self.layers)
+        turns = self._turns(order)
+        if self.scan and not self.is_initializing():
+            return self._scanned(h, turns, remembered, memory_mask, key)
+        keys, known = split_key(key, self.layers), []
         for block, key, memory in zip(self.blocks, keys, remembered, strict=True):
             h, k, v = self._run(block, h, turns, memory, memory_mask, key)
             known.append((k, v))
         return h, known
+
+    def _scanned(self, h, turns, remembered, memory_mask, key):
+        """`_body` as one loop. Each block has its own parameters, which are stacked here; their gradients come apart again."""
+        stack = functools.partial(jax.tree.map, lambda *leaves: jnp.stack(leaves))
+        params, memories = stack(*(block.variables["params"] for block in self.blocks)), stack(*remembered)
+        keys, block = None if key is None else split_key(key, self.layers), self.blocks[0].clone(parent=None, name=None)
+
+        def run(h, each):
+            params, memory, key = each
+            h, k, v = block.apply({"params": params}, h, turns, memory, memory_mask, key)  # pyright: ignore[reportAssignmentType]
+            return h, (k, v)
+
+        h = varying(h, h, params, memories, keys)
+        h, (keys, values) = jax.lax.scan(recomputed(run, self.remat), h, (params, memories, keys))
+        return h, tuple(zip(keys, values, strict=True))
 
     def _run(self, block, *args):
         """What a block gives for all sites; with `remat`, it is run again for the gradient."""
