@@ -89,7 +89,7 @@ class Transformer(nn.Module):
     remat: bool = False
     """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     scan: bool = False
-    """Run the blocks as one loop over their stacked weights: a deep stack compiles as fast as a single block."""
+    """Run the blocks as one loop over their stacked weights: the program holds one block, whatever the depth."""
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True
