@@ -90,11 +90,10 @@ def test_figures_says_which_nets_attend(runs, capsys):
 
 
 @pytest.mark.slow
-def test_figures_of_a_run_draws_its_memory_its_tokens_and_its_loss(runs, tmp_path, capsys):
+def test_figures_of_a_run_draws_its_memory_and_its_tokens(runs, tmp_path, capsys):
     for name, run, said in (
         ("rnn", "labelled", "rnn at test example 0, 64 sites, in "),
         ("tokens", "infilling", "tokens at test example 0, 6 symbols, in "),
-        ("loss", "infilling", "loss best "),
     ):
         main(["figures", name, "--run", str(runs(run)), "--png", str(tmp_path / f"{name}.png")])
         assert capsys.readouterr().out.startswith(said)

@@ -186,9 +186,15 @@ def test_train_of_a_finished_run_over_tokens_tells_its_result_again(folder, caps
 
 
 @pytest.mark.slow
-def test_figures_draws_the_codes_of_an_autoencoder(folder, tmp_path, capsys):
-    main(["figures", "codebook", "--run", str(folder / "first"), "--png", str(tmp_path / "codes.png")])
-    assert re.fullmatch(r"codebook [1-9]\d* of \d+ codes, used in \d+ images, in .*codes.png", capsys.readouterr().out.strip())
+def test_figures_draws_the_codes_of_an_autoencoder_and_the_loss_of_any_run(folder, tmp_path, capsys):
+    for name, run, said in (
+        ("codebook", "first", r"codebook [1-9]\d* of \d+ codes, used in \d+ images, in "),
+        ("loss", "first", r"loss best 0\.\d+ mse at step \d+, in "),
+        ("loss", "second", r"loss best \d+\.\d+ bits/token .*at step \d+, in "),
+    ):
+        path = tmp_path / f"{run}_{name}.png"
+        main(["figures", name, "--run", str(folder / run), "--png", str(path)])
+        assert re.fullmatch(f"{said}{re.escape(str(path))}", capsys.readouterr().out.strip())
 
 
 def test_main_refuses_an_autoencoder_that_has_no_likelihood(folder, capsys):

@@ -48,19 +48,19 @@ def draw_inverse_cdf() -> Drawn:
 def draw_mixture() -> Drawn:
     """Draws two mixtures fitted to the same values: one of Gaussians, a density, and one of logistics, in bins."""
     levels, rng = 16, np.random.default_rng(1)
-    drawn = (rng.normal(-0.65, 0.12, 350), rng.normal(0.05, 0.09, 300), rng.normal(0.75, 0.2, 350))
+    drawn = (rng.normal(-1.3, 0.45, 450), rng.normal(1.7, 0.75, 550))
     values = np.concatenate(drawn)
     values = rng.permutation(values).astype(np.float32)[:, None]
-    bins = np.clip(np.round((values + 1) / 2 * (levels - 1)), 0, levels - 1).astype(np.int32)
+    bins = np.clip(np.round((values / 3 + 1) / 2 * (levels - 1)), 0, levels - 1).astype(np.int32)
     figure, ((left, right),) = sheet("Mixtures fitted to the same 1000 values by gradient", 1, 2, height=4.2)
 
-    model, params = _fitted(MixtureOfGaussians(3), values)
-    at, theta = np.linspace(-1.2, 1.6, 300, dtype=np.float32), params["theta"][0]
-    left.hist(values[:, 0], 56, (-1.2, 1.6), density=True, color=HIDDEN)
+    model, params = _fitted(MixtureOfGaussians(2), values)
+    at, theta = np.linspace(-3.5, 4.2, 300, dtype=np.float32), params["theta"][0]
+    left.hist(values[:, 0], 56, range=(-3.5, 4.2), density=True, color=HIDDEN)
     weight, mean, scale = (np.asarray(part) for part in _parts(theta))
     for each in zip(weight, mean, scale, strict=True):
         bump = each[0] * np.exp(-0.5 * ((at - each[1]) / each[2]) ** 2) / (each[2] * np.sqrt(2 * np.pi))
-        left.plot(at, bump, color=SEEN, linewidth=1.4)
+        left.plot(at, bump, "--", color=SEEN, linewidth=1.4, zorder=3)
         left.annotate(
             f"weight {each[0]:.2f}",
             (at[bump.argmax()], bump.max()),
@@ -72,10 +72,10 @@ def draw_mixture() -> Drawn:
         )
     density = np.exp(np.asarray(model.head.log_prob(jnp.broadcast_to(theta, (len(at), *theta.shape)), at)))
     left.plot(at, density, color=PREDICTED)
-    left.set(title="three Gaussians:\na density", xlabel="x", yticks=[], ylim=(0, 1.25 * density.max()))
+    left.set(title="two Gaussians:\na density", xlabel="x", yticks=[], ylim=(0, 1.25 * density.max()))
     left.spines.left.set_visible(False)
 
-    model, params = _fitted(DiscretizedMixtureOfLogistics(levels, 3), bins)
+    model, params = _fitted(DiscretizedMixtureOfLogistics(levels, 2), bins)
     theta = params["theta"][0]
     symbols = np.arange(levels)
     probs = np.exp(np.asarray(model.head.log_prob(jnp.broadcast_to(theta, (levels, *theta.shape)), symbols)))
@@ -87,11 +87,11 @@ def draw_mixture() -> Drawn:
         bump = each[0] * np.exp(-z) / (each[2] * (1 + np.exp(-z)) ** 2) * 2 / (levels - 1)
         right.plot((fine + 1) / 2 * (levels - 1), bump, color=SEEN, linewidth=1.4)
     right.bar(symbols, probs, width=0.95, facecolor="none", edgecolor=PREDICTED, linewidth=1.8)
-    right.set(title=f"three logistics in {levels} bins: probabilities,\nthe end bins take the tails", xlabel="symbol", yticks=[])
+    right.set(title=f"two logistics in {levels} bins: probabilities,\nthe end bins take the tails", xlabel="symbol", yticks=[])
     right.spines.left.set_visible(False)
     right.set_xlim(-0.9, levels - 0.1)
     key(figure, {"data": HIDDEN, "components": SEEN, "their mixture": PREDICTED})
-    return finish(figure, "three Gaussians, and three logistics in bins, fitted to 1000 values")
+    return finish(figure, "two Gaussians, and two logistics in bins, fitted to 1000 values")
 
 
 def _fitted(head, values):

@@ -1,5 +1,6 @@
 """The figure of training: the loss on batches, and on data held out."""
 
+import textwrap
 from pathlib import Path
 
 import jax
@@ -30,7 +31,7 @@ def draw_loss() -> Drawn:
         "Learning: the loss on data that training sees, and on data that it does not",
         f"MADE of 500 units on 1199 binary digits, {steps} steps",
         "nats per example",
-        (np.arange(steps), found.losses),
+        np.stack([np.arange(steps), found.losses]),
         valid,
         base,
     )
@@ -48,16 +49,16 @@ def draw_loss_of_run(opened: Opened) -> Drawn:
         np.array([(record["step"], number(record)) for record in records if record["split"] == split]).T
         for split in ("train", "valid")
     ]
-    if not all(curve.size for curve in curves):
+    if not curves[1].size:
         raise InputError(f"{opened.run} has no validation yet; train it longer")
     return _draw("Learning", experiment.data.title, unit, *curves, baselines_in(number, records, measure))
 
 
 def _draw(title, subtitle, unit, train, valid, base) -> Drawn:
-    """train, valid: steps [N] and losses [N]. base: other models' losses by name."""
+    """train, valid: steps and losses, [2, N]; there may be none of training. base: other models' losses by name."""
     figure, ((axes,),) = sheet(title, height=4.6)
-    best = int(np.argmin(valid[1]))
-    low = min(train[1].min(), valid[1].min())
+    best, train = int(np.argmin(valid[1])), train if train.size else valid[:, :0]
+    low = min([*train[1], *valid[1]])
     high = max(
         [
             *train[1][len(train[1]) // 10 :],
@@ -65,20 +66,23 @@ def _draw(title, subtitle, unit, train, valid, base) -> Drawn:
             *(value for value in base.values() if np.isfinite(value)),
         ]
     )
-    end = max(train[0][-1], valid[0][-1])
+    end = max([*train[0], *valid[0]])
     axes.plot(*train, color=SEEN, linewidth=1)
     axes.plot(*valid, color=PREDICTED)
     axes.plot(valid[0][best], valid[1][best], "o", color=PREDICTED, markersize=8)
     best_said = f"best: {valid[1][best]:.2f} at step {valid[0][best]:.0f}"
     above = {"textcoords": "offset points", "ha": "center", "va": "bottom", "color": PREDICTED}
     axes.annotate(best_said, (valid[0][best], valid[1][best]), (0, 12), **above)
-    axes.set(xlabel="step", ylabel=unit, ylim=(low - 0.12 * (high - low), high + 0.08 * (high - low)), xlim=(0, 1.22 * end))
-    axes.set_title(subtitle, loc="left")
-    tail = train[1][-max(1, len(train[1]) // 20) :].mean()
-    axes.text(1.01 * end, tail, "training batches", color=SEEN, va="center")
+    margin = max(0.1 * (high - low), 1e-3 * abs(high), 1e-6)
+    axes.set(xlabel="step", ylabel=unit, ylim=(low - margin, high + margin), xlim=(0, 1.22 * end))
+    axes.set_title(textwrap.fill(subtitle, 90), loc="left")
+    if train.size:
+        axes.text(1.01 * end, train[1][-max(1, len(train[1]) // 20) :].mean(), "training", color=SEEN, va="center")
     axes.text(1.01 * end, valid[1][-1], "held out", color=PREDICTED, va="center")
     for name, value in base.items():
         if np.isfinite(value) and value <= high:
             axes.axhline(value, color=FAINT, linewidth=1, linestyle="--")
             axes.text(1.22 * end, value, name, color=FAINT, ha="right", va="bottom")
+    for text in axes.texts:
+        text.set_in_layout(False)  # one near the frame would leave no room for the curves
     return finish(figure, f"best {valid[1][best]:.4g} {unit} at step {valid[0][best]:.0f}")

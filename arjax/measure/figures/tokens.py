@@ -73,8 +73,8 @@ def _draw(title, parts, said) -> Drawn:
 
     lines = [_lines(tokens) for _, tokens in parts]
     count = sum(len(each) + 1.9 for each in lines)
-    figure, ((axes,),) = sheet(title, height=0.75 + 0.29 * count)
-    bare(axes).set(xlim=(-0.5, _COLUMNS + 0.5), ylim=(count, -0.6))
+    figure, ((axes,),) = sheet(title, height=0.75 + 0.29 * max(count, 5))
+    bare(axes).set(xlim=(-0.5, _COLUMNS + 0.5), ylim=(max(count, 5), -0.6))
     at = 0.0
     for (name, _), each in zip(parts, lines, strict=True):
         axes.text(0, at, name, fontsize=11, va="center")
