@@ -5,9 +5,10 @@
     python benchmarks/against_torch_training.py PixelCNN GPT     # those whose names begin so
 
 A step is forward, backward and Adam, in float32, without dropout. The networks are in torch_nets/, a file a family. First both
-are shown to compute the same theta from the same weights. Then each makes two steps in turn, of which the second is timed.
-Printed are the medians of `--runs` turns, and of their ratios PyTorch / arjax: above 1 arjax is the faster. PyTorch runs eagerly,
-and where a C++ compiler is there also under torch.compile; the ratio is to the better of the two.
+are shown to compute the same theta from the same weights. Then each makes steps in turn: as many as take 20 ms, untimed, then as
+many again, of which the mean is timed. Printed are the medians of `--runs` turns, and of their ratios PyTorch / arjax: above 1
+arjax is the faster. PyTorch runs eagerly, and where a C++ compiler is there also under torch.compile; the ratio is to the better
+of the two.
 """
 
 import argparse
@@ -33,6 +34,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks import torch_nets
 
 THREADS = os.cpu_count()
+WARM = 0.02  # seconds
 
 
 class Row(NamedTuple):
@@ -108,11 +110,19 @@ def their_step(row: Row, compiled: bool):
 
 
 def seconds(function) -> float:
-    """Times a step behind another one: the first after the other library's finds its threads asleep and its memory gone."""
-    function()
+    """Times a step, as the mean of as many as take 20 ms, at least one, behind as many again that are not timed.
+
+    The first after the other library's finds its threads asleep, its memory gone, and the other's threads waiting for work in
+    a loop, some milliseconds long, which takes a core from steps as short as that.
+    """
+    steps, start = 0, time.perf_counter()
+    while steps == 0 or time.perf_counter() - start < WARM:
+        function()
+        steps += 1
     start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    for _ in range(steps):
+        function()
+    return (time.perf_counter() - start) / steps
 
 
 def measure(row: Row, compiled: bool, runs: int) -> list[str]:
@@ -133,7 +143,7 @@ def measure(row: Row, compiled: bool, runs: int) -> list[str]:
 def main() -> None:
     flags = argparse.ArgumentParser(description="Time a training step of arjax beside PyTorch's.")
     flags.add_argument("names", nargs="*", help="rows whose names begin so; all, if there is none")
-    flags.add_argument("--runs", type=int, default=9, help="steps of each that are timed")
+    flags.add_argument("--runs", type=int, default=9, help="turns of each that are timed")
     flags.add_argument("--eager", action="store_true", help="leave out torch.compile")
     chosen = flags.parse_args()
     arjax.keep_freed_memory()  # of both
