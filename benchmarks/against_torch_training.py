@@ -69,11 +69,11 @@ def gap(row: Row) -> float:
     return float(np.abs(ours - theirs.reshape(ours.shape)).max() / np.abs(ours).max())
 
 
-def our_step(row: Row):
-    """(a function that makes a step, the seconds that compiling took)."""
+def our_step(row: Row, accumulate: int = 1):
+    """(a function that makes a step in so many micro-batches, the seconds that compiling took)."""
     x = examples(row, row.batch)
     data = arjax.Arrays(Split(x), Split(x[:1]), values=Levels(row.model.head.vocab))
-    fit = {"batch_size": row.batch, "steps": 10**6, "eval_every": 10**6, "ema": 0.0}
+    fit = {"batch_size": row.batch, "steps": 10**6, "eval_every": 10**6, "ema": 0.0, "accumulate": accumulate}
     experiment = Experiment(data=data, model=row.model, optimizer=Adam(1e-3, clip=None), **fit)
     state, key = jax.jit(functools.partial(init_state, experiment))(jax.random.key(0)), jax.random.key(1)
     step, began = jax.jit(functools.partial(train_step, experiment), donate_argnums=0), time.perf_counter()
@@ -125,9 +125,9 @@ def seconds(function) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def measure(row: Row, compiled: bool, runs: int) -> list[str]:
+def measure(row: Row, compiled: bool, runs: int, accumulate: int) -> list[str]:
     """Returns the cells of a row of the table."""
-    ours, took = our_step(row)
+    ours, took = our_step(row, accumulate)
     theirs = {"eager": their_step(row, compiled=False)}
     if compiled:
         theirs["compiled"] = their_step(row, compiled=True)
@@ -137,7 +137,8 @@ def measure(row: Row, compiled: bool, runs: int) -> list[str]:
     median = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     ratio = statistics.median(min(turn[name] for name in theirs) / turn["ours"] for turn in turns)
     times = [f"{1e3 * median[name]:,.1f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
-    return [f"{row.name}, batch {row.batch}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
+    parts = f", in {accumulate} parts" if accumulate > 1 else ""
+    return [f"{row.name}, batch {row.batch}{parts}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
 
 
 def main() -> None:
@@ -145,6 +146,7 @@ def main() -> None:
     flags.add_argument("names", nargs="*", help="rows whose names begin so; all, if there is none")
     flags.add_argument("--runs", type=int, default=9, help="turns of each that are timed")
     flags.add_argument("--eager", action="store_true", help="leave out torch.compile")
+    flags.add_argument("--accumulate", type=int, default=1, help="micro-batches of a step of arjax, which then needs less memory")
     chosen = flags.parse_args()
     arjax.keep_freed_memory()  # of both
     torch.set_num_threads(THREADS)
@@ -152,7 +154,7 @@ def main() -> None:
     print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | arjax compiles in | theta differs by |")
     print("|---|---|---|---|---|---|---|")
     for row in rows(chosen.names):
-        print(f"| {' | '.join(measure(row, not chosen.eager, chosen.runs))} |", flush=True)
+        print(f"| {' | '.join(measure(row, not chosen.eager, chosen.runs, chosen.accumulate))} |", flush=True)
         jax.clear_caches()
 
 
