@@ -209,13 +209,14 @@ def _each(model, params, x, order, cond, key):
     return jnp.where(possible, score(h, x) if parts == 1 else _in_parts(score, parts, h, x), -jnp.inf)
 
 
-# What theta [B, T, P] may take in float32 on a device before it is made in parts, and a part of it.
+# The most bytes that theta [B, T, P] takes in float32 on a device before it is made in parts.
 _THETA = 2**26
 
 
 def _parts(shape: tuple[int, ...], param_size: int) -> int:
-    """In how many parts theta is made of h [B, T, D]: more than one where theta is much larger than h and takes more than _THETA
-    bytes. A part has 2 D rows or more, since each adds to the gradient of the [D, P] that makes it, which must cost little."""
+    """Returns in how many parts theta is made from h [B, T, D]: more than one where theta is much larger than h and takes more
+    than _THETA bytes. A part has 2 D rows or more, since each adds to the gradient of the [D, P] that makes theta, which must
+    cost little."""
     batch, sites, width = shape
     if param_size <= 8 * width:
         return 1
@@ -225,11 +226,11 @@ def _parts(shape: tuple[int, ...], param_size: int) -> int:
 
 
 def _in_parts(score, parts: int, h, x):
-    """score(h, x) [B, T] of h [B, T, D] and x [B, T, *E], some sites at a time, and again for the gradient."""
+    """Returns score(h, x) [B, T] for h [B, T, D] and x [B, T, *E], made some sites at a time, and made again for the gradient."""
     batch, sites = h.shape[:2]
     length = math.ceil(sites / parts)
 
-    def cut(array):  # [parts, B, length, ...]: the last site fills the last part
+    def cut(array):  # [parts, B, length, ...]: copies of the last site fill the last part
         array = jnp.pad(array, ((0, 0), (0, parts * length - sites)) + ((0, 0),) * (array.ndim - 2), mode="edge")
         return jnp.moveaxis(array.reshape(batch, parts, length, *array.shape[2:]), 1, 0)
 

@@ -162,7 +162,7 @@ class NetCapabilities:
     """prefill(cache, x [B, L, *E], n [], order, cond) -> the cache after the first n <= L symbols, which enter in one pass."""
     before_theta: Callable | None = None
     """before_theta(x [B, T, *E], order, cond, *, key) -> h [B, T, D], where the net also has to_theta(h [..., D]) -> theta
-    [..., P] and `__call__` is the one after the other. A large theta is then never whole in memory: `log_prob` makes and scores
+    [..., P] and `__call__` applies one after the other. A large theta is then never whole in memory: `log_prob` makes and scores
     it some sites at a time, and again for the gradient."""
     attention: Callable | None = None
     """attention(x [B, T, *E], order, cond) -> of each layer the weights [B, N, T, S]: what site t draws from what it sees, the

@@ -37,7 +37,7 @@ def constrain(x: jax.Array, *axes) -> jax.Array:
 
 
 def held(shape: tuple[int, ...], *axes) -> int:
-    """How many values of an array of this shape a device holds that is split as `constrain` splits it."""
+    """How many values one device holds of an array of this shape, split as `constrain` splits it."""
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or set(mesh.axis_types) != {AxisType.Auto}:
         return math.prod(shape)

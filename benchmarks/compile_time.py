@@ -1,4 +1,4 @@
-"""How long the training step of each config takes to compile, and its initial state to be drawn; prints a Markdown table.
+"""Measures how long each config takes to compile its training step and to draw its initial state; prints a Markdown table.
 
     python benchmarks/compile_time.py                       # all of configs/
     python benchmarks/compile_time.py configs/digits_*.py

@@ -18,7 +18,7 @@ def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told what to do with freed memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="keep_freed_memory works with glibc alone")
 def test_keep_freed_memory_has_pages_at_once_where_a_block_was_freed(monkeypatch):
     for name in ("GLIBC_TUNABLES", "MALLOC_ARENA_MAX"):
         monkeypatch.delenv(name, raising=False)
@@ -29,5 +29,5 @@ def test_keep_freed_memory_has_pages_at_once_where_a_block_was_freed(monkeypatch
 
 def test_keep_freed_memory_leaves_malloc_to_the_environment(monkeypatch):
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
-    monkeypatch.setattr("arjax.allocator.ctypes.CDLL", lambda name: pytest.fail("malloc was told what to do"))
+    monkeypatch.setattr("arjax.allocator.ctypes.CDLL", lambda name: pytest.fail("malloc was configured"))
     keep_freed_memory()

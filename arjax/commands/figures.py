@@ -16,19 +16,19 @@ from arjax.measure.figures import FIGURES, listed
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw a figure that explains the library; without a name, list what there is. Each figure is drawn from the code that it
+    """Draw a figure that explains the library; without a name, list the figures. Each figure is drawn from the code that it
     explains: real masks, the Jacobian of real networks, times measured on this machine, or a small net fitted in seconds. With
-    --run some of them show a trained run, at an example of its test split."""
+    --run, some of them show a trained run, at an example of its test split."""
 
     name: Annotated[str | None, tyro.conf.Positional] = None
-    """What to draw; by default what there is is listed."""
+    """What to draw; by default, the figures are listed."""
     png: Path | None = None
     """The picture; by default NAME.png, for a run RUN/samples/NAME.png, with -2, -3, ... added if that exists."""
     overwrite: flags.Overwrite = False
     height: int | None = None
-    """Rows of sites, by default 8; of a figure over a grid, without --run."""
+    """Rows of sites in a figure over a grid, without --run; by default 8."""
     width: int | None = None
-    """Columns of sites, by default 8; of a figure over a grid, without --run."""
+    """Columns of sites in a figure over a grid, without --run; by default 8."""
     run: str | None = None
     """The directory that train.py wrote, of any net; for attention, of one that attends."""
     example: int = 0
@@ -83,7 +83,7 @@ class Figures:
         return draw(Opened(self.run, trained, self.example, self.site))
 
     def _check_size(self, figure) -> None:
-        """InputError for a size where there is no grid, and for one too large."""
+        """Raises InputError for a size where the figure takes none, and for one that is too large."""
         flags.require_positive(height=self.height, width=self.width)
         for name, size in (("height", self.height), ("width", self.width)):
             if size is not None and (self.run is not None or not figure.sized):

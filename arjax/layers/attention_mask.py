@@ -66,7 +66,7 @@ MAX_SEEN = 2**28
 
 @dataclasses.dataclass(frozen=True)
 class Sight:
-    """What the sites of a model see of each other: all that is known of it when a program is made."""
+    """What the sites of a model see of each other, fixed when a program is traced."""
 
     mask: Any
     sites: int
@@ -76,7 +76,7 @@ class Sight:
         return attended(self.mask, self.sites)[:length, :length]
 
 
-@functools.lru_cache(maxsize=1)  # the blocks of a net ask for the same
+@functools.lru_cache(maxsize=1)  # all blocks of a net use the same table
 def attended(mask, num_sites: int) -> Bool[np.ndarray, "T S"]:
     """What site t really attends to under `mask`: never what is not known yet, always the start. InputError where its booleans
     have another shape."""

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 def concat_elu(h):
     """Returns elu of h and of -h side by side, [..., 2 D] (Salimans et al. 2017, section 3; Shang et al. 2016). Zeros stay zeros,
     so that what is not known yet still is not."""
-    # One exponential serves both: of h and -h, only one is below zero.
+    # One exponential serves both halves: only one of h and -h is below zero.
     below = jnp.expm1(-jnp.abs(h))
     return jnp.concatenate([jnp.where(h > 0, h, below), jnp.where(h < 0, -h, below)], axis=-1)
 
 
 @concat_elu.defjvp
 def _(primals, tangents):
-    # At h = 0, where that of abs is not one, both slopes are: 1 and -1. Of h and the result, only the result is kept.
+    # At h = 0 the slopes are 1 and -1, which the derivative of abs does not give. The result alone is kept, and not h.
     (h,), (d,) = primals, tangents
     y = concat_elu(h)
     up, down = (d * jnp.where(part > 0, 1, part + 1) for part in jnp.split(y, 2, axis=-1))

@@ -25,8 +25,8 @@ ActivationName = Literal["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
 
 
 def gelu(h):
-    """Returns h times the probability that a standard normal variable is less. By erf in float32, where jax.nn.gelu takes erfc:
-    with erf a training step of a small GPT takes 0.96 of the time on a CPU, and the difference is one of rounding."""
+    """Returns h times the probability that a standard normal variable is less than h. It uses erf in float32, jax.nn.gelu
+    uses erfc: with erf a training step of a small GPT takes 0.96 of the time on a CPU, and the results differ by rounding."""
     wide = h.astype(jnp.float32)
     return (wide * (0.5 + 0.5 * jax.lax.erf(wide * math.sqrt(0.5)))).astype(h.dtype)
 
@@ -46,8 +46,8 @@ def norm(kind: NormName) -> nn.Module:
 
 
 class LayerNorm(nn.Module):
-    """Features less their mean, over their deviation, scaled and moved by parameters. flax's keeps one array of the size of h
-    more for the gradient: with it a training step of a small GPT takes 1.07 times as long on a CPU."""
+    """Subtracts the features' mean, divides by their deviation, scales and shifts by parameters. flax's keeps one more array of
+    the size of h for the gradient: with it a training step of a small GPT takes 1.07 times as long on a CPU."""
 
     @nn.compact
     def __call__(self, h):
@@ -58,7 +58,7 @@ class LayerNorm(nn.Module):
 
 @jax.custom_jvp
 def standard(h):
-    """Returns h [..., D] less its mean over D, over its deviation."""
+    """Returns h [..., D] minus its mean over D, divided by its deviation."""
     return _standard(h)[0]
 
 

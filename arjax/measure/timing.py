@@ -1,8 +1,7 @@
-"""How a call is timed, and what this machine can do at most: what a benchmark's figures are held against.
+"""Times a call, and measures what this machine can do at most, with which benchmarks compare their figures.
 
     arithmetic    FLOP/s of a product of two square matrices
     reading       bytes/s of a product of a large matrix with a vector, or of a large sum, whichever is faster
-
     copying       bytes/s, read and written, of an array plus one
 
 A ceiling is the best of several runs: what is possible, not what is usual. An accelerator gets larger arrays than a CPU, so that

@@ -198,7 +198,7 @@ def _dense(module, name, shape):
 def _apply(w, h):
     """w [..., N] applied to h [B, N] -> [B, ...].
 
-    The weights are the left factor: XLA's CPU back-end splits its rows over the cores, and a batch has few of them."""
+    The weights are the left factor: XLA's CPU back-end splits that factor's rows over the cores, and a batch has few rows."""
     return (w.reshape(-1, w.shape[-1]) @ h.T).T.reshape(len(h), *w.shape[:-1])
 
 

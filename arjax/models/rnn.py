@@ -57,7 +57,7 @@ def lstm_slopes(carry, kept):
 
 
 def lstm_moves(slopes, carry, gates, _):
-    """How far the next carry moves when the carry and the gates do."""
+    """The change of the next carry for changes of the carry and the gates."""
     of_gates, of_c, to_h = slopes
     moved = of_gates * gates.reshape(of_gates.shape)
     c = of_c * carry[0] + moved[..., :3, :].sum(axis=-2)
@@ -81,15 +81,16 @@ def gru_slopes(carry, kept):
 
 
 def gru_moves(slopes, carry, gates, a_n):
-    """How far the next carry moves when the carry, the gates and a_n do."""
+    """The change of the next carry for changes of the carry, the gates and a_n."""
     of_gates, of_h, of_n = slopes
     return ((of_gates * gates.reshape(of_gates.shape)).sum(axis=-2) + of_h * carry[0] + of_n * a_n,)
 
 
 class Cell(NamedTuple):
-    """`next`: carry, gates, the a of those apart -> carry, whose last part is the output, and what is kept for its derivative:
-    `slopes`, of carry and what was kept, for all sites at once; `moves`, given the slopes of one site. `states`, the parts of a
-    carry; `bias`, where each gate's bias starts; `apart`, how many gates, the last ones, do not add a to U h."""
+    """`next` takes the carry, the gates and the a of the gates apart; it returns the next carry, whose last part is the output,
+    and what its derivative needs. `slopes` takes carries and what was kept, for all sites at once; `moves` takes the slopes of
+    one site. `states`: the parts of a carry; `bias`: where each gate's bias starts; `apart`: how many of the last gates do not
+    add a to U h."""
 
     next: Callable
     slopes: Callable
@@ -194,7 +195,7 @@ class RNN(nn.Module):
     def before_theta(self, x, order, cond=None, *, key=None):
         """x [B, T, *E], order [T] -> h [B, T, D], the last layer's outputs."""
         keys = split_key(key, self.depth)
-        # Time is the first axis from the symbols on, not moved in front of a [B, T, G].
+        # Time moves to the front of the symbols, and not of the larger a [B, T, G].
         a = self._enter(jnp.moveaxis(x, 1, 0)[:-1], self._rows(len(x)))
         a = jnp.pad(a, ((1, 0), (0, 0), (0, 0))) + self._bias(cond)[None]
         a += coordinate_bias(self, order[:, None])
@@ -267,7 +268,7 @@ def _through_time(cell, added, apart, u):
 
 @_through_time.defjvp
 def _(cell, primals, tangents):
-    # The derivative of `_run`, with little in its loop and in the gradient's: slopes are computed for all sites at once, and a
+    # This derivative of `_run` leaves little in its loop and in the gradient's: slopes are computed for all sites at once, and a
     # change of u changes all U h in one product. (The loop's own gradient adds a [D, G] at every site.)
     (added, apart, u), (d_added, d_apart, d_u) = primals, tangents
     carries, kept = _run(cell, added, apart, u)

@@ -89,7 +89,7 @@ class Transformer(nn.Module):
     remat: bool = False
     """Compute the layers again for the gradient in place of keeping them: less memory, more time."""
     scan: bool = False
-    """Run the blocks as one loop over their stacked weights: the program holds one block, whatever the depth."""
+    """Run the blocks as one loop over their stacked weights: a pass holds the products of one block at any depth."""
     spec: Spec | None = None
 
     order_per_example: ClassVar[bool] = True
@@ -173,7 +173,7 @@ class Transformer(nn.Module):
         return self.to_theta(self.before_theta(x, order, cond, key=key))
 
     def before_theta(self, x, order, cond=None, *, key=None):
-        """x [B, T, *E], order [T] or [B, T] -> h [B, T, D], what theta is made of."""
+        """x [B, T, *E], order [T] or [B, T] -> h [B, T, D], from which theta is made."""
         enter_key, encoder_key, key = split_key(key, 3)
         remembered, memory_mask = self._remember(cond, encoder_key)
         h = dropout(self._tokens(x, order, self._label(cond)), self.dropout, enter_key)
@@ -247,7 +247,7 @@ class Transformer(nn.Module):
         return h, known
 
     def _scanned(self, h, turns, remembered, memory_mask, key):
-        """`_body` as one loop. Each block has its own parameters, which are stacked here; their gradients come apart again."""
+        """`_body` as one loop. Each block has its own parameters, which are stacked here; their gradients are split again."""
         stack = functools.partial(jax.tree.map, lambda *leaves: jnp.stack(leaves))
         params, memories = stack(*(block.variables["params"] for block in self.blocks)), stack(*remembered)
         keys, block = None if key is None else split_key(key, self.layers), self.blocks[0].clone(parent=None, name=None)

@@ -71,7 +71,7 @@ def _jacobian_of_one(model, params, x, cond, t):
 @functools.partial(jax.jit, static_argnames="model")
 def _jacobian_of_all(model, params, x, cond):
     """[T, P, 1, *site_shape, *E]: the derivative of every theta, in generation order, by x."""
-    # Forwards: fewer passes than there are thetas, and of 192 at once backwards XLA on CPU (JAX 0.10.2) mixes some up.
+    # Forward mode takes fewer passes than there are thetas; of 192 in reverse at once, XLA on CPU (JAX 0.10.2) mixes some up.
     return jax.jacfwd(lambda x: theta(model, params, x, cond=cond)[0])(x)
 
 

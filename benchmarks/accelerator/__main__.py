@@ -4,8 +4,8 @@
     python -m benchmarks.accelerator --parts gpt2 mnist       # these
     python -m benchmarks.accelerator --tiny                   # a dry run on the CPU, at tiny sizes
 
-Every part has a process of its own and a limit, so that none costs the others their time. The same command goes on where the
-time ran out; a part is done again once its JSON is removed. Exit status: 0 all is done; 1 a part is not; 2 there is no
+Every part has a process of its own and a limit, so that no part takes time from the others. The same command continues where
+the time ran out; remove the JSON of a part to run the part again. Exit status: 0 all is done; 1 a part is not; 2 there is no
 accelerator.
 """
 
@@ -85,7 +85,7 @@ def document(results: dict[Part, dict | None]) -> str:
 def _state(result: dict | None) -> str:
     """Says what became of a part."""
     if result is None:
-        return "not done yet, the time was over; the same command goes on"
+        return "not done yet: the time ran out; the same command continues"
     return f"{result['state']}; {result['seconds']:.0f} s on {result['platform']}"
 
 

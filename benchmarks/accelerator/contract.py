@@ -45,7 +45,7 @@ def law(name: str) -> dict:
             within = needed(testing.check_step, model, params, key)
             figures |= {f"tolerance_{title}": within, f"parted_{title}": parted(model, params, key, within)}
     if figures["parted_float32"] > allowed.parted:
-        broken.append(f"of the cached samples {figures['parted_float32']:.1%} are not the naive ones")
+        broken.append(f"{figures['parted_float32']:.1%} of the cached samples are not the naive ones")
     if not figures["tolerance_default"] <= FEWER_BITS:
         broken.append(f"by default steps agree within {figures['tolerance_default']} only")
     return figures | ({"error": "; ".join(broken)} if broken else {})

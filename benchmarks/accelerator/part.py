@@ -1,7 +1,7 @@
 """A part of the script: rows that are measured in a process of their own, which ends at the part's limit.
 
-    OUT/NAME.jsonl    its rows, each as it is measured: an interrupted part goes on behind them
-    OUT/NAME.json     the part, once it is over: what became of it, and its rows; it is not done again while this is there
+    OUT/NAME.jsonl    its rows, each as it is measured: an interrupted part continues after them
+    OUT/NAME.json     the part, once it is over: what became of it, and its rows; while this file is there, the part is over
     OUT/NAME.log      what its process printed
 
 A dry run puts `tiny-` before each name. A row that fails leaves its error in its place, and the next row goes on; where the JSON

@@ -1,4 +1,4 @@
-"""Of a large vocabulary theta is made and scored some sites at a time, with the values and gradients of the whole."""
+"""Theta over a large vocabulary is made and scored some sites at a time, with the values and gradients of the whole."""
 
 import functools
 
@@ -29,7 +29,7 @@ REST = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(MODELS.key
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    """Parts of theta of the fewest rows, 2 D = 8; what was traced before is forgotten, and what is traced here, afterwards."""
+    """Makes theta in parts of the fewest rows, 2 D = 8, and clears the caches of traced programs before and after."""
     jax.clear_caches()
     monkeypatch.setattr(likelihood, "_THETA", 0)
     yield

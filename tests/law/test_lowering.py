@@ -61,7 +61,7 @@ def test_configs_lower_for_accelerators(path):
     ("dtype", "mask", "calls"), [("bfloat16", Causal(), 2), ("bfloat16", Window(5), 0), ("float32", Causal(), 0)]
 )
 def test_attention_lowers_for_cuda_to_cudnn_where_it_can_and_makes_no_table_of_sites(dtype, mask, calls, monkeypatch):
-    # What JAX asks the GPU before it traces.
+    # What JAX reads from the GPU before it traces.
     monkeypatch.setattr(attention, "has_cuda", lambda: True)
     monkeypatch.setattr(cudnn, "check_cudnn_version", lambda: 91000)
     monkeypatch.setattr(cudnn, "check_compute_capability", lambda _: True)

@@ -1,4 +1,6 @@
-"""A transformer whose blocks are one loop is the same function of the same parameters; its program does not grow with depth."""
+"""A transformer whose blocks are one loop is the same function of the same parameters.
+
+The number of products in its gradient does not grow with depth."""
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ def test_scan_leaves_parameters_the_loss_and_its_gradient_as_they_are(cond, fiel
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **TOLERANCE), gradient, other)
 
 
-def test_scan_makes_a_program_that_does_not_grow_with_depth():
+def test_scan_makes_a_gradient_whose_products_do_not_grow_with_depth():
     def work(layers):
         model = Model(Transformer(8, layers, 2, scan=True), Bernoulli(), SITES)
         params = jax.eval_shape(lambda: arjax.init(model, KEY))

@@ -28,7 +28,7 @@ def draw_cache() -> Drawn:
     figure, ((axes,),) = sheet(f"A cache: {_LENGTHS[-1]} symbols are sampled {ratio:.0f} times faster", height=4.6)
     for name, color, said in (
         ("without", FAINT, "without a cache:\na pass over all symbols\nfor each symbol"),
-        ("with", SEEN, "with a cache:\none symbol for each symbol"),
+        ("with", SEEN, "with a cache:\na pass over one symbol"),
     ):
         milliseconds = [1000 * seconds for seconds in times[name]]
         axes.plot(_LENGTHS, milliseconds, "o-", color=color)

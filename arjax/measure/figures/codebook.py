@@ -11,7 +11,7 @@ from arjax.measure.figures.style import INK, SEEN, Drawn, bare, finish, shades, 
 from arjax.tokenizers import VQVAE, EMACodebook
 from arjax.training import Autoencoding
 
-# So many images are shown, and so many codes, those used most; so many images are counted.
+# How many images are shown, how many codes (those used most), and how many images are counted.
 _IMAGES, _CODES, _COUNTED = 3, 16, 1000
 
 

@@ -62,7 +62,7 @@ def draw_bayes_net() -> Drawn:
 
 
 def draw_dilation() -> Drawn:
-    """Draws the layers of a WaveNet over time, and of its connections those that lead to one theta; below, by the Jacobian, the
+    """Draws the layers of a WaveNet over time, and the connections that lead to one theta; below, by the Jacobian, the
     symbols that this theta depends on."""
     net, length = WaveNet(stacks=1, layers=4, width=8, skip=8, readout=8), 20
     model = Model(net, MixtureOfGaussians(1), (length,))
@@ -99,4 +99,4 @@ def draw_dilation() -> Drawn:
         axes.text(t, -0.45, f"$x_{{{t - 1}}}$" if t else "start", ha="center", va="top", fontsize=9, parse_math=True)
     axes.text(length - 1, top + 0.3, f"$\\theta_{{{length - 1}}}$", ha="center", fontsize=11, color=PREDICTED, parse_math=True)
     key(figure, {"predicted": PREDICTED, "leads to it; below, measured by the Jacobian": SEEN, "does not": HIDDEN})
-    return finish(figure, f"{net.layers} layers, of which theta depends on {int(seen.sum())} symbols")
+    return finish(figure, f"{int(seen.sum())} symbols that theta depends on through {net.layers} layers")

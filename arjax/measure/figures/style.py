@@ -54,7 +54,7 @@ def look():
 
 
 def sheet(title: str, rows: int = 1, columns: int = 1, *, height: float, **layout):
-    """Returns (figure, panels [rows, columns]) of Matplotlib, `height` inches high, with a title that says what is to be seen.
+    """Returns (figure, panels [rows, columns]) of Matplotlib, `height` inches high, with a title that says what the figure shows.
     layout: as of its `subplots`."""
     figure, panels = new_figure("", rows, columns, size=(WIDTH, height), squeeze=False, **layout)
     figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
@@ -68,7 +68,7 @@ def finish(figure, said: str) -> Drawn:
 
 
 def bare(axes):
-    """Takes ticks and frame away."""
+    """Removes ticks and frame."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return axes
