@@ -222,7 +222,7 @@ def _parts(shape: tuple[int, ...], param_size: int) -> int:
         return 1
     whole = held((batch, sites, param_size), BATCH, None, TENSOR)
     part = max(_THETA // 4, held((2 * width, param_size), None, TENSOR))
-    return min(sites, math.ceil(whole / part))
+    return max(1, min(sites, math.ceil(whole / part)))  # one, where there are no examples
 
 
 def _in_parts(score, parts: int, h, x):

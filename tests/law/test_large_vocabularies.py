@@ -118,5 +118,6 @@ def test_theta_of_gpt2s_vocabulary_is_never_whole_in_a_gradient_step():
 def test_small_vocabularies_are_scored_whole():
     assert likelihood._parts((64, 784, 64), 256) == likelihood._parts((16, 1024, 384), 65) == 1
     assert likelihood._parts((1, 64, 128), 50257) == 1  # 12 MiB
+    assert likelihood._parts((0, 64, 128), 50257) == 1  # no examples
     assert likelihood._parts((4, 256, 128), 50257) == 4
     assert likelihood._parts((12, 1024, 768), 50257) == 8  # of 2 D rows
