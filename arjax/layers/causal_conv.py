@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from arjax.cache import init_ring, read_ring, write_ring
+from arjax.layers.dense import matmul
 
 
 def causal_conv(h: Float[Array, "B T D"], w: Float[Array, "kernel D G"], dilation: int) -> Float[Array, "B T G"]:
@@ -44,4 +45,4 @@ def _delay(h, lag):
 
 def _product(taps, w):
     h = jnp.concatenate(taps, axis=-1)
-    return h @ w.reshape(-1, w.shape[-1]).astype(h.dtype)
+    return matmul(h, w.reshape(-1, w.shape[-1]))

@@ -18,6 +18,11 @@ def dense(h, w, b):
     return _rows(h, w, None) + along(b, h).astype(h.dtype)
 
 
+def matmul(h, w):
+    """Returns h w [..., G] in the type of h [..., D], for w [D, G]."""
+    return _rows(h, w, h.dtype)
+
+
 def product(h, w, dtype: DtypeName):
     """Returns h w [..., G] in float32, for h [..., D] and w [D, G]: factors in `dtype`, sums in float32, as theta is made."""
     return _rows(h.astype(dtype), w, jnp.float32)

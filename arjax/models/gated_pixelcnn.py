@@ -27,8 +27,9 @@ import jax.numpy as jnp
 
 from arjax.cache import write_slice
 from arjax.errors import InputError
+from arjax.layers.causal_conv import causal_conv
 from arjax.layers.checks import check_channels, check_embedding, check_fields, check_raster
-from arjax.layers.dense import DtypeName, conv, dense
+from arjax.layers.dense import DtypeName, conv, dense, matmul
 from arjax.layers.inputs import embedding_table, label_bias, label_table, pixel_features, pixel_maps, pixel_width, shift, start
 from arjax.layers.masked_conv import causal_mask, channel_groups, masked_normal, own_group, place
 from arjax.layers.position import coordinate_bias, coordinate_table
@@ -138,8 +139,9 @@ class GatedPixelCNN(nn.Module):
             return self._conv_rows(k, v, len(self.v[k]) - 1)
 
         def conv_left(i, h):
-            h, w = h.astype(self._type(i)), self.w[i] * self.masks[i]
-            return dense(h, w[0], self.b[i]) if len(w) == 1 else conv(h, w[None], self.b[i], ((0, 0), (len(w) - 1, 0)))
+            rows = h.astype(self._type(i)).reshape(-1, width, h.shape[-1])
+            y = causal_conv(rows, self.w[i] * self.masks[i], 1) + self.b[i][None, None].astype(rows.dtype)
+            return y.reshape(*h.shape[:-1], -1)
 
         told = self._vertical(shift(maps), conv_rows, self._bias(cond), pixels, keys[::2], self.remat)
         theta = self._horizontal(maps, conv_left, told, keys[1::2], self.remat)
@@ -213,7 +215,7 @@ class GatedPixelCNN(nn.Module):
             return v, tell(k, v)
 
         def tell(k, v):
-            return v @ self.link[k].astype(v.dtype) + bias[..., k, 1, :]
+            return matmul(v, self.link[k]) + bias[..., k, 1, :]
 
         v = conv(0, rows) + coordinate_bias(self, pixels, self.dtype)
         told = [tell(0, v)]
