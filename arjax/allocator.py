@@ -21,8 +21,8 @@ def keep_freed_memory() -> None:
     Blocks of more than an eighth of the machine's memory, or of 2 GiB, go back to the kernel as before: a kept
     block does not always serve the next allocation, so that up to three blocks of one size may be kept.
     """
-    told = any(name.startswith("MALLOC_") for name in os.environ) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    if told or platform.libc_ver()[0] != "glibc":
+    configured = any(name.startswith("MALLOC_") for name in os.environ) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if configured or platform.libc_ver()[0] != "glibc":
         return
     eighth = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
     mallopt = ctypes.CDLL(None).mallopt

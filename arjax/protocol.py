@@ -54,8 +54,7 @@ class CondSpec:
             raise InputError(f"CondSpec(memory={self.memory}) is no (length, width); choose two positive numbers or None")
 
     def require(self, net: str, *kinds: str) -> None:
-        """InputError if this is a condition of another kind than those that `net` knows ("classes", "members", "local",
-        "memory")."""
+        """InputError if there is a condition ("classes", "members", "local", "memory") that `net` does not know."""
         for name in ("classes", "members", "local", "memory"):
             if getattr(self, name) is not None and name not in kinds:
                 known = " and ".join(kinds) or "no condition"
@@ -161,12 +160,10 @@ class NetCapabilities:
     prefill: Callable | None = None
     """prefill(cache, x [B, L, *E], n [], order, cond) -> the cache after the first n <= L symbols, which enter in one pass."""
     before_theta: Callable | None = None
-    """before_theta(x [B, T, *E], order, cond, *, key) -> h [B, T, D], where the net also has to_theta(h [..., D]) -> theta
-    [..., P] and `__call__` applies one after the other. A large theta is then never whole in memory: `log_prob` makes and scores
-    it some sites at a time, and again for the gradient."""
+    """before_theta(x [B, T, *E], order, cond, *, key) -> h [B, T, D], where `__call__` is to_theta(h [..., D]) of it. `log_prob`
+    then makes and scores a large theta some sites at a time, and again for the gradient."""
     attention: Callable | None = None
-    """attention(x [B, T, *E], order, cond) -> of each layer the weights [B, N, T, S]: what site t draws from what it sees, the
-    start and then the sites before it. They are drawn as pictures."""
+    """attention(x [B, T, *E], order, cond) -> for pictures, each layer's weights [B, N, T, S] of the start and sites before."""
     standardizes: bool = False
     """Does the net scale real values to a size of about one by itself?"""
     check_model: Callable | None = None
@@ -185,8 +182,7 @@ class HeadCapabilities:
     logits: bool = False
     """Is theta one unnormalised log-probability a symbol? Samplers then take transforms of theta (Temperature and so on)."""
     log_conditionals: Callable | None = None
-    """log_conditionals(theta, x) -> [..., *E]: of a symbol of several values, the log-probability of each given those before it,
-    which compression needs."""
+    """log_conditionals(theta, x) -> [..., *E]: for compression, a value's log-probability given those before it in its symbol."""
     nearest: Callable | None = None
     """nearest(theta, x) -> [..., *E]: the value of the support that is nearest to x, where not all real numbers belong to it."""
 

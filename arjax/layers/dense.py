@@ -57,8 +57,8 @@ def _conv_jvp(padding, stride, primals, tangents):
     """The gradient of the weights is the transpose of the second term. On a CPU XLA computes it as a convolution whose
     window is as large as the map: a product takes 0.5 to 0.9 of the time."""
     (h, w), (dh, dw) = primals, tangents
-    own, product = (functools.partial(form, padding=padding, stride=stride) for form in (_conv, _conv_as_product))
-    of_weights = jax.checkpoint(lambda h, dw: jax.lax.platform_dependent(h, dw, cpu=product, default=own))
+    own, as_product = (functools.partial(form, padding=padding, stride=stride) for form in (_conv, _conv_as_product))
+    of_weights = jax.checkpoint(lambda h, dw: jax.lax.platform_dependent(h, dw, cpu=as_product, default=own))
     return _conv(h, w, padding, stride), _conv(dh, w, padding, stride) + of_weights(h, dw)
 
 

@@ -172,15 +172,15 @@ class RNN(nn.Module):
         # Every input that is not zero adds to the variance, which starts at one.
         axes = len(spec.sites) if self.coordinates else 0
         first = nn.initializers.normal((values * (self.embedding or 1) + axes + (spec.cond.local or 0)) ** -0.5)
-        dense = nn.initializers.lecun_normal()
+        lecun = nn.initializers.lecun_normal()
         features = self.embedding or (spec.vocab if self._one_hot else 1)
-        below = [self.param(f"w{i}", dense, (self.width, gates)) for i in range(1, self.depth)]
+        below = [self.param(f"w{i}", lecun, (self.width, gates)) for i in range(1, self.depth)]
         self.w = [self.param("w0", first, (values, features, gates)), *below]
         self.u = [self.param(f"u{i}", _orthogonal, (self.width, gates)) for i in range(self.depth)]
         self.b = [
             self.param(f"b{i}", lambda _, bias=cell.bias: jnp.repeat(jnp.array(bias), self.width)) for i in range(self.depth)
         ]
-        self.v = self.param("v", dense, (self.width, spec.param_size))
+        self.v = self.param("v", lecun, (self.width, spec.param_size))
         self.c = self.param("c", nn.initializers.zeros, (spec.param_size,))
         self.table = embedding_table(self)
         self.label_b = label_table(self, gates)

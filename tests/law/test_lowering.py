@@ -62,7 +62,7 @@ def test_configs_lower_for_accelerators(path):
 )
 def test_attention_lowers_for_cuda_to_cudnn_where_it_can_and_makes_no_table_of_sites(dtype, mask, calls, monkeypatch):
     # What JAX reads from the GPU before it traces.
-    monkeypatch.setattr(attention, "has_cuda", lambda: True)
+    monkeypatch.setattr(attention, "has_ampere", lambda: True)
     monkeypatch.setattr(cudnn, "check_cudnn_version", lambda: 91000)
     monkeypatch.setattr(cudnn, "check_compute_capability", lambda _: True)
     monkeypatch.setattr(cudnn, "is_cuda_compute_capability_equal", lambda _: False)

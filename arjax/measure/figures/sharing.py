@@ -26,13 +26,13 @@ def draw_coordinates() -> Drawn:
     coordinates of the pixel, the other is not. Both are fitted for some seconds."""
     data = Digits()
     plain = Model(WaveNet(stacks=1, layers=2, width=16, skip=16, readout=16), Bernoulli(), (_SIDE, _SIDE))
-    told = dataclasses.replace(plain, net=dataclasses.replace(plain.net, coordinates=True))
+    coded = dataclasses.replace(plain, net=dataclasses.replace(plain.net, coordinates=True))
     blank = np.zeros((1, _SIDE, _SIDE), np.int32)
     figure, (panels,) = sheet("Shared weights: coordinates say which pixel is predicted", 1, 3, height=4.1)
     shown = [
         ("how often each pixel is ink,\nin the training data", data.values(jax.random.key(0), data.load().train.x).mean(axis=0))
     ]
-    for name, model in (("without coordinates", plain), ("with coordinates", told)):
+    for name, model in (("without coordinates", plain), ("with coordinates", coded)):
         found = fitted(model, data, 150, batch_size=32)
         ink = jax.nn.sigmoid(theta(model, found.params, blank)).reshape(_SIDE, _SIDE)
         shown.append((f"p(ink | all pixels before are blank),\n{name}", np.asarray(ink)))
