@@ -8,7 +8,7 @@ A step is forward, backward and Adam, in float32, without dropout. The networks 
 are shown to compute the same theta from the same weights. Then each makes steps in turn: as many as take 20 ms, untimed, then as
 many again, of which the mean is timed. Printed are the medians of `--runs` turns, and of their ratios PyTorch / arjax: above 1
 arjax is the faster. PyTorch runs eagerly, and where a C++ compiler is there also under torch.compile; the ratio is to the better
-of the two.
+of the two. The FLOP/s are those of arjax, with their share of what one large product reaches.
 """
 
 import argparse
@@ -27,6 +27,8 @@ import torch
 
 import arjax
 from arjax.data import Levels, Split
+from arjax.measure.timing import peak_flops
+from arjax.testing.flops import executed_flops
 from arjax.training import Adam, Experiment
 from arjax.training.state import init_state, train_step
 
@@ -67,6 +69,12 @@ def gap(row: Row) -> float:
     with torch.no_grad():
         theirs = row.peer.Net(row.model, params)(torch.tensor(x).long()).numpy()
     return float(np.abs(ours - theirs.reshape(ours.shape)).max() / np.abs(ours).max())
+
+
+def flops(row: Row) -> int:
+    """Counts the FLOPs of a step: three times those of the forward pass."""
+    params, x = arjax.init(row.model, jax.random.key(0)), examples(row, row.batch)
+    return 3 * executed_flops(lambda params: arjax.log_prob(row.model, params, x), params)
 
 
 def our_step(row: Row, accumulate: int = 1):
@@ -137,8 +145,9 @@ def measure(row: Row, compiled: bool, runs: int, accumulate: int) -> list[str]:
     median = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     ratio = statistics.median(min(turn[name] for name in theirs) / turn["ours"] for turn in turns)
     times = [f"{1e3 * median[name]:,.1f}" if name in median else "-" for name in ("eager", "compiled", "ours")]
-    parts = f", in {accumulate} parts" if accumulate > 1 else ""
-    return [f"{row.name}, batch {row.batch}{parts}", *times, f"{ratio:.2f}", f"{took:.1f} s", f"{gap(row):.0e}"]
+    parts, rate = f", in {accumulate} parts" if accumulate > 1 else "", flops(row) / median["ours"]
+    reached = [f"{rate / 1e9:,.0f}", f"{rate / peak_flops():.0%}"]
+    return [f"{row.name}, batch {row.batch}{parts}", *times, f"{ratio:.2f}", *reached, f"{took:.1f} s", f"{gap(row):.0e}"]
 
 
 def main() -> None:
@@ -151,8 +160,9 @@ def main() -> None:
     arjax.keep_freed_memory()  # of both
     torch.set_num_threads(THREADS)
     print(f"JAX {jax.__version__}, PyTorch {torch.__version__}, {THREADS} threads each; ms a step, medians of {chosen.runs}")
-    print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | arjax compiles in | theta differs by |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"A product of 2048 x 2048 reaches {peak_flops() / 1e9:,.0f} GFLOP/s")
+    print("| network | PyTorch eager | compiled | arjax | PyTorch / arjax | GFLOP/s | share | compiles in | theta differs by |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows(chosen.names):
         print(f"| {' | '.join(measure(row, not chosen.eager, chosen.runs, chosen.accumulate))} |", flush=True)
         jax.clear_caches()
