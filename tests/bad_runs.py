@@ -185,9 +185,9 @@ COMMANDS = (
     ("import sounds run", "run is there already; choose another directory"),
     ("figures orders --height 0", "--height 0 must be at least 1"),
     ("figures orders --height 65 --width 64", "--height 65 --width 64 make more than 4096 sites"),
-    ("figures orders --run run", "orders is not drawn of a run; leave it out, or draw one of rnn, "),
+    ("figures orders --run run", "orders shows no run; leave it out, or draw one of rnn, "),
     ("figures tokens --height 8", "--height 8: tokens is not drawn over a grid of any size here"),
-    ("figures rnn --site 1 2", "--site (1, 2) is one of a run"),
+    ("figures rnn --site 1 2", "--site (1, 2) is a site of a run"),
     ("figures attention --run run", "run is a MADE, which has no method"),
     ("figures codebook --run run", "run trained no autoencoder"),
     ("figures tokens --run run", "run models images, no text"),
@@ -304,7 +304,7 @@ BAD_COMMANDS = (
     ),
     Bad(
         "-m arjax bench bad.py",
-        "bad.py is of a VQVAE, no model of probabilities",
+        "bad.py has a VQVAE, which has no probabilities",
         config(
             "Levels(2)), model=arjax.Model(MADE(hidden=(4,)), Bernoulli(), (4, 4))",
             "Scaled(1)), model=VQVAE((4, 4)), task=Autoencoding()",

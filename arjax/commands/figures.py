@@ -52,11 +52,11 @@ class Figures:
         flags.require_suffix(".png", png=self.png)
         if self.run is not None and figure.of_run is None:
             able = ", ".join(name for name, each in FIGURES.items() if each.of_run)
-            raise InputError(f"--run {self.run}: {self.name} is not drawn of a run; leave it out, or draw one of {able}")
+            raise InputError(f"--run {self.run}: {self.name} shows no run; leave it out, or draw one of {able}")
         if self.run is None and figure.found is None:
-            raise InputError(f"{self.name} is that of a trained net; give --run RUN, or draw receptive-field")
+            raise InputError(f"{self.name} shows a trained net; give --run RUN, or draw receptive-field")
         if self.run is None and self.site is not None:
-            raise InputError(f"--site {self.site} is one of a run; give --run RUN, or leave it out")
+            raise InputError(f"--site {self.site} is a site of a run; give --run RUN, or leave it out")
         read = [] if self.run is None else flags.data_files(self.run, self.root, self.modules)
         flags.require_outputs(self.overwrite, *read, png=self.png)
         # Matplotlib takes half a second to import, and a mistake should not wait for it.

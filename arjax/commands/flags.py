@@ -47,7 +47,7 @@ def run(command: type, name: str, argv: list[str], edits: bool) -> None:
 def require_model(name: str, experiment):
     """Returns the arjax.Model that the run or config `name` is of. InputError if it is of something else, as an autoencoder."""
     if not isinstance(experiment.model, Model):
-        raise InputError(f"{name} is of a {type(experiment.model).__name__}, no model of probabilities; choose one that is")
+        raise InputError(f"{name} has a {type(experiment.model).__name__}, which has no probabilities; choose an arjax.Model")
     return experiment.model
 
 

@@ -86,7 +86,7 @@ def test_figures_of_a_run_draws_what_any_net_depends_on(runs, tmp_path, capsys):
 def test_figures_says_which_nets_attend(runs, capsys):
     line = failure(capsys, "figures", "attention", "--run", runs("labelled"))
     assert "is a PixelCNN, which has no method `attention`; choose a run of a net with one, as Transformer" in line
-    assert "dependence is that of a trained net; give --run RUN" in failure(capsys, "figures", "dependence")
+    assert "dependence shows a trained net; give --run RUN" in failure(capsys, "figures", "dependence")
 
 
 @pytest.mark.slow

@@ -207,7 +207,7 @@ def test_main_refuses_an_autoencoder_that_has_no_likelihood(folder, capsys):
         ("figures", "attention", "--run", folder / "first"),
         ("bench", folder / "first.py"),
     ):
-        assert "is of a VQVAE, no model of probabilities; choose one that is" in failure(capsys, *argv), argv
+        assert "has a VQVAE, which has no probabilities; choose an arjax.Model" in failure(capsys, *argv), argv
     assert "ensemble=2 means nothing to" in failure(capsys, "evaluate", folder / "first", "--ensemble", "2")
     assert {path: path.stat().st_mtime_ns for path in (folder / "first").rglob("*")} == before
 

@@ -32,12 +32,12 @@ class Example(NamedTuple):
 
 
 def example_of(opened: Opened) -> Example:
-    """Reads the example from the run's data. InputError if the run is of no model of probabilities, or if there is no such
+    """Reads the example from the run's data. InputError if the run's model has no probabilities, or if there is no such
     example."""
     experiment, params, _ = opened.trained
     model, data = experiment.model, experiment.data
     if not isinstance(model, Model):
-        raise InputError(f"{opened.run} is of a {type(model).__name__}, no model of probabilities; choose one that is")
+        raise InputError(f"{opened.run} has a {type(model).__name__}, which has no probabilities; choose an arjax.Model")
     splits = data.load()
     check_fits(data.title, model, splits)
     batch = gather(splits.test, np.array([checked(opened.example, len(splits.test.x))]))
