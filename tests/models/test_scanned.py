@@ -49,6 +49,7 @@ def test_scan_leaves_parameters_the_loss_and_its_gradient_as_they_are(cond, fiel
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **TOLERANCE), gradient, other)
 
 
+@pytest.mark.slow  # traces 15 blocks
 def test_scan_makes_a_gradient_whose_products_do_not_grow_with_depth():
     def work(layers):
         model = Model(Transformer(8, layers, 2, scan=True), Bernoulli(), SITES)
