@@ -111,7 +111,7 @@ def test_main_does_not_complain_about_a_reader_that_goes_away(tmp_path):
 
 @pytest.mark.slow
 def test_bench_edits_the_config_by_flags_and_writes_json(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("arjax.measure.bench.peak_flops", lambda: 1e9)
+    monkeypatch.setattr("arjax.measure.bench.peak_flops", lambda dtype: 1e9)
     monkeypatch.setattr("arjax.measure.bench.peak_bandwidth", lambda: 1e9)
     config, out = tmp_path / "tiny.py", tmp_path / "b.json"
     config.write_text(CONFIG)
