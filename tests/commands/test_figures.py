@@ -73,6 +73,7 @@ def test_figures_refuses_a_site_or_an_example_that_is_not_there(runs, capsys):
     assert "drawn for all sites at once; leave it out" in failure(capsys, *text)
 
 
+@pytest.mark.slow  # compiles a pass over changed examples for two nets
 def test_figures_of_a_run_draws_what_any_net_depends_on(runs, tmp_path, capsys):
     main(["figures", "receptive-field", "--run", str(runs("labelled")), "--site", "4", "4", "--png", str(tmp_path / "field.png")])
     main(["figures", "dependence", "--run", str(runs("infilling")), "--png", str(tmp_path / "all.png")])

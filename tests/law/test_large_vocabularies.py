@@ -24,7 +24,6 @@ MODELS = {
     "ordinal": Model(Transformer(4, 1, 1), Ordinal(40), (7,)),
     "rnn": Model(RNN(width=4, embedding=3), Categorical(40), (7,)),
 }
-REST = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(MODELS.keys() - {"transformer"})]
 
 
 @pytest.fixture
@@ -51,7 +50,8 @@ def loops(function, *args) -> int:
     return str(jax.make_jaxpr(function)(*args)).count(" scan[")
 
 
-@pytest.mark.parametrize("name", ["transformer", *REST])
+@pytest.mark.slow  # compiles the gradients of five models
+@pytest.mark.parametrize("name", MODELS)
 def test_log_prob_in_parts_has_the_values_and_gradients_of_the_whole(small_parts, name):
     model = MODELS[name]
     params, x = drawn(model)
